@@ -1,0 +1,90 @@
+"""What a network is, as frozen values that travel with its weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_args
+
+from model.errors import ConfigError
+
+Gate = Literal["paper", "official", "normalised"]
+T = TypeVar("T")
+
+
+def positive(config: object, *names: str) -> None:
+    """Hold that the named values are whole numbers above 0."""
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ConfigError(f"{type(config).__name__}.{name} must be a whole number above 0, not {value!r}")
+
+
+def one_of(config: object, name: str, choices: tuple[Any, ...]) -> None:
+    """Hold that the named value is one of ``choices``."""
+    value = getattr(config, name)
+    if value not in choices:
+        raise ConfigError(f"{type(config).__name__}.{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+@dataclass(frozen=True)
+class CNPConfig:
+    """Central Neural Processor (paper, section 3.2). The defaults are the paper's.
+
+    Attributes:
+        gate: how the temporal weights G gate the spatial attention: ``paper`` is Eq. 1, after the
+            softmax; ``official`` is the authors' code, before it and in its own order of positions;
+            ``normalised`` is Eq. 1 divided by its sum.
+        link_array: False removes the gate (Table 2).
+        spatial_cache: False stores no spatial vectors (Table 2).
+        recurrent_steps: how often the encoder's and the decoder's layers are run in turn.
+    """
+
+    d_model: int = 512
+    encoder_layers: int = 6
+    decoder_layers: int = 6
+    heads: int = 8
+    d_key: int = 64
+    d_value: int = 64
+    d_hidden: int = 2048
+    d_control: int = 32
+    d_output_embedding: int = 300
+    max_length: int = 500
+    dropout: float = 0.1
+    gate: Gate = "normalised"
+    link_array: bool = True
+    spatial_cache: bool = True
+    recurrent_steps: int = 1
+
+    def __post_init__(self) -> None:
+        positive(
+            self,
+            *("d_model", "encoder_layers", "decoder_layers", "heads", "d_key", "d_value", "d_hidden"),
+            *("d_control", "d_output_embedding", "max_length", "recurrent_steps"),
+        )
+        one_of(self, "gate", get_args(Gate))
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"CNPConfig.dropout must be at least 0 and below 1, not {self.dropout!r}")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A configuration as JSON values."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(kind: type[T], values: Any, where: str) -> T:
+    """Build the dataclass ``kind`` from JSON values, strictly.
+
+    Raises:
+        ConfigError: an unknown or missing name, or a value out of range; the message names it.
+    """
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must be an object, not {values!r}")
+    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise ConfigError(f"{where}.{name} is unknown; known are {', '.join(sorted(known))}")
+    try:
+        return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    except TypeError as error:
+        raise ConfigError(f"{where}: {error}") from error

@@ -1,0 +1,100 @@
+"""What ``encode`` has stored: the spatial cache, the temporal cache and the link array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+Link = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The caches of a batch, a plain value: nothing of a request stays on the network.
+
+    Attributes:
+        temporal: temporal cache C_t, (b, R, d).
+        temporal_mask: (b, R).
+        spatial: spatial cache C_s, (b, P, d); P is 0 if no row has a spatial input.
+        spatial_mask: (b, P).
+        frame: the link array written out, (b, P): which temporal position gates a spatial one.
+        links: the link array L of each row, pairs (t, s) in the order of the inputs.
+    """
+
+    temporal: Tensor
+    temporal_mask: Tensor
+    spatial: Tensor
+    spatial_mask: Tensor
+    frame: Tensor
+    links: tuple[Link, ...]
+
+    @classmethod
+    def empty(cls, batch: int, like: Tensor) -> Memory:
+        """The caches before the first input (Algorithm 1), with the type, width and device of ``like``."""
+        vectors = like.new_zeros(batch, 0, like.shape[-1])
+        nothing = torch.zeros(batch, 0, dtype=torch.bool, device=like.device)
+        return cls(vectors, nothing, vectors, nothing, nothing.long(), ((),) * batch)
+
+    def append(self, temporal: Tensor, mask: Tensor, spatial: Tensor | None, frame: Tensor | None, s: int) -> Memory:
+        """The memory with one more input of t steps and s cells in every row.
+
+        Args:
+            temporal: (b, t, d).
+            mask: (b, t).
+            spatial: (b, t * s, d), or None where the input has no spatial side.
+            frame: step in [0, t) that each spatial vector is tied to, (t * s), or None likewise.
+        """
+        links = tuple((*link, (temporal.shape[1], s)) for link in self.links)
+        cells, cell_mask, frames = self.spatial, self.spatial_mask, self.frame
+        if spatial is not None and frame is not None:
+            new = (frame + self.temporal.shape[1]).expand(len(spatial), -1)
+            cells = torch.cat([cells, spatial], 1)
+            cell_mask = torch.cat([cell_mask, torch.ones_like(new, dtype=torch.bool)], 1)
+            frames = torch.cat([frames, new], 1)
+        return Memory(
+            torch.cat([self.temporal, temporal], 1),
+            torch.cat([self.temporal_mask, mask], 1),
+            cells,
+            cell_mask,
+            frames,
+            links,
+        )
+
+    @property
+    def batch(self) -> int:
+        """Rows."""
+        return len(self.temporal)
+
+    def select(self, rows: Sequence[int] | Tensor) -> Memory:
+        """The given rows, in the given order."""
+        index = torch.as_tensor(rows, device=self.temporal.device)
+        return Memory(
+            self.temporal[index],
+            self.temporal_mask[index],
+            self.spatial[index],
+            self.spatial_mask[index],
+            self.frame[index],
+            tuple(self.links[i] for i in index.tolist()),
+        )
+
+
+def collate(memories: Sequence[Memory]) -> Memory:
+    """One memory with the rows of all, padded to the longest; padding is masked."""
+    if len(memories) == 1:
+        return memories[0]
+
+    def rows(name: str) -> Tensor:
+        return pad_sequence([row for m in memories for row in getattr(m, name)], batch_first=True)
+
+    return Memory(
+        rows("temporal"),
+        rows("temporal_mask"),
+        rows("spatial"),
+        rows("spatial_mask"),
+        rows("frame"),
+        tuple(link for m in memories for link in m.links),
+    )
