@@ -1,0 +1,34 @@
+"""What a modality offers to the network."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+
+class Peripheral(nn.Module, ABC):
+    """Turns inputs of one modality into (b, t, s, d) (paper, section 3.1).
+
+    Attributes:
+        domain: name of the control vector that its inputs are encoded with.
+        Config: frozen dataclass; its values travel in the checkpoint.
+    """
+
+    domain: ClassVar[str]
+    Config: ClassVar[type[Any]]
+
+    @abstractmethod
+    def __init__(self, config: Any, d_model: int) -> None:
+        super().__init__()
+
+    @staticmethod
+    @abstractmethod
+    def collate(rows: Sequence[Any]) -> Any:
+        """Prepared inputs of several rows as one batch: a tensor or a named tuple of tensors."""
+
+    @abstractmethod
+    def forward(self, batch: Any) -> tuple[Tensor, Tensor | None]:
+        """A batch -> (b, t, s, d) and its mask (b, t), None where nothing is padded."""

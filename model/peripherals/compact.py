@@ -1,0 +1,57 @@
+"""A compact convolutional backbone of our own, quick on CPUs: dense 3 x 3 convolutions at stride 16."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class CompactNet(nn.Module):
+    """Residual network of basic blocks (He et al. 2016) that ends at stride 16 instead of 32.
+
+    A picture of 112 x 112 pixels gives the 7 x 7 grid that the usual backbones give at 224 x 224.
+    """
+
+    out_channels = 512
+
+    def __init__(self, widths: tuple[int, ...] = (24, 48, 96, 224), depths: tuple[int, ...] = (2, 3, 4)) -> None:
+        super().__init__()
+        self.stem = ConvNorm(3, widths[0], kernel=3, stride=2)
+        blocks: list[nn.Module] = []
+        channels = widths[0]
+        for width, depth in zip(widths[1:], depths, strict=True):
+            for i in range(depth):
+                blocks.append(BasicBlock(channels, width, stride=2 if i == 0 else 1))
+                channels = width
+        self.blocks = nn.Sequential(*blocks)
+        self.top = ConvNorm(channels, self.out_channels, kernel=1)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(n, 3, height, width) normalised pixels -> (n, 512, height / 16, width / 16)."""
+        x = functional.relu(self.stem(pixels))
+        return functional.relu(self.top(self.blocks(x)))
+
+
+class ConvNorm(nn.Sequential):
+    """Convolution without bias, then batch normalisation."""
+
+    def __init__(self, channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(channels, out_channels, kernel, stride, padding=kernel // 2, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+
+
+class BasicBlock(nn.Module):
+    """Two 3 x 3 convolutions around a shortcut."""
+
+    def __init__(self, channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.first = ConvNorm(channels, out_channels, kernel=3, stride=stride)
+        self.second = ConvNorm(out_channels, out_channels, kernel=3)
+        same = channels == out_channels and stride == 1
+        self.shortcut = nn.Identity() if same else ConvNorm(channels, out_channels, kernel=1, stride=stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels, height, width) -> (n, out_channels, height / stride, width / stride)."""
+        return functional.relu(self.shortcut(x) + self.second(functional.relu(self.first(x))))

@@ -1,0 +1,137 @@
+"""Vision peripheral: a convolutional backbone over pictures, one time step a frame (paper, section 3.1)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import get_model, list_models
+
+from model.config import one_of, positive
+from model.errors import ConfigError
+from model.peripherals.base import Peripheral
+from model.peripherals.compact import CompactNet
+
+Treatment = Literal["squash", "crop", "pad"]
+
+# Children of torchvision's classification models that come after the feature map.
+HEADS = {"avgpool", "fc", "classifier", "head", "heads", "flatten"}
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """The backbone and the preprocessing it expects. The defaults are the paper's.
+
+    Attributes:
+        backbone: ``compact`` or the name of a torchvision classification model.
+        size: side of the square picture that the backbone sees, in pixels.
+        treatment: what becomes of a picture that is not square: ``squash`` it, ``crop`` its middle, or
+            ``pad`` it with grey.
+        mean, std: of each channel, on pixels in [0, 1].
+        frames: pictures sampled from a video.
+    """
+
+    backbone: str = "resnet152"
+    size: int = 224
+    treatment: Treatment = "squash"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    frames: int = 16
+
+    def __post_init__(self) -> None:
+        positive(self, "size", "frames")
+        one_of(self, "treatment", get_args(Treatment))
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ConfigError(f"VisionConfig.mean and std need three values, std above 0, not {self.mean}, {self.std}")
+
+
+class VisionPeripheral(Peripheral):
+    """Pixels -> backbone -> projection, (b, t, 3, height, width) -> (b, t, s, d)."""
+
+    domain = "image"
+    Config = VisionConfig
+
+    def __init__(self, config: VisionConfig, d_model: int) -> None:
+        super().__init__(config, d_model)
+        self.config = config
+        self.backbone = build_backbone(config.backbone).requires_grad_(False)
+        self.projection = nn.Linear(_channels(self.backbone, config), d_model)
+        self.frozen = True
+
+    @staticmethod
+    def collate(rows: Sequence[Tensor]) -> Tensor:
+        """Rows (t, 3, size, size) of one length -> (b, t, 3, size, size)."""
+        return torch.stack(list(rows))
+
+    def forward(self, batch: Tensor) -> tuple[Tensor, None]:
+        """uint8 RGB (b, t, 3, size, size), or features of it computed before -> (b, t, s, d); nothing is padded."""
+        return self.project(self.features(batch) if batch.dim() == 5 else batch), None
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """uint8 RGB (b, t, 3, size, size) -> the backbone's maps (b, t, s, channels), s row by row."""
+        b, t = pixels.shape[:2]
+        like = self.projection.weight
+        mean, std = like.new_tensor(self.config.mean), like.new_tensor(self.config.std)
+        scaled = (pixels.flatten(0, 1).to(like.dtype) / 255 - mean[:, None, None]) / std[:, None, None]
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            maps = self.backbone(scaled.contiguous(memory_format=torch.channels_last))
+        flat: Tensor = maps.flatten(2).transpose(1, 2)
+        return flat.view(b, t, *flat.shape[1:])
+
+    def project(self, features: Tensor) -> Tensor:
+        """(b, t, s, channels) -> (b, t, s, d)."""
+        projected: Tensor = self.projection(features)
+        return projected
+
+    def unfreeze(self) -> None:
+        """Train the backbone too."""
+        self.frozen = False
+        self.backbone.requires_grad_(True)
+
+    def train(self, mode: bool = True) -> VisionPeripheral:
+        """As nn.Module's, but a frozen backbone keeps its batch statistics."""
+        super().train(mode)
+        if self.frozen:
+            self.backbone.eval()
+        return self
+
+
+def build_backbone(name: str) -> nn.Module:
+    """A backbone with random weights: (n, 3, height, width) -> (n, channels, height', width').
+
+    Raises:
+        ConfigError: a name that is neither ``compact`` nor a torchvision classification model.
+    """
+    if name == "compact":
+        return CompactNet()
+    if name not in list_models(module=_classification_models()):
+        raise ConfigError(f"vision.backbone {name!r} is neither 'compact' nor a torchvision classification model")
+    return without_head(get_model(name, weights=None))
+
+
+def without_head(classifier: nn.Module) -> nn.Module:
+    """A torchvision classification model without pooling and classifier; its names stay."""
+    kept = [(name, child) for name, child in classifier.named_children() if name not in HEADS]
+    return nn.Sequential(OrderedDict(kept))
+
+
+def _classification_models() -> object:
+    import torchvision
+
+    return torchvision.models
+
+
+def _channels(backbone: nn.Module, config: VisionConfig) -> int:
+    backbone.eval()
+    try:
+        with torch.no_grad():
+            maps = backbone(torch.zeros(1, 3, config.size, config.size))
+    except RuntimeError as error:
+        raise ConfigError(f"vision.backbone {config.backbone!r} gives no feature map: {error}") from error
+    if maps.dim() != 4:
+        raise ConfigError(f"vision.backbone {config.backbone!r} gives no feature map but shape {tuple(maps.shape)}")
+    return int(maps.shape[1])
