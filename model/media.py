@@ -1,0 +1,365 @@
+"""Image and video bytes to RGB frames: the one decoder and sampler of training and serving.
+
+Untrusted bytes come through here. Nothing but the bytes given is ever opened: FFmpeg may use no
+protocol, and only the demuxers listed below, so playlists and session descriptions cannot make it
+fetch anything.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import torch
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from model.errors import InputError
+
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+VIDEO_DEMUXERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "gif")
+# What Pillow's decoders raise on damaged files.
+DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError, MemoryError, struct.error)
+VIDEO_NAMES = "mp4, mov, webm, mkv, avi, mpeg-ts or gif"
+
+
+@dataclass(frozen=True)
+class MediaLimits:
+    """What a single upload may cost; more is refused before it is decoded where the header tells."""
+
+    image_pixels: int = 50_000_000
+    frame_pixels: int = 10_000_000
+    video_seconds: float = 600.0
+    decoded_frames: int = 6_000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image.
+
+    Attributes:
+        pixels: RGB, uint8, (3, height, width).
+        truncated: True if the file ended early and the missing part is grey.
+    """
+
+    pixels: Tensor
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Frames sampled from a video.
+
+    Attributes:
+        frames: RGB, uint8, (F, 3, height, width).
+        times: presentation time of each frame, seconds from the start of the clip.
+        duration: length of the clip in seconds.
+        truncated: True if the file ended early and only its readable part was sampled.
+    """
+
+    frames: Tensor
+    times: tuple[float, ...]
+    duration: float
+    truncated: bool = False
+
+
+def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:
+    """Decode a JPEG, PNG, WebP, GIF (first frame) or BMP to RGB.
+
+    EXIF orientation is obeyed, transparency is laid over white, every mode is converted.
+
+    Raises:
+        InputError: ``empty_file``, ``not_an_image``, ``unsupported_image``, ``image_too_large`` or
+            ``corrupt_image``.
+    """
+    limits = limits or MediaLimits()
+    if not data:
+        raise InputError("empty_file", "the image file is empty; send a JPEG, PNG, WebP, GIF or BMP")
+    image = _open_image(data)
+    pixels = image.width * image.height
+    if pixels > limits.image_pixels:
+        raise InputError(
+            "image_too_large",
+            f"the image has {image.width} x {image.height} pixels; at most {limits.image_pixels} are accepted",
+            width=image.width,
+            height=image.height,
+            limit=limits.image_pixels,
+        )
+    image, truncated = _load_pixels(image, data)
+    return Picture(image_to_tensor(image), truncated)
+
+
+def image_to_tensor(image: Image.Image) -> Tensor:
+    """PIL image of any mode to RGB, uint8, (3, height, width); EXIF orientation is obeyed."""
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    elif image.mode.startswith("I;16") or image.mode in {"I", "F"}:
+        image = _eight_bits(image)
+    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
+
+
+def _open_image(data: bytes) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns from 89 megapixels on; our own limit follows at once.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(io.BytesIO(data), formats=IMAGE_FORMATS)
+    except UnidentifiedImageError:
+        raise InputError(
+            "not_an_image", "the file is not an image that can be read; send a JPEG, PNG, WebP, GIF or BMP"
+        ) from None
+    except (Image.DecompressionBombError, *DECODE_ERRORS) as error:
+        raise _corrupt() from error
+
+
+def _load_pixels(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
+    """The decoded image, and whether it was cut short."""
+    try:
+        image.load()
+        return image, False
+    except DECODE_ERRORS as error:
+        if image.format != "JPEG":
+            raise _corrupt() from error
+    try:
+        # An end marker lets the JPEG decoder finish with what came before the cut.
+        image = _open_image(data + b"\xff\xd9")
+        image.load()
+    except DECODE_ERRORS as error:
+        raise _corrupt() from error
+    return image, True
+
+
+def _corrupt() -> InputError:
+    return InputError("corrupt_image", "the image is damaged: its pixels cannot be decoded; send an intact file")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A 16-bit or float image scaled to 8 bits; Pillow's own conversion clips instead."""
+    values = np.asarray(image, dtype=np.float64)
+    top = 65535.0 if values.max(initial=0.0) > 255 else 255.0
+    return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8))
+
+
+def decode_video(data: bytes, frames: int = 16, limits: MediaLimits | None = None) -> Clip:
+    """Sample frames evenly over a video's time stamps.
+
+    The clip is cut into ``frames`` equal spans and the picture shown in the middle of each is taken,
+    so variable frame rates are sampled by time, and a clip with fewer pictures repeats some. Only the
+    groups of pictures that hold a sample are decoded. Rotation metadata is obeyed.
+
+    Raises:
+        InputError: ``empty_file``, ``not_a_video``, ``no_video_stream``, ``corrupt_video``,
+            ``video_too_long`` or ``video_too_large``.
+    """
+    limits = limits or MediaLimits()
+    if not data:
+        raise InputError("empty_file", f"the video file is empty; send {VIDEO_NAMES}")
+    with _open_video(data) as container:
+        index = _index_packets(container, limits)
+        cut = index.truncated or _ends_early(data, container.format.name)
+    wanted = [index.shown_at((i + 0.5) / frames * index.duration) for i in range(frames)]
+    pictures, damaged = _decode_at(data, index, wanted, limits)
+    return Clip(
+        frames=torch.stack([pictures[time] for time in wanted]),
+        times=tuple(float((time - index.times[0]) * index.time_base) for time in wanted),
+        duration=index.duration,
+        truncated=cut or damaged,
+    )
+
+
+@dataclass(frozen=True)
+class _PacketIndex:
+    """Presentation times of a stream's packets, in units of ``time_base``, sorted."""
+
+    times: list[int]
+    keyframes: list[int]
+    time_base: Fraction
+    duration: float
+    truncated: bool
+
+    def shown_at(self, seconds: float) -> int:
+        """Time stamp of the picture on screen ``seconds`` after the first one appeared."""
+        target = self.times[0] + Fraction(seconds) / self.time_base
+        return self.times[max(bisect_right(self.times, target) - 1, 0)]
+
+    def keyframe_before(self, time: int) -> int:
+        """Latest keyframe at or before ``time``; the first picture if there is none."""
+        position = bisect_right(self.keyframes, time)
+        return self.keyframes[position - 1] if position else self.times[0]
+
+
+def _open_video(data: bytes) -> InputContainer:
+    options = {"protocol_whitelist": "none", "format_whitelist": ",".join(VIDEO_DEMUXERS)}
+    try:
+        # A nameless buffer and an explicit mode: FFmpeg sees bytes, never a path or an address.
+        return av.open(io.BytesIO(data), mode="r", options=options)
+    except (FFmpegError, ValueError, OSError) as error:
+        raise InputError("not_a_video", f"the file is no readable video, or cut short; send {VIDEO_NAMES}") from error
+
+
+def _video_stream(container: InputContainer) -> VideoStream:
+    if not container.streams.video:
+        raise InputError("no_video_stream", "the file holds no video stream, only other media")
+    stream = container.streams.video[0]
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def _index_packets(container: InputContainer, limits: MediaLimits) -> _PacketIndex:
+    """Read the time stamps without decoding."""
+    stream = _video_stream(container)
+    _check_frame_size(stream.codec_context.width, stream.codec_context.height, limits)
+    times: list[int] = []
+    keyframes: list[int] = []
+    last_duration = 0
+    truncated = False
+    try:
+        for packet in container.demux(stream):
+            time = packet.pts if packet.pts is not None else packet.dts
+            if not packet.size or time is None:
+                continue
+            times.append(time)
+            last_duration = packet.duration or last_duration
+            if packet.is_keyframe:
+                keyframes.append(time)
+    except (FFmpegError, ValueError):
+        truncated = True
+    if not times:
+        raise InputError("corrupt_video", "the video holds no readable picture; send an intact file")
+    times, time_base = sorted(set(times)), stream.time_base or Fraction(1, 25)
+    step = last_duration or (times[-1] - times[0]) // max(len(times) - 1, 1) or 1
+    duration = float((times[-1] - times[0] + step) * time_base)
+    if duration > limits.video_seconds:
+        raise InputError(
+            "video_too_long",
+            f"the video lasts {duration:.0f} s; at most {limits.video_seconds:.0f} s are accepted",
+            seconds=round(duration, 3),
+            limit=limits.video_seconds,
+        )
+    truncated = truncated or _is_cut_short(container, stream, len(times), duration)
+    return _PacketIndex(times, sorted(keyframes), time_base, duration, truncated)
+
+
+def _is_cut_short(container: InputContainer, stream: VideoStream, pictures: int, duration: float) -> bool:
+    """Whether the header promises clearly more than the file holds."""
+    if stream.frames:
+        return pictures < 0.95 * stream.frames
+    lone = len(container.streams) == 1
+    return lone and container.duration is not None and duration < 0.9 * container.duration / av.time_base
+
+
+def _ends_early(data: bytes, demuxer: str) -> bool:
+    """Whether the bytes stop before the end mark of containers whose header promises no length."""
+    if demuxer == "gif":
+        return not data.rstrip(b"\0").endswith(b";")
+    return demuxer == "mpegts" and len(data) % 188 != 0 and len(data) % 192 != 0
+
+
+def _check_frame_size(width: int, height: int, limits: MediaLimits) -> None:
+    if width * height > limits.frame_pixels:
+        raise InputError(
+            "video_too_large",
+            f"the video's frames have {width} x {height} pixels; at most {limits.frame_pixels} are accepted",
+            width=width,
+            height=height,
+            limit=limits.frame_pixels,
+        )
+
+
+def _decode_at(
+    data: bytes, index: _PacketIndex, wanted: list[int], limits: MediaLimits
+) -> tuple[dict[int, Tensor], bool]:
+    """The picture shown at each wanted time stamp, and whether anything on the way was damaged."""
+    for may_seek in (True, False):
+        with _open_video(data) as container:
+            decoder = _Decoder(container, limits)
+            pictures = decoder.pictures_at(sorted(set(wanted)), index if may_seek else None)
+        if pictures is not None:
+            return pictures, decoder.damaged
+    raise InputError("corrupt_video", "no frame of the video can be decoded; send an intact file")
+
+
+class _Decoder:
+    """One pass over a container, forwards, that skips the groups of pictures nobody asked for."""
+
+    def __init__(self, container: InputContainer, limits: MediaLimits) -> None:
+        self.container = container
+        self.stream = _video_stream(container)
+        self.limits = limits
+        self.damaged = False
+        self.decoded = 0
+
+    def pictures_at(self, wanted: list[int], index: _PacketIndex | None) -> dict[int, Tensor] | None:
+        """Pictures by time stamp, or None if seeking by ``index`` overshot or nothing decoded."""
+        pictures: dict[int, Tensor] = {}
+        frames = self._frames()
+        shown: VideoFrame | None = None
+        coming = next(frames, None)
+        for time in wanted:
+            key = index.keyframe_before(time) if index else None
+            if key is not None and coming is not None and _time(coming) < key and len(wanted) > 1:
+                self.container.seek(key, stream=self.stream)
+                frames = self._frames()
+                shown, coming = None, next(frames, None)
+            while coming is not None and _time(coming) <= time:
+                shown, coming = coming, next(frames, None)
+            if shown is None and index is None:
+                shown = coming
+            if shown is None:
+                return None
+            pictures[time] = _to_rgb(shown)
+        return pictures
+
+    def _frames(self) -> Iterator[VideoFrame]:
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (FFmpegError, ValueError):
+                self.damaged = True
+                return
+            if packet is None:
+                return
+            try:
+                yield from self._checked(packet.decode())
+            except (FFmpegError, ValueError):
+                self.damaged = True
+
+    def _checked(self, frames: Iterable[Any]) -> Iterator[VideoFrame]:
+        for frame in frames:
+            self.decoded += 1
+            if self.decoded > self.limits.decoded_frames:
+                raise InputError(
+                    "video_too_long",
+                    f"sampling this video means decoding over {self.limits.decoded_frames} frames; send a shorter clip",
+                    limit=self.limits.decoded_frames,
+                )
+            _check_frame_size(frame.width, frame.height, self.limits)
+            if frame.pts is not None:
+                yield frame
+
+
+def _time(frame: VideoFrame) -> int:
+    assert frame.pts is not None
+    return frame.pts
+
+
+def _to_rgb(frame: VideoFrame) -> Tensor:
+    """Upright RGB, uint8, (3, height, width)."""
+    pixels = frame.to_ndarray(format="rgb24")
+    turned = np.rot90(pixels, round(frame.rotation / 90) % 4)
+    return torch.from_numpy(np.ascontiguousarray(turned)).permute(2, 0, 1).contiguous()
