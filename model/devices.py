@@ -1,0 +1,44 @@
+"""Where the network runs and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from model.errors import DeviceError
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is the first CUDA device where there is one, else the CPU.
+
+    Raises:
+        DeviceError: the device does not exist here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(f"device {name!r} is unknown; choose auto, cpu, cuda or cuda:N") from error
+    if device.type not in {"cpu", "cuda"}:
+        raise DeviceError(f"device {name!r} is not supported; choose auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise DeviceError(f"device {name!r} was asked for, but this machine has {found or 'no'} CUDA devices")
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """``auto`` is float32, which answers the same everywhere.
+
+    Raises:
+        DeviceError: an unknown precision, or one that the device cannot compute in.
+    """
+    if name == "auto":
+        return torch.float32
+    if name not in PRECISIONS:
+        raise DeviceError(f"precision {name!r} is unknown; choose auto, {' or '.join(PRECISIONS)}")
+    if name == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise DeviceError(f"device {device} cannot compute in bfloat16; choose float32")
+    return PRECISIONS[name]
