@@ -1,0 +1,1 @@
+"""Training: produces the checkpoints that serving loads."""

@@ -1,0 +1,40 @@
+"""The model card of a run: what it was made from, and how."""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+
+from training.setup import Setup
+from training.single import Progress
+
+
+def write_card(setup: Setup, progress: Progress) -> str:
+    """Markdown; the evaluation is added by ``omninet evaluate --card``."""
+    config = setup.config
+    parameters = sum(p.numel() for p in setup.network.parameters())
+    frozen = sum(p.numel() for p in setup.network.parameters() if not p.requires_grad)
+    rows = [
+        f"| {name} | {config.tasks[name].dataset} | {len(setup.examples[name]):,} | {progress.drawn[name]:,} "
+        f"| {config.tasks[name].batch} |"
+        for name in config.tasks
+    ]
+    return "\n".join(
+        [
+            f"# {config.name} {config.version}",
+            "",
+            config.card.strip(),
+            "",
+            "## Training",
+            "",
+            f"{parameters:,} parameters, {frozen:,} of them in the frozen vision backbone. One process, seed "
+            f"{config.seed}, {progress.step:,} steps of Adam in {progress.seconds / 60:.0f} minutes on "
+            f"{torch.get_num_threads()} threads of a {platform.machine()} CPU.",
+            "",
+            "| task | data set | examples | steps | batch |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )

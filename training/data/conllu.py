@@ -1,0 +1,46 @@
+"""Treebanks in CoNLL-U, such as Universal Dependencies' English EWT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from training.data.base import DataError, DataSet, Example
+
+
+class Conllu(DataSet):
+    """One ``*<split>.conllu``; words are the FORM column, tags the XPOS column (Penn Treebank tags)."""
+
+    task = "pos"
+    source = "https://github.com/UniversalDependencies/UD_English-EWT"
+    layout = "one file *train.conllu and one *dev.conllu"
+
+    def read(self, split: str) -> Sequence[Example]:
+        """One example a sentence."""
+        self.existing(".")
+        files = sorted(self.folder.glob(f"*{split}.conllu"))
+        if len(files) != 1:
+            raise DataError(f"{self.folder} holds {len(files)} files *{split}.conllu instead of one; see {self.source}")
+        return [
+            Example(self.task, words=tuple(word for word, _ in sentence), tags=tuple(tag for _, tag in sentence))
+            for sentence in _sentences(files[0])
+        ]
+
+
+def _sentences(path: Path) -> Iterator[list[tuple[str, str]]]:
+    sentence: list[tuple[str, str]] = []
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            columns = line.rstrip("\n").split("\t")
+            if not line.strip():
+                if sentence:
+                    yield sentence
+                sentence = []
+            elif not line.startswith("#"):
+                if len(columns) != 10:
+                    raise DataError(f"{path}:{number} has {len(columns)} columns instead of CoNLL-U's 10")
+                # 8-9 is a multiword token and 8.1 an empty node: neither is a word of its own.
+                if columns[0].isdigit():
+                    sentence.append((columns[1], columns[4]))
+    if sentence:
+        yield sentence

@@ -1,0 +1,132 @@
+"""From a run's configuration and a data folder to everything a runner needs."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from model.checkpoint import Checkpoint, ModelConfig, load_weights
+from model.config import CNPConfig, from_dict
+from model.errors import ConfigError
+from model.omninet import OmniNet, OmniNetConfig
+from model.peripherals.language import LanguageConfig
+from model.peripherals.vision import VisionConfig, VisionPeripheral
+from model.tasks import TASKS
+from model.text import Tokenizer
+from training.batches import Encoder, plain_caption, spread_captions
+from training.config import RunConfig
+from training.data import DATASETS, Example
+from training.features import Features, compute_features
+from training.subwords import train_subwords
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A run, ready to start.
+
+    Attributes:
+        examples: task -> training examples, one for each caption.
+    """
+
+    config: RunConfig
+    network: OmniNet
+    encoder: Encoder
+    examples: Mapping[str, Sequence[Example]]
+    vocabularies: Mapping[str, tuple[str, ...]]
+
+    def checkpoint(self, card: str) -> Checkpoint:
+        """The network as it stands."""
+        config = ModelConfig(
+            self.config.name, self.config.version, self.network.config, text_steps=self.config.text_steps
+        )
+        return Checkpoint(config, self.network, self.encoder.tokenizer.model_file, self.vocabularies, card)
+
+
+def set_up(config: RunConfig, data: Path, backbone: Path | None, work: Path) -> Setup:
+    """Read the data, train the subwords, build the network, compute the features.
+
+    Args:
+        data: folder that the data sets' folders are relative to.
+        backbone: weights of the vision backbone (safetensors); None starts from random ones.
+        work: folder for what is computed once: subwords and features.
+    """
+    read = {name: DATASETS[run.dataset](data / run.folder).read("train") for name, run in config.tasks.items()}
+    examples = {name: spread_captions(e) if TASKS[name].output == "text" else e for name, e in read.items()}
+    vocabularies = {name: classes(e) for name, e in examples.items() if TASKS[name].output != "text"}
+    tokenizer = _tokenizer(config, examples, work)
+    torch.manual_seed(config.seed)
+    network = OmniNet(_network_config(config, len(tokenizer), vocabularies))
+    if backbone is not None:
+        load_weights(network.get_submodule("peripherals.vision.backbone"), load_file(backbone), str(backbone))
+    features = _features(network, examples, work)
+    ids = {name: {label: i for i, label in enumerate(labels)} for name, labels in vocabularies.items()}
+    fitting = {name: [e for e in group if _fits(e, tokenizer, network)] for name, group in examples.items()}
+    for name, group in fitting.items():
+        LOG.info("%s: %d examples, %d too long", name, len(group), len(examples[name]) - len(group))
+    return Setup(config, network, Encoder(tokenizer, ids, features), fitting, vocabularies)
+
+
+def classes(examples: Iterable[Example]) -> tuple[str, ...]:
+    """Every label or tag that occurs, the most frequent first."""
+    counts = Counter(label for e in examples for label in (e.tags or (e.answer,)))
+    return tuple(label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _tokenizer(config: RunConfig, examples: Mapping[str, Sequence[Example]], work: Path) -> Tokenizer:
+    path = work / "tokenizer.model"
+    if not path.exists():
+        train_subwords(_texts(examples), config.vocabulary, path)
+    return Tokenizer(path, lower_case=bool(config.network.get("language", {}).get("lower_case", True)))
+
+
+def _texts(examples: Mapping[str, Sequence[Example]]) -> Iterable[str]:
+    for name, group in examples.items():
+        for example in group:
+            if TASKS[name].output == "text":
+                yield plain_caption(example.answer)
+            elif example.words:
+                yield " ".join(example.words)
+            elif example.question:
+                yield example.question
+
+
+def _network_config(config: RunConfig, subwords: int, vocabularies: Mapping[str, tuple[str, ...]]) -> OmniNetConfig:
+    for name in config.network:
+        if name not in {"cnp", "vision", "language"}:
+            raise ConfigError(f"network.{name} is unknown; known are cnp, vision, language")
+    parts = {name: config.network.get(name, {}) for name in ("cnp", "vision", "language")}
+    return OmniNetConfig(
+        from_dict(CNPConfig, parts["cnp"], "network.cnp"),
+        {
+            "vision": from_dict(VisionConfig, parts["vision"], "network.vision"),
+            "language": from_dict(LanguageConfig, parts["language"] | {"vocabulary": subwords}, "network.language"),
+        },
+        ("english", "image"),
+        {name: len(vocabularies[name]) if name in vocabularies else subwords for name in config.tasks},
+    )
+
+
+def _features(network: OmniNet, examples: Mapping[str, Sequence[Example]], work: Path) -> Features:
+    """Features of pictures and of clips, looked up alike."""
+    vision = network.peripherals["vision"]
+    assert isinstance(vision, VisionPeripheral)
+    vision.eval()
+    every = [e for group in examples.values() for e in group]
+    pictures = [e.image for e in every if e.image]
+    clips = [e.video for e in every if e.video]
+    return compute_features(vision, pictures, False, work) | compute_features(vision, clips, True, work)
+
+
+def _fits(example: Example, tokenizer: Tokenizer, network: OmniNet) -> bool:
+    words = example.words or tuple((example.question or "").split())
+    return len(words) <= network.config.cnp.max_length and (
+        len(tokenizer.encode(words).tokens) <= network.config.cnp.max_length
+    )
