@@ -33,3 +33,30 @@ TASKS = {
         TaskSpec("vqa", ("vision", "language"), "label", "the answer to a question about an image or a video"),
     )
 }
+
+
+@dataclass(frozen=True)
+class Use:
+    """A way to use a task: what the service and the command line offer under one name.
+
+    Attributes:
+        inputs: keyword arguments of Predictor.prepare.
+    """
+
+    name: str
+    task: str
+    inputs: tuple[str, ...]
+    summary: str
+
+
+USES = {
+    use.name: use
+    for use in (
+        Use("caption", "caption", ("image",), "a sentence about an image"),
+        Use("vqa", "vqa", ("image", "question"), "the answer to a question about an image"),
+        Use("pos", "pos", ("text",), "a part-of-speech tag for every word of a text"),
+        Use("activity", "activity", ("video",), "what is done in a video"),
+        Use("video-caption", "caption", ("video",), "a sentence about a video, without training on any"),
+        Use("video-qa", "vqa", ("video", "question"), "the answer to a question about a video, likewise"),
+    )
+}

@@ -1,0 +1,108 @@
+"""The commands that run a checkpoint: predict and inspect."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model.tasks import USES
+
+if TYPE_CHECKING:
+    from model.answers import Answer
+
+EXAMPLES = """examples:
+  omninet predict caption photo.jpg
+  omninet predict vqa photo.jpg --question "what is on the table?"
+  omninet predict pos "She sells sea shells."
+  omninet predict activity clip.mp4 --json
+"""
+
+
+def add_commands(subparsers: Any) -> None:
+    """Add ``predict`` and ``inspect``."""
+    parser = subparsers.add_parser(
+        "predict",
+        help="answer from a file or a sentence, without a server",
+        description="Run one task on files or sentences:\n\n"
+        + "\n".join(f"  {use.name:14} {use.summary}" for use in USES.values()),
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("task", choices=list(USES), metavar="TASK", help="one of the tasks above")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image or video files; for pos, sentences")
+    parser.add_argument("--question", help="for vqa and video-qa")
+    parser.add_argument("--checkpoint", type=Path, help="checkpoint folder; default: the bundled one")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line, one for each input")
+    parser.set_defaults(run=_predict)
+
+    parser = subparsers.add_parser("inspect", help="say what a checkpoint holds, after checking all of it")
+    parser.add_argument("checkpoint", type=Path, nargs="?", help="checkpoint folder; default: the bundled one")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_inspect)
+
+
+def _predict(args: argparse.Namespace) -> int:
+    import json
+    from dataclasses import asdict
+
+    from model.predictor import Predictor
+
+    use = USES[args.task]
+    predictor = Predictor.load(args.checkpoint, device=args.device)
+    for source in args.inputs:
+        question = {"question": args.question} if args.question is not None else {}
+        answer = predictor.predict(use.task, **{use.inputs[0]: source}, **question)
+        if args.json:
+            print(json.dumps({"input": source} | asdict(answer), ensure_ascii=False))
+        else:
+            print(_plain(answer))
+    return 0
+
+
+def _plain(answer: Answer) -> str:
+    """An answer for a terminal."""
+    from model.answers import Caption, Label
+
+    notes = "".join(f"\n(note: {note})" for note in answer.notes)
+    if isinstance(answer, Caption):
+        return answer.caption + notes
+    if isinstance(answer, Label):
+        return "\n".join(f"{c.probability:6.1%}  {c.label}" for c in answer.candidates) + notes
+    return "\n".join(" ".join(f"{w.text}/{w.tag}" for w in sentence) for sentence in answer.sentences) + notes
+
+
+def _inspect(args: argparse.Namespace) -> int:
+    import json
+
+    from model.checkpoint import BUNDLED, load
+
+    folder = args.checkpoint or BUNDLED
+    checkpoint = load(folder)
+    facts: dict[str, Any] = {
+        "folder": str(folder),
+        "name": checkpoint.config.name,
+        "version": checkpoint.config.version,
+        "weights_sha256": checkpoint.digest,
+        "bytes": sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()),
+        "parameters": _parts(checkpoint.network),
+        "tasks": dict(checkpoint.config.network.tasks),
+        "network": checkpoint.config.network.to_dict(),
+    }
+    print(json.dumps(facts, indent=2) if args.json else _summary(facts) + "\n\n" + checkpoint.card)
+    return 0
+
+
+def _summary(facts: dict[str, Any]) -> str:
+    parameters = ", ".join(f"{name} {count:,}" for name, count in facts["parameters"].items())
+    tasks = ", ".join(f"{task} ({count:,} classes)" for task, count in facts["tasks"].items())
+    rows = {name: facts[name] for name in ("folder", "name", "version", "weights_sha256")}
+    rows |= {"size": f"{facts['bytes'] / 1e6:.1f} MB", "parameters": parameters, "tasks": tasks}
+    return "\n".join(f"{name:15} {value}" for name, value in rows.items())
+
+
+def _parts(network: Any) -> dict[str, int]:
+    """Parameters of each peripheral, of the CNP and of all."""
+    parts = dict(network.peripherals.items()) | {"cnp": network.cnp, "all": network}
+    return {name: sum(p.numel() for p in module.parameters()) for name, module in parts.items()}
