@@ -1,0 +1,85 @@
+"""``omninet serve``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+
+def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands of this package."""
+    parser = subparsers.add_parser(
+        "serve",
+        help="answer over HTTP",
+        description="Serve a checkpoint over HTTP, with a page to try it on.",
+        epilog="Everything else is set by OMNINET_... variables of the environment; the README lists them.",
+    )
+    parser.add_argument("--host", help="address to listen on (default: OMNINET_HOST or 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on, 0 for any (default: OMNINET_PORT or 8000)")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="checkpoint folder (default: OMNINET_CHECKPOINT or the bundled)"
+    )
+    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: OMNINET_DEVICE or auto)")
+    parser.set_defaults(run=serve)
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve until stopped; returns the exit code.
+
+    Raises:
+        OmniNetError: a setting, the address, the device or the checkpoint cannot be used.
+    """
+    from pydantic import ValidationError
+
+    from app.settings import Settings
+    from model.errors import ConfigError
+
+    given = {name: getattr(arguments, name) for name in ("host", "port", "checkpoint", "device")}
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise ConfigError(f"setting {problem['loc'][0]}: {problem['msg']}, not {problem['input']!r}") from None
+    _serve(settings)
+    return 0
+
+
+def _serve(settings: Settings) -> None:
+    import logging
+
+    import uvicorn
+
+    from app.main import create_app
+
+    listener = _listen(settings.host, settings.port)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
+    app = create_app(settings)
+    config = uvicorn.Config(app, timeout_graceful_shutdown=settings.shutdown_seconds, server_header=False)
+    server = uvicorn.Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    app.state.service.on_failure = stop
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(f"OmniNet listens on http://{host}:{listener.getsockname()[1]}", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+    if app.state.service.failure is not None:
+        raise app.state.service.failure
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    from model.errors import ConfigError
+
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror}") from error

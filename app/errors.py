@@ -1,0 +1,140 @@
+"""One shape for every error: ``{"error": {"code", "message", "detail"}}``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from model.errors import InputError
+
+# The status of an InputError is 422 but for these.
+STATUS_OF_CODE = {
+    "image_too_large": 413,
+    "video_too_large": 413,
+    "video_too_long": 413,
+    "text_too_long": 413,
+    "question_too_long": 413,
+}
+
+MOST_PROBLEMS = 5  # told of one request
+# Codes and messages for the kinds of validation error that can occur.
+IN_WORDS = {
+    "json_invalid": ("invalid_json", "the body is not valid JSON: {error} at character {place}"),
+    "missing": ("missing_part", "the part {field!r} is missing; send it as curl -F {field}=... does"),
+    "extra_forbidden": ("unknown_field", "there is no field {field!r} here; /docs lists the fields"),
+    "model_attributes_type": ("invalid_value", 'the body must be an object such as {{"text": "A dog runs."}}'),
+}
+
+
+class ServiceError(HTTPException):
+    """An answer other than the one asked for, which a client can act on.
+
+    Args:
+        code: stable, machine-readable name of the problem.
+        message: what is wrong and what would be right, for a person.
+        detail: JSON values that locate the problem.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None, **detail: Any
+    ) -> None:
+        super().__init__(status, message, headers=headers)
+        self.code = code
+        self.message = message
+        self.details = detail
+
+    def response(self) -> Response:
+        """As HTTP."""
+        return error_response(self.status_code, self.code, self.message, self.details, self.headers)
+
+
+def overloaded(message: str) -> ServiceError:
+    """There is more work than the service takes on."""
+    return ServiceError(503, "overloaded", message, {"Retry-After": "1"})
+
+
+def internal_error() -> ServiceError:
+    """Something of ours failed; the server's log knows what, a client learns nothing of it."""
+    return ServiceError(500, "internal_error", "the server failed on this request; it is not your input's fault")
+
+
+def error_response(
+    status: int, code: str, message: str, detail: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> Response:
+    """An error in the one shape."""
+    # Escaped to ASCII, since it may quote text that is no valid Unicode.
+    body = {"error": {"code": code, "message": message, "detail": dict(detail)}}
+    return Response(json.dumps(body, separators=(",", ":")), status, dict(headers or {}), "application/json")
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Turn everything that can be raised while a request is served into the one shape."""
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(InputError, _input_error)
+    app.add_exception_handler(Exception, _internal_error)
+
+
+def _input_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, InputError)
+    return error_response(STATUS_OF_CODE.get(error.code, 422), error.code, error.message, error.detail)
+
+
+def _internal_error(_: Request, __: Exception) -> Response:
+    return internal_error().response()
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if isinstance(error, ServiceError):
+        return error.response()
+    status = HTTPStatus(error.status_code)
+    code = status.phrase.lower().replace(" ", "_")
+    return error_response(status, code, _http_message(request, error), {"path": request.url.path}, error.headers)
+
+
+def _http_message(request: Request, error: HTTPException) -> str:
+    path = request.url.path
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return f"there is nothing at {path}; /tasks lists the endpoints"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return f"{request.method} is not allowed at {path}; use {allowed}"
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return f"the body cannot be read: {error.detail}"
+    return error.detail
+
+
+def _invalid_request(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    problems = [_problem(item, error.body) for item in error.errors()[:MOST_PROBLEMS]]
+    code = problems[0]["code"]
+    message = "; ".join(problem["message"] for problem in problems)
+    return error_response(400 if code == "invalid_json" else 422, code, message, {"problems": problems})
+
+
+def _problem(item: Mapping[str, Any], body: Any) -> dict[str, str]:
+    """One validation error in our words: a code, a message and the name of the field."""
+    field = "" if item["type"] == "json_invalid" else ".".join(map(str, item["loc"][1:]))[:80]
+    code, message = _in_words(item, field, body)
+    return {"code": code, "message": message, "field": field}
+
+
+def _in_words(item: Mapping[str, Any], field: str, body: Any) -> tuple[str, str]:
+    kind, sent = item["type"], body.get(field) if isinstance(body, Mapping) else None
+    if kind == "missing" and not field:
+        return "missing_body", 'the body is missing; send JSON such as {"text": "A dog runs."}'
+    if kind == "missing" and isinstance(sent, str):
+        return f"empty_{field}", f"the part {field!r} is empty; fill it in"
+    if kind == "value_error" and isinstance(sent, str):
+        return "not_a_file", f"the part {field!r} must be a file, as curl -F {field}=@FILE sends it"
+    code, words = IN_WORDS.get(kind, ("invalid_value", "{what} {message}"))
+    what, message, place = repr(field) if field else "the body", item["msg"], item["loc"][-1]
+    return code, words.format(field=field, what=what, message=message, place=place, **item.get("ctx", {}))

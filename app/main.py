@@ -1,0 +1,53 @@
+"""The application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from app.engine import Engine
+from app.errors import add_error_handlers
+from app.middleware import BodyLimit, SecurityHeaders
+from app.routers import image, system, text, video
+from app.service import Service
+from app.settings import Settings
+
+# Of the contract with clients, not of the package: it changes with the names and shapes of the JSON.
+API_VERSION = "1.0"
+DESCRIPTION = "One network for images, videos and text. The page to try it on is at [/](/)."
+
+
+def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
+    """Build the service; nothing is loaded before it is started.
+
+    Args:
+        settings: every setting has a default, ``Settings()`` reads the environment.
+        engine: answers in place of one made from the settings; it is started and stopped with the application.
+    """
+    service = Service(settings, engine)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        yield
+        await service.stop()
+
+    app = FastAPI(
+        title="OmniNet",
+        description=DESCRIPTION,
+        version=API_VERSION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    add_error_handlers(app)
+    app.add_middleware(BodyLimit, upload=settings.max_upload_bytes, other=settings.max_text_bytes)
+    app.add_middleware(SecurityHeaders)
+    for router in (image.router, video.router, text.router, system.router):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=system.STATIC), name="static")
+    return app

@@ -1,0 +1,54 @@
+"""What the endpoints have in common."""
+
+from __future__ import annotations
+
+from email.message import Message
+from typing import Any
+
+from fastapi import Request
+
+from app.errors import ServiceError
+from app.schemas import ErrorReply
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorReply, "description": "The body cannot be parsed"},
+    413: {"model": ErrorReply, "description": "The input is larger than accepted"},
+    415: {"model": ErrorReply, "description": "The body is of another content type"},
+    422: {"model": ErrorReply, "description": "The input cannot be used"},
+    503: {"model": ErrorReply, "description": "Not ready or overloaded; try again after Retry-After seconds"},
+}
+
+
+async def require_multipart(request: Request) -> None:
+    """Hold that the body is a form with files in which no part comes twice.
+
+    Raises:
+        ServiceError: ``unsupported_media_type``, ``repeated_part``.
+    """
+    _require("multipart/form-data", request, "as curl -F does")
+    form = await request.form()
+    for name in form:
+        if len(form.getlist(name)) > 1:
+            raise ServiceError(422, "repeated_part", f"the part {name!r} came more than once; send it once", part=name)
+
+
+def require_json(request: Request) -> None:
+    """Hold that the body is JSON.
+
+    Raises:
+        ServiceError: ``unsupported_media_type``.
+    """
+    _require("application/json", request, "as curl --json does")
+
+
+def _require(expected: str, request: Request, hint: str) -> None:
+    given = Message()
+    given["content-type"] = request.headers.get("content-type", "")
+    if given.get_content_type() != expected:
+        stated = request.headers.get("content-type") or "nothing"
+        raise ServiceError(
+            415,
+            "unsupported_media_type",
+            f"the body must be {expected}, {hint}; the Content-Type says {stated}",
+            expected=expected,
+        )

@@ -1,0 +1,100 @@
+"""The page, and what the service says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import FileResponse, HTMLResponse
+from pydantic import BaseModel
+
+from app.schemas import ErrorReply, ModelName
+from app.service import ServiceDependency
+from model.tasks import TASKS
+
+STATIC = Path(__file__).parents[1] / "static"
+router = APIRouter(tags=["system"])
+
+
+class Status(BaseModel):
+    """How the service is."""
+
+    status: Literal["ok"] = "ok"
+
+
+class ServedModel(ModelName):
+    """The model, and where it runs."""
+
+    device: str
+    precision: str
+
+
+class ServedTask(BaseModel):
+    """A task: what it takes, what it gives, and where it is asked for."""
+
+    name: str
+    summary: str
+    inputs: list[str]
+    output: str
+    endpoints: list[str]
+
+
+class Tasks(BaseModel):
+    """What the service can do."""
+
+    model: ServedModel
+    tasks: list[ServedTask]
+
+
+@router.get("/", include_in_schema=False)
+def page() -> FileResponse:
+    """The page to try everything on."""
+    return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/docs", include_in_schema=False)
+def docs(request: Request) -> HTMLResponse:
+    """Interactive documentation; its scripts come from a content network."""
+    root = request.scope.get("root_path", "").rstrip("/")
+    return get_swagger_ui_html(
+        openapi_url=f"{root}/openapi.json", title="OmniNet", swagger_favicon_url=f"{root}/static/icon.svg"
+    )
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def healthz() -> Status:
+    """Answers as soon as the server listens."""
+    return Status()
+
+
+@router.get("/readyz", summary="Is the model loaded?", responses={503: {"model": ErrorReply}})
+async def readyz(service: ServiceDependency) -> Status:
+    """503 until the model can answer."""
+    service.engine()
+    return Status()
+
+
+@router.get("/tasks", summary="What can be asked", responses={503: {"model": ErrorReply}})
+async def tasks(request: Request, service: ServiceDependency) -> Tasks:
+    """The tasks with their inputs, outputs and endpoints, and the model that does them."""
+    predictor = service.engine().predictor
+    paths = request.app.openapi()["paths"]
+    served = [
+        ServedTask(
+            name=name,
+            summary=TASKS[name].summary,
+            inputs=list(TASKS[name].inputs),
+            output=TASKS[name].output,
+            endpoints=[path for path, methods in paths.items() if name in methods.get("post", {}).get("tags", ())],
+        )
+        for name in predictor.tasks
+    ]
+    model = ServedModel(
+        name=predictor.name,
+        version=predictor.version,
+        device=str(predictor.device),
+        precision=str(predictor.dtype).removeprefix("torch."),
+    )
+    return Tasks(model=model, tasks=served)

@@ -1,0 +1,63 @@
+"""Questions about a video."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from app.routers.common import ERRORS, require_multipart
+from app.schemas import (
+    MULTIPART,
+    ActivityReply,
+    AnswerReply,
+    CaptionReply,
+    VideoForm,
+    VideoQuestion,
+    activity_reply,
+    answer_reply,
+    caption_reply,
+)
+from app.service import ServiceDependency
+
+router = APIRouter(dependencies=[Depends(require_multipart)], responses=ERRORS)
+
+
+@router.post("/activity", tags=["activity"], summary="Recognise an activity")
+async def activity(
+    form: Annotated[VideoForm, MULTIPART], service: ServiceDependency, request: Request
+) -> ActivityReply:
+    """What is done in a video, and the five most probable activities.
+
+    ```sh
+    curl -s http://127.0.0.1:8000/static/samples/jumping.webm | curl -F video=@- http://127.0.0.1:8000/activity
+    ```
+    """
+    return activity_reply(await service.answer(request, "activity", video=form.video))
+
+
+@router.post("/video-caption", tags=["caption"], summary="Describe a video")
+async def video_caption(
+    form: Annotated[VideoForm, MULTIPART], service: ServiceDependency, request: Request
+) -> CaptionReply:
+    """A sentence about a video.
+
+    ```sh
+    curl -s http://127.0.0.1:8000/static/samples/waving.webm | curl -F video=@- http://127.0.0.1:8000/video-caption
+    ```
+    """
+    return caption_reply(await service.answer(request, "caption", video=form.video))
+
+
+@router.post("/video-qa", tags=["vqa"], summary="Answer a question about a video")
+async def video_qa(
+    form: Annotated[VideoQuestion, MULTIPART], service: ServiceDependency, request: Request
+) -> AnswerReply:
+    """The answer to a question about a video, and the five most probable ones.
+
+    ```sh
+    curl -s http://127.0.0.1:8000/static/samples/waving.webm |
+      curl -F video=@- -F 'question=What is the person doing?' http://127.0.0.1:8000/video-qa
+    ```
+    """
+    return answer_reply(await service.answer(request, "vqa", video=form.video, question=form.question))

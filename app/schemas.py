@@ -1,0 +1,250 @@
+"""Requests and answers, as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Form, UploadFile
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
+
+from app.service import Answered
+from model.answers import Caption, Label, Tagging
+
+T = TypeVar("T")
+
+
+def _shape(expected: str) -> WrapValidator:
+    """One plain sentence in place of an error for each member of a union."""
+
+    def check(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValidationError:
+            raise PydanticCustomError("wrong_shape", f"must be {expected}") from None
+
+    return WrapValidator(check)
+
+
+def _valid_unicode(value: T) -> T:
+    """JSON can spell half of a surrogate pair, which is no character."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError("invalid_unicode", "must be valid Unicode; it holds a lone surrogate") from None
+    return value
+
+
+UNICODE = AfterValidator(_valid_unicode)
+Question = Annotated[str, UNICODE]
+Texts = Annotated[str | list[str], _shape("a string or a list of strings"), UNICODE]
+Words = Annotated[list[str] | list[list[str]], _shape("a list of words or a list of lists of words"), UNICODE]
+MULTIPART = Form(media_type="multipart/form-data")
+
+
+class ImageForm(BaseModel):
+    """An image."""
+
+    model_config = ConfigDict(extra="forbid")
+    image: Annotated[UploadFile, Field(description="JPEG, PNG, WebP, GIF (its first frame) or BMP.")]
+
+
+class VideoForm(BaseModel):
+    """A video."""
+
+    model_config = ConfigDict(extra="forbid")
+    video: Annotated[UploadFile, Field(description="mp4, webm, mkv, avi, mov, mpeg-ts or gif.")]
+
+
+class ImageQuestion(ImageForm):
+    """An image and a question about it."""
+
+    question: Annotated[Question, Field(examples=["What is on the table?"])]
+
+
+class VideoQuestion(VideoForm):
+    """A video and a question about it."""
+
+    question: Annotated[Question, Field(examples=["What is the person doing?"])]
+
+
+class PosRequest(BaseModel):
+    """Either ``text`` or ``tokens``."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: Texts | None = Field(None, description="A string or a list of strings; each may hold several sentences.")
+    tokens: Words | None = Field(None, description="A sentence, or several, already split into words.")
+
+
+class ModelName(BaseModel):
+    """Which model answered."""
+
+    name: str
+    version: str
+
+
+class Timings(BaseModel):
+    """Milliseconds. ``queue`` is the time spent waiting, for a decoder or for the model."""
+
+    decode_media: float
+    prepare: float
+    queue: float
+    encode: float
+    decode: float
+    total: float
+
+
+class Reply(BaseModel):
+    """What every answer carries; ``notes`` say what is worth knowing of the input."""
+
+    model: ModelName
+    timings_ms: Timings
+    notes: list[str]
+
+
+class Token(BaseModel):
+    """A piece of a written text; the pieces join to the text."""
+
+    text: str
+    probability: float
+
+
+class CaptionBody(BaseModel):
+    """``log_probability`` sums over the tokens and the end of the text, natural logarithm."""
+
+    caption: str
+    log_probability: float
+    tokens: list[Token]
+
+
+class AnswerCandidate(BaseModel):
+    """A possible answer."""
+
+    answer: str
+    probability: float
+
+
+class AnswerBody(BaseModel):
+    """The most probable answer, and the best five."""
+
+    answer: str
+    candidates: list[AnswerCandidate]
+
+
+class ActivityCandidate(BaseModel):
+    """A possible activity."""
+
+    activity: str
+    probability: float
+
+
+class ActivityBody(BaseModel):
+    """The most probable activity, and the best five."""
+
+    activity: str
+    candidates: list[ActivityCandidate]
+
+
+class TaggedToken(BaseModel):
+    """A word with its Penn Treebank tag; the offsets are null for words that were given split."""
+
+    text: str
+    start: int | None
+    end: int | None
+    tag: str
+    probability: float
+
+
+class TaggedSentence(BaseModel):
+    """A sentence."""
+
+    tokens: list[TaggedToken]
+
+
+class PosBody(BaseModel):
+    """The sentences of the text in their order; offsets count characters of the string a word stands in."""
+
+    sentences: list[TaggedSentence]
+
+
+# The second base comes first in the JSON: the answer, then what is about it.
+class CaptionReply(Reply, CaptionBody):
+    """A caption."""
+
+
+class AnswerReply(Reply, AnswerBody):
+    """An answer to a question."""
+
+
+class ActivityReply(Reply, ActivityBody):
+    """An activity."""
+
+
+class PosReply(Reply, PosBody):
+    """Tagged sentences."""
+
+
+class ErrorBody(BaseModel):
+    """What went wrong: ``code`` for programs, ``message`` for people."""
+
+    code: str
+    message: str
+    detail: dict[str, Any]
+
+
+class ErrorReply(BaseModel):
+    """The shape of every error."""
+
+    error: ErrorBody
+
+
+def caption_reply(done: Answered) -> CaptionReply:
+    """An answer of ``caption`` as JSON."""
+    answer = done.answer
+    assert isinstance(answer, Caption)
+    tokens = [Token(text=piece.text, probability=piece.probability) for piece in answer.tokens]
+    return CaptionReply(caption=answer.caption, log_probability=answer.log_probability, tokens=tokens, **_common(done))
+
+
+def answer_reply(done: Answered) -> AnswerReply:
+    """An answer of ``vqa`` as JSON."""
+    answer = done.answer
+    assert isinstance(answer, Label)
+    candidates = [AnswerCandidate(answer=item.label, probability=item.probability) for item in answer.candidates]
+    return AnswerReply(answer=answer.label, candidates=candidates, **_common(done))
+
+
+def activity_reply(done: Answered) -> ActivityReply:
+    """An answer of ``activity`` as JSON."""
+    answer = done.answer
+    assert isinstance(answer, Label)
+    candidates = [ActivityCandidate(activity=item.label, probability=item.probability) for item in answer.candidates]
+    return ActivityReply(activity=answer.label, candidates=candidates, **_common(done))
+
+
+def pos_reply(done: Answered) -> PosReply:
+    """An answer of ``pos`` as JSON."""
+    answer = done.answer
+    assert isinstance(answer, Tagging)
+    sentences = [
+        TaggedSentence(tokens=[TaggedToken.model_validate(word, from_attributes=True) for word in words])
+        for words in answer.sentences
+    ]
+    return PosReply(sentences=sentences, **_common(done))
+
+
+def _common(done: Answered) -> dict[str, Any]:
+    return {
+        "model": ModelName(name=done.predictor.name, version=done.predictor.version),
+        "timings_ms": Timings(**done.timings),
+        "notes": list(done.answer.notes),
+    }

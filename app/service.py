@@ -1,0 +1,179 @@
+"""What the endpoints share: from a request's input to the model's answer, with the time each stage took."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from fastapi import Depends, Request, UploadFile
+from starlette.concurrency import run_in_threadpool
+
+from app.disconnect import until_disconnected
+from app.engine import Engine
+from app.errors import ServiceError
+from app.media import MediaPool, decode_upload
+from app.settings import Settings
+from app.stopwatch import Stopwatch
+from model.answers import Answer
+from model.errors import OmniNetError
+from model.predictor import Job, Predictor
+from model.tasks import TASKS
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer, the predictor that gave it, and milliseconds by stage."""
+
+    answer: Answer
+    predictor: Predictor
+    timings: dict[str, float]
+
+
+class Service:
+    """The model behind the endpoints.
+
+    Args:
+        engine: used as it is; None loads the checkpoint of the settings in the background.
+
+    Attributes:
+        failure: why the model could not be loaded, if it could not.
+        on_failure: called then.
+    """
+
+    def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
+        self.settings = settings
+        self.failure: Exception | None = None
+        self.on_failure: Callable[[], None] = lambda: None
+        self._engine = engine
+        self._ready = False
+        self._loading: asyncio.Task[None] | None = None
+        self._media = MediaPool(settings.media_threads, settings.max_waiting_media)
+
+    async def start(self) -> None:
+        """Begin to serve; returns before a model is loaded."""
+        if self._engine is not None:
+            self._engine.start()
+            self._ready = True
+        else:
+            self._loading = asyncio.create_task(self._load())
+
+    async def stop(self) -> None:
+        """Answer what was accepted, then end."""
+        if self._loading is not None:
+            self._loading.cancel()
+        if self._engine is not None:
+            await self._engine.stop()
+        self._media.close()
+
+    def engine(self) -> Engine:
+        """The engine, once it takes jobs.
+
+        Raises:
+            ServiceError: ``not_ready``.
+        """
+        if self._engine is None or not self._ready:
+            raise ServiceError(503, "not_ready", "the model is still being loaded", {"Retry-After": "2"})
+        return self._engine
+
+    async def answer(
+        self,
+        request: Request,
+        task: str,
+        *,
+        image: UploadFile | None = None,
+        video: UploadFile | None = None,
+        **text: Any,
+    ) -> Answered:
+        """Answer one request; its work is dropped if the client goes away.
+
+        Args:
+            request: watched until the answer is there.
+            task: name in ``model.tasks.TASKS``.
+            image: as uploaded.
+            video: as uploaded.
+            text: the other inputs of ``Predictor.prepare``.
+
+        Raises:
+            InputError: the input cannot be used.
+            ServiceError: ``not_ready``, ``overloaded``, ``shutting_down`` or ``internal_error``.
+        """
+        return await until_disconnected(request, self._answer(task, image, video, text))
+
+    async def _answer(
+        self, task: str, image: UploadFile | None, video: UploadFile | None, text: dict[str, Any]
+    ) -> Answered:
+        engine, times = self.engine(), Stopwatch()
+        predictor = engine.predictor
+        if (upload := image or video) is not None:
+            decode = partial(decode_upload, predictor, "image" if image else "video", upload.file)
+            job = await self._media.run(partial(_prepare, predictor, task, times, text, decode))
+        else:
+            job = await run_in_threadpool(_prepare, predictor, task, times, text, dict)
+        result = await engine.run(job)
+        answer = predictor.finish(job, result.decoded)
+        return Answered(answer, predictor, times.stages(encode=result.encode_ms, decode=result.decode_ms))
+
+    async def _load(self) -> None:
+        try:
+            predictor = await asyncio.to_thread(_load_predictor, self.settings)
+            self._engine = Engine(
+                predictor, batch_rows=self.settings.batch_rows, max_waiting=self.settings.max_waiting_rows
+            )
+            self._engine.start()
+            await _warm_up(self._engine)
+        except Exception as error:
+            if not isinstance(error, OmniNetError):
+                logger.exception("the model could not be loaded")
+            self.failure = error
+            self.on_failure()
+        else:
+            self._ready = True
+            logger.info("%s %s is ready on %s", predictor.name, predictor.version, predictor.device)
+
+
+def get_service(request: Request) -> Service:
+    """The service of the application that the request came to."""
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDependency = Annotated[Service, Depends(get_service)]
+
+
+def _load_predictor(settings: Settings) -> Predictor:
+    if settings.torch_threads is not None:
+        torch.set_num_threads(settings.torch_threads)
+    return Predictor.load(
+        settings.checkpoint, device=settings.device, precision=settings.precision, limits=settings.media_limits()
+    )
+
+
+async def _warm_up(engine: Engine) -> None:
+    """Run every task once: the first run of anything is slow, and a broken one is better found now."""
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    for task in engine.predictor.tasks:
+        inputs: dict[str, Any] = {"text": "A dog runs."} if TASKS[task].output == "tags" else {"image": grey}
+        if {"vision", "language"} <= set(TASKS[task].inputs):
+            inputs["question"] = "What is this?"
+        await engine.run(engine.predictor.prepare(task, **inputs))
+
+
+def _prepare(
+    predictor: Predictor,
+    task: str,
+    times: Stopwatch,
+    text: dict[str, Any],
+    decode: Callable[[], Mapping[str, Any]],
+) -> Job:
+    with times.stage("decode_media"):
+        media = decode()
+    with times.stage("prepare"):
+        return predictor.prepare(task, **media, **text)

@@ -1,0 +1,47 @@
+"""What can be set, from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from model.media import MediaLimits
+
+MEBI = 2**20
+
+
+class Settings(BaseSettings):
+    """Settings of the service; each is read from ``OMNINET_`` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="OMNINET_", extra="forbid")
+
+    checkpoint: Path | None = Field(None, description="Folder of the checkpoint to serve; none is the bundled one.")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N; auto takes CUDA where there is one.")
+    precision: str = Field("auto", description="auto, float32 or bfloat16.")
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every address of the machine.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any that is free.")
+
+    max_upload_bytes: int = Field(64 * MEBI, gt=0, description="Largest request body with an image or a video.")
+    max_text_bytes: int = Field(MEBI // 4, gt=0, description="Largest request body of JSON.")
+    max_image_pixels: int = Field(50_000_000, gt=0, description="Largest image, width times height.")
+    max_frame_pixels: int = Field(10_000_000, gt=0, description="Largest frame of a video, width times height.")
+    max_video_seconds: float = Field(600.0, gt=0, description="Longest video.")
+    max_decoded_frames: int = Field(6_000, gt=0, description="Most frames decoded to sample one video.")
+
+    media_threads: int = Field(2, gt=0, description="Images and videos that are decoded at the same time.")
+    max_waiting_media: int = Field(64, gt=0, description="Uploads that may wait to be decoded; more are refused.")
+    torch_threads: int | None = Field(None, gt=0, description="Threads of the model on a CPU; none is torch's choice.")
+    batch_rows: int = Field(32, gt=0, description="Most rows that the model runs at once.")
+    max_waiting_rows: int = Field(512, gt=0, description="Rows that may wait for the model; more are refused.")
+    shutdown_seconds: int = Field(30, ge=0, description="How long requests may take to end when the server stops.")
+
+    def media_limits(self) -> MediaLimits:
+        """What one upload may cost."""
+        return MediaLimits(
+            image_pixels=self.max_image_pixels,
+            frame_pixels=self.max_frame_pixels,
+            video_seconds=self.max_video_seconds,
+            decoded_frames=self.max_decoded_frames,
+        )

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.engine import Engine
+from app.main import create_app
+from app.settings import Settings
+from model.decoding import Decoded
+from model.predictor import Predictor, Row
+
+Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def talking_to(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application that is started and stopped around it."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://service") as client,
+    ):
+        yield client
+
+
+class Watched:
+    """A predictor whose ``run`` can be held up or broken, and which remembers its batches."""
+
+    def __init__(self, predictor: Predictor, before_run: Callable[[Sequence[Row]], None] = lambda _: None) -> None:
+        self._predictor = predictor
+        self._before_run = before_run
+        self.batches: list[list[str]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._predictor, name)
+
+    def run(self, rows: Sequence[Row]) -> list[Decoded]:
+        self.batches.append([row.goal.task for row in rows])
+        self._before_run(rows)
+        return self._predictor.run(rows)
+
+
+@pytest.fixture
+def serve(toy_predictor: Predictor) -> Serve:
+    """Serves the toy, or a predictor in its place, with the given settings."""
+
+    def start(predictor: Any = toy_predictor, **settings: Any) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+        chosen = Settings(**settings)
+        engine = Engine(predictor, batch_rows=chosen.batch_rows, max_waiting=chosen.max_waiting_rows)
+        return talking_to(create_app(chosen, engine))
+
+    return start
+
+
+@pytest.fixture
+async def client(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service with the toy and every setting at its default."""
+    async with serve() as client:
+        yield client

@@ -1,0 +1,98 @@
+"""``omninet serve``, for real."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from app.cli import add_commands
+from app.settings import Settings
+from model.errors import CheckpointError, ConfigError, DeviceError
+
+
+def serve(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    add_commands(parser.add_subparsers())
+    parsed = parser.parse_args(["serve", *arguments])
+    code: int = parsed.run(parsed)
+    return code
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_serves_until_it_is_stopped(
+    toy_checkpoint: Path, free_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    servers: list[uvicorn.Server] = []
+
+    class Kept(uvicorn.Server):
+        def __init__(self, config: uvicorn.Config) -> None:
+            super().__init__(config)
+            servers.append(self)
+
+    monkeypatch.setattr(uvicorn, "Server", Kept)
+    monkeypatch.setenv("OMNINET_CHECKPOINT", str(toy_checkpoint))
+    thread = threading.Thread(target=serve, args=("--port", str(free_port), "--device", "cpu"))
+    thread.start()
+    try:
+        address = f"http://127.0.0.1:{free_port}"
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                if httpx.get(f"{address}/readyz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        reply = httpx.post(f"{address}/pos", json={"text": "A dog runs."})
+        assert reply.status_code == 200
+        assert "server" not in reply.headers
+        assert f"OmniNet listens on {address}\n" in capsys.readouterr().out
+        large = httpx.post(f"{address}/pos", content=b"x" * 3_000_000, headers={"Content-Type": "application/json"})
+        assert large.json()["error"]["code"] == "body_too_large"
+    finally:
+        servers[0].should_exit = True
+        thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_a_checkpoint_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="nothing"):
+        serve("--port", "0", "--checkpoint", str(tmp_path / "nothing"))
+
+
+def test_a_device_that_is_not_there(toy_checkpoint: Path) -> None:
+    with pytest.raises(DeviceError, match="cuda:99"):
+        serve("--port", "0", "--checkpoint", str(toy_checkpoint), "--device", "cuda:99")
+
+
+def test_a_port_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1 port {port}"):
+            serve("--port", str(port))
+
+
+def test_a_setting_that_makes_no_sense(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMNINET_BATCH_ROWS", "none")
+    with pytest.raises(ConfigError, match=r"setting batch_rows: .* not 'none'"):
+        serve()
+
+
+def test_every_setting_is_described_and_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+    monkeypatch.setenv("OMNINET_MAX_VIDEO_SECONDS", "12.5")
+    monkeypatch.setenv("OMNINET_SOMETHING_ELSE", "1")
+    assert Settings().media_limits().video_seconds == 12.5
