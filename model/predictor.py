@@ -43,7 +43,7 @@ class Word:
     end: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """One row of a batch: prepared inputs in the order of encoding, and what to decode from them."""
 
@@ -56,7 +56,7 @@ class Row:
         return tuple((name, 0 if name == "language" else len(value)) for name, value in self.inputs)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Job:
     """A request, prepared: one row, or one for each sentence."""
 
@@ -211,6 +211,7 @@ class Predictor:
             raise InputError("missing_input", "this task needs a question", input="question")
         if not question.strip():
             raise InputError("empty_question", "the question is empty; ask something about what is seen")
+        _check_text([question])
         return self._subwords(question.split(), "question_too_long", "the question")
 
     def _subwords(self, words: list[str], code: str, what: str) -> Subwords:
@@ -287,9 +288,8 @@ def _read(source: bytes | str | Path) -> bytes:
         raise InputError("unreadable_file", f"{source} cannot be read: {error.strerror}") from error
 
 
-def _split(text: str | list[str] | None) -> list[tuple[Word, ...]]:
-    """Sentences of words; offsets count from the start of the string a word stands in."""
-    texts = [text] if isinstance(text, str) else list(text or [])
+def _check_text(texts: Sequence[str]) -> None:
+    """Hold that texts are Unicode and not too long in all."""
     characters = sum(map(len, texts))
     if characters > MAX_CHARACTERS:
         raise InputError(
@@ -298,6 +298,16 @@ def _split(text: str | list[str] | None) -> list[tuple[Word, ...]]:
             characters=characters,
             limit=MAX_CHARACTERS,
         )
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        raise InputError("invalid_text", f"the text is no valid Unicode: {error.reason}") from None
+
+
+def _split(text: str | list[str] | None) -> list[tuple[Word, ...]]:
+    """Sentences of words; offsets count from the start of the string a word stands in."""
+    texts = [text] if isinstance(text, str) else list(text or [])
+    _check_text(texts)
     sentences = []
     for i, whole in enumerate(texts):
         spans = sentence_spans(whole)
@@ -312,19 +322,15 @@ def _split(text: str | list[str] | None) -> list[tuple[Word, ...]]:
 
 
 def _given_words(tokens: list[str] | list[list[str]]) -> list[tuple[Word, ...]]:
-    sentences = tokens if tokens and isinstance(tokens[0], list) else [tokens]
+    nested = bool(tokens) and isinstance(tokens[0], list)
+    sentences: list[Any] = list(tokens) if nested else [tokens]
     for i, words in enumerate(sentences):
-        if not words or not all(isinstance(word, str) and word.strip() for word in words):
-            raise InputError("empty_text", "every sentence needs words, and every word a letter", index=i)
-    characters = sum(len(word) for words in sentences for word in words)
-    if characters > MAX_CHARACTERS:
-        raise InputError(
-            "text_too_long",
-            f"the text has {characters} characters; at most {MAX_CHARACTERS} are accepted",
-            characters=characters,
-            limit=MAX_CHARACTERS,
-        )
-    return [tuple(Word(str(word)) for word in words) for words in sentences]
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise InputError("invalid_text", "tokens must be a list of words, or a list of such lists", index=i)
+        if not words or not all(word.strip() for word in words):
+            raise InputError("empty_text", "every sentence needs a word, and every word a character", index=i)
+    _check_text([word for words in sentences for word in words])
+    return [tuple(map(Word, words)) for words in sentences]
 
 
 def _to(batch: Any, device: torch.device) -> Any:
