@@ -1,0 +1,93 @@
+"""The ``omninet`` command: one parser, on which each package mounts its own commands.
+
+A package offers ``add_commands(subparsers)`` in its ``cli.py``; each command sets ``run``, a function from the parsed
+arguments to an exit code. These modules import what is heavy inside ``run``, so that ``--help`` is there at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import app.cli
+import model.cli
+import training.cli
+from model.errors import OmniNetError
+
+__version__ = "0.1.0"
+
+DESCRIPTION = """\
+One small network for images, videos and text. It writes captions, answers questions about pictures and clips,
+names activities and tags parts of speech, from the command line or as a web service."""
+
+EXAMPLES = """\
+examples:
+  omninet serve                         the page and the API on http://127.0.0.1:8000
+  omninet predict caption photo.jpg     one sentence about a photo
+  omninet predict activity clip.mp4     what is done in a clip, and the next best guesses
+  omninet predict pos "A dog runs."     a tag for every word; --json for all that is known
+  omninet COMMAND --help                everything about one command
+
+exit codes: 0 done; 2 an input, option, checkpoint or device cannot be used (one line on stderr); 130 interrupted"""
+
+
+class UsageError(OmniNetError):
+    """The arguments do not make a command."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises where the original prints its usage and exits."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError, naming the help of the command at hand."""
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with the commands of all packages."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = Parser(prog="omninet", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=formatter)
+    parser.add_argument("--version", action="version", version=f"omninet {__version__}")
+    commands: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, parser_class=Parser
+    )
+    for package in (app.cli, model.cli, training.cli):
+        package.add_commands(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: what follows ``omninet``; by default that of this process.
+
+    Returns:
+        The exit code: 0, 2 for what the caller can mend, 130 after an interrupt.
+    """
+    try:
+        args = build_parser().parse_args(argv)
+        return run(args)
+    except (OmniNetError, OSError) as error:
+        print(f"omninet: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the parsed command; a missing library of the extra for training becomes an OmniNetError that says so."""
+    try:
+        code: int = args.run(args)
+        return code
+    except ModuleNotFoundError as error:
+        if not args.run.__module__.startswith("training."):
+            raise
+        message = f"training needs {error.name}, which is not installed: pip install 'omninet[train]'"
+        raise OmniNetError(message) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+"""Dockerfile, compose file, Makefile and CI script, held against the package that they install and start."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import omninet
+from app.main import create_app
+from app.settings import Settings
+from tests.docker.dockerfile import Stage, parse
+
+ROOT = Path(__file__).parents[2]
+BUILDER, FINAL = parse(ROOT / "docker" / "Dockerfile")
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES = ("omninet", "gpu")
+DEFAULTS = Settings.model_fields
+
+
+def service(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = COMPOSE["services"][name]
+    return found
+
+
+def health_url(command: list[str]) -> re.Match[str]:
+    found = re.search(r"http://127\.0\.0\.1:(?P<port>\d+)(?P<path>/\w+)", command[-1])
+    assert found is not None
+    return found
+
+
+def dry_run(*arguments: str, **environment: str) -> str:
+    """What ``make`` would do on a fresh clone."""
+    given = {name: value for name, value in os.environ.items() if name not in {"HOST", "PORT", "PYTHON", "MAKEFLAGS"}}
+    command = ["make", "--dry-run", "--always-make", *arguments]
+    result = subprocess.run(command, cwd=ROOT, env=given | environment, capture_output=True, text=True, check=True)
+    return result.stdout
+
+
+def test_both_stages_begin_with_the_same_image() -> None:
+    assert {BUILDER.base, FINAL.base} == {"python:3.11-slim-bookworm"}
+
+
+def test_what_is_copied_exists_and_reaches_the_builder() -> None:
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert sorted(BUILDER.copied()) == sorted(allowed)
+    assert [source for source in BUILDER.copied() if not (ROOT / source).exists()] == []
+    assert FINAL.copied() == []
+
+
+def test_all_that_the_package_is_made_of_is_copied() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, setuptools = pyproject["project"], pyproject["tool"]["setuptools"]
+    packages = [name for name in setuptools["packages"]["find"]["include"] if not name.endswith("*")]
+    modules = [f"{name}.py" for name in setuptools["py-modules"]]
+    needed = {"pyproject.toml", project["readme"], *project["license-files"], *packages, *modules}
+    assert set(BUILDER.copied()) == needed
+
+
+def test_the_environment_is_copied_and_found() -> None:
+    assert FINAL.all("COPY") == ["--from=builder /opt/omninet /opt/omninet"]
+    for stage in (BUILDER, FINAL):
+        assert any("PATH=/opt/omninet/bin:$PATH" in line for line in stage.all("ENV"))
+
+
+def test_no_cache_stays_in_a_layer() -> None:
+    assert any("PIP_NO_CACHE_DIR=1" in line for line in BUILDER.all("ENV"))
+    assert not any("pip" in line or "apt-get" in line for line in FINAL.all("RUN"))
+
+
+def test_torch_can_come_from_another_index() -> None:
+    assert BUILDER.all("ARG") == ['TORCH_INDEX=""']
+    assert any("$TORCH_INDEX" in line and "torchvision" in line for line in BUILDER.all("RUN"))
+
+
+def test_the_container_is_not_root() -> None:
+    user, group = FINAL.last("USER").split(":")
+    assert int(user) > 0
+    assert int(group) > 0
+
+
+def test_the_command_serves_to_the_outside_on_the_exposed_port() -> None:
+    program, *arguments = FINAL.command("CMD")
+    parsed = omninet.build_parser().parse_args(arguments)
+    assert program in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert parsed.run.__module__ == "app.cli"
+    assert parsed.host == "0.0.0.0"
+    assert (parsed.port or DEFAULTS["port"].default) == int(FINAL.last("EXPOSE"))
+
+
+def test_the_health_check_asks_a_route_of_the_service() -> None:
+    url = health_url(FINAL.command("HEALTHCHECK"))
+    assert url["port"] == FINAL.last("EXPOSE")
+    assert url["path"] in create_app(Settings()).openapi()["paths"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_compose_builds_our_dockerfile(name: str) -> None:
+    build = service(name)["build"]
+    assert (ROOT / build["context"] / build["dockerfile"]).is_file()
+    assert [argument.partition("=")[0] for argument in BUILDER.all("ARG")] == list(build["args"])
+
+
+@pytest.mark.parametrize(("name", "variable"), [("omninet", "OMNINET_PORT"), ("gpu", "OMNINET_GPU_PORT")])
+def test_compose_takes_the_port_from_the_environment(name: str, variable: str) -> None:
+    [port] = service(name)["ports"]
+    outside, _, inside = port.rpartition(":")
+    assert re.fullmatch(rf"\${{{variable}:-\d+}}", outside)
+    assert inside == FINAL.last("EXPOSE")
+
+
+def test_compose_serves_on_the_default_port() -> None:
+    assert service("omninet")["ports"] == [f"${{OMNINET_PORT:-{DEFAULTS['port'].default}}}:{FINAL.last('EXPOSE')}"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_compose_sets_what_there_is_to_set(name: str) -> None:
+    fields = {f"OMNINET_{field.upper()}" for field in DEFAULTS}
+    assert set(service(name)["environment"]) <= fields
+    assert "OMNINET_CHECKPOINT" in service(name)["environment"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_compose_checks_health_as_the_image_does(name: str) -> None:
+    check = service(name)["healthcheck"]
+    assert check["test"] == ["CMD", *FINAL.command("HEALTHCHECK")]
+    for option in ("interval", "timeout", "start_period"):
+        assert f"--{option.replace('_', '-')}={check[option]}" in FINAL.last("HEALTHCHECK")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_compose_gives_a_container_no_more_than_it_needs(name: str) -> None:
+    assert service(name)["read_only"] is True
+    assert service(name)["tmpfs"] == ["/tmp"]
+    assert service(name)["cap_drop"] == ["ALL"]
+    assert service(name)["security_opt"] == ["no-new-privileges:true"]
+    assert service(name)["restart"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_compose_mounts_the_checkpoints_read_only(name: str) -> None:
+    assert service(name)["volumes"] == ["${OMNINET_CHECKPOINTS:-checkpoints}:/checkpoints:ro"]
+    assert "checkpoints" in COMPOSE["volumes"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_compose_waits_for_requests_to_end(name: str) -> None:
+    assert int(service(name)["stop_grace_period"].removesuffix("s")) > DEFAULTS["shutdown_seconds"].default
+
+
+def test_only_the_gpu_profile_reserves_a_gpu() -> None:
+    assert "deploy" not in service("omninet")
+    assert "profiles" not in service("omninet")
+    assert service("gpu")["profiles"] == ["gpu"]
+    [device] = service("gpu")["deploy"]["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"]
+    assert service("gpu")["environment"]["OMNINET_DEVICE"] == "cuda"
+
+
+def test_make_serve_listens_where_the_settings_say_by_default() -> None:
+    host, port = DEFAULTS["host"].default, DEFAULTS["port"].default
+    assert f"bin/omninet serve --host {host} --port {port}\n" in dry_run("serve")
+    assert "bin/omninet serve --host 0.0.0.0 --port 9000\n" in dry_run("serve", HOST="0.0.0.0", PORT="9000")
+
+
+def test_make_takes_torch_from_another_index_only_when_told_to() -> None:
+    assert "--index-url" not in dry_run("serve")
+    assert "pip install --index-url 'URL' torch torchvision\n" in dry_run("serve", "TORCH_INDEX=URL")
+
+
+def test_make_test_runs_every_check() -> None:
+    steps = dry_run("test")
+    for step in ("ruff check .", "ruff format --check .", "mypy\n", "pytest --cov"):
+        assert f"bin/python -m {step}" in steps
+
+
+def test_make_help_names_every_target() -> None:
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert targets is not None
+    shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"^  make (\w+)", shown, re.MULTILINE) == targets[1].split()
+
+
+def test_coverage_is_gated_for_everything_we_ship() -> None:
+    coverage = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["coverage"]
+    assert set(coverage["run"]["source"]) == {"app", "model", "training", "omninet"}
+    assert coverage["report"]["fail_under"] >= 90
+
+
+def test_ci_runs_make_test() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert script.read_text().rstrip().endswith("exec make test")
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_a_dockerfile_is_read_as_docker_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text('FROM a AS b\n# note\nRUN one \\\n    && two\nCOPY x y ./\n\nFROM c\nCMD ["d", "e"]\n')
+    first, last = parse(file)
+    assert first == Stage("a", [("RUN", "one && two"), ("COPY", "x y ./")])
+    assert first.copied() == ["x", "y"]
+    assert last.command("CMD") == ["d", "e"]

@@ -1,0 +1,88 @@
+"""How the code base is laid out: which folders there are, who may import whom, and what an import costs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("app", "model", "training")
+MAY_IMPORT = {"model": {"model"}, "app": {"app", "model"}, "training": {"training", "model"}}
+OURS = {*PACKAGES, "omninet", "tests"}
+HTTP = {"fastapi", "starlette", "uvicorn", "pydantic_settings", "multipart", "python_multipart"}
+
+
+def source_files(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Top-level names of all that a file imports, at its head or in a function."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield (node.module or "").partition(".")[0]
+
+
+def imports_of(package: str) -> set[str]:
+    return {name for file in source_files(package) for name in imported(file)}
+
+
+def modules_of_extras() -> set[str]:
+    """Names of the modules that only an extra of pyproject.toml installs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [requirement for extra in project["optional-dependencies"].values() for requirement in extra]
+    extras = {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in wanted} - {"omninet"}
+    installed = packages_distributions()
+    return {module for module, owners in installed.items() if extras & {owner.lower() for owner in owners}}
+
+
+def test_the_packages_are_the_three_of_the_design() -> None:
+    assert {file.parent.name for file in ROOT.glob("*/__init__.py")} == {*PACKAGES, "tests"}
+    assert [file.name for file in ROOT.glob("*.py")] == ["omninet.py"]
+
+
+def test_every_folder_of_a_package_is_a_package() -> None:
+    folders = {file.parent for package in PACKAGES for file in source_files(package)}
+    assert [str(folder) for folder in folders if not (folder / "__init__.py").is_file()] == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_direction_of_imports(package: str) -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in source_files(package)
+        for name in imported(file)
+        if name in OURS - MAY_IMPORT[package]
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", ["model", "training"])
+def test_only_app_knows_http(package: str) -> None:
+    assert imports_of(package) & HTTP == set()
+
+
+@pytest.mark.parametrize("package", ["model", "app"])
+def test_serving_needs_no_extra(package: str) -> None:
+    extras = modules_of_extras()
+    assert {"yaml", "sacrebleu", "pytest"} <= extras
+    assert imports_of(package) & extras == set()
+
+
+@pytest.mark.parametrize("module", ["omninet", "app.cli", "model.cli", "training.cli"])
+def test_a_command_line_costs_nothing_to_import(module: str) -> None:
+    program = f"import sys, {module}; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    third_party = {name.partition(".")[0] for name in result.stdout.split()} & set(packages_distributions())
+    before = set(sys.stdlib_module_names) | OURS
+    assert {name for name in third_party - before if not name.startswith("_")} == set()
