@@ -51,10 +51,10 @@ class MultiHeadAttention(nn.Module):
             mask: (b or 1, 1, n or 1, m), true where a key may be seen.
 
         Returns:
-            (b, n, d), and the logarithm of the attention weights, (b, h, n, m), before dropout.
+            (b, n, d), and the scores, (b, h, n, m); their softmax are the attention weights.
         """
-        log_weights = torch.log_softmax(self._scores(x, keys, mask), dim=-1)
-        return self._finish(x, log_weights.exp(), values), log_weights
+        scores = self._scores(x, keys, mask)
+        return self._finish(x, torch.softmax(scores, dim=-1), values), scores
 
     def _scores(self, x: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
         scores = self._split(self.query(x)) @ keys.transpose(-1, -2) * self.scale
@@ -86,7 +86,7 @@ class GatedAttention(MultiHeadAttention):
 
         Args:
             mask: (b, 1, 1, P).
-            temporal: logarithm of the temporal attention weights, (b, h, n, R).
+            temporal: scores of the temporal attention, (b, h, n, R).
             frame: temporal position that each spatial position is tied to, (b, P).
 
         Returns:
@@ -95,7 +95,8 @@ class GatedAttention(MultiHeadAttention):
         if not self.linked:
             weights = torch.softmax(self._scores(x, keys, mask), dim=-1)
             return self._finish(x, weights, values), weights
-        log_gate = gate_from_temporal(temporal, frame)
+        # A closed gate is -inf; a row that is closed everywhere must not become NaN.
+        log_gate = gate_from_temporal(torch.log_softmax(temporal, -1), frame).clamp(min=torch.finfo(x.dtype).min / 2)
         weights = self._gated(self._scores(x, keys, None), log_gate, mask)
         return self._finish(x, weights, values), weights
 

@@ -70,6 +70,7 @@ class CNP(nn.Module):
         super().__init__()
         d, d_out = config.d_model, config.d_output_embedding
         self.config = config
+        self.domains, self.tasks = tuple(domains), tuple(tasks)
         self.control_ids = {name: i for i, name in enumerate([*domains, *tasks])}
         # One row more than there are names: the released weights have it, nothing reads it.
         self.control_embedding = nn.Embedding(len(self.control_ids) + 1, config.d_control)
@@ -101,18 +102,24 @@ class CNP(nn.Module):
             raise ValueError(f"an input must be (batch, t, s, {self.config.d_model}), not {tuple(x.shape)}")
         b, t, s, _ = x.shape
         memory = memory or Memory.empty(b, x)
+        if mask is not None and (mask.shape != (b, t) or mask.dtype != torch.bool):
+            raise ValueError(f"a mask must be booleans ({b}, {t}), not {mask.dtype} {tuple(mask.shape)}")
         if memory.batch != b:
             raise ValueError(f"the memory has {memory.batch} rows, the input {b}")
+        if domain not in self.domains:
+            raise ValueError(f"{domain!r} is no domain; known are {', '.join(self.domains)}")
         control = self._control(domain).expand(b, t, s, -1)
         x = self.input_projection(torch.cat([x, control], -1))
         temporal = self.temporal_encoder(self.temporal_projection(x.mean(2)), mask)
+        valid = torch.ones(b, t, dtype=torch.bool, device=x.device) if mask is None else mask
         spatial = frame = None
         # Algorithm 2 writes "s > 0"; Algorithm 1 and the authors' code keep only s > 1.
         if s > 1 and self.config.spatial_cache:
             spatial = self.spatial_projection(x).flatten(1, 2)
             frame = self._frames(t, s, x.device)
-        valid = torch.ones(b, t, dtype=torch.bool, device=x.device) if mask is None else mask
-        return memory.append(temporal, valid, spatial, frame, s)
+        # The authors' code never masks the spatial cache.
+        cells = torch.ones_like(valid) if self.config.gate == "official" else valid
+        return memory.append(temporal, valid, spatial, cells.repeat_interleave(s, 1), frame, s)
 
     def decode(self, memory: Memory, task: str, targets: Tensor, mask: Tensor | None = None) -> Tensor:
         """Teacher-forced log-probabilities of ``targets``.
@@ -124,6 +131,7 @@ class CNP(nn.Module):
         Returns:
             (b, n, c), the natural logarithm.
         """
+        self._check_tasks([task])
         x = self.decoder_inputs(memory, task, targets[:, :-1])
         if mask is not None:
             mask = torch.cat([torch.ones_like(mask[:, :1]), mask[:, :-1]], 1)
@@ -141,6 +149,7 @@ class CNP(nn.Module):
         Raises:
             ValueError: ``length`` is over ``max_length``, or tasks and rows differ in number.
         """
+        self._check_tasks(tasks)
         if len(tasks) != memory.batch:
             raise ValueError(f"{len(tasks)} tasks for {memory.batch} rows")
         if length > self.config.max_length:
@@ -185,9 +194,12 @@ class CNP(nn.Module):
                 rows[i] = row
         return rows
 
+    def _check_tasks(self, tasks: Iterable[str]) -> None:
+        for task in tasks:
+            if task not in self.tasks:
+                raise ValueError(f"{task!r} is no task; known are {', '.join(self.tasks)}")
+
     def _control(self, name: str) -> Tensor:
-        if name not in self.control_ids:
-            raise ValueError(f"{name!r} is neither a domain nor a task; known are {', '.join(self.control_ids)}")
         return self.control_embedding.weight[self.control_ids[name]]
 
     def _frames(self, t: int, s: int, device: torch.device) -> Tensor:

@@ -20,6 +20,14 @@ def positive(config: object, *names: str) -> None:
             raise ConfigError(f"{type(config).__name__}.{name} must be a whole number above 0, not {value!r}")
 
 
+def flags(config: object, *names: str) -> None:
+    """Hold that the named values are true or false."""
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, bool):
+            raise ConfigError(f"{type(config).__name__}.{name} must be true or false, not {value!r}")
+
+
 def one_of(config: object, name: str, choices: tuple[Any, ...]) -> None:
     """Hold that the named value is one of ``choices``."""
     value = getattr(config, name)
@@ -63,7 +71,8 @@ class CNPConfig:
             *("d_control", "d_output_embedding", "max_length", "recurrent_steps"),
         )
         one_of(self, "gate", get_args(Gate))
-        if not 0 <= self.dropout < 1:
+        flags(self, "link_array", "spatial_cache")
+        if not isinstance(self.dropout, (int, float)) or not 0 <= self.dropout < 1:
             raise ConfigError(f"CNPConfig.dropout must be at least 0 and below 1, not {self.dropout!r}")
 
 
@@ -80,7 +89,10 @@ def from_dict(kind: type[T], values: Any, where: str) -> T:
     """
     if not isinstance(values, dict):
         raise ConfigError(f"{where} must be an object, not {values!r}")
-    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    known = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    for name in known:
+        if name not in values:
+            raise ConfigError(f"{where}.{name} is missing")
     for name in values:
         if name not in known:
             raise ConfigError(f"{where}.{name} is unknown; known are {', '.join(sorted(known))}")

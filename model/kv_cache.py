@@ -38,6 +38,8 @@ class KeyValueCache:
         Returns:
             keys and values, each (b, h, reach, k).
         """
+        if reach > self.length:
+            raise ValueError(f"the cache has room for {self.length} positions, not {reach}")
         rows = torch.arange(len(positions), device=positions.device)
         self.keys[slot, rows, :, positions] = keys[:, :, 0]
         self.values[slot, rows, :, positions] = values[:, :, 0]

@@ -100,7 +100,12 @@ class MemoryMasks:
 
 @dataclass(frozen=True)
 class LayerAttention:
-    """Attention weights of one run of a decoder layer, (b, h, n, n or R or P)."""
+    """Attention of one run of a decoder layer.
+
+    Attributes:
+        self_attention, temporal: scores, (b, h, n, n) and (b, h, n, R); their softmax are the weights.
+        spatial: weights, gated, (b, h, n, P); None where there is no spatial memory.
+    """
 
     self_attention: Tensor
     temporal: Tensor
@@ -153,13 +158,11 @@ class DecoderLayer(nn.Module):
             keys, values = extend(keys, values)
         x, seen = self.self_attention(x, keys, values, causal)
         x = self.temporal_projection(hide(x, rows))
-        x, log_temporal = self.temporal_attention(x, *memory.temporal, masks.temporal)
+        x, temporal = self.temporal_attention(x, *memory.temporal, masks.temporal)
         x = self.spatial_projection(hide(x, rows))
         weights = None
         if memory.spatial is not None:
-            attended, weights = self.spatial_attention.attend(
-                x, *memory.spatial, masks.spatial, log_temporal, masks.frame
-            )
+            attended, weights = self.spatial_attention.attend(x, *memory.spatial, masks.spatial, temporal, masks.frame)
             x = torch.where(masks.has_spatial, hide(attended, rows), x)
         x = self.feed_forward(self.output_projection(x))
-        return hide(x, rows), LayerAttention(seen, log_temporal, weights)
+        return hide(x, rows), LayerAttention(seen, temporal, weights)

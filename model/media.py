@@ -12,8 +12,10 @@ import struct
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import itemgetter
 from typing import Any
 
 import av
@@ -23,15 +25,26 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
 from model.errors import InputError
 
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 VIDEO_DEMUXERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "gif")
+SEEK_BY_DECODING = {"avi", "mpegts"}  # the others seek by presentation time
 # What Pillow's decoders raise on damaged files.
 DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError, MemoryError, struct.error)
+# What undoes each EXIF orientation.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 VIDEO_NAMES = "mp4, mov, webm, mkv, avi, mpeg-ts or gif"
 
 
@@ -103,12 +116,12 @@ def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:
 
 def image_to_tensor(image: Image.Image) -> Tensor:
     """PIL image of any mode to RGB, uint8, (3, height, width); EXIF orientation is obeyed."""
-    image = ImageOps.exif_transpose(image)
-    if image.has_transparency_data:
+    image = _upright(image)
+    if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
+        image = _eight_bits(image)
+    elif image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    elif image.mode.startswith("I;16") or image.mode in {"I", "F"}:
-        image = _eight_bits(image)
     return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
 
 
@@ -122,7 +135,9 @@ def _open_image(data: bytes) -> Image.Image:
         raise InputError(
             "not_an_image", "the file is not an image that can be read; send a JPEG, PNG, WebP, GIF or BMP"
         ) from None
-    except (Image.DecompressionBombError, *DECODE_ERRORS) as error:
+    except Image.DecompressionBombError as error:
+        raise InputError("image_too_large", f"the image has too many pixels: {error}") from error
+    except DECODE_ERRORS as error:
         raise _corrupt() from error
 
 
@@ -145,6 +160,14 @@ def _load_pixels(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
 
 def _corrupt() -> InputError:
     return InputError("corrupt_image", "the image is damaged: its pixels cannot be decoded; send an intact file")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as EXIF says; Pillow's exif_transpose writes all metadata anew and fails where one tag is damaged."""
+    turn = None
+    with suppress(*DECODE_ERRORS):
+        turn = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if turn is None else image.transpose(turn)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -183,10 +206,14 @@ def decode_video(data: bytes, frames: int = 16, limits: MediaLimits | None = Non
 
 @dataclass(frozen=True)
 class _PacketIndex:
-    """Presentation times of a stream's packets, in units of ``time_base``, sorted."""
+    """Presentation times of a stream's packets, in units of ``time_base``, sorted.
+
+    Attributes:
+        keyframes: the same of its keyframes, each with the time that the container seeks it by.
+    """
 
     times: list[int]
-    keyframes: list[int]
+    keyframes: list[tuple[int, int]]
     time_base: Fraction
     duration: float
     truncated: bool
@@ -196,10 +223,10 @@ class _PacketIndex:
         target = self.times[0] + Fraction(seconds) / self.time_base
         return self.times[max(bisect_right(self.times, target) - 1, 0)]
 
-    def keyframe_before(self, time: int) -> int:
+    def keyframe_before(self, time: int) -> tuple[int, int]:
         """Latest keyframe at or before ``time``; the first picture if there is none."""
-        position = bisect_right(self.keyframes, time)
-        return self.keyframes[position - 1] if position else self.times[0]
+        position = bisect_right(self.keyframes, time, key=itemgetter(0))
+        return self.keyframes[position - 1] if position else (self.times[0], self.times[0])
 
 
 def _open_video(data: bytes) -> InputContainer:
@@ -208,13 +235,23 @@ def _open_video(data: bytes) -> InputContainer:
         # A nameless buffer and an explicit mode: FFmpeg sees bytes, never a path or an address.
         return av.open(io.BytesIO(data), mode="r", options=options)
     except (FFmpegError, ValueError, OSError) as error:
-        raise InputError("not_a_video", f"the file is no readable video, or cut short; send {VIDEO_NAMES}") from error
+        raise _no_video() from error
+
+
+def _no_video() -> InputError:
+    return InputError("not_a_video", f"the file is no readable video, or cut short; send {VIDEO_NAMES}")
 
 
 def _video_stream(container: InputContainer) -> VideoStream:
     if not container.streams.video:
-        raise InputError("no_video_stream", "the file holds no video stream, only other media")
+        if not container.streams.audio:
+            raise _no_video()
+        raise InputError("no_video_stream", "the file holds no video stream, only sound")
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise InputError(
+            "corrupt_video", "the video's codec is unknown here, or its header damaged; send an intact file"
+        )
     stream.codec_context.thread_count = 1
     return stream
 
@@ -224,7 +261,8 @@ def _index_packets(container: InputContainer, limits: MediaLimits) -> _PacketInd
     stream = _video_stream(container)
     _check_frame_size(stream.codec_context.width, stream.codec_context.height, limits)
     times: list[int] = []
-    keyframes: list[int] = []
+    keyframes: list[tuple[int, int]] = []
+    by_decoding = container.format.name in SEEK_BY_DECODING
     last_duration = 0
     truncated = False
     try:
@@ -235,7 +273,7 @@ def _index_packets(container: InputContainer, limits: MediaLimits) -> _PacketInd
             times.append(time)
             last_duration = packet.duration or last_duration
             if packet.is_keyframe:
-                keyframes.append(time)
+                keyframes.append((time, packet.dts if by_decoding and packet.dts is not None else time))
     except (FFmpegError, ValueError):
         truncated = True
     if not times:
@@ -266,7 +304,22 @@ def _ends_early(data: bytes, demuxer: str) -> bool:
     """Whether the bytes stop before the end mark of containers whose header promises no length."""
     if demuxer == "gif":
         return not data.rstrip(b"\0").endswith(b";")
+    if demuxer.startswith("mov"):
+        return _overruns(data)
     return demuxer == "mpegts" and len(data) % 188 != 0 and len(data) % 192 != 0
+
+
+def _overruns(data: bytes) -> bool:
+    """Whether the last box of an mp4 promises more bytes than there are."""
+    position, kind = 0, b""
+    while position + 16 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, position)
+        if size == 1:
+            (size,) = struct.unpack_from(">Q", data, position + 8)
+        if size < 8:
+            return False
+        position += size
+    return position > len(data) and kind in {b"mdat", b"moof", b"moov"}
 
 
 def _check_frame_size(width: int, height: int, limits: MediaLimits) -> None:
@@ -302,6 +355,7 @@ class _Decoder:
         self.limits = limits
         self.damaged = False
         self.decoded = 0
+        self.form: tuple[int, int, int] | None = None  # width, height and quarter turns of the first picture
 
     def pictures_at(self, wanted: list[int], index: _PacketIndex | None) -> dict[int, Tensor] | None:
         """Pictures by time stamp, or None if seeking by ``index`` overshot or nothing decoded."""
@@ -311,8 +365,8 @@ class _Decoder:
         coming = next(frames, None)
         for time in wanted:
             key = index.keyframe_before(time) if index else None
-            if key is not None and coming is not None and _time(coming) < key and len(wanted) > 1:
-                self.container.seek(key, stream=self.stream)
+            if key is not None and coming is not None and _time(coming) < key[0] and len(wanted) > 1:
+                self.container.seek(key[1], stream=self.stream)
                 frames = self._frames()
                 shown, coming = None, next(frames, None)
             while coming is not None and _time(coming) <= time:
@@ -321,7 +375,7 @@ class _Decoder:
                 shown = coming
             if shown is None:
                 return None
-            pictures[time] = _to_rgb(shown)
+            pictures[time] = self._to_rgb(shown)
         return pictures
 
     def _frames(self) -> Iterator[VideoFrame]:
@@ -352,14 +406,14 @@ class _Decoder:
             if frame.pts is not None:
                 yield frame
 
+    def _to_rgb(self, frame: VideoFrame) -> Tensor:
+        """Upright RGB, uint8, (3, height, width); a stream that changes its size midway is scaled to its first."""
+        self.form = self.form or (frame.width, frame.height, round(frame.rotation / 90) % 4)
+        width, height, turns = self.form
+        turned = np.rot90(frame.to_ndarray(format="rgb24", width=width, height=height), turns)
+        return torch.from_numpy(np.ascontiguousarray(turned)).permute(2, 0, 1).contiguous()
+
 
 def _time(frame: VideoFrame) -> int:
     assert frame.pts is not None
     return frame.pts
-
-
-def _to_rgb(frame: VideoFrame) -> Tensor:
-    """Upright RGB, uint8, (3, height, width)."""
-    pixels = frame.to_ndarray(format="rgb24")
-    turned = np.rot90(pixels, round(frame.rotation / 90) % 4)
-    return torch.from_numpy(np.ascontiguousarray(turned)).permute(2, 0, 1).contiguous()

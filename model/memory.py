@@ -39,7 +39,9 @@ class Memory:
         nothing = torch.zeros(batch, 0, dtype=torch.bool, device=like.device)
         return cls(vectors, nothing, vectors, nothing, nothing.long(), ((),) * batch)
 
-    def append(self, temporal: Tensor, mask: Tensor, spatial: Tensor | None, frame: Tensor | None, s: int) -> Memory:
+    def append(
+        self, temporal: Tensor, mask: Tensor, spatial: Tensor | None, spatial_mask: Tensor, frame: Tensor | None, s: int
+    ) -> Memory:
         """The memory with one more input of t steps and s cells in every row.
 
         Args:
@@ -53,7 +55,7 @@ class Memory:
         if spatial is not None and frame is not None:
             new = (frame + self.temporal.shape[1]).expand(len(spatial), -1)
             cells = torch.cat([cells, spatial], 1)
-            cell_mask = torch.cat([cell_mask, torch.ones_like(new, dtype=torch.bool)], 1)
+            cell_mask = torch.cat([cell_mask, spatial_mask], 1)
             frames = torch.cat([frames, new], 1)
         return Memory(
             torch.cat([self.temporal, temporal], 1),

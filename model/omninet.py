@@ -33,6 +33,13 @@ class OmniNetConfig:
     tasks: Mapping[str, int] = field(default_factory=lambda: {"pos": 48, "activity": 52, "caption": 25000, "vqa": 3500})
 
     def __post_init__(self) -> None:
+        for name in ("peripherals", "tasks"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise ConfigError(f"OmniNetConfig.{name} must map names to values, not {getattr(self, name)!r}")
+        names = [*self.domains, *self.tasks]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigError(f"OmniNetConfig has more than one domain or task of the name {name!r}")
         if not self.tasks:
             raise ConfigError("OmniNetConfig.tasks must name at least one task")
         for name, classes in self.tasks.items():

@@ -22,10 +22,9 @@ def fit(frames: Tensor, config: VisionConfig) -> Tensor:
 
 
 def _crop(frames: Tensor, size: int) -> Tensor:
-    height, width = frames.shape[-2:]
-    scale = size / min(height, width)
-    middle: Tensor = transforms.center_crop(_resize(frames, round(height * scale), round(width * scale)), [size])
-    return middle
+    # The middle is cut out before it is scaled: scaling a long, thin picture first would take gigabytes.
+    middle: Tensor = transforms.center_crop(frames, [min(frames.shape[-2:])])
+    return _resize(middle, size, size)
 
 
 def _pad(frames: Tensor, size: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,11 @@ def sentence_spans(text: str) -> list[Span]:
     """Character spans of the sentences of an English text, without the white space around them."""
     from sentencex import segment
 
+    # The splitter fails on some white space that is not ASCII, as in "B\u00a0."; newlines part paragraphs.
+    plain = re.sub(r"[^\S\n]", " ", text)
     spans, start = [], 0
-    for sentence in segment("en", text):
-        begin = text.find(sentence, start)
+    for sentence in segment("en", plain):
+        begin = plain.find(sentence, start)
         start = begin + len(sentence)
         if stripped := sentence.strip():
             begin += sentence.index(stripped)

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import load_file
 
 from model.checkpoint import Checkpoint, ModelConfig, load_weights
-from model.config import CNPConfig, from_dict
+from model.config import CNPConfig, from_dict, to_dict
 from model.errors import ConfigError
 from model.omninet import OmniNet, OmniNetConfig
 from model.peripherals.language import LanguageConfig
@@ -25,6 +26,7 @@ from training.data import DATASETS, Example
 from training.features import Features, compute_features
 from training.subwords import train_subwords
 
+T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 
 
@@ -102,16 +104,21 @@ def _network_config(config: RunConfig, subwords: int, vocabularies: Mapping[str,
     for name in config.network:
         if name not in {"cnp", "vision", "language"}:
             raise ConfigError(f"network.{name} is unknown; known are cnp, vision, language")
-    parts = {name: config.network.get(name, {}) for name in ("cnp", "vision", "language")}
+    language = config.network.get("language", {}) | {"vocabulary": subwords}
     return OmniNetConfig(
-        from_dict(CNPConfig, parts["cnp"], "network.cnp"),
+        _changed(CNPConfig(), config.network.get("cnp", {}), "network.cnp"),
         {
-            "vision": from_dict(VisionConfig, parts["vision"], "network.vision"),
-            "language": from_dict(LanguageConfig, parts["language"] | {"vocabulary": subwords}, "network.language"),
+            "vision": _changed(VisionConfig(), config.network.get("vision", {}), "network.vision"),
+            "language": _changed(LanguageConfig(), language, "network.language"),
         },
         ("english", "image"),
         {name: len(vocabularies[name]) if name in vocabularies else subwords for name in config.tasks},
     )
+
+
+def _changed(defaults: T, changes: Mapping[str, Any], where: str) -> T:
+    """A configuration with some of its values replaced."""
+    return from_dict(type(defaults), {**to_dict(defaults), **changes}, where)
 
 
 def _features(network: OmniNet, examples: Mapping[str, Sequence[Example]], work: Path) -> Features:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from model.config import positive
+from model.config import flags, positive
 from model.layers import sinusoid_table
 from model.peripherals.base import Peripheral
 
@@ -35,6 +35,7 @@ class LanguageConfig:
 
     def __post_init__(self) -> None:
         positive(self, "vocabulary", "d_embedding", "max_words")
+        flags(self, "lower_case", "word_positions")
 
 
 class Subwords(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import get_model, list_models
+from torchvision.models import DenseNet, get_model, list_models
 
 from model.config import one_of, positive
 from model.errors import ConfigError
@@ -19,7 +19,9 @@ from model.peripherals.compact import CompactNet
 Treatment = Literal["squash", "crop", "pad"]
 
 # Children of torchvision's classification models that come after the feature map.
-HEADS = {"avgpool", "fc", "classifier", "head", "heads", "flatten"}
+HEADS = {"avgpool", "dropout", "fc", "classifier", "head", "heads", "flatten"}
+# Models whose constructor wants to be told that there is no training with auxiliary outputs.
+PLAIN = {name: {"aux_logits": False, "init_weights": False} for name in ("googlenet", "inception_v3")}
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,12 @@ class VisionConfig:
     def __post_init__(self) -> None:
         positive(self, "size", "frames")
         one_of(self, "treatment", get_args(Treatment))
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
-            raise ConfigError(f"VisionConfig.mean and std need three values, std above 0, not {self.mean}, {self.std}")
+        for name in ("mean", "std"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple) or len(value) != 3:
+                raise ConfigError(f"VisionConfig.{name} must be three values, not {value!r}")
+        if min(self.std) <= 0:
+            raise ConfigError(f"VisionConfig.std must be above 0, not {self.std!r}")
 
 
 class VisionPeripheral(Peripheral):
@@ -110,12 +116,14 @@ def build_backbone(name: str) -> nn.Module:
         return CompactNet()
     if name not in list_models(module=_classification_models()):
         raise ConfigError(f"vision.backbone {name!r} is neither 'compact' nor a torchvision classification model")
-    return without_head(get_model(name, weights=None))
+    return without_head(get_model(name, weights=None, **PLAIN.get(name, {})))
 
 
 def without_head(classifier: nn.Module) -> nn.Module:
     """A torchvision classification model without pooling and classifier; its names stay."""
     kept = [(name, child) for name, child in classifier.named_children() if name not in HEADS]
+    if isinstance(classifier, DenseNet):
+        kept.append(("relu", nn.ReLU()))  # it has this one in its forward function only
     return nn.Sequential(OrderedDict(kept))
 
 
@@ -130,7 +138,7 @@ def _channels(backbone: nn.Module, config: VisionConfig) -> int:
     try:
         with torch.no_grad():
             maps = backbone(torch.zeros(1, 3, config.size, config.size))
-    except RuntimeError as error:
+    except (RuntimeError, NotImplementedError, AssertionError) as error:
         raise ConfigError(f"vision.backbone {config.backbone!r} gives no feature map: {error}") from error
     if maps.dim() != 4:
         raise ConfigError(f"vision.backbone {config.backbone!r} gives no feature map but shape {tuple(maps.shape)}")
