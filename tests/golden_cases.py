@@ -1,0 +1,166 @@
+"""The golden numbers of the authors' implementation (tests/golden/README.md), ready to be compared with.
+
+Everything goes through the name table of ``model.official``. A further case is one more entry of
+``cases.json`` and its ``case_<name>.safetensors``; no test has to be written for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from model.cnp import CNP
+from model.config import CNPConfig, Gate
+from model.memory import Memory
+from model.official import DOMAINS, TASKS, convert
+
+GOLDEN = Path(__file__).parent / "golden"
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-4}
+PREFIX = {torch.float64: "f64", torch.float32: "f32"}
+# Their variants of the gate that are ours too. The other two have no use.
+GATES: dict[str, Gate] = {"code.interleaved": "official", "paper.aligned": "paper"}
+OURS = {theirs: ours for ours, theirs in {**TASKS, **DOMAINS}.items()}
+
+# The rules that make weights and inputs from names; the file is the authors' of the golden data, untyped.
+rules: Any = importlib.import_module("tests.golden.hashfill")
+
+
+@cache
+def read_json(name: str) -> Any:
+    """The values of ``<name>.json``."""
+    return json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@cache
+def read_tensors(name: str) -> dict[str, Tensor]:
+    """The arrays of ``<name>.safetensors``."""
+    return load_file(GOLDEN / f"{name}.safetensors")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case: what went in and what the authors' code gave."""
+
+    name: str
+
+    @property
+    def facts(self) -> Any:
+        """Its entry of cases.json."""
+        return read_json("cases")[self.name]
+
+    @property
+    def arrays(self) -> dict[str, Tensor]:
+        """Everything that is stored of it."""
+        return read_tensors(f"case_{self.name}")
+
+    @property
+    def task(self) -> str:
+        """Our name of its task."""
+        return OURS[self.facts["task"]]
+
+    @property
+    def targets(self) -> Tensor:
+        """Class ids, (b, n)."""
+        return self.arrays["in.targets"]
+
+    @property
+    def target_mask(self) -> Tensor | None:
+        """True at real targets, (b, n)."""
+        return real(self.arrays.get("in.target_pad_mask"))
+
+    def expected(self, dtype: torch.dtype) -> dict[str, Tensor]:
+        """The results in one precision, by their bare names."""
+        prefix = PREFIX[dtype] + "."
+        return {key.removeprefix(prefix): value for key, value in self.arrays.items() if key.startswith(prefix)}
+
+    def network(self, gate: Gate = "official", dtype: torch.dtype = torch.float64, **changes: Any) -> CNP:
+        """The tiny network with the golden weights."""
+        return tiny_cnp(dtype, gate=gate, recurrent_steps=self.facts["recurrent_steps"], **changes)
+
+    def inputs(self, dtype: torch.dtype = torch.float64) -> list[Tensor]:
+        """What each encode call is given, (b, t, s, d)."""
+        return [self.arrays[f"in.{i}.x"].to(dtype) for i in range(len(self.facts["encode_calls"]))]
+
+    def encode(self, cnp: CNP, inputs: Iterable[Tensor]) -> Memory:
+        """All its encode calls, in order."""
+        memory = None
+        for i, (call, x) in enumerate(zip(self.facts["encode_calls"], inputs, strict=True)):
+            memory = cnp.encode(x, OURS[call["domain"]], memory, real(self.arrays.get(f"in.{i}.pad_mask")))
+        assert memory is not None
+        return memory
+
+
+CASES = [Case(name) for name in read_json("cases")]
+
+
+def real(pad_mask: Tensor | None) -> Tensor | None:
+    """Their masks are 1 at padding, ours are true at what is real."""
+    return None if pad_mask is None else pad_mask == 0
+
+
+def config_of(conf: dict[str, Any], **changes: Any) -> CNPConfig:
+    """Our configuration of theirs, in which our widths have several names."""
+    values = {
+        "d_model": conf["input_dim"],
+        "encoder_layers": conf["temporal_n_layers"],
+        "decoder_layers": conf["decoder_n_layers"],
+        "heads": conf["temporal_n_heads"],
+        "d_key": conf["temporal_d_k"],
+        "d_value": conf["temporal_d_v"],
+        "d_hidden": conf["temporal_hidden_dim"],
+        "d_control": conf["control_dim"],
+        "d_output_embedding": conf["output_embedding_dim"],
+        "max_length": conf["max_seq_len"],
+        "dropout": conf["dropout"],
+        "gate": "official",
+    }
+    return CNPConfig(**{**values, **changes})
+
+
+def official_cnp(config: CNPConfig, facts: Any, weights: dict[str, Tensor], dtype: torch.dtype) -> CNP:
+    """A network of ours with a CNP state dict of theirs.
+
+    Args:
+        facts: names of the domains and sizes of the tasks, as the golden files give them.
+    """
+    tasks = {OURS[name]: classes for name, classes in facts["tasks"].items()}
+    cnp = CNP(config, [OURS[name] for name in facts["domains"]], tasks)
+    cnp.load_state_dict(cnp_names(weights))
+    return cnp.to(dtype).eval()
+
+
+def cnp_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors under their names to the same tensors under ours."""
+    return {name.removeprefix("cnp."): tensor for name, tensor in convert(state).tensors.items()}
+
+
+def tiny_cnp(dtype: torch.dtype = torch.float64, **changes: Any) -> CNP:
+    """The tiny network with the golden weights, in evaluation mode."""
+    facts = read_json("tiny_config")
+    return official_cnp(config_of(facts["cnp_conf"], **changes), facts, read_tensors("tiny_cnp"), dtype)
+
+
+def greedy_steps(cnp: CNP, memory: Memory, task: str, steps: int) -> tuple[Tensor, Tensor]:
+    """Greedy decoding that does not stop at any token: log-probabilities (b, steps, c) and ids (b, steps)."""
+    state = cnp.start(memory, [task] * memory.batch, steps)
+    last: list[int | None] = [None] * memory.batch
+    scores = []
+    for _ in range(steps):
+        scores.append(torch.stack(cnp.step(state, last)))
+        last = scores[-1].argmax(-1).tolist()
+    stacked = torch.stack(scores, 1)
+    return stacked, stacked.argmax(-1)
+
+
+def assert_close(actual: Tensor, expected: Tensor) -> None:
+    """Hold the whole tensor within the tolerance of the golden data for its precision."""
+    torch.testing.assert_close(actual, expected, rtol=0, atol=TOLERANCE[expected.dtype])

@@ -1,0 +1,141 @@
+"""Small networks and inputs for tests: every number follows from a name, none from a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from model.cnp import CNP
+from model.config import CNPConfig, Gate
+from model.memory import Memory, collate
+from tests.golden_cases import rules
+from tests.model.reference import Reference
+
+GATES: tuple[Gate, ...] = get_args(Gate)
+DOMAINS = ("english", "image")
+TASKS = {"pos": 5, "caption": 11, "vqa": 7}
+WIDTH = 12
+# Widths that differ wherever they may, so that a mixed-up one shows.
+SMALL: dict[str, Any] = {
+    "d_model": WIDTH,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "heads": 2,
+    "d_key": 5,
+    "d_value": 3,
+    "d_hidden": 16,
+    "d_control": 4,
+    "d_output_embedding": 7,
+    "max_length": 12,
+    "dropout": 0.0,
+}
+
+
+def small_cnp(dtype: torch.dtype = torch.float64, **changes: Any) -> CNP:
+    """A network of two layers in evaluation mode, whose weights are large enough that every part shows."""
+    cnp = CNP(CNPConfig(**{**SMALL, **changes}), DOMAINS, TASKS)
+    fill(cnp)
+    return cnp.to(dtype).eval()
+
+
+def fill(module: nn.Module) -> None:
+    """Weights from the hash of their names."""
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            values = numbers(name, *parameter.shape)
+            if name.endswith("norm.weight"):
+                values = 1 + 0.2 * values
+            elif parameter.dim() == 1:
+                values = 0.2 * values
+            elif "embedding" not in name:
+                values = 1.5 * values / parameter.shape[1] ** 0.5
+            parameter.copy_(values)
+
+
+def numbers(name: str, *shape: int) -> Tensor:
+    """Values of mean 0 and variance 1 that follow from the name, float64."""
+    return _hashed(name, shape) * 3**0.5
+
+
+@cache
+def _hashed(name: str, shape: tuple[int, ...]) -> Tensor:
+    return torch.as_tensor(rules.u(name, shape))
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of one row: t steps of s cells, whose values follow from its name."""
+
+    domain: str
+    t: int
+    s: int
+    name: str = "x"
+
+    def values(self) -> Tensor:
+        """(1, t, s, d)."""
+        return numbers(f"{self.name}.{self.domain}.{self.t}.{self.s}", 1, self.t, self.s, WIDTH)
+
+
+TEXT = Input("english", 4, 1)
+SHORT_TEXT = Input("english", 2, 1)
+IMAGE = Input("image", 1, 4)
+VIDEO = Input("image", 3, 4)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one row is given and what it is to decode."""
+
+    inputs: tuple[Input, ...]
+    task: str = "caption"
+
+    def encode(self, cnp: CNP) -> Memory:
+        """The row alone."""
+        memory = None
+        for x in self.inputs:
+            memory = cnp.encode(x.values().to(cnp.task_projection.weight.dtype), x.domain, memory)
+        assert memory is not None
+        return memory
+
+    def tokens(self, n: int) -> list[int]:
+        """n outputs to be forced upon the row."""
+        return [(3 * i + len(self.inputs)) % TASKS[self.task] for i in range(n)]
+
+
+def step_through(cnp: CNP, rows: list[Row], steps: int) -> list[Tensor]:
+    """The rows decoded as one batch with the cache, forced: log-probabilities (steps, c) of each row."""
+    state = cnp.start(collate([row.encode(cnp) for row in rows]), [row.task for row in rows], steps)
+    forced: list[list[int | None]] = [[None, *row.tokens(steps)] for row in rows]
+    outputs = [cnp.step(state, [tokens[i] for tokens in forced]) for i in range(steps)]
+    return [torch.stack(row) for row in zip(*outputs, strict=True)]
+
+
+EVERYTHING = Row((TEXT, VIDEO, IMAGE, SHORT_TEXT))
+
+
+# Networks that differ in how they compute, for parametrize.
+NETWORKS: list[dict[str, Any]] = [
+    *({"gate": gate} for gate in GATES),
+    *({"gate": gate, "recurrent_steps": 2} for gate in GATES),
+    {"link_array": False},
+    {"spatial_cache": False},
+    {"link_array": False, "spatial_cache": False, "recurrent_steps": 2},
+]
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
+
+
+def assert_same(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=0, atol=TOLERANCE[actual.dtype])
+
+
+def by_reference(cnp: CNP, row: Row, steps: int) -> Tensor:
+    """Uncached: every output from the whole prefix before it."""
+    reference = Reference(cnp)
+    caches = reference.encode([(x.domain, x.values()[0].numpy()) for x in row.inputs])
+    tokens = row.tokens(steps)
+    return torch.as_tensor(np.array([reference.next_output(caches, row.task, tokens[:n]) for n in range(steps)]))

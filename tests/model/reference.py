@@ -1,0 +1,156 @@
+"""The network as the paper has it, slowly: one row, one position and one head at a time, nothing kept.
+
+The oracle of the other tests. Of model/ it takes only the configuration and the values of the weights;
+there is no batch, no padding, no mask and no cache in it, and every output is computed from the whole prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.cnp import CNP
+
+Vector = NDArray[np.float64]
+
+
+@dataclass
+class Caches:
+    """What Algorithm 1 leaves behind: C_t, C_s and L."""
+
+    temporal: list[Vector] = field(default_factory=list)
+    spatial: list[Vector] = field(default_factory=list)
+    links: list[tuple[int, int]] = field(default_factory=list)
+
+
+class Reference:
+    """The same mathematics as a CNP, with its weights, in float64."""
+
+    def __init__(self, cnp: CNP) -> None:
+        self.config = cnp.config
+        self.names = cnp.control_ids
+        self.weights: dict[str, Vector] = {
+            name: value.detach().double().numpy() for name, value in cnp.state_dict().items()
+        }
+
+    def encode(self, inputs: Sequence[tuple[str, Vector]]) -> Caches:
+        """Algorithm 1: pairs of a domain and an input (t, s, d)."""
+        caches = Caches()
+        for domain, x in inputs:
+            t, s, _ = x.shape
+            control = self.control(domain)
+            mixed = [
+                [self.linear("input_projection", np.concatenate([cell, control])) for cell in frame] for frame in x
+            ]
+            if s > 1 and self.config.spatial_cache:
+                caches.spatial += [self.linear("spatial_projection", cell) for frame in mixed for cell in frame]
+            frames = [self.linear("temporal_projection", np.sum(frame, axis=0) / s) for frame in mixed]
+            caches.temporal += self.temporal_encoder(frames)
+            caches.links.append((t, s))
+        return caches
+
+    def temporal_encoder(self, steps: list[Vector]) -> list[Vector]:
+        """Self-attention over the steps of one input."""
+        steps = [x + position(i, len(x)) for i, x in enumerate(steps, 1)]
+        for _ in range(self.config.recurrent_steps):
+            for i in range(self.config.encoder_layers):
+                layer = f"temporal_encoder.layers.{i}"
+                steps = [self.attention(f"{layer}.attention", x, steps)[0] for x in steps]
+                steps = [self.feed_forward(f"{layer}.feed_forward", x) for x in steps]
+        return steps
+
+    def next_output(self, caches: Caches, task: str, tokens: Sequence[int]) -> Vector:
+        """Natural log-probabilities of the output that follows ``tokens``, (c,)."""
+        embedding = self.weights[f"output_embeddings.{task}.weight"]
+        xs = [self.linear("task_projection", self.control(task))]
+        xs += [self.linear("output_projection", embedding[token]) for token in tokens]
+        xs = [x + position(i, len(x)) for i, x in enumerate(xs, 1)]
+        for _ in range(self.config.recurrent_steps):
+            for i in range(self.config.decoder_layers):
+                xs = [self.decoder_layer(f"decoder.layers.{i}", xs[: n + 1], caches) for n in range(len(xs))]
+        return np.log(softmax(self.linear(f"classifiers.{task}", self.linear("decoder.output", xs[-1]))))
+
+    def decoder_layer(self, layer: str, prefix: list[Vector], caches: Caches) -> Vector:
+        """The last position of ``prefix``, which sees itself and those before it."""
+        x, _ = self.attention(f"{layer}.self_attention", prefix[-1], prefix)
+        x = self.linear(f"{layer}.temporal_projection", x)
+        x, temporal = self.attention(f"{layer}.temporal_attention", x, caches.temporal)
+        x = self.linear(f"{layer}.spatial_projection", x)
+        if caches.spatial:
+            gates = [self.spatial_gate(head, caches.links) for head in temporal]
+            x, _ = self.attention(f"{layer}.spatial_attention", x, caches.spatial, gates)
+        return self.feed_forward(f"{layer}.feed_forward", self.linear(f"{layer}.output_projection", x))
+
+    def spatial_gate(self, temporal: Vector, links: list[tuple[int, int]]) -> Vector:
+        """Algorithm 2: one temporal weight for every vector of the spatial cache."""
+        gate: list[float] = []
+        start = 0
+        for t, s in links:
+            for i in range(t * s if s > 1 else 0):
+                frame = i % t if self.config.gate == "official" else i // s
+                gate.append(temporal[start + frame])
+            start += t
+        return np.array(gate)
+
+    def attention(
+        self, name: str, x: Vector, others: list[Vector], gates: list[Vector] | None = None
+    ) -> tuple[Vector, list[Vector]]:
+        """Attend from x to ``others``: the result, and the weights of each head."""
+        query = self.linear(f"{name}.query", x)
+        keys = np.array([self.linear(f"{name}.key", other) for other in others])
+        values = np.array([self.linear(f"{name}.value", other) for other in others])
+        k, v = self.config.d_key, self.config.d_value
+        heads, weights = [], []
+        for h in range(self.config.heads):
+            scores = keys[:, h * k : (h + 1) * k] @ query[h * k : (h + 1) * k] / np.sqrt(k)
+            weights.append(softmax(scores) if gates is None else self.gated(scores, gates[h]))
+            heads.append(weights[-1] @ values[:, h * v : (h + 1) * v])
+        mixed = self.linear(f"{name}.output", np.concatenate(heads))
+        return self.norm(f"{name}.norm", mixed + x), weights
+
+    def gated(self, scores: Vector, gate: Vector) -> Vector:
+        """Eq. 1 and its two relatives."""
+        if not self.config.link_array:
+            return softmax(scores)
+        if self.config.gate == "official":
+            return softmax(scores * gate)
+        weights = softmax(scores) * gate
+        return weights if self.config.gate == "paper" else weights / weights.sum()
+
+    def feed_forward(self, name: str, x: Vector) -> Vector:
+        """Two linear layers with residual and layer norm."""
+        hidden = np.maximum(self.linear(f"{name}.expand", x), 0)
+        return self.norm(f"{name}.norm", self.linear(f"{name}.contract", hidden) + x)
+
+    def norm(self, name: str, x: Vector) -> Vector:
+        """Layer norm."""
+        scaled = (x - x.mean()) / np.sqrt(x.var() + 1e-5)
+        normed: Vector = scaled * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+        return normed
+
+    def linear(self, name: str, x: Vector) -> Vector:
+        """Wx + b."""
+        result: Vector = self.weights[f"{name}.weight"] @ x + self.weights[f"{name}.bias"]
+        return result
+
+    def control(self, name: str) -> Vector:
+        """The control vector of a domain or a task."""
+        vector: Vector = self.weights["control_embedding.weight"][self.names[name]]
+        return vector
+
+
+def softmax(scores: Vector) -> Vector:
+    """Of one vector."""
+    powers = np.exp(scores - scores.max())
+    weights: Vector = powers / powers.sum()
+    return weights
+
+
+def position(number: int, width: int) -> Vector:
+    """Row of the sinusoid table, which the network holds in single precision."""
+    angles = [number / 10000 ** (2 * (i // 2) / width) for i in range(width)]
+    values = [np.sin(angle) if i % 2 == 0 else np.cos(angle) for i, angle in enumerate(angles)]
+    return np.array(values, dtype=np.float32).astype(np.float64)

@@ -1,0 +1,99 @@
+"""Attention and its gated form, on numbers small enough to follow."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from model.attention import GatedAttention, MultiHeadAttention, gate_from_temporal, visible
+from model.config import CNPConfig
+from tests.model.networks import GATES, SMALL, WIDTH, fill, numbers
+
+CONFIG = CNPConfig(**SMALL)
+QUERIES = numbers("queries", 2, 3, WIDTH)
+OTHERS = numbers("others", 2, 5, WIDTH)
+
+
+def attention() -> MultiHeadAttention:
+    layer = MultiHeadAttention(CONFIG).double().eval()
+    fill(layer)
+    return layer
+
+
+def test_visible_opens_only_rows_that_hide_everything() -> None:
+    mask = torch.tensor([[True, False], [False, False]])
+
+    assert visible(mask).tolist() == [[True, False], [True, True]]
+
+
+def test_what_is_hidden_does_not_matter() -> None:
+    layer = attention()
+    mask = torch.tensor([True, True, False, True, False])[None, None, None]
+
+    hidden, _ = layer(QUERIES, *layer.keys_values(OTHERS), mask)
+    absent, _ = layer(QUERIES, *layer.keys_values(OTHERS[:, [0, 1, 3]]))
+
+    torch.testing.assert_close(hidden, absent, rtol=0, atol=1e-13)
+
+
+def test_keys_and_values_have_widths_of_their_own() -> None:
+    keys, values = attention().keys_values(OTHERS)
+
+    assert keys.shape == (2, CONFIG.heads, 5, CONFIG.d_key)
+    assert values.shape == (2, CONFIG.heads, 5, CONFIG.d_value)
+
+
+def test_order_of_keys_does_not_matter() -> None:
+    layer = attention()
+
+    torch.testing.assert_close(
+        layer(QUERIES, *layer.keys_values(OTHERS))[0],
+        layer(QUERIES, *layer.keys_values(OTHERS.flip(1)))[0],
+        rtol=0,
+        atol=1e-13,
+    )
+
+
+def test_gate_repeats_the_temporal_weight_of_the_frame() -> None:
+    temporal = torch.tensor([0.1, 0.2, 0.7]).log().view(1, 1, 1, 3)
+
+    gate = gate_from_temporal(temporal, torch.tensor([[1, 1, 2, 2]])).exp()
+
+    torch.testing.assert_close(gate.flatten(), torch.tensor([0.2, 0.2, 0.7, 0.7]))
+
+
+@pytest.mark.parametrize(
+    ("gate", "expected"),
+    [
+        # Scores are 0, so that each of four cells has a quarter before the gate.
+        ("paper", [0.25 * 0.2, 0.25 * 0.2, 0.25 * 0.7, 0.25 * 0.7]),
+        ("official", [0.25, 0.25, 0.25, 0.25]),
+        ("normalised", [0.2 / 1.8, 0.2 / 1.8, 0.7 / 1.8, 0.7 / 1.8]),
+    ],
+)
+def test_what_each_gate_makes_of_equal_scores(gate: str, expected: list[float]) -> None:
+    layer = GatedAttention(CNPConfig(**{**SMALL, "gate": gate})).double()
+    torch.nn.init.zeros_(layer.query.weight)
+    torch.nn.init.zeros_(layer.query.bias)
+    keys, values = layer.keys_values(numbers("cells", 1, 4, WIDTH))
+    temporal = torch.tensor([0.1, 0.2, 0.7], dtype=torch.float64).log().expand(1, CONFIG.heads, 1, 3)
+    everything = torch.ones(1, 1, 1, 4, dtype=torch.bool)
+
+    _, weights = layer.attend(QUERIES[:1, :1], keys, values, everything, temporal, torch.tensor([[1, 1, 2, 2]]))
+
+    for head in weights[0]:
+        torch.testing.assert_close(head[0], torch.tensor(expected, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_a_closed_gate_is_a_mask_except_in_the_authors_code(gate: str) -> None:
+    layer = GatedAttention(CNPConfig(**{**SMALL, "gate": gate})).double()
+    fill(layer)
+    keys, values = layer.keys_values(numbers("cells", 1, 4, WIDTH))
+    temporal = torch.tensor([1.0, 0.0], dtype=torch.float64).log().expand(1, CONFIG.heads, 1, 2)
+    everything = torch.ones(1, 1, 1, 4, dtype=torch.bool)
+
+    _, weights = layer.attend(QUERIES[:1, :1], keys, values, everything, temporal, torch.tensor([[0, 0, 1, 1]]))
+
+    assert bool((weights[..., 2:] > 0).all()) == (gate == "official")
+    assert (weights[..., :2] > 0).all()

@@ -1,0 +1,193 @@
+"""Any inputs in any order, in batches of any mix: every row is what it is alone, and nothing is ever a NaN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from model.memory import collate
+from tests.model.networks import (
+    EVERYTHING,
+    GATES,
+    IMAGE,
+    NETWORKS,
+    SHORT_TEXT,
+    TASKS,
+    TEXT,
+    VIDEO,
+    WIDTH,
+    Input,
+    Row,
+    assert_same,
+    by_reference,
+    numbers,
+    small_cnp,
+    step_through,
+)
+
+STEPS = 4
+each_gate = pytest.mark.parametrize("gate", GATES)
+each_network = pytest.mark.parametrize("changes", NETWORKS, ids=str)
+
+inputs = st.builds(
+    Input,
+    domain=st.sampled_from(["english", "image"]),
+    t=st.integers(1, 4),
+    s=st.sampled_from([1, 1, 2, 3]),
+    name=st.sampled_from("abc"),
+)
+rows = st.builds(Row, inputs=st.lists(inputs, min_size=1, max_size=3).map(tuple), task=st.sampled_from(list(TASKS)))
+batches = st.lists(rows, min_size=2, max_size=4)
+many = settings(max_examples=10, deadline=None, derandomize=True, database=None)
+
+
+@each_gate
+@many
+@given(row=rows)
+def test_any_inputs_in_any_order_equal_the_reference(gate: str, row: Row) -> None:
+    cnp = small_cnp(gate=gate)
+
+    (stepped,) = step_through(cnp, [row], 2)
+
+    assert_same(stepped.detach(), by_reference(cnp, row, 2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+@each_gate
+@many
+@given(batch=batches)
+def test_rows_of_a_mixed_batch_are_what_they_are_alone(gate: str, dtype: torch.dtype, batch: list[Row]) -> None:
+    cnp = small_cnp(dtype, gate=gate).requires_grad_(False)
+
+    together = step_through(cnp, batch, STEPS)
+
+    for row, stepped in zip(batch, together, strict=True):
+        assert_same(stepped, step_through(cnp, [row], STEPS)[0])
+
+
+@each_network
+def test_rows_with_and_without_spatial_memory(changes: dict[str, Any]) -> None:
+    cnp = small_cnp(**changes)
+    batch = [Row((TEXT,), "pos"), Row((VIDEO, TEXT)), Row((IMAGE,), "vqa"), Row((SHORT_TEXT, TEXT))]
+
+    for row, stepped in zip(batch, step_through(cnp, batch, STEPS), strict=True):
+        assert_same(stepped.detach(), by_reference(cnp, row, STEPS))
+
+
+@each_gate
+@many
+@given(lengths=st.lists(st.integers(1, 5), min_size=2, max_size=4), image=st.booleans())
+def test_padded_texts_are_what_they_are_alone(gate: str, lengths: list[int], image: bool) -> None:
+    cnp = small_cnp(gate=gate).requires_grad_(False)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    texts = numbers("texts", len(lengths), max(lengths), 1, WIDTH)
+    pictures = numbers("pictures", len(lengths), 1, 4, WIDTH)
+    targets = torch.arange(STEPS).repeat(len(lengths), 1)
+
+    memory = cnp.encode(texts, "english", mask=mask)
+    together = cnp.decode(cnp.encode(pictures, "image", memory) if image else memory, "caption", targets)
+
+    for i, length in enumerate(lengths):
+        memory = cnp.encode(texts[i : i + 1, :length], "english")
+        memory = cnp.encode(pictures[i : i + 1], "image", memory) if image else memory
+        assert_same(together[i : i + 1], cnp.decode(memory, "caption", targets[i : i + 1]))
+
+
+@pytest.mark.parametrize("gate", ["paper", "normalised"])
+def test_padded_frames_are_as_if_they_were_not_there(gate: str) -> None:
+    """Not so with ``official``: the authors' spatial cache has no mask of any kind (tests/golden/README.md)."""
+    cnp = small_cnp(gate=gate)
+    video = VIDEO.values()
+    mask = torch.tensor([[True, True, False]])
+
+    padded = cnp.decode(cnp.encode(video, "image", mask=mask), "caption", torch.tensor([[1, 2]]))
+
+    assert_same(padded, cnp.decode(cnp.encode(video[:, :2], "image"), "caption", torch.tensor([[1, 2]])))
+
+
+@many
+@given(lengths=st.lists(st.integers(1, 5), min_size=2, max_size=4))
+def test_padded_targets_change_no_real_one(lengths: list[int]) -> None:
+    cnp = small_cnp()
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    targets = (numbers("targets", *mask.shape).abs() * 5).long()
+    memory = collate([EVERYTHING.encode(cnp)] * len(lengths))
+
+    masked = cnp.decode(memory, "caption", targets, mask)
+
+    assert_same(masked[mask], cnp.decode(memory, "caption", targets)[mask])
+
+
+def test_rows_may_stand_at_different_positions() -> None:
+    """A row that starts over in its place is where a new row would join a running batch."""
+    cnp = small_cnp()
+    staying, joining = EVERYTHING, Row((IMAGE, TEXT), "vqa")
+    state = cnp.start(collate([staying.encode(cnp), joining.encode(cnp)]), [staying.task, joining.task], 7)
+    forced: list[int | None] = [None, *staying.tokens(6)]
+    late: list[int | None] = [0, 1, 2, None, *joining.tokens(3)]
+    outputs = []
+    for i, (a, b) in enumerate(zip(forced, late, strict=True)):
+        if b is None:
+            state.positions[1] = 0
+        outputs.append(cnp.step(state, [a, None if i == 0 else b]))
+
+    assert_same(torch.stack([pair[0] for pair in outputs]), step_through(cnp, [staying], 7)[0])
+    assert_same(torch.stack([pair[1] for pair in outputs[3:]]), step_through(cnp, [joining], 4)[0])
+
+
+def test_rows_may_leave_a_running_batch() -> None:
+    cnp = small_cnp()
+    batch = [Row((TEXT,), "pos"), EVERYTHING, Row((IMAGE, TEXT), "vqa")]
+    state = cnp.start(collate([row.encode(cnp) for row in batch]), [row.task for row in batch], STEPS)
+    cnp.step(state, [None] * 3)
+    kept = [2, 1]
+
+    state.select(kept)
+    outputs = [cnp.step(state, [batch[row].tokens(STEPS)[i] for row in kept]) for i in range(STEPS - 1)]
+
+    for i, row in enumerate(kept):
+        alone = step_through(cnp, [batch[row]], STEPS)[0][1:]
+        assert_same(torch.stack([output[i] for output in outputs]), alone)
+
+
+@each_gate
+@pytest.mark.parametrize("spatial_cache", [True, False])
+@many
+@given(data=st.data())
+def test_no_nan_whatever_is_masked(gate: str, spatial_cache: bool, data: st.DataObject) -> None:
+    cnp = small_cnp(torch.float32, gate=gate, spatial_cache=spatial_cache)
+    masks = {name: data.draw(st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=2, max_size=2))
+             for name in ("text", "video", "targets")}  # fmt: skip
+    text, video, targets = (torch.tensor(mask) for mask in masks.values())
+    memories = [
+        cnp.encode(numbers("text", 2, 3, 1, WIDTH).float(), "english", mask=text),
+        cnp.encode(numbers("video", 2, 3, 2, WIDTH).float(), "image", mask=video),
+    ]
+
+    output = cnp.decode(collate(memories), "caption", torch.arange(12).view(4, 3) % 11, targets.repeat(2, 1))
+    output.mean().backward()  # type: ignore[no-untyped-call]
+
+    assert output.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in cnp.parameters() if p.grad is not None)
+
+
+@each_gate
+def test_gradients_of_a_row_do_not_depend_on_its_company(gate: str) -> None:
+    cnp = small_cnp(gate=gate)
+    batch = [Row((TEXT,)), EVERYTHING, Row((IMAGE,))]
+    parameters = list(cnp.parameters())
+
+    def gradients(of: list[Row]) -> list[Tensor]:
+        memory = collate([row.encode(cnp) for row in of])
+        loss = cnp.decode(memory, "caption", torch.tensor([row.tokens(STEPS) for row in of]))[..., 0].sum()
+        return list(torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True))
+
+    alone = [gradients([row]) for row in batch]
+
+    for together, *parts in zip(gradients(batch), *alone, strict=True):
+        assert_same(together, torch.stack(parts).sum(0))

@@ -1,0 +1,338 @@
+"""Checkpoint folders: strict to read, atomic to write."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from model import checkpoint as checkpoints
+from model.checkpoint import Checkpoint, ModelConfig, load, replace_card, save
+from model.errors import CheckpointError, ConfigError
+from model.omninet import OmniNet
+
+FILES = [
+    "MODEL_CARD.md",
+    "config.json",
+    "model.safetensors",
+    "tokenizer.model",
+    *(f"vocabularies/{task}.json" for task in ("activity", "pos", "vqa")),
+]
+
+
+@pytest.fixture
+def folder(toy_checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy that may be damaged."""
+    return Path(shutil.copytree(toy_checkpoint, tmp_path / "copy"))
+
+
+def seal(folder: Path) -> None:
+    """Write right sums, so that what lies behind them is looked at."""
+    names = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != "SHA256SUMS")
+    sums = "".join(f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
+    (folder / "SHA256SUMS").write_text(sums)
+
+
+def message_of(folder: Path) -> str:
+    """What the error says that loading raises."""
+    with pytest.raises(CheckpointError) as caught:
+        load(folder)
+    return str(caught.value)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file by its name."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def edit_json(path: Path, change: Callable[[Any], Any]) -> None:
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+
+def without(config: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key != name}
+
+
+def network(config: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A configuration with some of its network changed."""
+    return config | {"network": config["network"] | changes}
+
+
+def edit_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    """Change the tensors of a checkpoint and seal it."""
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors")
+    seal(folder)
+
+
+def test_what_is_saved_comes_back(toy: Checkpoint, toy_checkpoint: Path) -> None:
+    loaded = load(toy_checkpoint)
+
+    assert loaded.config == toy.config
+    assert loaded.vocabularies == toy.vocabularies
+    assert loaded.card == toy.card
+    assert loaded.tokenizer_file.read_bytes() == toy.tokenizer_file.read_bytes()
+    assert loaded.digest == hashlib.sha256((toy_checkpoint / "model.safetensors").read_bytes()).hexdigest()
+    weights, expected = loaded.network.state_dict(), toy.network.state_dict()
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+    assert not loaded.network.training
+
+
+def test_a_folder_holds_these_files(toy_checkpoint: Path) -> None:
+    assert sorted(contents(toy_checkpoint)) == sorted([*FILES, "SHA256SUMS"])
+    modes = {oct(p.stat().st_mode & 0o777) for p in [toy_checkpoint, *toy_checkpoint.rglob("*")] if p.is_dir()}
+    assert modes == {"0o755"}
+    assert {oct(p.stat().st_mode & 0o777) for p in toy_checkpoint.rglob("*") if p.is_file()} == {"0o644"}
+
+
+def test_half_precision_on_disk(toy: Checkpoint, tmp_path: Path) -> None:
+    save(toy, tmp_path / "half", torch.float16)
+
+    stored = load_file(tmp_path / "half" / "model.safetensors")
+    kinds = {name: tensor.dtype for name, tensor in stored.items()}
+    assert {kind for name, kind in kinds.items() if not name.endswith("num_batches_tracked")} == {torch.float16}
+    loaded = load(tmp_path / "half").network.state_dict()
+    for name, tensor in toy.network.state_dict().items():
+        assert loaded[name].dtype == tensor.dtype
+        assert torch.equal(loaded[name], tensor.half().to(tensor.dtype))
+
+
+def test_sha256sum_agrees(toy_checkpoint: Path) -> None:
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"],
+        cwd=toy_checkpoint,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert sorted(checked.stdout.splitlines()) == sorted(f"{name}: OK" for name in FILES)
+
+
+def test_nothing_is_unpickled(toy_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise AssertionError("something was unpickled")
+
+    for module, name in ((pickle, "load"), (pickle, "loads"), (pickle, "Unpickler"), (torch, "load")):
+        monkeypatch.setattr(module, name, refuse)
+
+    assert load(toy_checkpoint).config.name == "toy"
+    assert not any(data.startswith((b"\x80", b"PK")) for data in contents(toy_checkpoint).values())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+
+    assert message_of(folder) == f"{folder / name} is missing"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_altered_file_is_named(folder: Path, name: str) -> None:
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+
+    assert message_of(folder).startswith(f"{folder / name} was altered")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_gone_with_its_sum_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    seal(folder)
+
+    assert Path(name).stem in message_of(folder)
+
+
+def test_a_vocabulary_without_a_sum_is_not_believed(folder: Path) -> None:
+    (folder / "vocabularies" / "caption.json").write_text(json.dumps(["x"] * 120))
+
+    assert "caption.json" in message_of(folder)
+
+
+def test_without_sums_it_is_no_checkpoint(folder: Path) -> None:
+    (folder / "SHA256SUMS").unlink()
+
+    assert message_of(folder) == f"{folder} is no checkpoint folder: it lacks SHA256SUMS"
+    assert message_of(folder / "nothing") == f"{folder / 'nothing'} is no checkpoint folder: it does not exist"
+
+
+@pytest.mark.parametrize("sums", [b"", b"nonsense\n", b"\xff\xfe\x00"])
+def test_sums_that_are_none(folder: Path, sums: bytes) -> None:
+    (folder / "SHA256SUMS").write_bytes(sums)
+
+    assert "SHA256SUMS" in message_of(folder)
+
+
+def test_tensors_that_do_not_fit_are_named(folder: Path) -> None:
+    def change(tensors: dict[str, torch.Tensor]) -> None:
+        del tensors["cnp.classifiers.pos.bias"]
+        tensors["cnp.classifiers.hat.bias"] = torch.zeros(3)
+        tensors["cnp.classifiers.vqa.bias"] = torch.zeros(5)
+
+    edit_weights(folder, change)
+
+    message = message_of(folder)
+    assert message.startswith(f"{folder / 'model.safetensors'} does not fit its configuration: ")
+    assert "missing cnp.classifiers.pos.bias" in message
+    assert "unexpected cnp.classifiers.hat.bias" in message
+    assert "cnp.classifiers.vqa.bias has shape (5,) instead of (6,)" in message
+
+
+def test_many_tensors_that_do_not_fit_are_counted(folder: Path) -> None:
+    edit_weights(folder, lambda tensors: tensors.update({f"hat.{i}": torch.zeros(1) for i in range(8)}))
+
+    assert message_of(folder).endswith("; and 3 more")
+
+
+def test_weights_that_are_no_safetensors(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(pickle.dumps({"weight": [1.0]}))
+    seal(folder)
+
+    assert message_of(folder).startswith(f"{folder / 'model.safetensors'} is not a safetensors file")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c | {"format": 2}, "is of format 2; this version reads format 1"),
+        (lambda c: without(c, "format"), "is of format None"),
+        (lambda c: [c], "is of format None"),
+        (lambda c: c | {"hat": 1}, "config.hat is unknown"),
+        (lambda c: without(c, "name"), "config.name is missing"),
+        (lambda c: c | {"text_steps": 0}, "text_steps must be a whole number above 0"),
+        (lambda c: without(c, "network"), "network must be an object"),
+        (lambda c: network(c, hat=1), "network.hat is unknown"),
+        (lambda c: network(c, cnp=c["network"]["cnp"] | {"d_model": -1}), "CNPConfig.d_model"),
+        (lambda c: network(c, cnp=c["network"]["cnp"] | {"d_modle": 8}), "network.cnp.d_modle is unknown"),
+        (lambda c: network(c, peripherals={"smell": {}}), "smell"),
+        (lambda c: network(c, tasks={}), "at least one task"),
+        (lambda c: network(c, domains=["english"]), "lacks 'image'"),
+    ],
+)
+def test_a_configuration_that_is_wrong(folder: Path, change: Callable[[Any], Any], message: str) -> None:
+    edit_json(folder / "config.json", change)
+    seal(folder)
+
+    found = message_of(folder)
+    assert found.startswith(str(folder / "config.json"))
+    assert message in found
+
+
+def test_a_configuration_that_is_no_json(folder: Path) -> None:
+    (folder / "config.json").write_text("{")
+    seal(folder)
+
+    assert message_of(folder).startswith(f"{folder / 'config.json'} cannot be read")
+
+
+@pytest.mark.parametrize("change", [lambda v: v[:-1], lambda v: [*v, "hat"], lambda v: {"classes": v}])
+def test_a_vocabulary_of_another_size(folder: Path, change: Callable[[Any], Any]) -> None:
+    edit_json(folder / "vocabularies" / "vqa.json", change)
+    seal(folder)
+
+    assert message_of(folder) == f"{folder / 'vocabularies' / 'vqa.json'} must list the 6 classes of task vqa"
+
+
+def test_another_format_is_not_even_constructed(toy: Checkpoint) -> None:
+    with pytest.raises(ConfigError, match="format 2 is not known here"):
+        ModelConfig("x", "1", toy.config.network, format=2)
+
+
+def altered(toy: Checkpoint) -> Checkpoint:
+    """The toy with other weights and without one of its vocabularies."""
+    torch.manual_seed(1)
+    return replace(toy, network=OmniNet(toy.config.network), card="# Another\n")
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_a_new_checkpoint_takes_the_place_of_the_old(
+    toy: Checkpoint, folder: Path, exchange: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "leftover.txt").write_text("of the old one")
+    if not exchange:  # as where the system cannot swap two folders
+        monkeypatch.setattr(checkpoints, "_exchange", lambda a, b: False)
+
+    save(altered(toy), folder)
+
+    assert load(folder).card == "# Another\n"
+    assert not (folder / "leftover.txt").exists()
+    assert [p.name for p in folder.parent.iterdir()] == [folder.name]
+
+
+@pytest.mark.parametrize("step", ["save_file", "_json", "_sha256", "_seal", "_flush", "_put_in_place"])
+def test_a_failing_step_leaves_the_old_one(
+    toy: Checkpoint, folder: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(folder)
+
+    def fail(*args: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints, step, fail)
+        with pytest.raises(OSError, match="disk is full"):
+            save(altered(toy), folder)
+
+    assert contents(folder) == before
+    assert [p.name for p in folder.parent.iterdir()] == [folder.name]
+
+
+DYING = """
+import os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from model import checkpoint
+
+folder, step = Path(sys.argv[1]), sys.argv[2]
+old = checkpoint.load(folder)
+
+def die(*args, **options):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if step == "before":
+    checkpoint._put_in_place = die
+else:
+    checkpoint.shutil.rmtree = die
+checkpoint.save(replace(old, card="# Another\\n"), folder)
+"""
+
+
+@pytest.mark.parametrize(("step", "first_line"), [("before", "# Toy"), ("after", "# Another")])
+def test_a_killed_process_leaves_a_whole_checkpoint(folder: Path, step: str, first_line: str) -> None:
+    killed = subprocess.run([sys.executable, "-c", DYING, str(folder), step], check=False)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert load(folder).card.splitlines()[0] == first_line
+
+
+def test_another_card(folder: Path) -> None:
+    before = contents(folder)
+
+    replace_card(folder, "# Measured\n")
+
+    assert load(folder).card == "# Measured\n"
+    after = contents(folder)
+    assert {name for name in after if after[name] != before[name]} == {"MODEL_CARD.md", "SHA256SUMS"}
+    assert after.keys() == before.keys()
+
+
+def test_an_altered_checkpoint_gets_no_new_card(folder: Path) -> None:
+    (folder / "config.json").write_text("{}")
+
+    with pytest.raises(CheckpointError, match=r"config\.json was altered"):
+        replace_card(folder, "# Measured\n")
