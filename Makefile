@@ -11,7 +11,7 @@ PIP := $(VENV)/bin/python -m pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test clean
+.PHONY: help serve test
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -28,9 +28,6 @@ test: $(VENV)/test.stamp ## install into .venv and run ruff, mypy and pytest wit
 	$(VENV)/bin/python -m ruff format --check .
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/python -m pytest --cov
-
-clean: ## remove .venv
-	rm -rf $(VENV)
 
 $(VENV)/serve.stamp: pyproject.toml | $(VENV)/bin/pip
 	$(install_torch)

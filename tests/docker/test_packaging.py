@@ -37,7 +37,8 @@ def health_url(command: list[str]) -> re.Match[str]:
 
 def dry_run(*arguments: str, **environment: str) -> str:
     """What ``make`` would do on a fresh clone."""
-    given = {name: value for name, value in os.environ.items() if name not in {"HOST", "PORT", "PYTHON", "MAKEFLAGS"}}
+    settings = {"HOST", "PORT", "PYTHON", "TORCH_INDEX", "MAKEFLAGS"}
+    given = {name: value for name, value in os.environ.items() if name not in settings}
     command = ["make", "--dry-run", "--always-make", *arguments]
     result = subprocess.run(command, cwd=ROOT, env=given | environment, capture_output=True, text=True, check=True)
     return result.stdout
