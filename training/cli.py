@@ -25,7 +25,10 @@ def _add_train(subparsers: Any) -> None:
     parser.add_argument("config", type=Path, help="YAML file of the run, such as training/configs/bundled.yaml")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets' folders")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: log, state, checkpoint")
-    parser.add_argument("--backbone", type=Path, help="weights of the vision backbone, as distill writes them")
+    parser.add_argument(
+        "--backbone",
+        help="weights of the vision backbone: a file, as distill writes it, or 'published' for torchvision's",
+    )
     parser.add_argument("--steps", type=int, help="steps instead of the configuration's")
     parser.add_argument("--resume", action="store_true", help="go on from the state in --out")
     parser.add_argument("--threads", type=int, help="CPU threads to compute with")

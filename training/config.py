@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -52,7 +52,8 @@ class RunConfig(Strict):
         warmup, factor: of the Noam schedule.
         cooldown: share of the run over which the learning rate falls to zero at the end.
         clip: largest norm of a step's gradient.
-        vocabulary: subwords of the tokenizer, which is trained on the run's own texts.
+        vocabulary: subwords of the tokenizer.
+        subwords: ``trained`` on the run's own texts, or ``bpemb``, BPEmb's published ones with their vectors.
         text_steps: subwords that a text output may have.
         card: opening of the model card, Markdown: what the model is for, data and licences, limits.
         network: ``cnp``, ``vision`` and ``language`` as in OmniNetConfig, without what the data decide.
@@ -67,6 +68,7 @@ class RunConfig(Strict):
     cooldown: Annotated[float, Field(ge=0, le=1)] = 0.0
     clip: Annotated[float, Field(gt=0)] = 1.0
     vocabulary: Annotated[int, Field(ge=50)]
+    subwords: Literal["trained", "bpemb"] = "trained"
     text_steps: Annotated[int, Field(ge=1)] = 40
     card: str = ""
     network: dict[str, dict[str, Any]]

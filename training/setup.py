@@ -11,20 +11,21 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from model.checkpoint import Checkpoint, ModelConfig, load_weights
 from model.config import CNPConfig, from_dict, to_dict
 from model.errors import ConfigError
 from model.omninet import OmniNet, OmniNetConfig
-from model.peripherals.language import LanguageConfig
-from model.peripherals.vision import VisionConfig, VisionPeripheral
+from model.peripherals.language import LanguageConfig, LanguagePeripheral
+from model.peripherals.vision import VisionConfig, VisionPeripheral, published_backbone
 from model.tasks import TASKS
 from model.text import Tokenizer
 from training.batches import Encoder, plain_caption, spread_captions
 from training.config import RunConfig
 from training.data import DATASETS, Example
 from training.features import Features, compute_features
-from training.subwords import train_subwords
+from training.subwords import published_subwords, train_subwords
 
 T = TypeVar("T")
 LOG = logging.getLogger(__name__)
@@ -52,22 +53,22 @@ class Setup:
         return Checkpoint(config, self.network, self.encoder.tokenizer.model_file, self.vocabularies, card)
 
 
-def set_up(config: RunConfig, data: Path, backbone: Path | None, work: Path) -> Setup:
+def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path) -> Setup:
     """Read the data, train the subwords, build the network, compute the features.
 
     Args:
         data: folder that the data sets' folders are relative to.
-        backbone: weights of the vision backbone (safetensors); None starts from random ones.
+        backbone: weights of the vision backbone: a safetensors file, ``published`` for torchvision's, which are
+            downloaded once; None starts from random ones.
         work: folder for what is computed once: subwords and features.
     """
     read = {name: DATASETS[run.dataset](data / run.folder).read("train") for name, run in config.tasks.items()}
     examples = {name: spread_captions(e) if TASKS[name].output == "text" else e for name, e in read.items()}
     vocabularies = {name: classes(e) for name, e in examples.items() if TASKS[name].output != "text"}
-    tokenizer = _tokenizer(config, examples, work)
+    tokenizer, vectors = _subwords(config, examples, work)
     torch.manual_seed(config.seed)
     network = OmniNet(_network_config(config, len(tokenizer), vocabularies))
-    if backbone is not None:
-        load_weights(network.get_submodule("peripherals.vision.backbone"), load_file(backbone), str(backbone))
+    _fill(network, backbone, vectors)
     features = _features(network, examples, work)
     ids = {name: {label: i for i, label in enumerate(labels)} for name, labels in vocabularies.items()}
     fitting = {name: [e for e in group if _fits(e, tokenizer, network)] for name, group in examples.items()}
@@ -82,11 +83,30 @@ def classes(examples: Iterable[Example]) -> tuple[str, ...]:
     return tuple(label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _tokenizer(config: RunConfig, examples: Mapping[str, Sequence[Example]], work: Path) -> Tokenizer:
-    path = work / "tokenizer.model"
-    if not path.exists():
+def _subwords(
+    config: RunConfig, examples: Mapping[str, Sequence[Example]], work: Path
+) -> tuple[Tokenizer, Tensor | None]:
+    """The tokenizer, and published vectors of its subwords if there are any."""
+    language = _changed(LanguageConfig(), config.network.get("language", {}), "network.language")
+    path, vectors = work / "tokenizer.model", None
+    if config.subwords == "bpemb":
+        path, vectors = published_subwords(config.vocabulary, language.d_embedding)
+    elif not path.exists():
         train_subwords(_texts(examples), config.vocabulary, path)
-    return Tokenizer(path, lower_case=bool(config.network.get("language", {}).get("lower_case", True)))
+    return Tokenizer(path, language.lower_case), vectors
+
+
+def _fill(network: OmniNet, backbone: str | None, vectors: Tensor | None) -> None:
+    """Put what others have trained in the place of random weights."""
+    vision, language = network.peripherals["vision"], network.peripherals["language"]
+    assert isinstance(vision, VisionPeripheral)
+    assert isinstance(language, LanguagePeripheral)
+    if backbone == "published":
+        load_weights(vision.backbone, published_backbone(vision.config.backbone).state_dict(), "torchvision's weights")
+    elif backbone is not None:
+        load_weights(vision.backbone, load_file(backbone), backbone)
+    if vectors is not None:
+        language.embedding.weight.data[: len(vectors)] = vectors
 
 
 def _texts(examples: Mapping[str, Sequence[Example]]) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""A subword model of one's own: SentencePiece BPE, case and digits kept."""
+"""Subword models: one of our own, with case and digits kept, or BPEmb's published one with its vectors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import sentencepiece
+import torch
+from torch import Tensor
+
+from training.data import DataError
 
 
 def train_subwords(texts: Iterable[str], vocabulary: int, path: Path) -> None:
@@ -24,3 +28,24 @@ def train_subwords(texts: Iterable[str], vocabulary: int, path: Path) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.getvalue())
+
+
+def published_subwords(vocabulary: int, width: int) -> tuple[Path, Tensor]:
+    """BPEmb's English subwords (paper, section 3.1), from its cache or its download.
+
+    Returns:
+        the SentencePiece model and the vectors, (vocabulary, width).
+
+    Raises:
+        DataError: they are not in the cache and cannot be downloaded, or do not exist in this size.
+    """
+    from bpemb import BPEmb
+
+    try:
+        published = BPEmb(lang="en", vs=vocabulary, dim=width)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"BPEmb's {vocabulary} English subwords of width {width} cannot be had: {error}; "
+            "get en.wiki.bpe files from https://bpemb.h-its.org or set subwords: trained"
+        ) from error
+    return Path(published.model_file), torch.from_numpy(published.vectors)

@@ -106,6 +106,11 @@ class VisionPeripheral(Peripheral):
         return self
 
 
+def published_backbone(name: str) -> nn.Module:
+    """A torchvision backbone with its published weights, which torchvision downloads once."""
+    return without_head(get_model(name, weights="DEFAULT"))
+
+
 def build_backbone(name: str) -> nn.Module:
     """A backbone with random weights: (n, 3, height, width) -> (n, channels, height', width').
 
