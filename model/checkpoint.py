@@ -31,6 +31,7 @@ from torch import Tensor
 from model.config import from_dict, positive
 from model.errors import CheckpointError, ConfigError
 from model.omninet import OmniNet, OmniNetConfig
+from model.tasks import TASKS
 
 FORMAT = 1
 CONFIG, WEIGHTS, TOKENIZER, CARD, SUMS = (
@@ -129,7 +130,7 @@ def load(folder: Path) -> Checkpoint:
         config,
         network.eval(),
         folder / TOKENIZER,
-        _read_vocabularies(folder, config.network),
+        {name: _read_vocabulary(folder, name, config.network, digests) for name in _named(config.network)},
         (folder / CARD).read_text(encoding="utf-8"),
         digests[WEIGHTS],
     )
@@ -170,7 +171,7 @@ def _write(checkpoint: Checkpoint, folder: Path, dtype: torch.dtype) -> None:
 
 def _seal(folder: Path) -> None:
     """Write the sums of all files, and everything to disk."""
-    names = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != SUMS)
+    names = _files(folder)
     (folder / SUMS).write_text("".join(f"{_sha256(folder / name)}  {name}\n" for name in names), encoding="utf-8")
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
@@ -217,7 +218,7 @@ def _check_sums(folder: Path) -> dict[str, str]:
         raise CheckpointError(f"{folder} is no checkpoint folder: it does not exist")
     if not (folder / SUMS).is_file():
         raise CheckpointError(f"{folder} is no checkpoint folder: it lacks {SUMS}")
-    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
     digests = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     for name in (CONFIG, WEIGHTS, TOKENIZER, CARD):
         if name not in digests:
@@ -227,7 +228,15 @@ def _check_sums(folder: Path) -> dict[str, str]:
             raise CheckpointError(f"{folder / name} is missing")
         if _sha256(folder / name) != digest:
             raise CheckpointError(f"{folder / name} was altered: its SHA-256 is not the one in {SUMS}")
+    for name in _files(folder):
+        if name not in digests:
+            raise CheckpointError(f"{folder / name} does not belong here: {SUMS} does not list it")
     return digests
+
+
+def _files(folder: Path) -> list[str]:
+    """Names of the files in a checkpoint folder but for the sums, sorted."""
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != SUMS)
 
 
 def _sha256(path: Path) -> str:
@@ -254,15 +263,19 @@ def _read_config(path: Path) -> ModelConfig:
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def _read_vocabularies(folder: Path, config: OmniNetConfig) -> dict[str, tuple[str, ...]]:
-    vocabularies = {}
-    for path in sorted((folder / VOCABULARIES).glob("*.json")):
-        classes = _read_json(path)
-        if not isinstance(classes, list) or len(classes) != config.tasks.get(path.stem):
-            wanted = config.tasks.get(path.stem)
-            raise CheckpointError(f"{path} must list the {wanted} classes of task {path.stem}")
-        vocabularies[path.stem] = tuple(map(str, classes))
-    return vocabularies
+def _named(config: OmniNetConfig) -> list[str]:
+    """Tasks whose classes have names of their own."""
+    return [name for name in config.tasks if name in TASKS and TASKS[name].output != "text"]
+
+
+def _read_vocabulary(folder: Path, task: str, config: OmniNetConfig, digests: Mapping[str, str]) -> tuple[str, ...]:
+    name = f"{VOCABULARIES}/{task}.json"
+    if name not in digests:
+        raise CheckpointError(f"{folder / SUMS} does not list {name}")
+    classes = _read_json(folder / name)
+    if not isinstance(classes, list) or len(classes) != config.tasks[task]:
+        raise CheckpointError(f"{folder / name} must list the {config.tasks[task]} classes of task {task}")
+    return tuple(map(str, classes))
 
 
 def _json(value: Any) -> str:

@@ -20,7 +20,7 @@ from model.checkpoint import BUNDLED, Checkpoint
 from model.cnp import group
 from model.decoding import Decoded, Goal, greedy
 from model.devices import choose_device, choose_precision
-from model.errors import InputError
+from model.errors import CheckpointError, InputError
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video, image_to_tensor
 from model.memory import Memory, collate
 from model.peripherals import PERIPHERALS
@@ -90,6 +90,10 @@ class Predictor:
         self.vision = self.config.network.peripherals["vision"]
         language = self.config.network.peripherals["language"]
         self.tokenizer = Tokenizer(checkpoint.tokenizer_file, language.lower_case)
+        if len(self.tokenizer) != language.vocabulary:
+            raise CheckpointError(
+                f"{checkpoint.tokenizer_file} has {len(self.tokenizer)} subwords, the network {language.vocabulary}"
+            )
         self.max_length = self.config.network.cnp.max_length
 
     @classmethod
@@ -196,7 +200,7 @@ class Predictor:
         if isinstance(image, Picture):
             return image
         if isinstance(image, np.ndarray):
-            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
                 raise InputError(
                     "bad_array", f"an image array must be uint8 (height, width, 3), not {image.dtype} {image.shape}"
                 )

@@ -27,6 +27,10 @@ ACTIVITIES = ("bend", "jump", "run", "wave")
 ANSWERS = ("red", "table", "two", "lamp", "chair", "yes")
 
 
+# The networks of the tests are so small that threads only wait for one another.
+torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def tokenizer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SentencePiece model of a handful of sentences."""

@@ -64,7 +64,8 @@ class VisionPeripheral(Peripheral):
     def __init__(self, config: VisionConfig, d_model: int) -> None:
         super().__init__(config, d_model)
         self.config = config
-        self.backbone = build_backbone(config.backbone).requires_grad_(False)
+        # Convolutions are quickest with the channels last, on CPUs and GPUs alike.
+        self.backbone = build_backbone(config.backbone).requires_grad_(False).to(memory_format=torch.channels_last)
         self.projection = nn.Linear(_channels(self.backbone, config), d_model)
         self.frozen = True
 

@@ -121,11 +121,11 @@ def test_only_the_groups_of_pictures_with_a_sample_are_decoded(
 
 @pytest.mark.parametrize("container", ["matroska", "webm"])
 def test_long_matroska_is_not_decoded_whole(container: str, decoded: list[int]) -> None:
-    clip = decode_video(video_bytes(container, frames=480, gop=12), 4)
+    clip = decode_video(video_bytes(container, frames=240, gop=12), 4)
 
-    assert greys(clip) == pytest.approx([brightness(120 * i + 60, 480) for i in range(4)], abs=3)
+    assert greys(clip) == pytest.approx([brightness(60 * i + 30, 240) for i in range(4)], abs=3)
     # Its index holds one position a cluster, not one a group.
-    assert sum(decoded) <= 120
+    assert sum(decoded) <= 80
 
 
 @pytest.mark.parametrize("container", ["mp4", "mpegts"])

@@ -1,0 +1,155 @@
+"""``omninet predict`` and ``omninet inspect``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model import cli
+from model.errors import CheckpointError, DeviceError, InputError
+from model.predictor import Predictor
+from tests.conftest import ACTIVITIES, ANSWERS
+from tests.samples import jpeg_bytes, video_bytes
+
+QUESTION = ["--question", "What is on the table?"]
+IMAGE_USES = ["caption", "vqa"]
+TASKS = ["caption", "vqa", "pos", "activity", "video-caption", "video-qa"]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    """What each use is given."""
+    photo, clip = tmp_path / "photo.jpg", tmp_path / "clip.mp4"
+    photo.write_bytes(jpeg_bytes())
+    clip.write_bytes(video_bytes())
+    return {use: str(photo if use in IMAGE_USES else clip) for use in TASKS} | {"pos": "A dog runs."}
+
+
+def run(*arguments: str | Path) -> int:
+    """The exit code of a command."""
+    parser = argparse.ArgumentParser()
+    cli.add_commands(parser.add_subparsers(required=True))
+    args = parser.parse_args([str(argument) for argument in arguments])
+    code: int = args.run(args)
+    return code
+
+
+def arguments(use: str, source: str, checkpoint: Path) -> list[str]:
+    question = QUESTION if use in {"vqa", "video-qa"} else []
+    return ["predict", use, source, *question, "--checkpoint", str(checkpoint), "--device", "cpu"]
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("use", TASKS)
+def test_predict_as_json(
+    use: str, files: dict[str, str], toy_checkpoint: Path, toy_predictor: Predictor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments(use, files[use], toy_checkpoint), "--json") == 0
+
+    (line,) = lines(capsys)
+    answer: dict[str, Any] = json.loads(line)
+    assert answer["input"] == files[use]
+    if use == "pos":
+        words = answer["sentences"][0]
+        assert [w["text"] for w in words] == ["A", "dog", "runs", "."]
+        assert [(w["start"], w["end"]) for w in words] == [(0, 1), (2, 5), (6, 10), (10, 11)]
+    elif "caption" in use:
+        assert "".join(t["text"] for t in answer["tokens"]) == answer["caption"]
+        assert answer["log_probability"] < 0
+    else:
+        classes = ACTIVITIES if use == "activity" else ANSWERS
+        assert answer["label"] == answer["candidates"][0]["label"]
+        assert {c["label"] for c in answer["candidates"]} <= set(classes)
+
+
+def test_predict_for_people(files: dict[str, str], toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = {}
+    for use in TASKS:
+        assert run(*arguments(use, files[use], toy_checkpoint)) == 0
+        shown[use] = lines(capsys)
+
+    assert len(shown["activity"]) == 4
+    assert len(shown["vqa"]) == len(shown["video-qa"]) == 5
+    assert all(line.lstrip()[0].isdigit() and "%  " in line for line in shown["vqa"])
+    assert [word.rpartition("/")[0] for word in shown["pos"][0].split()] == ["A", "dog", "runs", "."]
+    assert shown["caption"]
+
+
+def test_both_forms_say_the_same(
+    files: dict[str, str], toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(*arguments("video-caption", files["video-caption"], toy_checkpoint), "--json")
+    answer = json.loads(lines(capsys)[0])
+    run(*arguments("video-caption", files["video-caption"], toy_checkpoint))
+
+    assert lines(capsys) == [answer["caption"], *(f"(note: {note})" for note in answer["notes"])]
+
+
+def test_several_inputs_one_answer_each(toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("predict", "pos", "Go.", "Stay here.", "--checkpoint", toy_checkpoint, "--device", "cpu", "--json") == 0
+
+    answers = [json.loads(line) for line in lines(capsys)]
+    assert [answer["input"] for answer in answers] == ["Go.", "Stay here."]
+    assert [len(answer["sentences"][0]) for answer in answers] == [2, 3]
+
+
+def test_what_is_wrong_is_raised(files: dict[str, str], toy_checkpoint: Path) -> None:
+    with pytest.raises(InputError, match="needs a question"):
+        run("predict", "vqa", files["vqa"], "--checkpoint", toy_checkpoint)
+    with pytest.raises(InputError, match="takes no question"):
+        run(*arguments("pos", "Go.", toy_checkpoint), *QUESTION)
+    with pytest.raises(InputError, match="cannot be read"):
+        run(*arguments("caption", "missing.jpg", toy_checkpoint))
+    with pytest.raises(CheckpointError, match="does not exist"):
+        run("predict", "pos", "Go.", "--checkpoint", toy_checkpoint / "missing")
+    with pytest.raises(DeviceError, match="toaster"):
+        run("predict", "pos", "Go.", "--checkpoint", toy_checkpoint, "--device", "toaster")
+
+
+def test_an_unknown_task_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run("predict", "hat", "Go.")
+
+    assert caught.value.code == 2
+    assert "hat" in capsys.readouterr().err
+
+
+def test_help_names_every_task(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run("predict", "--help")
+
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n  {use} " in shown for use in TASKS)
+
+
+def test_inspect(toy_checkpoint: Path, toy_predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("inspect", toy_checkpoint, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+
+    assert facts["name"] == "toy"
+    assert facts["weights_sha256"] == toy_predictor.digest
+    assert facts["tasks"] == {"pos": 7, "activity": 4, "caption": 120, "vqa": 6}
+    assert facts["bytes"] == sum(p.stat().st_size for p in toy_checkpoint.rglob("*") if p.is_file())
+    parameters = facts["parameters"]
+    assert parameters["all"] == sum(p.numel() for p in toy_predictor.network.parameters())
+    assert parameters["all"] == parameters["vision"] + parameters["language"] + parameters["cnp"]
+    assert facts["network"]["cnp"]["d_model"] == 32
+
+    assert run("inspect", toy_checkpoint) == 0
+    shown = capsys.readouterr().out
+    assert f"all {parameters['all']:,}" in shown
+    assert "caption (120 classes)" in shown
+    assert shown.rstrip().endswith("Random weights, for tests.")
+
+
+def test_inspect_checks_everything(toy_checkpoint: Path) -> None:
+    with pytest.raises(CheckpointError, match="does not exist"):
+        run("inspect", toy_checkpoint / "missing")
