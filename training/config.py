@@ -98,7 +98,7 @@ class RunConfig(Strict):
             return cls.model_validate(values)
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-        except yaml.YAMLError as error:
+        except (UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigError(f"{path} is no YAML: {error}") from error
         except ValidationError as error:
             found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

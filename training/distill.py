@@ -160,7 +160,7 @@ def train_student(
     student = Student().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(student.parameters(), lr=peak_rate, weight_decay=0.02)
     spent, step = _restore(folder, student, optimiser)
-    order = _batches(len(views.pixels), batch, seed + step)
+    order = _batches(len(views.pixels), min(batch, len(views.pixels)), seed + step)
     student.train()
     losses: list[float] = []
     saved = now = time.monotonic()

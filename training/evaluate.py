@@ -14,7 +14,7 @@ from model import checkpoint as checkpoints
 from model.answers import Answer, Caption, Label, Tagging
 from model.predictor import Job, Predictor
 from training.config import RunConfig
-from training.data import DATASETS, Example
+from training.data import DATASETS, DataError, Example
 from training.metrics.bleu import best_constant, bleu4
 
 BATCH = 16
@@ -48,6 +48,8 @@ def evaluate(predictor: Predictor, config: RunConfig, data: Path, limit: int | N
     for name, run in config.tasks.items():
         dataset = DATASETS[run.dataset](data / run.folder)
         examples = list(dataset.read("dev"))[:limit]
+        if not examples:
+            raise DataError(f"{dataset.folder} holds no dev example")
         answers = answer_all(predictor, examples)
         measures.append(MEASURES[name](examples, answers, dataset.read("train")))
     return measures

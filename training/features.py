@@ -17,6 +17,7 @@ from model.errors import InputError
 from model.media import decode_image, decode_video
 from model.peripherals.vision import VisionPeripheral
 from model.pictures import fit
+from training.data import DataError
 
 VIEWS = 2  # as it is, and mirrored
 
@@ -51,7 +52,7 @@ def compute_features(vision: VisionPeripheral, paths: Sequence[Path], clips: boo
     """Features of distinct files; what an earlier call with the same backbone and files left is used.
 
     Raises:
-        InputError: a file that cannot be decoded; the message names it.
+        DataError, InputError: a file that cannot be read or decoded; the message names it.
     """
     paths = list(dict.fromkeys(paths))
     if not paths:
@@ -70,6 +71,8 @@ def _write_features(vision: VisionPeripheral, paths: Sequence[Path], clips: bool
     for i, path in enumerate(tqdm(paths, desc="features", unit="clip" if clips else "picture")):
         try:
             frames = read_frames(path, vision, clips)
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
         except InputError as error:
             raise InputError(error.code, f"{path}: {error.message}", **error.detail) from error
         found = vision.features(torch.stack([frames, frames.flip(-1)]))

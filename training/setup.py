@@ -23,7 +23,7 @@ from model.tasks import TASKS
 from model.text import Tokenizer
 from training.batches import Encoder, plain_caption, spread_captions
 from training.config import RunConfig
-from training.data import DATASETS, Example
+from training.data import DATASETS, DataError, Example
 from training.features import Features, compute_features
 from training.subwords import published_subwords, train_subwords
 
@@ -62,8 +62,7 @@ def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path) -> S
             downloaded once; None starts from random ones.
         work: folder for what is computed once: subwords and features.
     """
-    read = {name: DATASETS[run.dataset](data / run.folder).read("train") for name, run in config.tasks.items()}
-    examples = {name: spread_captions(e) if TASKS[name].output == "text" else e for name, e in read.items()}
+    examples = _read(config, data)
     vocabularies = {name: classes(e) for name, e in examples.items() if TASKS[name].output != "text"}
     tokenizer, vectors = _subwords(config, examples, work)
     torch.manual_seed(config.seed)
@@ -74,7 +73,19 @@ def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path) -> S
     fitting = {name: [e for e in group if _fits(e, tokenizer, network)] for name, group in examples.items()}
     for name, group in fitting.items():
         LOG.info("%s: %d examples, %d too long", name, len(group), len(examples[name]) - len(group))
+        if not group:
+            raise DataError(f"{data / config.tasks[name].folder} holds no example that is short enough")
     return Setup(config, network, Encoder(tokenizer, ids, features), fitting, vocabularies)
+
+
+def _read(config: RunConfig, data: Path) -> dict[str, Sequence[Example]]:
+    examples = {}
+    for name, run in config.tasks.items():
+        found = DATASETS[run.dataset](data / run.folder).read("train")
+        if not found:
+            raise DataError(f"{data / run.folder} holds no training example")
+        examples[name] = spread_captions(found) if TASKS[name].output == "text" else found
+    return examples
 
 
 def classes(examples: Iterable[Example]) -> tuple[str, ...]:
@@ -154,6 +165,5 @@ def _features(network: OmniNet, examples: Mapping[str, Sequence[Example]], work:
 
 def _fits(example: Example, tokenizer: Tokenizer, network: OmniNet) -> bool:
     words = example.words or tuple((example.question or "").split())
-    return len(words) <= network.config.cnp.max_length and (
-        len(tokenizer.encode(words).tokens) <= network.config.cnp.max_length
-    )
+    written = tokenizer.encode_output(plain_caption(example.answer)) if example.captions else []
+    return max(len(tokenizer.encode(words).tokens), len(written)) <= network.config.cnp.max_length

@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from training.batches import Batch, stream
+from training.data import DataError
 from training.schedule import cooldown, noam
 from training.setup import Setup
 from training.step import StepResult, make_optimiser, train_step
@@ -106,6 +107,8 @@ def _save(path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer
 
 
 def _restore(path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
+    if not path.exists():
+        raise DataError(f"{path} is missing: there is no run to resume")
     state = torch.load(path, weights_only=True)
     network.load_state_dict(state["network"])
     optimiser.load_state_dict(state["optimiser"])

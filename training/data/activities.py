@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.data.base import DataError, DataSet, Example
+from training.data.base import DataError, DataSet, Example, read_text
 
 
 class Activities(DataSet):
@@ -19,7 +19,7 @@ class Activities(DataSet):
         path = self.existing(f"{split}.txt")
         clips = self.existing("clips")
         examples = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(read_text(path).splitlines(), 1):
             if not line.strip():
                 continue
             name, slash, _ = line.strip().partition("/")

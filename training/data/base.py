@@ -69,3 +69,15 @@ class DataSet(ABC):
         if not path.exists():
             raise DataError(f"{path} is missing; expected {self.layout} under {self.folder}; get it from {self.source}")
         return path
+
+
+def read_text(path: Path) -> str:
+    """A text file of a data set.
+
+    Raises:
+        DataError: it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no UTF-8 text: {error}") from error

@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 
-from training.data.base import DataError, DataSet, Example
+from training.data.base import DataError, DataSet, Example, read_text
 
 SPLITS = {"train": "train2017", "dev": "val2017"}
 
@@ -24,7 +24,7 @@ class Coco(DataSet):
         path = self.existing(f"annotations/captions_{name}.json")
         photos = self.existing(name)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(read_text(path))
             captions = defaultdict(list)
             for annotation in content["annotations"]:
                 captions[annotation["image_id"]].append(str(annotation["caption"]).strip())

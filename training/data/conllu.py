@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from training.data.base import DataError, DataSet, Example
+from training.data.base import DataError, DataSet, Example, read_text
 
 
 class Conllu(DataSet):
@@ -29,18 +29,17 @@ class Conllu(DataSet):
 
 def _sentences(path: Path) -> Iterator[list[tuple[str, str]]]:
     sentence: list[tuple[str, str]] = []
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            columns = line.rstrip("\n").split("\t")
-            if not line.strip():
-                if sentence:
-                    yield sentence
-                sentence = []
-            elif not line.startswith("#"):
-                if len(columns) != 10:
-                    raise DataError(f"{path}:{number} has {len(columns)} columns instead of CoNLL-U's 10")
-                # 8-9 is a multiword token and 8.1 an empty node: neither is a word of its own.
-                if columns[0].isdigit():
-                    sentence.append((columns[1], columns[4]))
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        columns = line.split("\t")
+        if not line.strip():
+            if sentence:
+                yield sentence
+            sentence = []
+        elif not line.startswith("#"):
+            if len(columns) != 10:
+                raise DataError(f"{path}:{number} has {len(columns)} columns instead of CoNLL-U's 10")
+            # 8-9 is a multiword token and 8.1 an empty node: neither is a word of its own.
+            if columns[0].isdigit():
+                sentence.append((columns[1], columns[4]))
     if sentence:
         yield sentence

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 
-from training.data.base import DataError, DataSet, Example
+from training.data.base import DataError, DataSet, Example, read_text
+
+COLUMNS = ("question", "answer", "image_id")
 
 
 class Daquar(DataSet):
@@ -19,16 +22,13 @@ class Daquar(DataSet):
         """One example a question."""
         path = self.existing(f"qa_{split}.csv")
         images = self.existing("images")
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            if not {"question", "answer", "image_id"} <= set(reader.fieldnames or ()):
-                raise DataError(f"{path} needs the columns question, answer, image_id, not {reader.fieldnames}")
-            return [
-                Example(
-                    self.task,
-                    images / f"{row['image_id']}.jpg",
-                    question=row["question"].strip(),
-                    answer=row["answer"].strip(),
-                )
-                for row in reader
-            ]
+        reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
+        if not set(COLUMNS) <= set(reader.fieldnames or ()):
+            raise DataError(f"{path} needs the columns {', '.join(COLUMNS)}, not {reader.fieldnames}")
+        examples = []
+        for row in reader:
+            question, answer, image = ((row[column] or "").strip() for column in COLUMNS)
+            if not (question and answer and image):
+                raise DataError(f"{path}:{reader.line_num} lacks a value of {', '.join(COLUMNS)}")
+            examples.append(Example(self.task, images / f"{image}.jpg", question=question, answer=answer))
+        return examples

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from training.data.base import DataError, DataSet, Example
+from training.data.base import DataError, DataSet, Example, read_text
 
 
 class Flickr8k(DataSet):
@@ -19,7 +19,7 @@ class Flickr8k(DataSet):
         """One example a photo, with all of its captions."""
         captions = self._captions()
         photos = self.existing("Flicker8k_Dataset")
-        names = self.existing(f"Flickr_8k.{split}Images.txt").read_text(encoding="utf-8").split()
+        names = read_text(self.existing(f"Flickr_8k.{split}Images.txt")).split()
         examples = []
         for name in names:
             if name not in captions:
@@ -30,7 +30,7 @@ class Flickr8k(DataSet):
     def _captions(self) -> dict[str, list[str]]:
         path = self.existing("Flickr8k.token.txt")
         captions = defaultdict(list)
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(read_text(path).splitlines(), 1):
             if not line.strip():
                 continue
             key, tab, caption = line.partition("\t")

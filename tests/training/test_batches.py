@@ -1,0 +1,145 @@
+"""Examples to batches, and the streams of them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.batches import Batch, plain_caption, spread_captions, stream
+from training.data import Example
+from training.features import VIEWS
+from training.setup import Setup
+
+
+def test_a_batch_of_captions(setup: Setup, generator: random.Random) -> None:
+    tokenizer = setup.encoder.tokenizer
+    examples = setup.examples["caption"][:3]
+
+    batch = setup.encoder.batch(examples, generator)
+
+    ((name, maps),) = batch.inputs
+    assert name == "vision"
+    assert maps.shape == (3, 1, 4, 512)
+    for i, example in enumerate(examples):
+        targets = batch.targets[i][batch.mask[i]].tolist()
+        assert targets[-1] == tokenizer.end
+        assert "".join(tokenizer.pieces(targets)) == plain_caption(example.answer)
+        assert example.media is not None
+        views = [setup.encoder.features.get(example.media, view) for view in range(VIEWS)]
+        assert any(torch.equal(maps[i], view) for view in views)
+
+
+def test_a_batch_of_tags(setup: Setup, generator: random.Random) -> None:
+    examples = setup.examples["pos"][:3]
+
+    batch = setup.encoder.batch(examples, generator)
+
+    ((name, text),) = batch.inputs
+    assert name == "language"
+    assert batch.mask.sum(1).tolist() == [len(e.words) for e in examples]
+    for i, example in enumerate(examples):
+        tags = [setup.vocabularies["pos"][t] for t in batch.targets[i][batch.mask[i]].tolist()]
+        assert tuple(tags) == example.tags
+        encoded = setup.encoder.tokenizer.encode(example.words)
+        assert torch.equal(text.tokens[i][text.mask[i]], encoded.tokens)
+        assert torch.equal(text.words[i][text.mask[i]], encoded.words)
+
+
+def test_a_batch_of_questions(setup: Setup) -> None:
+    example = setup.examples["vqa"][0]
+    tokenizer = setup.encoder.tokenizer
+    written = set()
+    for seed in range(10):
+        batch = setup.encoder.batch([example], random.Random(seed))
+        assert [name for name, _ in batch.inputs] == ["vision", "language"]
+        assert batch.targets.tolist() == [[setup.vocabularies["vqa"].index(example.answer)]]
+        written.add("".join(tokenizer.pieces(batch.inputs[1][1].tokens[0].tolist())).strip())
+
+    # As the data have it, and as people write it.
+    assert written == {"what colour, then, is it ?", "What colour, then, is it?"}
+
+
+def test_a_batch_of_clips(setup: Setup, generator: random.Random) -> None:
+    batch = setup.encoder.batch(setup.examples["activity"], generator)
+
+    assert batch.inputs[0][1].shape == (4, 3, 4, 512)
+    labels = [setup.vocabularies["activity"][i] for i in batch.targets[:, 0].tolist()]
+    assert labels == [e.answer for e in setup.examples["activity"]]
+
+
+@pytest.mark.parametrize(
+    ("caption", "plain"),
+    [
+        ("A dog runs .", "A dog runs"),
+        (" A dog , a cat . ", "A dog, a cat"),
+        ("A dog 's tail", "A dog's tail"),
+        ("No end", "No end"),
+    ],
+)
+def test_plain_captions(caption: str, plain: str) -> None:
+    assert plain_caption(caption) == plain
+
+
+def test_a_picture_is_an_example_for_each_of_its_captions() -> None:
+    photo = Path("a.jpg")
+    examples = [Example("caption", photo, answer="one", captions=("one", "two"))]
+
+    assert spread_captions(examples) == [
+        Example("caption", photo, answer="one", captions=("one", "two")),
+        Example("caption", photo, answer="two", captions=("one", "two")),
+    ]
+
+
+def numbered(setup: Setup, count: int) -> list[Example]:
+    """Captions that tell which example they are."""
+    photo = setup.examples["caption"][0].image
+    return [Example("caption", photo, answer="a" * (i + 1), captions=("x",)) for i in range(count)]
+
+
+def lengths(batch: Batch) -> list[int]:
+    return batch.mask.sum(1).tolist()
+
+
+@pytest.mark.parametrize(("count", "size"), [(10, 4), (12, 4), (3, 4), (25, 1)])
+def test_every_example_comes_once_an_epoch(setup: Setup, count: int, size: int) -> None:
+    examples = numbered(setup, count)
+    wanted = Counter(len(setup.encoder.tokenizer.encode_output(e.answer)) for e in examples)
+    per_epoch = -(-count // size)
+    batches = list(islice(stream(examples, size, setup.encoder, seed=0), 2 * per_epoch))
+
+    for epoch in (batches[:per_epoch], batches[per_epoch:]):
+        assert Counter(n for batch in epoch for n in lengths(batch)) == wanted
+        assert sorted(len(batch.targets) for batch in epoch)[1:] == [size] * (per_epoch - 1)
+    if count > size:
+        assert [lengths(b) for b in batches[:per_epoch]] != [lengths(b) for b in batches[per_epoch:]]
+
+
+def test_neighbours_in_length_come_together(setup: Setup) -> None:
+    for batch in islice(stream(numbered(setup, 20), 4, setup.encoder, seed=0), 5):
+        assert max(lengths(batch)) - min(lengths(batch)) <= 3
+
+
+@pytest.mark.parametrize("start", [1, 2, 3, 4, 7, 13])
+def test_a_stream_goes_on_where_it_was(setup: Setup, start: int) -> None:
+    examples = setup.examples["vqa"] + setup.examples["vqa"]  # type: ignore[operator]
+    whole = list(islice(stream(examples, 3, setup.encoder, seed=5), start + 3))
+
+    resumed = list(islice(stream(examples, 3, setup.encoder, seed=5, start=start), 3))
+
+    for one, other in zip(whole[start:], resumed, strict=True):
+        assert torch.equal(one.targets, other.targets)
+        assert torch.equal(one.inputs[0][1], other.inputs[0][1])
+        assert torch.equal(one.inputs[1][1].tokens, other.inputs[1][1].tokens)
+
+
+def test_another_seed_is_another_order(setup: Setup) -> None:
+    examples = numbered(setup, 20)
+
+    orders = [[lengths(b) for b in islice(stream(examples, 4, setup.encoder, seed), 5)] for seed in (0, 1, 0)]
+
+    assert orders[0] == orders[2] != orders[1]

@@ -1,0 +1,83 @@
+"""One YAML file a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from model.errors import ConfigError
+from tests.training.conftest import make_config, run_values
+from training.config import RunConfig
+
+BUNDLED = Path(__file__).parents[2] / "training" / "configs" / "bundled.yaml"
+CAPTION = {"dataset": "flickr8k", "folder": "f", "batch": 4, "share": 1}
+
+
+def message_of(tmp_path: Path, values: Any) -> str:
+    """What the error says that loading raises, after the path."""
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(ConfigError) as caught:
+        RunConfig.load(path)
+    start = f"{path}: "
+    assert str(caught.value).startswith(start)
+    return str(caught.value).removeprefix(start)
+
+
+def test_a_file_comes_back(config_file: Path) -> None:
+    config = RunConfig.load(config_file)
+
+    assert config == make_config()
+    assert config.tasks["pos"].dataset == "ewt"
+    assert (config.seed, config.clip, config.cooldown, config.tasks["pos"].cap) == (0, 1.0, 0.0, None)
+
+
+def test_the_bundled_run_is_valid() -> None:
+    config = RunConfig.load(BUNDLED)
+
+    assert config.name == "omninet-bundled"
+    assert set(config.tasks) == {"caption", "pos", "vqa", "activity"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hat": 1}, "hat: Extra inputs are not permitted"),
+        ({"steps": 0}, "steps: Input should be greater than or equal to 1"),
+        ({"factor": -1}, "factor: Input should be greater than 0"),
+        ({"cooldown": 2}, "cooldown: Input should be less than or equal to 1"),
+        ({"vocabulary": "many"}, "vocabulary: Input should be a valid integer"),
+        ({"tasks": {}}, "tasks: Value error, at least one task is needed"),
+        ({"tasks": {"hat": CAPTION}}, "tasks: Value error, unknown task 'hat'; known are pos, activity, caption, vqa"),
+        ({"tasks": {"pos": CAPTION}}, "tasks: Value error, data set 'flickr8k' is of task caption, not pos"),
+        ({"tasks": {"caption": CAPTION | {"dataset": "hat"}}}, "tasks.caption.dataset: Value error, unknown data set"),
+        ({"tasks": {"caption": CAPTION | {"share": 0}}}, "tasks.caption.share: Input should be greater than 0"),
+        ({"tasks": {"caption": CAPTION | {"batch": 0}}}, "tasks.caption.batch: Input should be greater than or"),
+    ],
+)
+def test_a_wrong_value_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    assert message_of(tmp_path, run_values(**changes)).startswith(message)
+
+
+def test_every_wrong_value_is_named_at_once(tmp_path: Path) -> None:
+    assert message_of(tmp_path, run_values(steps=0, warmup=0)).count("greater than or equal to 1") == 2
+
+
+def test_a_missing_value_is_named(tmp_path: Path) -> None:
+    values = run_values()
+    del values["steps"]
+
+    assert message_of(tmp_path, values) == "steps: Field required"
+    assert "valid dictionary" in message_of(tmp_path, ["a list"])
+
+
+def test_files_that_are_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"missing\.yaml cannot be read: No such file"):
+        RunConfig.load(tmp_path / "missing.yaml")
+    for content in (b"a: [", b"\xff\xfe\x00"):
+        (tmp_path / "run.yaml").write_bytes(content)
+        with pytest.raises(ConfigError, match=r"run\.yaml is no YAML"):
+            RunConfig.load(tmp_path / "run.yaml")

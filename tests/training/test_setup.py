@@ -1,0 +1,196 @@
+"""From a configuration and a data folder to a run."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from model.checkpoint import load, save
+from model.errors import CheckpointError, ConfigError, InputError
+from model.peripherals.vision import VisionPeripheral, build_backbone
+from tests.training.conftest import make_config, put, run_values
+from training import features
+from training.card import write_card
+from training.data import DataError, Example
+from training.features import compute_features, read_frames
+from training.setup import Setup, classes, set_up
+from training.single import Progress
+
+
+@pytest.fixture
+def copy(data: Path, tmp_path: Path) -> Path:
+    """A data tree that may be changed."""
+    return Path(shutil.copytree(data, tmp_path / "copy"))
+
+
+def vision_of(setup: Setup) -> VisionPeripheral:
+    vision = setup.network.peripherals["vision"]
+    assert isinstance(vision, VisionPeripheral)
+    return vision
+
+
+def test_a_run_from_a_data_folder(setup: Setup) -> None:
+    assert {name: len(examples) for name, examples in setup.examples.items()} == {
+        "caption": 8,
+        "pos": 9,
+        "vqa": 4,
+        "activity": 4,
+    }
+    assert setup.vocabularies["activity"] == ("run fast", "wave")
+    assert setup.vocabularies["pos"][:2] == (".", "NNP")
+    config = setup.network.config
+    assert config.tasks == {"caption": len(setup.encoder.tokenizer), "pos": 8, "vqa": 4, "activity": 2}
+    assert config.peripherals["language"].vocabulary == len(setup.encoder.tokenizer)
+    assert config.cnp.d_model == 32
+    media = {e.media for examples in setup.examples.values() for e in examples} - {None}
+    assert set(setup.encoder.features.maps) == media
+
+
+def test_classes_are_in_the_order_of_their_frequency() -> None:
+    tags = [("NN", "DT", "NN"), ("VB", "DT", "NN"), ("AB",)]
+
+    assert classes([Example("pos", tags=t) for t in tags]) == ("NN", "DT", "AB", "VB")
+    assert classes([Example("vqa", answer=a) for a in "bba"]) == ("b", "a")
+
+
+def test_the_same_seed_is_the_same_network(data: Path, work: Path) -> None:
+    one, same, other = (set_up(make_config(seed=seed), data, None, work).network for seed in (3, 3, 4))
+
+    assert torch.equal(one.cnp.task_projection.weight, same.cnp.task_projection.weight)
+    assert not torch.equal(one.cnp.task_projection.weight, other.cnp.task_projection.weight)
+
+
+def test_a_backbone_of_ones_own(data: Path, tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    backbone = build_backbone("compact")
+    path = tmp_path / "backbone.safetensors"
+    save_file(backbone.state_dict(), path)
+
+    setup = set_up(make_config(), data, str(path), tmp_path)
+
+    loaded = vision_of(setup).backbone.state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in backbone.state_dict().items())
+
+
+def test_a_backbone_that_does_not_fit(data: Path, work: Path, tmp_path: Path) -> None:
+    path = tmp_path / "backbone.safetensors"
+    save_file({"hat": torch.zeros(1)}, path)
+
+    with pytest.raises(CheckpointError, match="does not fit its configuration: missing stem"):
+        set_up(make_config(), data, str(path), work)
+
+
+def test_features_are_those_of_the_network(setup: Setup) -> None:
+    vision = vision_of(setup)
+    for task, clip in (("caption", False), ("activity", True)):
+        path = setup.examples[task][0].media
+        assert path is not None
+        frames = read_frames(path, vision, clip)
+        with torch.no_grad():
+            plain, mirrored = vision.features(torch.stack([frames, frames.flip(-1)]))
+        stored = [setup.encoder.features.get(path, view) for view in range(2)]
+        torch.testing.assert_close(stored[0], plain, rtol=2e-3, atol=1e-3)
+        torch.testing.assert_close(stored[1], mirrored, rtol=2e-3, atol=1e-3)
+        assert stored[0].shape == ((3 if clip else 1), 4, 512)
+
+
+def test_features_are_computed_once(data: Path, work: Path, setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(features, "_write_features", fail)
+
+    again = set_up(make_config(), data, None, work).encoder.features
+
+    for path, maps in setup.encoder.features.maps.items():
+        assert np.array_equal(again.maps[path], maps)
+
+
+def test_unfinished_features_are_not_used(setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [e.image for e in setup.examples["vqa"] if e.image]
+    seen: list[Path] = []
+
+    def interrupt(path: Path, vision: VisionPeripheral, clip: bool) -> torch.Tensor:
+        seen.append(path)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return read_frames(path, vision, clip)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(features, "read_frames", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            compute_features(vision_of(setup), paths, False, tmp_path)
+    found = compute_features(vision_of(setup), paths, False, tmp_path)
+
+    assert list(found.maps) == paths
+    assert all(maps.any() for maps in found.maps.values())
+
+
+def test_a_file_that_is_missing_or_broken_is_named(setup: Setup, tmp_path: Path) -> None:
+    missing, broken = tmp_path / "missing.jpg", tmp_path / "broken.jpg"
+    broken.write_bytes(b"hello")
+
+    with pytest.raises(DataError, match=r"missing\.jpg cannot be read: No such file"):
+        compute_features(vision_of(setup), [missing], False, tmp_path)
+    with pytest.raises(InputError, match=r"broken\.jpg: the file is not an image"):
+        compute_features(vision_of(setup), [broken], False, tmp_path)
+
+
+def test_examples_that_are_too_long_are_left_out(copy: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    token_file = copy / "flickr8k" / "Flickr8k.token.txt"
+    token_file.write_text(token_file.read_text() + "train0.jpg#2\t" + "zq xj " * 40 + "\n")
+    with caplog.at_level(logging.INFO, "training.setup"):
+        setup = set_up(make_config(), copy, None, tmp_path)
+
+    assert len(setup.examples["caption"]) == 8
+    assert "caption: 8 examples, 1 too long" in caplog.messages
+    assert "pos: 9 examples, 0 too long" in caplog.messages
+
+
+@pytest.mark.parametrize(("kind", "name"), [("activities", "train.txt"), ("ewt", "en_ewt-ud-train.conllu")])
+def test_a_split_without_examples_is_named(copy: Path, tmp_path: Path, kind: str, name: str) -> None:
+    put(copy / kind / name, "\n")
+
+    with pytest.raises(DataError, match=str(copy / kind)):
+        set_up(make_config(), copy, None, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({"smell": {}}, "network.smell is unknown; known are cnp, vision, language"),
+        ({"cnp": {"d_modle": 3}}, "network.cnp.d_modle is unknown"),
+        ({"vision": {"size": 0}}, "size must be a whole number above 0"),
+        ({"vision": {"backbone": "hat"}}, "'hat' is neither 'compact' nor"),
+    ],
+)
+def test_a_network_that_cannot_be(data: Path, work: Path, network: dict[str, Any], message: str) -> None:
+    values = run_values()["network"] | network
+
+    with pytest.raises(ConfigError, match=message):
+        set_up(make_config(network=values), data, None, work)
+
+
+def test_the_checkpoint_of_a_run(setup: Setup, tmp_path: Path) -> None:
+    card = write_card(setup, Progress(8, {"caption": 5, "pos": 1, "vqa": 1, "activity": 1}, 90.0))
+
+    save(setup.checkpoint(card), tmp_path / "checkpoint")
+
+    loaded = load(tmp_path / "checkpoint")
+    assert (loaded.config.name, loaded.config.version, loaded.config.text_steps) == ("tiny", "0.0.1", 12)
+    assert loaded.vocabularies == setup.vocabularies
+    assert loaded.network.config == setup.network.config
+    lines = loaded.card.splitlines()
+    assert lines[0] == "# tiny 0.0.1"
+    assert lines[2] == "For tests."
+    assert "| caption | flickr8k | 8 | 5 | 4 |" in lines
+    assert "| activity | activities | 4 | 1 | 4 |" in lines
+    assert "seed 0, 8 steps of Adam in 2 minutes" in loaded.card
+    assert f"{sum(p.numel() for p in setup.network.parameters()):,} parameters" in loaded.card
