@@ -31,14 +31,14 @@ class MultiHeadAttention(nn.Module):
         self.value = nn.Linear(d, heads * config.d_value)
         self.output = nn.Linear(heads * config.d_value, d)
         self.norm = nn.LayerNorm(d)
-        self.weight_dropout = nn.Dropout(config.dropout)
+        self.weight_dropout = nn.Dropout(config.attention_dropout)
         self.dropout = nn.Dropout(config.dropout)
         self._initialise(config)
 
     def _initialise(self, config: CNPConfig) -> None:
         for layer, width in ((self.query, config.d_key), (self.key, config.d_key), (self.value, config.d_value)):
             nn.init.normal_(layer.weight, std=math.sqrt(2 / (config.d_model + width)))
-        nn.init.xavier_normal_(self.output.weight)
+        nn.init.xavier_normal_(self.output.weight, gain=0.2)
 
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(b, m, d) -> keys and values, each (b, h, m, k)."""

@@ -40,6 +40,7 @@ class CNPConfig:
     """Central Neural Processor (paper, section 3.2). The defaults are the paper's.
 
     Attributes:
+        dropout, attention_dropout: of what the blocks add, and of attention weights.
         gate: how the temporal weights G gate the spatial attention: ``paper`` is Eq. 1, after the
             softmax; ``official`` is the authors' code, before it and in its own order of positions;
             ``normalised`` is Eq. 1 divided by its sum.
@@ -59,6 +60,7 @@ class CNPConfig:
     d_output_embedding: int = 300
     max_length: int = 500
     dropout: float = 0.1
+    attention_dropout: float = 0.1
     gate: Gate = "normalised"
     link_array: bool = True
     spatial_cache: bool = True
@@ -72,8 +74,10 @@ class CNPConfig:
         )
         one_of(self, "gate", get_args(Gate))
         flags(self, "link_array", "spatial_cache")
-        if not isinstance(self.dropout, (int, float)) or not 0 <= self.dropout < 1:
-            raise ConfigError(f"CNPConfig.dropout must be at least 0 and below 1, not {self.dropout!r}")
+        for name in ("dropout", "attention_dropout"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not 0 <= value < 1:
+                raise ConfigError(f"CNPConfig.{name} must be at least 0 and below 1, not {value!r}")
 
 
 def to_dict(config: Any) -> dict[str, Any]:

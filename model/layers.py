@@ -128,6 +128,19 @@ class DecoderLayer(nn.Module):
         self.spatial_attention = GatedAttention(config)
         self.output_projection = nn.Linear(config.d_model, config.d_model)
         self.feed_forward = FeedForward(config)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Start where training is quick.
+
+        The projections begin as identities, as if the residual ran across them, and temporal attention
+        begins by similarity, so that an output first looks at the step of its own position.
+        """
+        for projection in (self.temporal_projection, self.spatial_projection, self.output_projection):
+            nn.init.eye_(projection.weight)
+            nn.init.zeros_(projection.bias)
+        with torch.no_grad():
+            self.temporal_attention.key.weight.copy_(self.temporal_attention.query.weight)
 
     def remember(self, memory: Memory) -> LayerMemory:
         """Keys and values of a memory, the same at every position decoded from it."""

@@ -112,7 +112,8 @@ def _epoch(examples: Sequence[Example], size: int, generator: random.Random) -> 
 
 
 def _length(example: Example) -> int:
-    return len(example.words) or len(example.answer)
+    """Of what is padded; labels are not, and sorting by them would fill batches with one class."""
+    return sum(map(len, example.words)) or (len(example.answer) if example.captions else len(example.question or ""))
 
 
 def spread_captions(examples: Sequence[Example]) -> list[Example]:

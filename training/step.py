@@ -26,7 +26,7 @@ class StepResult:
 def make_optimiser(network: nn.Module) -> torch.optim.Adam:
     """Adam as the paper's code has it, over what is not frozen."""
     trained = [p for p in network.parameters() if p.requires_grad]
-    return torch.optim.Adam(trained, lr=0.0, betas=BETAS, eps=EPSILON)
+    return torch.optim.Adam(trained, lr=0.0, betas=BETAS, eps=EPSILON, fused=True)
 
 
 def loss_of(network: OmniNet, batch: Batch) -> tuple[Tensor, Tensor]:
