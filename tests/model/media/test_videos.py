@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from model import media
 from model.errors import InputError
-from model.media import Clip, MediaLimits, decode_video
+from model.media import Clip, MediaLimits, decode_video, videos
 from tests.samples import CODECS, audio_bytes, brightness, image_bytes, video_bytes
 
 every_container = pytest.mark.parametrize("container", CODECS)
@@ -44,14 +43,14 @@ def white_corner(clip: Clip) -> str:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Frames that each pass over a container decoded."""
     counts: list[int] = []
-    original = media._Decoder.pictures_at
+    original = videos._Decoder.pictures_at
 
-    def counting(self: media._Decoder, *args: object) -> object:
+    def counting(self: videos._Decoder, *args: object) -> object:
         result = original(self, *args)  # type: ignore[arg-type]
         counts.append(self.decoded)
         return result
 
-    monkeypatch.setattr(media._Decoder, "pictures_at", counting)
+    monkeypatch.setattr(videos._Decoder, "pictures_at", counting)
     return counts
 
 
