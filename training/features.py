@@ -90,5 +90,9 @@ def _key(vision: VisionPeripheral, paths: Sequence[Path]) -> str:
     for tensor in vision.backbone.state_dict().values():
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     for path in paths:
-        digest.update(f"{path}\n".encode())
+        try:
+            file = path.stat()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        digest.update(f"{path} {file.st_size} {file.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -99,12 +100,15 @@ def _subwords(
 ) -> tuple[Tokenizer, Tensor | None]:
     """The tokenizer, and published vectors of its subwords if there are any."""
     language = _changed(LanguageConfig(), config.network.get("language", {}), "network.language")
-    path, vectors = work / "tokenizer.model", None
     if config.subwords == "bpemb":
         path, vectors = published_subwords(config.vocabulary, language.d_embedding)
-    elif not path.exists():
-        train_subwords(_texts(examples), config.vocabulary, path)
-    return Tokenizer(path, language.lower_case), vectors
+        return Tokenizer(path, language.lower_case), vectors
+    texts = list(_texts(examples))
+    key = hashlib.sha256("\n".join([str(config.vocabulary), *texts]).encode()).hexdigest()[:16]
+    path = work / f"subwords-{key}.model"
+    if not path.exists():
+        train_subwords(texts, config.vocabulary, path)
+    return Tokenizer(path, language.lower_case), None
 
 
 def _fill(network: OmniNet, backbone: str | None, vectors: Tensor | None) -> None:
