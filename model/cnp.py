@@ -19,6 +19,7 @@ from model.layers import (
     LayerMemory,
     MemoryMasks,
     sinusoid_table,
+    start_as_identity,
 )
 from model.memory import Memory
 
@@ -85,6 +86,13 @@ class CNP(nn.Module):
         self.task_projection = nn.Linear(config.d_control, d)
         self.decoder = Decoder(config)
         self.classifiers = nn.ModuleDict({task: nn.Linear(d, classes) for task, classes in tasks.items()})
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Start where training is quick: what comes in reaches the layers as it is, and at its full size."""
+        for layer in (self.input_projection, self.spatial_projection, self.temporal_projection, self.decoder.output):
+            start_as_identity(layer)
+        nn.init.orthogonal_(self.output_projection.weight)
 
     def encode(self, x: Tensor, domain: str, memory: Memory | None = None, mask: Tensor | None = None) -> Memory:
         """Append one input to the caches (Algorithm 1).

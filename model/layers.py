@@ -25,6 +25,13 @@ def sinusoid_table(positions: int, width: int) -> Tensor:
     return table.float()
 
 
+def start_as_identity(linear: nn.Linear) -> None:
+    """Let a square layer begin by changing nothing; of a wider input it passes the first part on."""
+    width = linear.out_features
+    nn.init.eye_(linear.weight[:, :width])
+    nn.init.zeros_(linear.bias)
+
+
 class FeedForward(nn.Module):
     """Two linear layers with residual and layer norm."""
 
@@ -137,10 +144,11 @@ class DecoderLayer(nn.Module):
         begins by similarity, so that an output first looks at the step of its own position.
         """
         for projection in (self.temporal_projection, self.spatial_projection, self.output_projection):
-            nn.init.eye_(projection.weight)
-            nn.init.zeros_(projection.bias)
+            start_as_identity(projection)
         with torch.no_grad():
-            self.temporal_attention.key.weight.copy_(self.temporal_attention.query.weight)
+            # Small enough that the softmax is far from saturated: the other steps must be found, too.
+            query = self.temporal_attention.query.weight.mul_(0.35)
+            self.temporal_attention.key.weight.copy_(query)
 
     def remember(self, memory: Memory) -> LayerMemory:
         """Keys and values of a memory, the same at every position decoded from it."""

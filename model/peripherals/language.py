@@ -65,6 +65,7 @@ class LanguagePeripheral(Peripheral):
         self.config = config
         self.embedding = nn.Embedding(config.vocabulary + 1, config.d_embedding, padding_idx=config.vocabulary)
         self.projection = nn.Linear(config.d_embedding, d_model)
+        nn.init.orthogonal_(self.projection.weight)
         table = sinusoid_table(config.max_words, d_model) if config.word_positions else torch.zeros(0, d_model)
         self.register_buffer("positions", table, persistent=False)
 
