@@ -33,6 +33,7 @@ SMALL: dict[str, Any] = {
     "d_output_embedding": 7,
     "max_length": 12,
     "dropout": 0.0,
+    "attention_dropout": 0.0,
 }
 
 

@@ -18,7 +18,7 @@ from tests.model.networks import GATES
 SIZES = [
     field.name
     for field in dataclasses.fields(CNPConfig)
-    if field.name not in ("dropout", "gate", "link_array", "spatial_cache")
+    if field.name not in ("dropout", "attention_dropout", "gate", "link_array", "spatial_cache")
 ]
 
 
@@ -60,6 +60,7 @@ def test_sizes_are_whole_numbers_above_zero(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("attention_dropout", 1.5),
         ("dropout", 1),
         ("dropout", -0.1),
         ("dropout", float("nan")),

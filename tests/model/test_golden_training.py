@@ -21,7 +21,7 @@ class Trainer:
         self.case = Case(name)
         self.facts: dict[str, Any] = read_json("train_step")["cases"][name]
         self.golden = read_tensors(f"train_step_{name}")
-        self.cnp: CNP = self.case.network(dropout=0.0).train()
+        self.cnp: CNP = self.case.network(dropout=0.0, attention_dropout=0.0).train()
         adam = read_json("train_step")["optimizer"]
         self.optimizer = torch.optim.Adam(
             self.cnp.parameters(), lr=adam["lr"], betas=tuple(adam["betas"]), eps=adam["eps"]
