@@ -93,6 +93,8 @@ class CNP(nn.Module):
         for layer in (self.input_projection, self.spatial_projection, self.temporal_projection, self.decoder.output):
             start_as_identity(layer)
         nn.init.orthogonal_(self.output_projection.weight)
+        for embedding in self.output_embeddings.parameters():
+            embedding.data *= 0.5  # below the positions that are added
 
     def encode(self, x: Tensor, domain: str, memory: Memory | None = None, mask: Tensor | None = None) -> Memory:
         """Append one input to the caches (Algorithm 1).

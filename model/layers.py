@@ -140,15 +140,20 @@ class DecoderLayer(nn.Module):
     def _initialise(self) -> None:
         """Start where training is quick.
 
-        The projections begin as identities, as if the residual ran across them, and temporal attention
-        begins by similarity, so that an output first looks at the step of its own position.
+        The projections begin as identities, as if the residual ran across them. Half of the temporal heads
+        begin by the likeness of positions, so that an output first looks at the step of its own number.
         """
         for projection in (self.temporal_projection, self.spatial_projection, self.output_projection):
             start_as_identity(projection)
+        attention = self.temporal_attention
+        rows = attention.heads // 2 * (attention.query.out_features // attention.heads)
+        # Neighbouring positions differ in the quickest quarter of the sinusoids, and hardly elsewhere.
+        quick = attention.query.in_features // 4
         with torch.no_grad():
-            # Small enough that the softmax is far from saturated: the other steps must be found, too.
-            query = self.temporal_attention.query.weight.mul_(0.35)
-            self.temporal_attention.key.weight.copy_(query)
+            query = attention.query.weight[:rows]
+            query[:, :quick] *= 2
+            query[:, quick:] /= 2
+            attention.key.weight[:rows] = query
 
     def remember(self, memory: Memory) -> LayerMemory:
         """Keys and values of a memory, the same at every position decoded from it."""

@@ -65,9 +65,7 @@ def toy(tokenizer_file: Path) -> Checkpoint:
         ),
         peripherals={
             "vision": VisionConfig(backbone="compact", size=32),
-            "language": LanguageConfig(
-                vocabulary=120, d_embedding=16, lower_case=False, word_positions=True, max_words=64
-            ),
+            "language": LanguageConfig(vocabulary=120, d_embedding=16, lower_case=False, step="word"),
         },
         domains=("english", "image"),
         tasks={"pos": len(TAGS), "activity": len(ACTIVITIES), "caption": 120, "vqa": len(ANSWERS)},

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from model.config import flags, positive
-from model.layers import sinusoid_table
+from model.config import flags, one_of, positive
 from model.peripherals.base import Peripheral
+
+Step = Literal["subword", "word"]
 
 
 @dataclass(frozen=True)
@@ -23,19 +24,18 @@ class LanguageConfig:
         vocabulary: subwords of the tokenizer; the row after the last is padding.
         d_embedding: width of a subword's embedding.
         lower_case: BPEmb's normalisation, lower case and every digit a zero, before segmentation.
-        word_positions: add the sinusoid of a subword's word, so that words can be counted.
-        max_words: words that positions are kept for.
+        step: what makes a time step: a ``subword``, or a whole ``word``, so that step i is word i.
     """
 
     vocabulary: int = 25000
     d_embedding: int = 300
     lower_case: bool = True
-    word_positions: bool = False
-    max_words: int = 500
+    step: Step = "subword"
 
     def __post_init__(self) -> None:
-        positive(self, "vocabulary", "d_embedding", "max_words")
-        flags(self, "lower_case", "word_positions")
+        positive(self, "vocabulary", "d_embedding")
+        flags(self, "lower_case")
+        one_of(self, "step", get_args(Step))
 
 
 class Subwords(NamedTuple):
@@ -54,20 +54,21 @@ class Text(NamedTuple):
 
 
 class LanguagePeripheral(Peripheral):
-    """Subwords -> embedding -> projection, (b, t) -> (b, t, 1, d)."""
+    """Subwords -> embedding -> projection, (b, t) -> (b, t, 1, d).
+
+    With whole words as steps, a word is its first and its last subword and the mean of all, side by side.
+    """
 
     domain = "english"
     Config = LanguageConfig
-    positions: Tensor
 
     def __init__(self, config: LanguageConfig, d_model: int) -> None:
         super().__init__(config, d_model)
         self.config = config
         self.embedding = nn.Embedding(config.vocabulary + 1, config.d_embedding, padding_idx=config.vocabulary)
-        self.projection = nn.Linear(config.d_embedding, d_model)
+        self.projection = nn.Linear(config.d_embedding * (3 if config.step == "word" else 1), d_model)
         nn.init.orthogonal_(self.projection.weight)
-        table = sinusoid_table(config.max_words, d_model) if config.word_positions else torch.zeros(0, d_model)
-        self.register_buffer("positions", table, persistent=False)
+        self.embedding.weight.data *= 0.3  # below the positions that the encoder adds, or no word is found
 
     @staticmethod
     def collate(rows: Sequence[Subwords]) -> Text:
@@ -77,9 +78,24 @@ class LanguagePeripheral(Peripheral):
         return Text(tokens, pad_sequence([row.words for row in rows], batch_first=True), mask)
 
     def forward(self, batch: Text) -> tuple[Tensor, Tensor]:
-        """Text (b, t) -> (b, t, 1, d) and its mask."""
+        """Text (b, t) -> (b, t or words, 1, d) and its mask."""
         tokens = batch.tokens.masked_fill(~batch.mask, self.config.vocabulary)
-        x = self.projection(self.embedding(tokens))
-        if self.config.word_positions:
-            x = x + self.positions[batch.words.clamp(max=self.config.max_words)]
-        return x.unsqueeze(2), batch.mask
+        x, mask = self.embedding(tokens), batch.mask
+        if self.config.step == "word":
+            x, mask = words_of(x, batch.words * batch.mask)
+        return self.projection(x).unsqueeze(2), mask
+
+
+def words_of(x: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+    """Subwords (b, t, e) and the numbers of their words (b, t) -> words (b, w, 3e) and their mask (b, w).
+
+    Number 0, the begin token and padding, is no word.
+    """
+    numbers = torch.arange(1, int(words.max()) + 1, device=words.device)
+    member = words[:, None, :] == numbers[:, None]
+    count = member.sum(-1, keepdim=True)
+    first = member.int().argmax(-1, keepdim=True)
+    last = (first + count - 1).clamp(min=0)
+    ends = [x.gather(1, place.expand(-1, -1, x.shape[-1])) for place in (first, last)]
+    mean = member.to(x.dtype) @ x / count.clamp(min=1)
+    return torch.cat([*ends, mean], -1), count[..., 0] > 0

@@ -34,7 +34,7 @@ def test_network_config_survives_json() -> None:
         cnp=CNPConfig(d_model=48),
         peripherals={
             "vision": VisionConfig(backbone="compact", size=112, treatment="pad", mean=(0.1, 0.2, 0.3)),
-            "language": LanguageConfig(vocabulary=99, word_positions=True),
+            "language": LanguageConfig(vocabulary=99, step="word"),
         },
         domains=("image", "english"),
         tasks={"vqa": 7, "pos": 5},
@@ -87,7 +87,7 @@ def test_every_invalid_value_of_the_cnp_is_named(name: str, value: Any) -> None:
         (VisionConfig, "std", (0.5, 0.5, 0.0)),
         (LanguageConfig, "vocabulary", 0),
         (LanguageConfig, "d_embedding", "300"),
-        (LanguageConfig, "max_words", -1),
+        (LanguageConfig, "step", "letter"),
     ],
 )
 def test_every_invalid_value_of_a_peripheral_is_named(kind: type[Any], name: str, value: Any) -> None:

@@ -107,7 +107,7 @@ def run_values(**changes: Any) -> dict[str, Any]:
         "network": {
             "cnp": cnp,
             "vision": {"backbone": "compact", "size": 32, "frames": 3},
-            "language": {"d_embedding": 8, "lower_case": False, "word_positions": True, "max_words": 32},
+            "language": {"d_embedding": 8, "lower_case": False, "step": "word"},
         },
         "tasks": tasks,
     }

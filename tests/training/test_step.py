@@ -96,7 +96,7 @@ def test_padded_texts_get_no_gradient(setup: Setup) -> None:
     embedding = language.embedding.weight
     assert embedding.grad is not None
     assert not embedding.grad[-1].any()
-    assert embedding.grad[setup.encoder.tokenizer.begin].any()
+    assert embedding.grad[setup.encoder.tokenizer.end].any()
 
 
 @pytest.mark.parametrize("task", ["caption", "activity"])
