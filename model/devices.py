@@ -42,3 +42,11 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise DeviceError(f"device {device} cannot compute in bfloat16; choose float32")
     return PRECISIONS[name]
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware has products of bfloat16, so that it is quicker in them than in float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -52,6 +52,7 @@ class RunConfig(Strict):
         warmup, factor: of the Noam schedule.
         cooldown: share of the run over which the learning rate falls to zero at the end.
         clip: largest norm of a step's gradient.
+        precision: of matrix products; ``auto`` takes bfloat16 where the device multiplies it in hardware.
         vocabulary: subwords of the tokenizer.
         subwords: ``trained`` on the run's own texts, or ``bpemb``, BPEmb's published ones with their vectors.
         text_steps: subwords that a text output may have.
@@ -67,6 +68,7 @@ class RunConfig(Strict):
     factor: Annotated[float, Field(gt=0)]
     cooldown: Annotated[float, Field(ge=0, le=1)] = 0.0
     clip: Annotated[float, Field(gt=0)] = 1.0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     vocabulary: Annotated[int, Field(ge=50)]
     subwords: Literal["trained", "bpemb"] = "trained"
     text_steps: Annotated[int, Field(ge=1)] = 40

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from model.checkpoint import Checkpoint, ModelConfig, load_weights
 from model.config import CNPConfig, from_dict, to_dict
+from model.devices import PRECISIONS, multiplies_bfloat16
 from model.errors import ConfigError
 from model.omninet import OmniNet, OmniNetConfig
 from model.peripherals.language import LanguageConfig, LanguagePeripheral
@@ -45,6 +46,13 @@ class Setup:
     encoder: Encoder
     examples: Mapping[str, Sequence[Example]]
     vocabularies: Mapping[str, tuple[str, ...]]
+
+    @property
+    def precision(self) -> torch.dtype:
+        """Of matrix products in training."""
+        if self.config.precision == "auto":
+            return torch.bfloat16 if multiplies_bfloat16(torch.device("cpu")) else torch.float32
+        return PRECISIONS[self.config.precision]
 
     def checkpoint(self, card: str) -> Checkpoint:
         """The network as it stands."""

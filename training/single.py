@@ -58,7 +58,8 @@ def run_single(setup: Setup, folder: Path, resume: bool = False) -> Progress:
     with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
         for step in tqdm(range(progress.step + 1, config.steps + 1), initial=progress.step, total=config.steps):
             task = _draw(config.tasks, config.seed, step)
-            result = train_step(network, optimiser, next(streams[task]), _rate(setup, task, step), config.clip)
+            rate = _rate(setup, task, step)
+            result = train_step(network, optimiser, next(streams[task]), rate, config.clip, setup.precision)
             clock, before = time.monotonic(), clock
             progress.step, progress.drawn[task] = step, progress.drawn[task] + 1
             progress.seconds += clock - before

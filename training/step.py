@@ -40,13 +40,24 @@ def loss_of(network: OmniNet, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def train_step(
-    network: OmniNet, optimiser: torch.optim.Optimizer, batch: Batch, rate: float, clip: float
+    network: OmniNet,
+    optimiser: torch.optim.Optimizer,
+    batch: Batch,
+    rate: float,
+    clip: float,
+    precision: torch.dtype = torch.float32,
 ) -> StepResult:
-    """Forward, backward, one update at learning rate ``rate``."""
+    """Forward, backward, one update at learning rate ``rate``.
+
+    Args:
+        clip: largest norm of the gradient.
+        precision: of the matrix products; weights, sums and losses stay float32.
+    """
     for group in optimiser.param_groups:
         group["lr"] = rate
     optimiser.zero_grad()
-    loss, accuracy = loss_of(network, batch)
+    with torch.autocast(batch.targets.device.type, precision, enabled=precision != torch.float32):
+        loss, accuracy = loss_of(network, batch)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = nn.utils.clip_grad_norm_(network.parameters(), clip)
     optimiser.step()
