@@ -15,6 +15,7 @@ from model.checkpoint import load
 from model.predictor import Predictor
 from tests.samples import jpeg_bytes
 from training import cli
+from training.commands import distill, train
 from training.data import DataError
 from training.metrics.bleu import normalise
 
@@ -22,7 +23,8 @@ from training.metrics.bleu import normalise
 @pytest.fixture(autouse=True)
 def _process(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the commands do to the process, they do not do to the tests."""
-    monkeypatch.setattr(cli, "_prepare_process", lambda threads: None)
+    for command in (train, distill):
+        monkeypatch.setattr(command, "prepare", lambda threads: None)
 
 
 def run(*arguments: object) -> int:
