@@ -2,7 +2,7 @@
 
     python benchmarks/treatments.py --coco DATA/coco_mini
 
-Prints a table: BLEU-4 of the same checkpoint and photos for each treatment.
+Prints a table: figures of the same checkpoint and photos for each treatment.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ from model.predictor import Predictor
 from training.data import Example
 from training.data.coco import Coco
 from training.evaluate import answer_all
-from training.metrics.bleu import best_constant, bleu4
+from training.metrics.bleu import best_constant
+from training.metrics.captions import score
+
+SHOWN = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")  # BLEU-4 of so few photos hangs on a handful of matches
 
 
-def score(predictor: Predictor, examples: Sequence[Example], treatment: Treatment) -> float:
-    """BLEU-4 with the given treatment in place of the checkpoint's."""
+def measure(predictor: Predictor, examples: Sequence[Example], treatment: Treatment) -> dict[str, float]:
+    """Figures of the captions with the given treatment in place of the checkpoint's."""
     predictor.vision = dataclasses.replace(predictor.vision, treatment=treatment)
     answers = answer_all(predictor, examples)
-    return bleu4([a.caption for a in answers if isinstance(a, Caption)], [e.captions for e in examples])
+    return score([a.caption for a in answers if isinstance(a, Caption)], [e.captions for e in examples])
 
 
 def main() -> None:
@@ -37,12 +40,18 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=BUNDLED)
     args = parser.parse_args()
     examples = Coco(args.coco).read("train")
+    references = [e.captions for e in examples]
     predictor = Predictor.load(args.checkpoint)
-    print(f"\n{len(examples)} photos, {predictor.name} {predictor.version}\n\n| treatment | BLEU-4 |\n|---|---|")
+    print(f"\n{len(examples)} photos, {predictor.name} {predictor.version}\n")
+    print(f"| treatment | {' | '.join(SHOWN)} |\n|{'---|' * (len(SHOWN) + 1)}")
     for treatment in get_args(Treatment):
-        print(f"| {treatment} | {score(predictor, examples, treatment):.1f} |")
-    _, constant = best_constant((c for e in examples for c in e.captions), [e.captions for e in examples])
-    print(f"| best constant caption | {constant:.1f} |")
+        _print_row(treatment, measure(predictor, examples, treatment))
+    constant, _ = best_constant((c for e in examples for c in e.captions), references)
+    _print_row("best constant caption", score([constant] * len(examples), references))
+
+
+def _print_row(name: str, figures: dict[str, float]) -> None:
+    print(f"| {name} | {' | '.join(f'{figures[figure]:.1f}' for figure in SHOWN)} |")
 
 
 if __name__ == "__main__":
