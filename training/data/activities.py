@@ -14,7 +14,7 @@ class Activities(DataSet):
     source = "your own clips"
     layout = "clips/<class>/<name>.mp4, train.txt and dev.txt"
 
-    def read(self, split: str) -> Sequence[Example]:
+    def examples(self, split: str) -> Sequence[Example]:
         """One example a clip; the class is its folder, underscores become spaces."""
         path = self.existing(f"{split}.txt")
         clips = self.existing("clips")

@@ -14,6 +14,10 @@ class DataError(OmniNetError):
     """A data set that is not where it should be, or not as it should be."""
 
 
+class MissingError(DataError):
+    """A part of a data set is not there."""
+
+
 @dataclass(frozen=True)
 class Example:
     """One input and what the network should say.
@@ -23,6 +27,9 @@ class Example:
         answer: the label, or the first of several captions.
         tags: one for each word.
         captions: all captions of the same picture.
+        answers: what each annotator said to the question.
+        answer_type: of the question: ``yes/no``, ``number`` or ``other``.
+        image_id, question_id: the data set's own, which the result files of evaluation servers name.
     """
 
     task: str
@@ -33,6 +40,10 @@ class Example:
     answer: str = ""
     tags: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    answer_type: str = ""
+    image_id: str = ""
+    question_id: str = ""
 
     @property
     def media(self) -> Path | None:
@@ -46,29 +57,43 @@ class DataSet(ABC):
     Attributes:
         source: where a user gets it.
         layout: the files it consists of, for messages.
+        splits: those that come with labels; ``test`` may be missing on disk.
     """
 
     task: str
     source: str
     layout: str
+    splits: tuple[str, ...] = ("train", "dev", "test")
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    @abstractmethod
     def read(self, split: str) -> Sequence[Example]:
-        """Examples of ``train`` or ``dev``, in the order of the files.
+        """Examples of ``train``, ``dev`` or ``test``, in the order of the files.
 
         Raises:
-            DataError: a file that is missing or malformed; the message says what was expected where.
+            MissingError: a file that is not there; the message says what was expected where.
+            DataError: a malformed file, or a split that this data set does not have.
         """
+        if split not in self.splits:
+            known = ", ".join(self.splits)
+            raise DataError(f"{type(self).__name__} in {self.folder} has no labelled split {split!r}, only {known}")
+        return self.examples(split)
 
-    def existing(self, name: str) -> Path:
-        """A file or folder of the layout."""
-        path = self.folder / name
-        if not path.exists():
-            raise DataError(f"{path} is missing; expected {self.layout} under {self.folder}; get it from {self.source}")
-        return path
+    @abstractmethod
+    def examples(self, split: str) -> Sequence[Example]:
+        """As ``read``, of one of ``splits``."""
+
+    def existing(self, *names: str) -> Path:
+        """A file or folder of the layout: the first that is there of the places it may be in."""
+        paths = [self.folder / name for name in names]
+        for path in paths:
+            if path.exists():
+                return path
+        raise MissingError(
+            f"{' or '.join(map(str, paths))} is missing; expected {self.layout} under {self.folder}; "
+            f"get it from {self.source}"
+        )
 
 
 def read_text(path: Path) -> str:

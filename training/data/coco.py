@@ -1,4 +1,4 @@
-"""COCO captions, 2017 (Lin et al. 2014): photos with five captions each."""
+"""COCO captions, 2014 and 2017 (Lin et al. 2014): photos with five captions each."""
 
 from __future__ import annotations
 
@@ -8,31 +8,43 @@ from collections.abc import Sequence
 
 from training.data.base import DataError, DataSet, Example, read_text
 
-SPLITS = {"train": "train2017", "dev": "val2017"}
+FOLDERS = {"train": "train", "dev": "val"}
+YEARS = (2017, 2014)
 
 
 class Coco(DataSet):
-    """``annotations/captions_<split>.json`` beside the folder of the split's photos."""
+    """``annotations/captions_<split><year>.json`` beside the folder of the split's photos."""
 
     task = "caption"
     source = "https://cocodataset.org/#download"
-    layout = "train2017/*.jpg, val2017/*.jpg, annotations/captions_train2017.json and captions_val2017.json"
+    layout = (
+        "train2017/*.jpg, val2017/*.jpg, annotations/captions_train2017.json and captions_val2017.json, "
+        "or the same of 2014"
+    )
+    splits = ("train", "dev")
 
-    def read(self, split: str) -> Sequence[Example]:
+    def examples(self, split: str) -> Sequence[Example]:
         """One example a photo, with all of its captions, in the order of the file."""
-        name = SPLITS[split]
+        name = f"{FOLDERS[split]}{self._year()}"
         path = self.existing(f"annotations/captions_{name}.json")
-        photos = self.existing(name)
+        photos = self.existing(name, f"images/{name}")
         try:
             content = json.loads(read_text(path))
             captions = defaultdict(list)
             for annotation in content["annotations"]:
                 captions[annotation["image_id"]].append(str(annotation["caption"]).strip())
             files = {image["id"]: image["file_name"] for image in content["images"]}
+            return [
+                Example(self.task, photos / file, answer=captions[i][0], captions=tuple(captions[i]), image_id=str(i))
+                for i, file in files.items()
+                if captions[i]
+            ]
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} is no COCO caption file: {error!r}") from error
-        return [
-            Example(self.task, photos / file, answer=captions[i][0], captions=tuple(captions[i]))
-            for i, file in files.items()
-            if captions[i]
-        ]
+
+    def _year(self) -> int:
+        """One for both splits: the training photos of 2017 contain dev photos of 2014."""
+        for year in YEARS:
+            if any(self.folder.glob(f"annotations/captions_*{year}.json")):
+                return year
+        return YEARS[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from training.data.base import DataError, DataSet, Example, read_text
+from training.data.base import DataError, DataSet, Example, MissingError, read_text
 
 
 class Conllu(DataSet):
@@ -15,12 +15,13 @@ class Conllu(DataSet):
     source = "https://github.com/UniversalDependencies/UD_English-EWT"
     layout = "one file *train.conllu and one *dev.conllu"
 
-    def read(self, split: str) -> Sequence[Example]:
+    def examples(self, split: str) -> Sequence[Example]:
         """One example a sentence."""
         self.existing(".")
         files = sorted(self.folder.glob(f"*{split}.conllu"))
         if len(files) != 1:
-            raise DataError(f"{self.folder} holds {len(files)} files *{split}.conllu instead of one; see {self.source}")
+            kind = DataError if files else MissingError
+            raise kind(f"{self.folder} holds {len(files)} files *{split}.conllu instead of one; see {self.source}")
         return [
             Example(self.task, words=tuple(word for word, _ in sentence), tags=tuple(tag for _, tag in sentence))
             for sentence in _sentences(files[0])

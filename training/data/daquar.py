@@ -18,7 +18,7 @@ class Daquar(DataSet):
     source = "https://www.mpi-inf.mpg.de/departments/computer-vision-and-machine-learning/research/vision-and-language"
     layout = "images/<image_id>.jpg, qa_train.csv and qa_dev.csv"
 
-    def read(self, split: str) -> Sequence[Example]:
+    def examples(self, split: str) -> Sequence[Example]:
         """One example a question."""
         path = self.existing(f"qa_{split}.csv")
         images = self.existing("images")

@@ -15,7 +15,7 @@ class Flickr8k(DataSet):
     source = "https://hockenmaier.cs.illinois.edu/8k-pictures.html"
     layout = "Flicker8k_Dataset/*.jpg, Flickr8k.token.txt, Flickr_8k.trainImages.txt and Flickr_8k.devImages.txt"
 
-    def read(self, split: str) -> Sequence[Example]:
+    def examples(self, split: str) -> Sequence[Example]:
         """One example a photo, with all of its captions."""
         captions = self._captions()
         photos = self.existing("Flicker8k_Dataset")

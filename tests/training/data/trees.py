@@ -1,0 +1,127 @@
+"""Small made-up data sets in their public layouts, and what reading them says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.samples import video_bytes
+from tests.training.conftest import COLOURS, photo, put
+from training.data import DATASETS, DataError
+
+PHOTOS = {"train": ("train", (9, 25, 30, 42)), "dev": ("val", (73, 74))}
+VOTES = ("white", "blue", "white", "off white", "white", "white", "blue", "white", "white", "white")
+HMDB_LISTS = {
+    "brush_hair": {"a_brush_hair_u.avi": 1, "b(1)_brush#hair.avi": 1, "c_brush_hair.avi": 2, "d_brush_hair.avi": 0},
+    "wave": {"a_wave.avi": 2, "b_wave.avi": 1},
+}
+TREES = """
+( (S
+    (NP-SBJ (DT The) (NN dog) )
+    (VP (VBZ runs)
+      (S (NP-SBJ (-NONE- *-1) ) (PRN (-LRB- -LRB-) (NN 1\\/2) (-RRB- -RRB-) )))
+    (. .) ))
+( (NP (`` ``) (NNP Hi) ('' '') ))
+"""
+
+
+def read(folder: Path, kind: str, split: str = "train") -> list[dict[str, Any]]:
+    """Examples as values."""
+    return [vars(example) for example in DATASETS[kind](folder / kind).read(split)]
+
+
+def message_of(folder: Path, kind: str, split: str = "train") -> str:
+    """What the error says that reading raises."""
+    with pytest.raises(DataError) as caught:
+        DATASETS[kind](folder / kind).read(split)
+    return str(caught.value)
+
+
+def insert(line: int, text: str) -> Callable[[str], str]:
+    """A change that puts a line into a file."""
+
+    def change(content: str) -> str:
+        lines = content.splitlines()
+        return "\n".join([*lines[: line - 1], text, *lines[line - 1 :]]) + "\n"
+
+    return change
+
+
+def write_coco(folder: Path, year: int = 2017, photos: str = "") -> None:
+    """Two captions a photo, and one photo without; the photos lie in ``photos``."""
+    for part, ids in PHOTOS.values():
+        name = f"{part}{year}"
+        files = {i: f"COCO_{name}_{i:012}.jpg" if year == 2014 else f"{i:012}.jpg" for i in ids}
+        for file, colour in zip(files.values(), COLOURS, strict=False):
+            put(folder / photos / name / file, photo(colour))
+        content = {
+            "info": {"year": year},
+            "images": [
+                {"license": 3, "file_name": file, "height": 30, "width": 40, "id": i} for i, file in files.items()
+            ],
+            "annotations": [
+                {"image_id": i, "id": 100 * i + n, "caption": f"Photo {i} of {name}, said {n} times. \n"}
+                for n in (1, 2)
+                for i in reversed(ids[1:])
+            ],
+        }
+        put(folder / "annotations" / f"captions_{name}.json", json.dumps(content))
+
+
+def write_vqa2(folder: Path, photos: str = "") -> None:
+    """Two questions a photo, with ten answers each."""
+    for part, ids in PHOTOS.values():
+        name = f"{part}2014"
+        for i, colour in zip(ids, COLOURS, strict=False):
+            put(folder / photos / name / f"COCO_{name}_{i:012}.jpg", photo(colour))
+        questions: list[dict[str, Any]] = [
+            {"image_id": i, "question": f"What colour is {thing} {i}?", "question_id": i * 1000 + n}
+            for i in ids
+            for n, thing in enumerate(("wall", "door"))
+        ]
+        annotations = [
+            {
+                "question_type": "what colour is",
+                "multiple_choice_answer": "blue" if question["question_id"] % 2 else "white",
+                "answers": [
+                    {"answer": vote, "answer_confidence": "yes", "answer_id": n} for n, vote in enumerate(VOTES, 1)
+                ],
+                "image_id": question["image_id"],
+                "answer_type": "other",
+                "question_id": question["question_id"],
+            }
+            for question in reversed(questions)
+        ]
+        head = {"data_type": "mscoco", "data_subtype": name}
+        put(folder / f"v2_OpenEnded_mscoco_{name}_questions.json", json.dumps(head | {"questions": questions}))
+        put(folder / f"v2_mscoco_{name}_annotations.json", json.dumps(head | {"annotations": annotations}))
+
+
+def write_penn(folder: Path, root: str = "parsed/mrg/wsj") -> None:
+    """Sections 00 to 24: two trees, and one that names its section, in two files each."""
+    for section in range(25):
+        put(folder / root / f"{section:02}" / f"wsj_{section:02}01.mrg", TREES)
+        put(folder / root / f"{section:02}" / f"wsj_{section:02}02.mrg", f"( (S (NP (CD {section}) )))\n")
+
+
+def write_hmdb51(folder: Path, videos: str = "videos", splits: str = "splits") -> None:
+    """Two classes, with clips of every flag."""
+    for name, flags in HMDB_LISTS.items():
+        # The published lists end their lines with a space.
+        lines = "".join(f"{clip} {flag} \n" for clip, flag in flags.items())
+        put(folder / splits / f"{name}_test_split1.txt", lines)
+        put(folder / splits / f"{name}_test_split2.txt", lines.replace(" 1", " 2"))
+        for clip in flags:
+            put(folder / videos / name / clip, video_bytes("avi", frames=6))
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "coco": write_coco,
+    "vqa2": write_vqa2,
+    "penn": write_penn,
+    "hmdb51": write_hmdb51,
+}

@@ -1,0 +1,120 @@
+"""Whether data sets are complete: every split is read, every picture and clip decoded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from model.errors import InputError
+from model.media import decode_image, decode_video
+from training.data.base import DataError, DataSet, MissingError
+
+MISSING = "is missing"
+SHOWN = 5  # problems that an error names
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """What is in one split of one data set.
+
+    Attributes:
+        media: distinct pictures and clips.
+        missing: those that are not there.
+        unreadable: path -> why it is of no use.
+        error: why the split cannot be read at all.
+    """
+
+    name: str
+    split: str
+    examples: int = 0
+    media: int = 0
+    missing: tuple[str, ...] = ()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def problems(self) -> list[str]:
+        """A line each."""
+        lines = [f"{path} {MISSING}" for path in self.missing]
+        lines += [f"{path}: {why}" for path, why in self.unreadable.items()]
+        return [self.error, *lines] if self.error else lines
+
+
+def check(sets: Mapping[str, DataSet]) -> list[SplitReport]:
+    """Read every split, and decode each of their files once, with a progress bar on stderr.
+
+    A ``test`` split that is not there is no problem, and not reported.
+    """
+    found = [_read(name, dataset, split) for name, dataset in sets.items() for split in dataset.splits]
+    splits = [both for both in found if both]
+    faults = _faults({path: is_clip for _, media in splits for path, is_clip in media.items()})
+    return [_with_faults(report, {path: faults[path] for path in media}) for report, media in splits]
+
+
+def _read(name: str, dataset: DataSet, split: str) -> tuple[SplitReport, dict[Path, bool]] | None:
+    """What is known before decoding, and each file with whether it is a clip."""
+    try:
+        examples = dataset.read(split)
+    except DataError as error:
+        if split == "test" and isinstance(error, MissingError):
+            return None
+        return SplitReport(name, split, error=str(error)), {}
+    media = {example.media: example.video is not None for example in examples if example.media}
+    empty = None if examples else f"{dataset.folder} holds no {split} example"
+    return SplitReport(name, split, len(examples), len(media), error=empty), media
+
+
+def _with_faults(report: SplitReport, faults: Mapping[Path, str]) -> SplitReport:
+    missing = tuple(str(path) for path, why in faults.items() if why == MISSING)
+    unreadable = {str(path): why for path, why in faults.items() if why not in {"", MISSING}}
+    return replace(report, missing=missing, unreadable=unreadable)
+
+
+def _faults(media: Mapping[Path, bool]) -> dict[Path, str]:
+    """Path -> what is wrong with the file, empty if nothing is."""
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        results = pool.map(_fault, media.keys(), media.values())
+        return dict(zip(media, tqdm(results, desc="decoding", total=len(media), unit="file"), strict=True))
+    finally:
+        pool.shutdown(cancel_futures=True)  # so that an interrupt does not wait for all of them
+
+
+def _fault(path: Path, is_clip: bool) -> str:
+    try:
+        data = path.read_bytes()
+        decoded = decode_video(data) if is_clip else decode_image(data)
+    except FileNotFoundError:
+        return MISSING
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    except InputError as error:
+        return error.message
+    return "the file ends early" if decoded.truncated else ""
+
+
+def table(reports: Sequence[SplitReport]) -> str:
+    """Markdown."""
+    lines = ["| data | split | examples | media files | missing | unreadable |", "|---|---|---|---|---|---|"]
+    for r in reports:
+        counts = ["-"] * 4 if r.error else [r.examples, r.media, len(r.missing), len(r.unreadable)]
+        lines.append(f"| {r.name} | {r.split} | {' | '.join(map(str, counts))} |")
+    return "\n".join(lines) + "\n"
+
+
+def refuse(reports: Sequence[SplitReport]) -> None:
+    """Nothing if all is well.
+
+    Raises:
+        DataError: how many problems there are, and the first few of them.
+    """
+    problems = list(dict.fromkeys(line for report in reports for line in report.problems))
+    if problems:
+        count = len(problems)
+        more = f"; and {count - SHOWN} more" if count > SHOWN else ""
+        raise DataError(f"{count} problem{'s' * (count > 1)}: {'; '.join(problems[:SHOWN])}{more}")
