@@ -75,7 +75,7 @@ def test_only_app_knows_http(package: str) -> None:
 @pytest.mark.parametrize("package", ["model", "app"])
 def test_serving_needs_no_extra(package: str) -> None:
     extras = modules_of_extras()
-    assert {"yaml", "sacrebleu", "pytest"} <= extras
+    assert {"yaml", "pycocoevalcap", "pytest"} <= extras
     assert imports_of(package) & extras == set()
 
 

@@ -1,13 +1,12 @@
-"""BLEU-4 of captions (Papineni et al. 2002): corpus level, no smoothing."""
+"""BLEU of captions (Papineni et al. 2002) by COCO's scorer: corpus level, not smoothed, nearest reference."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from sacrebleu.metrics.bleu import BLEU
+from pycocoevalcap.bleu.bleu_scorer import BleuScorer
 
 BEST_OF = 60
 
@@ -17,16 +16,31 @@ def normalise(caption: str) -> str:
     return " ".join(re.sub(r"[^\w\s]", " ", caption.lower()).split())
 
 
+class Bleu:
+    """References, counted once for any number of systems.
+
+    Args:
+        references: of each picture, tokens joined by spaces.
+    """
+
+    def __init__(self, references: Sequence[Sequence[str]]) -> None:
+        self.scorer = BleuScorer(n=4)
+        for captions in references:
+            self.scorer += (None, captions)
+
+    def scores(self, hypotheses: Sequence[str]) -> tuple[float, ...]:
+        """BLEU-1 to BLEU-4 in [0, 100] of one caption a picture."""
+        values, _ = self.scorer.retest(hypotheses).compute_score(option="closest")
+        return tuple(100 * float(value) for value in values)
+
+
 def bleu4(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """BLEU-4 in [0, 100] of one caption a picture against all of its references."""
-    most = max(map(len, references))
-    columns: list[Any] = [[normalise(refs[i]) if i < len(refs) else None for refs in references] for i in range(most)]
-    metric = BLEU(tokenize="none", smooth_method="none", force=True)
-    return float(metric.corpus_score([normalise(h) for h in hypotheses], columns).score)
+    """BLEU-4 in [0, 100], both sides normalised."""
+    return _normalised(references).scores([normalise(h) for h in hypotheses])[3]
 
 
 def best_constant(candidates: Iterable[str], references: Sequence[Sequence[str]]) -> tuple[str, float]:
-    """The one caption that scores highest if it is given for every picture.
+    """The one caption that scores highest if it is given for every picture, and its BLEU-4.
 
     The candidates are ranked by how common their four-grams are among them, and the first few are scored.
     """
@@ -38,9 +52,13 @@ def best_constant(candidates: Iterable[str], references: Sequence[Sequence[str]]
         return sum(counts[g] for g in grams) / len(grams) if grams else 0.0
 
     ranked = sorted(captions, key=commonness, reverse=True)[:BEST_OF]
-    scored = [(bleu4([caption] * len(references), references), caption) for caption in ranked]
-    score, caption = max(scored)
+    bleu = _normalised(references)
+    score, caption = max((bleu.scores([caption] * len(references))[3], caption) for caption in ranked)
     return caption, score
+
+
+def _normalised(references: Sequence[Sequence[str]]) -> Bleu:
+    return Bleu([[normalise(caption) for caption in captions] for captions in references])
 
 
 def _fourgrams(caption: str) -> list[tuple[str, ...]]:

@@ -1,0 +1,67 @@
+"""Answers made by hand, and an untrained checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from model.answers import Answer, Candidate, Caption, Label, TaggedWord, Tagging
+from model.checkpoint import save
+from model.predictor import Predictor
+from training.data import DataSet, Example
+from training.evaluate import Answered
+from training.metrics import java
+from training.setup import Setup
+
+
+@pytest.fixture(autouse=True)
+def _no_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    """METEOR takes seconds to begin; the tests of the metrics try it."""
+    monkeypatch.setattr(java, "JAVA", ("no-such-java",))
+
+
+@pytest.fixture
+def folder(setup: Setup, tmp_path: Path) -> Path:
+    """A checkpoint of an untrained run."""
+    save(setup.checkpoint("# Tiny\n\nA card.\n"), tmp_path / "checkpoint")
+    return tmp_path / "checkpoint"
+
+
+@pytest.fixture
+def predictor(folder: Path) -> Predictor:
+    """The same, loaded."""
+    return Predictor.load(folder, device="cpu")
+
+
+class Fixed(DataSet):
+    """Training examples given by hand."""
+
+    def __init__(self, train: Sequence[Example]) -> None:
+        super().__init__(Path("somewhere/fixed"))
+        self.train = train
+
+    def examples(self, split: str) -> Sequence[Example]:
+        assert split == "train"
+        return self.train
+
+
+def answered(train: Sequence[Example], dev: Sequence[Example], answers: Sequence[Answer]) -> Answered:
+    """Examples and answers of a made-up data set."""
+    return Answered(Fixed(train), dev, answers)
+
+
+def captions(*texts: str) -> list[Answer]:
+    """Sentences, as the network gives them."""
+    return [Caption(text, -1.0, ()) for text in texts]
+
+
+def labels(*names: str) -> list[Answer]:
+    """Labels, each with a second guess."""
+    return [Label(name, (Candidate(name, 0.9), Candidate("red", 0.1))) for name in names]
+
+
+def tags(*sentences: Sequence[str]) -> list[Answer]:
+    """Tags of words."""
+    return [Tagging((tuple(TaggedWord("x", None, None, tag, 1.0) for tag in tags),)) for tags in sentences]

@@ -1,0 +1,101 @@
+"""``omninet evaluate`` from end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import omninet
+from model.checkpoint import load
+from training.commands import evaluate
+from training.metrics.bleu import normalise
+
+TASKS = ["caption", "pos", "vqa", "activity"]
+
+
+@pytest.fixture
+def command(folder: Path, config_file: Path, data: Path) -> list[str]:
+    """The command without options."""
+    return ["evaluate", str(folder), "--config", str(config_file), "--data", str(data)]
+
+
+def test_tables_go_to_stdout_and_to_the_card(
+    command: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = load(folder).digest
+
+    assert omninet.main([*command, "--card", "--limit", "1"]) == 0
+
+    tables = capsys.readouterr().out
+    rows = tables.split("\n\n")[0].splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == [f"| {task}" for task in TASKS]
+    card = load(folder).card
+    assert tables.strip() in card
+    assert "On the dev splits, by `omninet evaluate --data DATA --limit 1`:" in card
+    assert load(folder).digest == digest
+
+
+def test_everything_into_a_folder(
+    command: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder.parent / "log.jsonl").write_text('{"step": 1, "task": "vqa", "loss": 2.5}\n')
+    out = tmp_path / "some" / "report"
+
+    assert omninet.main([*command, "--json", "--limit", "1", "--zero-shot", "--out", str(out)]) == 0
+
+    report = json.loads(capsys.readouterr().out)
+    assert report == json.loads((out / "report.json").read_text())
+    assert report["weights_sha256"] == load(folder).digest
+    assert {m["task"]: m["count"] for m in report["measures"]} == {"caption": 1, "pos": 4, "vqa": 1, "activity": 1}
+    assert report["measures"][0]["constant_answer"] == normalise(report["measures"][0]["constant_answer"])
+    assert {c["task"] for c in report["zero_shot"]["motion"]} == {"video-caption", "video-qa"}
+    assert {path.name for path in out.glob("*/*")} == {
+        "caption_dev.json",
+        "vqa_dev.json",
+        "confusion_activity.png",
+        "losses.png",
+    }
+
+
+def test_zero_shot_is_measured_on_request_only(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert omninet.main([*command, "--json", "--limit", "1"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["zero_shot"] is None
+
+
+def test_the_card_says_how_to_repeat_the_figures(command: list[str]) -> None:
+    parser = omninet.build_parser()
+
+    asked = parser.parse_args([*command, "--split", "test", "--zero-shot", "--card", "--out", "somewhere"])
+
+    assert evaluate.repeat(asked) == "omninet evaluate --data DATA --split test --zero-shot"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--limit", "0"], "argument --limit: 0 is less than 1"),
+        (["--limit", "few"], "argument --limit: invalid"),
+        (["--split", "train"], "argument --split: invalid choice: 'train'"),
+    ],
+)
+def test_bad_options(
+    arguments: list[str], message: str, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert omninet.main([*command, *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_output_that_is_no_folder_is_refused_before_the_work(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+
+    assert omninet.main([*command, "--out", str(tmp_path / "file")]) == 2
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("omninet: ")
+    assert shown.err.count("\n") == 1

@@ -1,0 +1,81 @@
+"""Plots: what is drawn, and that it is a PNG."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib.figure
+import numpy as np
+import pytest
+from PIL import Image
+
+from training.evaluate.plots import plot_confusion, plot_losses
+from training.metrics.labels import Confusion
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[matplotlib.figure.Figure]:
+    """The figures that were saved."""
+    figures = []
+    save = matplotlib.figure.Figure.savefig
+
+    def note(figure: matplotlib.figure.Figure, target: Path) -> None:
+        figures.append(figure)
+        save(figure, target)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", note)
+    return figures
+
+
+def is_png(path: Path) -> bool:
+    with Image.open(path) as image:
+        return image.format == "PNG"
+
+
+def write_log(path: Path, entries: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    return path
+
+
+def step(number: int, task: str, loss: float) -> dict[str, object]:
+    return {"step": number, "seconds": 0.1 * number, "task": task, "loss": loss, "accuracy": 0.5}
+
+
+def test_losses_of_each_task(drawn: list[matplotlib.figure.Figure], tmp_path: Path) -> None:
+    entries = [step(2, "vqa", 4.0), {"step": 2, "measures": {}}, step(3, "caption", 5.0), step(1, "vqa", 6.0)]
+    log = write_log(tmp_path / "log.jsonl", entries)
+    with log.open("a") as file:
+        file.write('{"step": 4, "ta')
+
+    assert plot_losses(log, tmp_path / "losses.png")
+
+    (axes,) = drawn[0].axes
+    curves = {str(line.get_label()): np.asarray(line.get_xydata()).tolist() for line in axes.lines}
+    assert curves == {"caption": [[3, 5]], "vqa": [[1, 6], [2, 4]]}
+    assert is_png(tmp_path / "losses.png")
+
+
+def test_long_runs_are_averaged(drawn: list[matplotlib.figure.Figure], tmp_path: Path) -> None:
+    log = write_log(tmp_path / "log.jsonl", [step(i, "pos", 1.0 + i % 2) for i in range(1000)])
+
+    plot_losses(log, tmp_path / "losses.png")
+
+    points = np.asarray(drawn[0].axes[0].lines[0].get_xydata())
+    assert len(points) == 200
+    assert points[0].tolist() == pytest.approx([2.0, 1.4])
+
+
+def test_a_log_without_losses_is_no_plot(tmp_path: Path) -> None:
+    assert not plot_losses(write_log(tmp_path / "log.jsonl", [{"step": 1}]), tmp_path / "losses.png")
+    assert not (tmp_path / "losses.png").exists()
+
+
+def test_confusion(drawn: list[matplotlib.figure.Figure], tmp_path: Path) -> None:
+    plot_confusion(Confusion(("run", "wave"), ((3, 1), (0, 0))), tmp_path / "confusion.png")
+
+    (axes,) = drawn[0].axes
+    assert np.asarray(axes.images[0].get_array()).tolist() == [[0.75, 0.25], [0, 0]]
+    assert [text.get_text() for text in axes.texts] == ["3", "1"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["run", "wave"]
+    assert is_png(tmp_path / "confusion.png")

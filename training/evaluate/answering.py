@@ -1,0 +1,107 @@
+"""Answers to the examples of data sets, through the path that serving takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from model.answers import Answer
+from model.errors import InputError
+from model.predictor import Job, Predictor
+from model.tasks import USES
+from training.config import RunConfig
+from training.data import DATASETS, DataError, DataSet, Example
+
+BATCH = 16
+Prepare = Callable[[Predictor, Example], Job]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Examples of one task and what the network said to them."""
+
+    dataset: DataSet
+    examples: Sequence[Example]
+    answers: Sequence[Answer]
+
+    @property
+    def use(self) -> str:
+        """Name of what was asked for: ``video-caption`` where the task ``caption`` was given clips."""
+        first = self.examples[0]
+        given = "image" if first.image else "video" if first.video else "text"
+        uses = (use.name for use in USES.values() if use.task == first.task and use.inputs[0] == given)
+        return next(uses, first.task)
+
+
+def answer_data(
+    predictor: Predictor,
+    config: RunConfig,
+    data: Path,
+    limit: int | None = None,
+    split: str = "dev",
+    bar: bool = True,
+) -> Iterator[Answered]:
+    """The data sets of a run, one after the other.
+
+    Args:
+        limit: examples a task at most, spread evenly over the data set; None takes all.
+        bar: whether progress is shown on stderr.
+
+    Raises:
+        DataError: a data set that is not there, is empty or holds what cannot be read.
+    """
+    for run in config.tasks.values():
+        dataset = DATASETS[run.dataset](data / run.folder)
+        examples = _spread(dataset.read(split), limit)
+        if not examples:
+            raise DataError(f"{dataset.folder} holds no {split} example")
+        yield Answered(dataset, examples, answer_all(predictor, examples, bar=bar))
+
+
+def _spread(examples: Sequence[Example], limit: int | None) -> Sequence[Example]:
+    # Not the first ones: lists of clips are often sorted by class.
+    if limit is None or limit >= len(examples):
+        return examples
+    return [examples[i * len(examples) // limit] for i in range(limit)]
+
+
+def prepare(predictor: Predictor, example: Example) -> Job:
+    """An example as a request."""
+    if example.words:
+        return predictor.prepare(example.task, tokens=list(example.words))
+    return predictor.prepare(example.task, image=example.image, video=example.video, question=example.question)
+
+
+def answer_all(
+    predictor: Predictor,
+    examples: Sequence[Example],
+    prepare: Prepare = prepare,
+    title: str = "",
+    bar: bool = True,
+) -> list[Answer]:
+    """The answers to examples of one task, in their order.
+
+    Args:
+        prepare: makes a request of an example.
+        title: of the progress bar; by default the task.
+        bar: whether there is one, on stderr.
+    """
+    answers: list[Answer] = []
+    with tqdm(total=len(examples), desc=title or examples[0].task, disable=not bar) as progress:
+        for start in range(0, len(examples), BATCH):
+            jobs = [_prepared(predictor, example, prepare) for example in examples[start : start + BATCH]]
+            decoded = predictor.run([row for job in jobs for row in job.rows])
+            answers += [predictor.finish(job, [row]) for job, row in zip(jobs, decoded, strict=True)]
+            progress.update(len(jobs))
+    return answers
+
+
+def _prepared(predictor: Predictor, example: Example, prepare: Prepare) -> Job:
+    try:
+        return prepare(predictor, example)
+    except InputError as error:
+        what = example.media or " ".join(example.words)
+        raise DataError(f"{what} cannot be measured: {error}") from error

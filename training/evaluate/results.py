@@ -1,0 +1,41 @@
+"""Files that the public evaluation servers take: COCO's for captions, VQA's for answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from model.answers import Answer, Caption, Label
+from training.data import Example
+from training.evaluate.answering import Answered
+
+
+def write_results(folder: Path, answered: Iterable[Answered], split: str) -> None:
+    """Write ``<task>_<split>.json`` for each task that a server knows.
+
+    Args:
+        folder: made where it is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for given in answered:
+        entries = [_entry(i, e, a) for i, (e, a) in enumerate(zip(given.examples, given.answers, strict=True))]
+        if all(entries):
+            text = json.dumps(entries, ensure_ascii=False, indent=0)
+            (folder / f"{given.use}_{split}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _entry(position: int, example: Example, answer: Answer) -> dict[str, Any]:
+    """One example's; data sets that number nothing are numbered by file names and positions."""
+    if isinstance(answer, Caption):
+        name = example.media.stem if example.media else str(position)
+        return {"image_id": _identity(example.image_id or name), "caption": answer.caption}
+    if isinstance(answer, Label) and example.question is not None:
+        return {"question_id": _identity(example.question_id or str(position)), "answer": answer.label}
+    return {}
+
+
+def _identity(text: str) -> int | str:
+    """The servers' own are integers."""
+    return int(text) if text.isdecimal() else text

@@ -1,0 +1,73 @@
+"""Figures of one task's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from model.answers import Answer, Caption, Label, Tagging
+from training.data import Example
+from training.metrics import captions, labels, vqa
+
+ANSWER_TYPES = ("yes/no", "number", "other")
+Figures = dict[str, float]
+
+
+def score(examples: Sequence[Example], answers: Sequence[Answer]) -> Figures:
+    """Figures of one task's answers by name, the headline first."""
+    return SCORES[examples[0].task](examples, answers)
+
+
+def _score_captions(examples: Sequence[Example], answers: Sequence[Answer]) -> Figures:
+    found = captions.score(*written(examples, answers))
+    return {"BLEU-4": found.pop("BLEU-4")} | found
+
+
+def _score_tags(examples: Sequence[Example], answers: Sequence[Answer]) -> Figures:
+    """Of words, decoded greedily."""
+    wanted = [tag for e in examples for tag in e.tags]
+    given = [word.tag for a in answers if isinstance(a, Tagging) for words in a.sentences for word in words]
+    recall = labels.macro_recall(wanted, given)
+    return {"accuracy of words": labels.accuracy(wanted, given), "mean recall of tags": recall}
+
+
+def _score_answers(examples: Sequence[Example], answers: Sequence[Answer]) -> Figures:
+    """By ten annotators where there are any, exact answers otherwise; of each type of question where it is known."""
+    given = [a.label for a in answers if isinstance(a, Label)]
+    credit = [
+        vqa.accuracy(answer, e.answers) if e.answers else float(answer == e.answer)
+        for e, answer in zip(examples, given, strict=True)
+    ]
+    found = {"VQA accuracy" if examples[0].answers else "accuracy": 100 * sum(credit) / len(credit)}
+    for kind in ANSWER_TYPES:
+        of_kind = [value for e, value in zip(examples, credit, strict=True) if e.answer_type == kind]
+        if of_kind:
+            found[kind] = 100 * sum(of_kind) / len(of_kind)
+    return found
+
+
+def _score_activities(examples: Sequence[Example], answers: Sequence[Answer]) -> Figures:
+    wanted, given = pairs(examples, answers)
+    likeliest = [[c.label for c in a.candidates] for a in answers if isinstance(a, Label)]
+    return {
+        "top-1": labels.accuracy(wanted, given),
+        "top-5": labels.top(wanted, likeliest, 5),
+        "mean recall of classes": labels.macro_recall(wanted, given),
+    }
+
+
+def written(examples: Sequence[Example], answers: Sequence[Answer]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Captions and their references."""
+    return [a.caption for a in answers if isinstance(a, Caption)], [e.captions for e in examples]
+
+
+def pairs(examples: Sequence[Example], answers: Sequence[Answer]) -> tuple[list[str], list[str]]:
+    """Wanted and given."""
+    return [e.answer for e in examples], [a.label for a in answers if isinstance(a, Label)]
+
+
+SCORES: dict[str, Callable[[Sequence[Example], Sequence[Answer]], Figures]] = {
+    "caption": _score_captions,
+    "pos": _score_tags,
+    "vqa": _score_answers,
+    "activity": _score_activities,
+}

@@ -1,0 +1,59 @@
+"""Measures as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from training.evaluate.measures import Measure
+from training.evaluate.zero_shot import Comparison, Naming
+
+
+def table(measures: Sequence[Measure]) -> str:
+    """Markdown: the headlines, then the further figures."""
+    headlines = [
+        (m.task, m.data, m.name, f"{m.value:.1f}", f"{m.constant:.1f}", m.constant_answer, str(m.count))
+        for m in measures
+    ]
+    further = [(m.task, f.name, f"{f.value:.1f}", f"{f.constant:.1f}") for m in measures for f in m.further]
+    parts = [
+        _rows("task | data | measure | network | best constant | the constant | examples", headlines),
+        _rows("task | further measure | network | best constant", further),
+    ]
+    return "\n".join(filter(None, parts))
+
+
+def motion_table(motion: Sequence[Comparison]) -> str:
+    """Markdown: photos in motion beside themselves at rest."""
+    rows = [
+        (
+            c.task,
+            c.data,
+            c.name,
+            f"{c.still:.1f}",
+            f"{c.moving:.1f}",
+            "-" if c.ratio is None else f"{c.ratio:.0%}",
+            str(c.count),
+        )
+        for c in motion
+    ]
+    return _rows("zero-shot | data | measure | photos | photos in motion | ratio | examples", rows)
+
+
+def naming_table(naming: Sequence[Naming]) -> str:
+    """Markdown: how many captions name the class of a clip."""
+    rows = [(n.label, f"{n.named:.1f}", f"{n.control:.1f}", str(n.count)) for n in naming]
+    return _rows("class of clips | % of captions that name it | the same words elsewhere | clips", rows)
+
+
+def _rows(heading: str, rows: Sequence[Sequence[str]]) -> str:
+    """A table, or nothing where it has no rows."""
+    if not rows:
+        return ""
+    lines = [f"| {heading} |", "|---" * len(rows[0]) + "|"]
+    lines += [f"| {' | '.join(map(_cell, row))} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Without what would end a cell or a row."""
+    return " ".join(text.replace("|", " ").split())

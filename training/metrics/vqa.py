@@ -1,0 +1,50 @@
+"""VQA accuracy (Antol et al. 2015): an answer is right that three of ten annotators gave.
+
+The rules of normalisation are those published at https://visualqa.org/evaluation.html.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+ENOUGH = 3
+ARTICLES = {"a", "an", "the"}
+NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+DIGITS = {word: str(value) for value, word in enumerate(NUMBERS)} | {"none": "0"}
+# Without those that are other words when their apostrophe is missing, such as we're, it's, he'll.
+WITH_APOSTROPHE = """
+ain't aren't can't could've couldn't didn't doesn't don't hadn't hasn't haven't he'd he's how'd how's i'm i've isn't
+it'd it'll ma'am might've mightn't must've mustn't needn't o'clock oughtn't shan't she's should've shouldn't somebody's
+someone's that's there'd there's they'd they'll they're they've wasn't we've weren't what'll what're what's what've
+when's where'd where's who'd who'll who's who've why's won't would've wouldn't y'all you'd you'll you're you've
+"""
+CONTRACTIONS = {word.replace("'", ""): word for word in WITH_APOSTROPHE.split()}
+
+
+def normalise(answer: str) -> str:
+    """Lower case, digits for number words, no articles, no punctuation but apostrophes and colons.
+
+    Full stops and commas inside numbers are the exceptions: the former stay, the latter vanish without a gap.
+    """
+    text = re.sub(r"(?<=\d),(?=\d)|\.(?!\d)", "", answer.lower())
+    # Signs that mean a word stay too, as in the official program: $5 and 50%.
+    text = re.sub(r"[^\w\s.':$%&*#]|_", " ", text)
+    words = (DIGITS.get(word, word) for word in text.split())
+    return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in ARTICLES)
+
+
+def accuracy(answer: str, annotators: Sequence[str]) -> float:
+    """Mean over all ways to leave one annotator out of min(1, agreeing annotators / 3), in [0, 1].
+
+    Answers are compared as they are where all annotators agree, normalised where they do not.
+    """
+    given = Counter(annotator.strip() for annotator in annotators)
+    answer = answer.strip()
+    if len(given) > 1:
+        answer = normalise(answer)
+        given = Counter(normalise(annotator) for annotator in annotators)
+    same, others = given[answer], len(annotators) - given[answer]
+    total = same * min(1, (same - 1) / ENOUGH) + others * min(1, same / ENOUGH)
+    return total / len(annotators)
