@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from model.errors import ConfigError
 from model.tasks import TASKS
 from training.data import DATASETS
+from training.overrides import apply
 
 
 class Strict(BaseModel):
@@ -28,6 +30,11 @@ class TaskRun(Strict):
         batch: examples a step.
         share: of all steps that are this task's; shares need not sum to one.
         cap: highest learning rate, or None.
+        limit: training examples used, the first ones; None takes all.
+        accumulate: batches a step, their gradients added up.
+        classes: labels kept, the most frequent; examples of others are left out. None keeps all.
+        jobs: worker processes of this task.
+        device: of its workers: ``auto`` deals out the CUDA devices there are, else the CPU.
     """
 
     dataset: str
@@ -35,6 +42,11 @@ class TaskRun(Strict):
     batch: Annotated[int, Field(ge=1)]
     share: Annotated[float, Field(gt=0)]
     cap: Annotated[float, Field(gt=0)] | None = None
+    limit: Annotated[int, Field(ge=1)] | None = None
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    classes: Annotated[int, Field(ge=1)] | None = None
+    jobs: Annotated[int, Field(ge=1)] = 1
+    device: str = "auto"
 
     @field_validator("dataset")
     @classmethod
@@ -42,6 +54,27 @@ class TaskRun(Strict):
         if value not in DATASETS:
             raise ValueError(f"unknown data set {value!r}; known are {', '.join(DATASETS)}")
         return value
+
+
+class Checkpoints(Strict):
+    """When a run saves its state, and how many of them stay."""
+
+    every_s: Annotated[float, Field(gt=0)] = 300.0
+    keep: Annotated[int, Field(ge=1)] = 3
+
+
+class Evaluation(Strict):
+    """Measures taken during a run.
+
+    Attributes:
+        every: steps between two; None takes none.
+        limit: dev examples a task.
+        best: measure by which the best checkpoint is kept, such as ``caption/BLEU-4``.
+    """
+
+    every: Annotated[int, Field(ge=1)] | None = None
+    limit: Annotated[int, Field(ge=1)] = 200
+    best: str | None = None
 
 
 class RunConfig(Strict):
@@ -53,6 +86,11 @@ class RunConfig(Strict):
         cooldown: share of the run over which the learning rate falls to zero at the end.
         clip: largest norm of a step's gradient.
         precision: of matrix products; ``auto`` takes bfloat16 where the device multiplies it in hardware.
+        pace: how far the workers of a task may run ahead of the slowest, as a share of their own steps; None lets
+            everyone run free.
+        restarts: times that a worker which died is started again.
+        max_skipped: share of the samples that may be unreadable.
+        media: ``features`` of the frozen backbone, computed once, or ``pixels``, augmented anew at every step.
         vocabulary: subwords of the tokenizer.
         subwords: ``trained`` on the run's own texts, or ``bpemb``, BPEmb's published ones with their vectors.
         text_steps: subwords that a text output may have.
@@ -69,6 +107,12 @@ class RunConfig(Strict):
     cooldown: Annotated[float, Field(ge=0, le=1)] = 0.0
     clip: Annotated[float, Field(gt=0)] = 1.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    pace: Annotated[float, Field(gt=0, le=1)] | None = None
+    restarts: Annotated[int, Field(ge=0)] = 3
+    max_skipped: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    media: Literal["features", "pixels"] = "features"
+    checkpoints: Checkpoints = Checkpoints()
+    evaluation: Evaluation = Evaluation()
     vocabulary: Annotated[int, Field(ge=50)]
     subwords: Literal["trained", "bpemb"] = "trained"
     text_steps: Annotated[int, Field(ge=1)] = 40
@@ -89,19 +133,28 @@ class RunConfig(Strict):
         return value
 
     @classmethod
-    def load(cls, path: Path) -> RunConfig:
+    def load(cls, path: Path, overrides: Sequence[str] = ()) -> RunConfig:
         """Read a YAML file.
+
+        Args:
+            overrides: values that replace the file's, such as ``tasks.vqa.batch=32``.
 
         Raises:
             ConfigError: the file is missing or a value is wrong; the message names it.
         """
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
-            return cls.model_validate(values)
+            return cls.model_validate(apply(values, overrides, cls))
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
         except (UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigError(f"{path} is no YAML: {error}") from error
         except ValidationError as error:
             found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise ConfigError(f"{path}: {found}") from error
+            where = f"{path} with {', '.join(overrides)}" if overrides else path
+            raise ConfigError(f"{where}: {found}") from error
+
+    def save(self, path: Path) -> None:
+        """Write a YAML file with every value, defaults too; it loads back equal."""
+        values = self.model_dump(mode="json")
+        path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -1,0 +1,104 @@
+"""TensorBoard event files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from model.errors import InputError
+from training.watch.pictures import strip
+from training.watch.recent import Recent
+from training.watch.records import EvaluationRecord, Sample, StepRecord
+
+PERIOD_S = 3.0  # of the run's own clock; a point stands for all steps since the one before
+FLUSH_S = 10
+
+
+class Board:
+    """Writes what TensorBoard shows.
+
+    Args:
+        folder: of the event files.
+        start_step: steps done before this call; later ones of an earlier call are hidden.
+        devices: those of the run; the memory in use on CUDA devices is recorded.
+    """
+
+    def __init__(self, folder: Path, start_step: int = 0, devices: Sequence[torch.device] = ()) -> None:
+        self._writer = SummaryWriter(str(folder), purge_step=start_step + 1, flush_secs=FLUSH_S)
+        self._tasks: dict[str, Recent] = {}
+        self._devices = [device for device in devices if device.type == "cuda"]
+        self._due = 0.0
+
+    def step(self, record: StepRecord) -> None:
+        """Points every PERIOD_S seconds."""
+        self._tasks.setdefault(record.task, Recent()).add(record)
+        if record.seconds >= self._due:
+            self._write_steps()
+            self._due = record.seconds + PERIOD_S
+
+    def evaluation(self, record: EvaluationRecord) -> None:
+        """The measures, and the samples as text and pictures."""
+        for name, value in record.measures.items():
+            self._writer.add_scalar(f"evaluation/{name}", value, record.step)
+        for task in dict.fromkeys(sample.task for sample in record.samples):
+            self._show(task, [sample for sample in record.samples if sample.task == task], record.step)
+
+    def message(self, text: str) -> None:
+        """Not shown: the log has it."""
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._write_steps()
+        self._writer.close()
+
+    def _write_steps(self) -> None:
+        for task, recent in self._tasks.items():
+            if recent.records:
+                self._write_task(task, recent)
+                recent.clear()
+
+    def _write_task(self, task: str, recent: Recent) -> None:
+        step = recent.records[-1].step
+        values = {
+            "loss": recent.loss,
+            "accuracy": recent.accuracy,
+            "rate": recent.rate,
+            "gradient_norm": recent.gradient_norm,
+            "samples_per_second": recent.samples_per_second,
+            "waiting": recent.waiting,
+            "skipped": recent.skipped,
+        }
+        for name, value in values.items():
+            if value is not None:
+                self._writer.add_scalar(f"{name}/{task}", value, step)
+        self._writer.add_histogram(f"staleness/{task}", torch.tensor([r.staleness for r in recent.records]), step)
+        for device in self._devices:
+            # Of all processes: the workers are not this one.
+            free, total = torch.cuda.mem_get_info(device)
+            self._writer.add_scalar(f"gpu_memory_gib/{device}", (total - free) / 2**30, step)
+
+    def _show(self, task: str, samples: Sequence[Sample], step: int) -> None:
+        self._writer.add_text(f"predictions/{task}", as_table(samples), step)
+        for number, sample in enumerate(samples, 1):
+            # The text is there all the same.
+            with suppress(InputError, OSError):
+                if sample.media:
+                    self._writer.add_image(f"predictions/{task}/{number}", strip(sample.media), step)
+
+
+def as_table(samples: Sequence[Sample]) -> str:
+    """Markdown, numbered as the pictures are."""
+    rows = [
+        (str(number), s.media.name if s.media else "", s.question or "", s.truth, s.prediction)
+        for number, s in enumerate(samples, 1)
+    ]
+    lines = [("", "media", "question", "truth", "prediction"), ("---",) * 5, *rows]
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,39 @@
+"""Pictures and videos, small enough to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional
+
+from model.errors import InputError
+from model.media import decode_image, decode_video
+
+SIDE = 224
+FRAMES = 4
+
+
+def strip(path: Path) -> Tensor:
+    """A picture, or a few frames of a video in a row: RGB, uint8, (3, height, width).
+
+    Raises:
+        InputError: it is neither, or damaged.
+        OSError: it cannot be read.
+    """
+    data = path.read_bytes()
+    try:
+        frames = decode_image(data).pixels[None]
+    except InputError:
+        frames = decode_video(data, FRAMES).frames
+    return torch.cat(tuple(_shrunk(frames)), dim=-1)
+
+
+def _shrunk(frames: Tensor) -> Tensor:
+    """Sides of SIDE pixels at most."""
+    height, width = frames.shape[-2:]
+    scale = min(1.0, SIDE / max(height, width))
+    size = [max(1, round(height * scale)), max(1, round(width * scale))]
+    small: Tensor = functional.resize(frames, size, antialias=True)
+    return small
