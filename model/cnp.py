@@ -146,7 +146,7 @@ class CNP(nn.Module):
         if mask is not None:
             mask = torch.cat([torch.ones_like(mask[:, :1]), mask[:, :-1]], 1)
         hidden, _ = self.decoder(x, memory, mask)
-        return torch.log_softmax(self.classifiers[task](hidden), dim=-1)
+        return _log_probabilities(self.classifiers[task](hidden))
 
     def decoder_inputs(self, memory: Memory, task: str, tokens: Tensor) -> Tensor:
         """The task's vector, then the embedded outputs: tokens (b, n) -> (b, n + 1, d)."""
@@ -199,7 +199,7 @@ class CNP(nn.Module):
     def _classify(self, hidden: Tensor, tasks: list[str]) -> list[Tensor]:
         rows: list[Tensor] = [hidden] * len(tasks)
         for task, members in group(tasks).items():
-            scores = torch.log_softmax(self.classifiers[task](hidden[members]), dim=-1)
+            scores = _log_probabilities(self.classifiers[task](hidden[members]))
             for i, row in zip(members, scores, strict=True):
                 rows[i] = row
         return rows
@@ -217,6 +217,11 @@ class CNP(nn.Module):
         position = torch.arange(t * s, device=device)
         # The authors' code expands and transposes in an order that ties position p to step p % t.
         return position % t if self.config.gate == "official" else position // s
+
+
+def _log_probabilities(scores: Tensor) -> Tensor:
+    """In float32 at least: in bfloat16 a probability would have two digits."""
+    return torch.log_softmax(scores if scores.dtype == torch.float64 else scores.float(), dim=-1)
 
 
 def group(keys: Iterable[K]) -> dict[K, list[int]]:

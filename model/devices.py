@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from model.errors import DeviceError
@@ -48,5 +50,5 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether the hardware has products of bfloat16, so that it is quicker in them than in float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    capabilities = torch.cpu.get_capabilities()
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # newer than the oldest torch we take
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -25,12 +25,16 @@ class Tokenizer:
         # BPEmb loads gensim; nobody who only asks for --help should wait for that.
         from bpemb import BPEmb
 
-        self.model_file = model_file
+        self.model_file, self.lower_case = model_file, lower_case
         self._bpe: Any = BPEmb(model_file=model_file, segmentation_only=True, lang="en", preprocess=lower_case)
         self._pieces: Any = self._bpe.spm
         self.begin = int(self._pieces.bos_id())
         self.end = int(self._pieces.eos_id())
         self.unknown = int(self._pieces.unk_id())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # SentencePiece's object does not travel between processes; its file does.
+        return Tokenizer, (self.model_file, self.lower_case)
 
     def __len__(self) -> int:
         return int(self._pieces.get_piece_size())

@@ -12,6 +12,7 @@ PIXELS = torch.arange(2 * 3 * 32 * 32, dtype=torch.uint8).view(1, 2, 3, 32, 32)
 
 
 def text(*tokens: int) -> Subwords:
+    """Each a word; the first begins the text and is none."""
     return Subwords(torch.tensor(tokens), torch.arange(len(tokens)))
 
 
@@ -21,8 +22,8 @@ def test_inputs_are_encoded_in_their_order(toy: Checkpoint) -> None:
     with torch.no_grad():
         memory = toy.network.encode([("vision", PIXELS), ("language", texts), ("vision", PIXELS[:, :1])])
 
-    assert memory.links == (((2, 4), (4, 1), (1, 4)),)
-    assert memory.frame.tolist() == [[0] * 4 + [1] * 4 + [6] * 4]
+    assert memory.links == (((2, 4), (3, 1), (1, 4)),)
+    assert memory.frame.tolist() == [[0] * 4 + [1] * 4 + [5] * 4]
 
 
 def test_texts_of_other_lengths_are_padded(toy: Checkpoint) -> None:
@@ -32,8 +33,8 @@ def test_texts_of_other_lengths_are_padded(toy: Checkpoint) -> None:
         memory = toy.network.encode([("language", LanguagePeripheral.collate(texts))])
         alone = toy.network.encode([("language", LanguagePeripheral.collate(texts[1:]))])
 
-    assert memory.temporal_mask.sum(1).tolist() == [4, 2]
-    torch.testing.assert_close(memory.temporal[1, :2], alone.temporal[0], rtol=0, atol=1e-5)
+    assert memory.temporal_mask.sum(1).tolist() == [3, 1]
+    torch.testing.assert_close(memory.temporal[1, :1], alone.temporal[0], rtol=0, atol=1e-5)
 
 
 def test_nothing_to_encode_is_an_error(toy: Checkpoint) -> None:
