@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import count, islice
+from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from model.errors import InputError
 from model.peripherals.language import LanguagePeripheral, Subwords
 from model.tasks import TASKS
 from model.text import Tokenizer
-from training.data import Example
-from training.features import VIEWS, Features
+from training.data import DataError, Example
 
+READERS = 4
 POOL = 20  # batches that are sorted by length together, so that little is padded
 
 
@@ -28,34 +33,51 @@ class Batch:
         inputs: as OmniNet.encode takes them.
         targets: class ids, (b, n).
         mask: (b, n), false at padding.
+        skipped: samples before it and in it that could not be read.
     """
 
     task: str
     inputs: tuple[tuple[str, Any], ...]
     targets: Tensor
     mask: Tensor
+    skipped: int = 0
 
 
-@dataclass(frozen=True)
+class Media(Protocol):
+    """Where pictures and clips come from: features computed before, or pixels."""
+
+    def get(self, path: Path, generator: random.Random) -> Tensor:
+        """What the vision peripheral takes as a row, with the choices drawn from ``generator``."""
+        ...
+
+
+@dataclass
 class Encoder:
     """Turns examples into tensors.
 
     Attributes:
         vocabularies: task -> its classes, for tasks that name them.
-        features: of every picture and clip.
+        media: what the vision peripheral gets of every picture and clip.
+        unreadable: path -> why it could not be read; it grows as batches are made.
+        told: how many of them ``news`` has told.
     """
 
     tokenizer: Tokenizer
     vocabularies: Mapping[str, Mapping[str, int]]
-    features: Features
+    media: Media
+    unreadable: dict[Path, str] = field(default_factory=dict)
+    told: int = 0
 
-    def batch(self, examples: Sequence[Example], generator: random.Random) -> Batch:
-        """Examples of one task as a batch."""
+    def batch(self, examples: Sequence[Example], generator: random.Random) -> Batch | None:
+        """Examples of one task as a batch, without those whose file cannot be read; None if that is all of them."""
         task = examples[0].task
         inputs: list[tuple[str, Any]] = []
         for name in TASKS[task].inputs:
             if name == "vision":
-                inputs.append((name, self._maps(examples, generator)))
+                examples, found = self._seen(examples, generator)
+                if not examples:
+                    return None
+                inputs.append((name, torch.stack(found)))
             else:
                 texts = [self._subwords(example, generator) for example in examples]
                 inputs.append((name, LanguagePeripheral.collate(texts)))
@@ -63,9 +85,28 @@ class Encoder:
         mask = pad_sequence([torch.ones_like(t, dtype=torch.bool) for t in targets], batch_first=True)
         return Batch(task, tuple(inputs), pad_sequence(targets, batch_first=True), mask)
 
-    def _maps(self, examples: Sequence[Example], generator: random.Random) -> Tensor:
-        paths = [example.media for example in examples]
-        return torch.stack([self.features.get(path, generator.randrange(VIEWS)) for path in paths if path])
+    def news(self) -> list[str]:
+        """What could not be read since the last call."""
+        new = list(self.unreadable.items())[self.told :]
+        self.told += len(new)
+        return [f"{path} is left out: {why}" for path, why in new]
+
+    def _seen(self, examples: Sequence[Example], generator: random.Random) -> tuple[list[Example], list[Tensor]]:
+        """The examples whose media can be read, and what is seen there."""
+        # One generator each, so that it does not matter in which order they are read.
+        seeds = [generator.getrandbits(64) for _ in examples]
+        found = list(_readers().map(self._look, examples, seeds))
+        pairs = [(e, seen) for e, seen in zip(examples, found, strict=True) if seen is not None]
+        return [e for e, _ in pairs], [seen for _, seen in pairs]
+
+    def _look(self, example: Example, seed: int) -> Tensor | None:
+        path = example.media
+        assert path is not None
+        try:
+            return self.media.get(path, random.Random(seed))
+        except (OSError, InputError) as error:
+            self.unreadable[path] = str(error)
+            return None
 
     def _subwords(self, example: Example, generator: random.Random) -> Subwords:
         if example.question is None:
@@ -89,15 +130,41 @@ def plain_caption(caption: str) -> str:
     return caption.strip().rstrip(" .").replace(" ,", ",").replace(" 's", "'s")
 
 
-def stream(examples: Sequence[Example], size: int, encoder: Encoder, seed: int, start: int = 0) -> Iterator[Batch]:
-    """Batches for ever, from number ``start`` on; every example once an epoch, neighbours in length together."""
-    per_epoch = -(-len(examples) // size)
-    epoch, first = divmod(start, per_epoch)
-    while True:
-        for i, members in enumerate(_epoch(examples, size, random.Random(f"{seed}:{epoch}"))):
-            if i >= first:
-                yield encoder.batch(members, random.Random(f"{seed}:{epoch}:{i}"))
-        epoch, first = epoch + 1, 0
+@cache
+def _readers() -> ThreadPoolExecutor:
+    """Threads that read media: decoders let go of Python's lock."""
+    return ThreadPoolExecutor(READERS, "reader")
+
+
+def stream(
+    examples: Sequence[Example], size: int, encoder: Encoder, seed: int, start: int = 0, job: int = 0, jobs: int = 1
+) -> Iterator[Batch]:
+    """Batches for ever; every example once an epoch, neighbours in length together.
+
+    Args:
+        start: batches that this job has taken before.
+        job, jobs: of ``jobs`` workers this one takes every ``jobs``-th batch, from number ``job`` on.
+
+    Raises:
+        DataError: nothing of a whole epoch can be read.
+    """
+    skipped = 0
+    for number, members in islice(_batches(examples, size, seed), start * jobs + job, None, jobs):
+        batch = encoder.batch(members, random.Random(f"{seed}:{number}"))
+        skipped += len(members) - (len(batch.targets) if batch else 0)
+        if batch:
+            yield replace(batch, skipped=skipped)
+            skipped = 0
+        elif skipped > len(examples):
+            path, why = next(iter(encoder.unreadable.items()))
+            raise DataError(f"none of {len(examples)} examples can be read; {path}: {why}")
+
+
+def _batches(examples: Sequence[Example], size: int, seed: int) -> Iterator[tuple[int, list[Example]]]:
+    numbers = count()
+    for epoch in count():
+        for members in _epoch(examples, size, random.Random(f"{seed}:{epoch}")):
+            yield next(numbers), members
 
 
 def _epoch(examples: Sequence[Example], size: int, generator: random.Random) -> list[list[Example]]:

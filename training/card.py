@@ -7,16 +7,20 @@ import platform
 import torch
 
 from training.setup import Setup
-from training.single import Progress
+from training.states import Progress
 
 
-def write_card(setup: Setup, progress: Progress) -> str:
-    """Markdown; the evaluation is added by ``omninet evaluate --card``."""
+def write_card(setup: Setup, progress: Progress, how: str) -> str:
+    """Markdown; the evaluation is added by ``omninet evaluate --card``.
+
+    Args:
+        how: the runner, such as ``Hogwild with 4 workers``.
+    """
     config = setup.config
     parameters = sum(p.numel() for p in setup.network.parameters())
     frozen = sum(p.numel() for p in setup.network.parameters() if not p.requires_grad)
     rows = [
-        f"| {name} | {config.tasks[name].dataset} | {len(setup.examples[name]):,} | {progress.drawn[name]:,} "
+        f"| {name} | {config.tasks[name].dataset} | {len(setup.examples[name]):,} | {progress.of(name):,} "
         f"| {config.tasks[name].batch} |"
         for name in config.tasks
     ]
@@ -28,8 +32,8 @@ def write_card(setup: Setup, progress: Progress) -> str:
             "",
             "## Training",
             "",
-            f"{parameters:,} parameters, {frozen:,} of them in the frozen vision backbone. One process, seed "
-            f"{config.seed}, {progress.step:,} steps of Adam in {progress.seconds / 60:.0f} minutes on "
+            f"{parameters:,} parameters, {frozen:,} of them in the frozen vision backbone. {how}, seed {config.seed}, "
+            f"{progress.step:,} steps of Adam in {progress.seconds / 60:.0f} minutes on "
             f"{torch.get_num_threads()} threads of a {platform.machine()} CPU.",
             "",
             "| task | data set | examples | steps | batch |",

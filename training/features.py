@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +30,30 @@ class Features:
     """Feature maps of pictures or clips, both views of each.
 
     Attributes:
-        maps: path -> (VIEWS, t, s, channels), float16, mapped from disk.
+        places: path -> its file of maps (n, VIEWS, t, s, channels) in float16, and its row there.
+        unreadable: path -> why it has none.
     """
 
-    maps: Mapping[Path, np.ndarray]
+    places: Mapping[Path, tuple[Path, int]]
+    unreadable: Mapping[Path, str]
 
-    def get(self, path: Path, view: int) -> Tensor:
+    def get(self, path: Path, generator: random.Random) -> Tensor:
+        """One view, drawn from ``generator``: (t, s, channels), float32."""
+        return self.view(path, generator.randrange(VIEWS))
+
+    def view(self, path: Path, number: int) -> Tensor:
         """(t, s, channels), float32."""
-        return torch.from_numpy(self.maps[path][view]).float()
+        file, row = self.places[path]
+        return torch.from_numpy(_mapped(file)[row, number]).float()
 
     def __or__(self, other: Features) -> Features:
-        return Features({**self.maps, **other.maps})
+        return Features({**self.places, **other.places}, {**self.unreadable, **other.unreadable})
+
+
+@cache
+def _mapped(file: Path) -> np.ndarray:
+    maps: np.ndarray = np.load(file, mmap_mode="c")
+    return maps
 
 
 def read_frames(path: Path, vision: VisionPeripheral, clip: bool) -> Tensor:
@@ -52,37 +68,41 @@ def compute_features(vision: VisionPeripheral, paths: Sequence[Path], clips: boo
     """Features of distinct files; what an earlier call with the same backbone and files left is used.
 
     Raises:
-        DataError, InputError: a file that cannot be read or decoded; the message names it.
+        DataError: not one of them can be read.
     """
     paths = list(dict.fromkeys(paths))
     if not paths:
-        return Features({})
+        return Features({}, {})
     target = folder / f"{_key(vision, paths)}.npy"
     if not target.exists():
-        _write_features(vision, paths, clips, target)
-    maps = np.load(target, mmap_mode="c")
-    return Features(dict(zip(paths, maps, strict=True)))
+        failed = _write_features(vision, paths, clips, target.with_suffix(".part"))
+        target.with_suffix(".json").write_text(json.dumps(failed))
+        target.with_suffix(".part").rename(target)
+    unreadable = {Path(path): why for path, why in json.loads(target.with_suffix(".json").read_text()).items()}
+    return Features({path: (target, i) for i, path in enumerate(paths) if path not in unreadable}, unreadable)
 
 
-def _write_features(vision: VisionPeripheral, paths: Sequence[Path], clips: bool, target: Path) -> None:
+def _write_features(vision: VisionPeripheral, paths: Sequence[Path], clips: bool, target: Path) -> dict[str, str]:
+    """Write the maps; what cannot be read is left at zero and returned, path -> why."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_suffix(".part")
+    unreadable = {}
     maps: np.memmap[Any, Any] | None = None
     for i, path in enumerate(tqdm(paths, desc="features", unit="clip" if clips else "picture")):
         try:
             frames = read_frames(path, vision, clips)
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
-        except InputError as error:
-            raise InputError(error.code, f"{path}: {error.message}", **error.detail) from error
+        except (OSError, InputError) as error:
+            unreadable[str(path)] = str(error)
+            continue
         found = vision.features(torch.stack([frames, frames.flip(-1)]))
         if maps is None:
             shape = (len(paths), *found.shape)
-            maps = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float16, shape=shape)
+            maps = np.lib.format.open_memmap(target, mode="w+", dtype=np.float16, shape=shape)
         maps[i] = found.half().numpy()
-    if maps is not None:
-        maps.flush()
-        unfinished.rename(target)
+    if maps is None:
+        path, why = next(iter(unreadable.items()))
+        raise DataError(f"none of {len(paths)} files can be read; the first, {path}: {why}")
+    maps.flush()
+    return unreadable
 
 
 def _key(vision: VisionPeripheral, paths: Sequence[Path]) -> str:
@@ -90,9 +110,7 @@ def _key(vision: VisionPeripheral, paths: Sequence[Path]) -> str:
     for tensor in vision.backbone.state_dict().values():
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     for path in paths:
-        try:
-            file = path.stat()
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
-        digest.update(f"{path} {file.st_size} {file.st_mtime_ns}\n".encode())
+        # What is missing is found out, and counted, when it is read.
+        file = path.stat() if path.exists() else None
+        digest.update(f"{path} {file and file.st_size} {file and file.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]

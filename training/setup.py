@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,20 +17,21 @@ from torch import Tensor
 
 from model.checkpoint import Checkpoint, ModelConfig, load_weights
 from model.config import CNPConfig, from_dict, to_dict
-from model.devices import PRECISIONS, multiplies_bfloat16
 from model.errors import ConfigError
 from model.omninet import OmniNet, OmniNetConfig
 from model.peripherals.language import LanguageConfig, LanguagePeripheral
 from model.peripherals.vision import VisionConfig, VisionPeripheral, published_backbone
 from model.tasks import TASKS
 from model.text import Tokenizer
-from training.batches import Encoder, plain_caption, spread_captions
+from training.batches import Encoder, Media, plain_caption, spread_captions
 from training.config import RunConfig
 from training.data import DATASETS, DataError, Example
 from training.features import Features, compute_features
+from training.frames import Frames
 from training.subwords import published_subwords, train_subwords
 
 T = TypeVar("T")
+NAMED = 5  # broken files in a message
 LOG = logging.getLogger(__name__)
 
 
@@ -42,17 +44,11 @@ class Setup:
     """
 
     config: RunConfig
+    data: Path
     network: OmniNet
     encoder: Encoder
     examples: Mapping[str, Sequence[Example]]
     vocabularies: Mapping[str, tuple[str, ...]]
-
-    @property
-    def precision(self) -> torch.dtype:
-        """Of matrix products in training."""
-        if self.config.precision == "auto":
-            return torch.bfloat16 if multiplies_bfloat16(torch.device("cpu")) else torch.float32
-        return PRECISIONS[self.config.precision]
 
     def checkpoint(self, card: str) -> Checkpoint:
         """The network as it stands."""
@@ -60,6 +56,10 @@ class Setup:
             self.config.name, self.config.version, self.network.config, text_steps=self.config.text_steps
         )
         return Checkpoint(config, self.network, self.encoder.tokenizer.model_file, self.vocabularies, card)
+
+    def snapshot(self, card: str) -> Checkpoint:
+        """A copy of it, which training does not change."""
+        return replace(self.checkpoint(card), network=copy.deepcopy(self.network))
 
 
 def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path) -> Setup:
@@ -72,35 +72,69 @@ def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path) -> S
         work: folder for what is computed once: subwords and features.
     """
     examples = _read(config, data)
-    vocabularies = {name: classes(e) for name, e in examples.items() if TASKS[name].output != "text"}
+    vocabularies = {
+        name: classes(e, config.tasks[name].classes) for name, e in examples.items() if TASKS[name].output != "text"
+    }
     tokenizer, vectors = _subwords(config, examples, work)
     torch.manual_seed(config.seed)
     network = OmniNet(_network_config(config, len(tokenizer), vocabularies))
     _fill(network, backbone, vectors)
-    features = _features(network, examples, work)
+    media = _media(config, network, examples, work)
     ids = {name: {label: i for i, label in enumerate(labels)} for name, labels in vocabularies.items()}
-    fitting = {name: [e for e in group if _fits(e, tokenizer, network)] for name, group in examples.items()}
-    for name, group in fitting.items():
-        LOG.info("%s: %d examples, %d too long", name, len(group), len(examples[name]) - len(group))
-        if not group:
-            raise DataError(f"{data / config.tasks[name].folder} holds no example that is short enough")
-    return Setup(config, network, Encoder(tokenizer, ids, features), fitting, vocabularies)
+    encoder = Encoder(tokenizer, ids, media)
+    usable = {name: _usable(name, group, config, encoder) for name, group in examples.items()}
+    return Setup(config, data, network, encoder, usable, vocabularies)
+
+
+def _usable(name: str, examples: Sequence[Example], config: RunConfig, encoder: Encoder) -> Sequence[Example]:
+    """The examples of a task that can be read, are short enough and have a known answer."""
+    unreadable = encoder.media.unreadable if isinstance(encoder.media, Features) else {}
+    readable = [e for e in examples if e.media not in unreadable]
+    _warn_of(name, examples, unreadable, config.max_skipped)
+    longest = _changed(CNPConfig(), config.network.get("cnp", {}), "network.cnp").max_length
+    short = [e for e in readable if _length(e, encoder.tokenizer) <= longest]
+    known = encoder.vocabularies.get(name)
+    named = [e for e in short if known is None or set(e.tags or [e.answer]) <= known.keys()]
+    LOG.info(
+        "%s: %d examples; left out: %d unreadable, %d too long, %d of rare labels",
+        *(name, len(named), len(examples) - len(readable), len(readable) - len(short), len(short) - len(named)),
+    )
+    if not named:
+        raise DataError(f"{config.tasks[name].folder} holds no example that can be used for {name}")
+    return named
+
+
+def _warn_of(name: str, examples: Sequence[Example], unreadable: Mapping[Path, str], most: float) -> None:
+    """Name files that cannot be read.
+
+    Raises:
+        DataError: they are more than the share ``most``.
+    """
+    media = {e.media for e in examples if e.media}
+    broken = [path for path in unreadable if path in media]
+    for path in broken[:NAMED]:
+        LOG.warning("%s: %s cannot be read: %s", name, path, unreadable[path])
+    if len(broken) > most * len(media):
+        raise DataError(
+            f"{name}: {len(broken)} of {len(media)} files cannot be read, more than the share {most} that max_skipped "
+            f"allows; the first, {broken[0]}: {unreadable[broken[0]]}"
+        )
 
 
 def _read(config: RunConfig, data: Path) -> dict[str, Sequence[Example]]:
     examples = {}
     for name, run in config.tasks.items():
-        found = DATASETS[run.dataset](data / run.folder).read("train")
+        found = DATASETS[run.dataset](data / run.folder).read("train")[: run.limit]
         if not found:
             raise DataError(f"{data / run.folder} holds no training example")
         examples[name] = spread_captions(found) if TASKS[name].output == "text" else found
     return examples
 
 
-def classes(examples: Iterable[Example]) -> tuple[str, ...]:
-    """Every label or tag that occurs, the most frequent first."""
+def classes(examples: Iterable[Example], limit: int | None = None) -> tuple[str, ...]:
+    """Every label or tag that occurs, or the ``limit`` most frequent; the most frequent first."""
     counts = Counter(label for e in examples for label in (e.tags or (e.answer,)))
-    return tuple(label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return tuple(label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit])
 
 
 def _subwords(
@@ -164,10 +198,12 @@ def _changed(defaults: T, changes: Mapping[str, Any], where: str) -> T:
     return from_dict(type(defaults), {**to_dict(defaults), **changes}, where)
 
 
-def _features(network: OmniNet, examples: Mapping[str, Sequence[Example]], work: Path) -> Features:
-    """Features of pictures and of clips, looked up alike."""
+def _media(config: RunConfig, network: OmniNet, examples: Mapping[str, Sequence[Example]], work: Path) -> Media:
+    """Pixels, or features of pictures and of clips, looked up alike."""
     vision = network.peripherals["vision"]
     assert isinstance(vision, VisionPeripheral)
+    if config.media == "pixels":
+        return Frames(vision.config, work / "frames")
     vision.eval()
     every = [e for group in examples.values() for e in group]
     pictures = [e.image for e in every if e.image]
@@ -175,7 +211,8 @@ def _features(network: OmniNet, examples: Mapping[str, Sequence[Example]], work:
     return compute_features(vision, pictures, False, work) | compute_features(vision, clips, True, work)
 
 
-def _fits(example: Example, tokenizer: Tokenizer, network: OmniNet) -> bool:
+def _length(example: Example, tokenizer: Tokenizer) -> int:
+    """Subwords of an example, read or written."""
     words = example.words or tuple((example.question or "").split())
     written = tokenizer.encode_output(plain_caption(example.answer)) if example.captions else []
-    return max(len(tokenizer.encode(words).tokens), len(written)) <= network.config.cnp.max_length
+    return max(len(tokenizer.encode(words).tokens), len(written))

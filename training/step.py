@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,8 +11,6 @@ from torch import Tensor, nn
 
 from model.omninet import OmniNet
 from training.batches import Batch
-
-BETAS, EPSILON = (0.9, 0.98), 1e-9
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class StepResult:
     loss: float
     accuracy: float
     gradient_norm: float
+    samples: int
 
-
-def make_optimiser(network: nn.Module) -> torch.optim.Adam:
-    """Adam as the paper's code has it, over what is not frozen."""
-    trained = [p for p in network.parameters() if p.requires_grad]
-    return torch.optim.Adam(trained, lr=0.0, betas=BETAS, eps=EPSILON, fused=True)
+    @property
+    def finite(self) -> bool:
+        """Whether its gradient may be used."""
+        return bool(torch.tensor([self.loss, self.gradient_norm]).isfinite().all())
 
 
 def loss_of(network: OmniNet, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -39,26 +39,28 @@ def loss_of(network: OmniNet, batch: Batch) -> tuple[Tensor, Tensor]:
     return -(chosen * batch.mask).sum() / count, (right & batch.mask).sum() / count
 
 
-def train_step(
-    network: OmniNet,
-    optimiser: torch.optim.Optimizer,
-    batch: Batch,
-    rate: float,
-    clip: float,
-    precision: torch.dtype = torch.float32,
+def compute_gradients(
+    network: OmniNet, batches: Sequence[Batch], clip: float, precision: torch.dtype = torch.float32
 ) -> StepResult:
-    """Forward, backward, one update at learning rate ``rate``.
+    """Forward and backward over batches of one task as if they were one; the gradients replace the parameters' own.
 
     Args:
         clip: largest norm of the gradient.
         precision: of the matrix products; weights, sums and losses stay float32.
     """
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    optimiser.zero_grad()
-    with torch.autocast(batch.targets.device.type, precision, enabled=precision != torch.float32):
-        loss, accuracy = loss_of(network, batch)
-    loss.backward()  # type: ignore[no-untyped-call]
+    network.zero_grad()
+    targets = sum(int(batch.mask.sum()) for batch in batches)
+    loss = accuracy = 0.0
+    for batch in batches:
+        share = int(batch.mask.sum()) / targets
+        with torch.autocast(batch.targets.device.type, precision, enabled=precision != torch.float32):
+            mean, right = loss_of(network, batch)
+        (mean * share).backward()  # type: ignore[no-untyped-call]
+        loss, accuracy = loss + share * float(mean.detach()), accuracy + share * float(right)
     norm = nn.utils.clip_grad_norm_(network.parameters(), clip)
-    optimiser.step()
-    return StepResult(batch.task, float(loss.detach()), float(accuracy), float(norm))
+    return StepResult(batches[0].task, loss, accuracy, float(norm), sum(len(batch.targets) for batch in batches))
+
+
+def seed_step(seed: int, task: str, number: int) -> None:
+    """Random numbers of a task's step: they follow from its number, so there is no state to save."""
+    torch.manual_seed(random.Random(f"{seed}:{task}:{number}").getrandbits(63))

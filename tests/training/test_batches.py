@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
 
+from model.errors import InputError
 from training.batches import Batch, plain_caption, spread_captions, stream
-from training.data import Example
-from training.features import VIEWS
+from training.data import DataError, Example
+from training.features import VIEWS, Features
 from training.setup import Setup
 
 
@@ -21,6 +23,7 @@ def test_a_batch_of_captions(setup: Setup, generator: random.Random) -> None:
     examples = setup.examples["caption"][:3]
 
     batch = setup.encoder.batch(examples, generator)
+    assert batch is not None
 
     ((name, maps),) = batch.inputs
     assert name == "vision"
@@ -30,7 +33,8 @@ def test_a_batch_of_captions(setup: Setup, generator: random.Random) -> None:
         assert targets[-1] == tokenizer.end
         assert "".join(tokenizer.pieces(targets)) == plain_caption(example.answer)
         assert example.media is not None
-        views = [setup.encoder.features.get(example.media, view) for view in range(VIEWS)]
+        assert isinstance(setup.encoder.media, Features)
+        views = [setup.encoder.media.view(example.media, number) for number in range(VIEWS)]
         assert any(torch.equal(maps[i], view) for view in views)
 
 
@@ -38,6 +42,7 @@ def test_a_batch_of_tags(setup: Setup, generator: random.Random) -> None:
     examples = setup.examples["pos"][:3]
 
     batch = setup.encoder.batch(examples, generator)
+    assert batch is not None
 
     ((name, text),) = batch.inputs
     assert name == "language"
@@ -56,6 +61,7 @@ def test_a_batch_of_questions(setup: Setup) -> None:
     written = set()
     for seed in range(10):
         batch = setup.encoder.batch([example], random.Random(seed))
+        assert batch is not None
         assert [name for name, _ in batch.inputs] == ["vision", "language"]
         assert batch.targets.tolist() == [[setup.vocabularies["vqa"].index(example.answer)]]
         written.add("".join(tokenizer.pieces(batch.inputs[1][1].tokens[0].tolist())).strip())
@@ -66,6 +72,7 @@ def test_a_batch_of_questions(setup: Setup) -> None:
 
 def test_a_batch_of_clips(setup: Setup, generator: random.Random) -> None:
     batch = setup.encoder.batch(setup.examples["activity"], generator)
+    assert batch is not None
 
     assert batch.inputs[0][1].shape == (4, 3, 4, 512)
     labels = [setup.vocabularies["activity"][i] for i in batch.targets[:, 0].tolist()]
@@ -143,3 +150,55 @@ def test_another_seed_is_another_order(setup: Setup) -> None:
     orders = [[lengths(b) for b in islice(stream(examples, 4, setup.encoder, seed), 5)] for seed in (0, 1, 0)]
 
     assert orders[0] == orders[2] != orders[1]
+
+
+@pytest.mark.parametrize("start", [0, 2])
+def test_jobs_share_a_stream(setup: Setup, start: int) -> None:
+    examples = numbered(setup, 20)
+    whole = [lengths(b) for b in islice(stream(examples, 4, setup.encoder, seed=0), 12)]
+
+    for job in range(3):
+        part = stream(examples, 4, setup.encoder, 0, start, job, 3)
+        assert [lengths(b) for b in islice(part, 4 - start)] == whole[job + 3 * start :: 3]
+
+
+class Broken:
+    """Media of which some cannot be read."""
+
+    def __init__(self, setup: Setup, broken: set[Path | None]) -> None:
+        self.setup, self.broken = setup, broken
+
+    def get(self, path: Path, generator: random.Random) -> torch.Tensor:
+        if path in self.broken:
+            raise InputError("not_an_image", "the file is not an image")
+        return self.setup.encoder.media.get(path, generator)
+
+
+def test_what_cannot_be_read_is_left_out_counted_and_told(setup: Setup) -> None:
+    examples = setup.examples["vqa"]
+    encoder = replace(setup.encoder, media=Broken(setup, {examples[1].media}))
+
+    batches = list(islice(stream(examples, 4, encoder, seed=0), 3))
+
+    assert [len(batch.targets) for batch in batches] == [3, 3, 3]
+    assert [batch.skipped for batch in batches] == [1, 1, 1]
+    assert encoder.news() == [f"{examples[1].media} is left out: the file is not an image"]
+    assert encoder.news() == []
+
+
+def test_a_batch_that_cannot_be_read_is_passed_over(setup: Setup) -> None:
+    examples = setup.examples["vqa"]
+    encoder = replace(setup.encoder, media=Broken(setup, {examples[1].media}))
+
+    batches = list(islice(stream(examples, 1, encoder, seed=0), 6))
+
+    assert sum(batch.skipped for batch in batches) in {1, 2}
+    assert all(len(batch.targets) == 1 for batch in batches)
+
+
+def test_data_that_cannot_be_read_at_all_is_an_error(setup: Setup) -> None:
+    examples = setup.examples["vqa"]
+    encoder = replace(setup.encoder, media=Broken(setup, {e.media for e in examples}))
+
+    with pytest.raises(DataError, match=r"none of 4 examples can be read; .*not an image"):
+        next(stream(examples, 2, encoder, seed=0))

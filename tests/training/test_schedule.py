@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.golden_cases import read_json
-from tests.training.conftest import make_config
-from training.schedule import cooldown, noam
+from tests.training.conftest import make_config, run_values
+from training.config import RunConfig
+from training.schedule import cooldown, draw_task, noam, quotas, rate_of, spread
 
 GOLDEN = read_json("train_step")["lr_schedule_[step, lr]"]
 CAPS = {"penn_and_caption (init_lr 0.02, warmup 16000)": None, "vqa_and_hmdb (same, max_lr 1e-4)": 1e-4}
@@ -42,3 +43,38 @@ def test_cooldown() -> None:
     assert cooldown(1.0, 0.4) == 0
     assert cooldown(1.0, 0.0) == 1
     assert make_config().cooldown == 0
+
+
+def test_the_rate_of_a_step() -> None:
+    config = make_config(steps=10, warmup=2, factor=0.02, cooldown=0.5)
+
+    rates = [rate_of(config, "pos", step) for step in range(1, 12)]
+
+    expected = [0.02 * min(1, step / 2) / max(step, 2) ** 0.5 for step in range(1, 12)]
+    falling = [1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0]
+    assert rates == pytest.approx([a * b for a, b in zip(expected, falling, strict=True)])
+
+
+def test_tasks_are_drawn_by_their_shares() -> None:
+    shares = {"caption": 4, "pos": 2, "vqa": 1, "activity": 1}
+    values = run_values(steps=2000)
+    for name, share in shares.items():
+        values["tasks"][name]["share"] = share
+    config = RunConfig.model_validate(values)
+
+    drawn = [draw_task(config, step) for step in range(1, 2001)]
+
+    assert [drawn.count(name) / 2000 for name in shares] == pytest.approx([0.5, 0.25, 0.125, 0.125], abs=0.03)
+    assert quotas(config) == {name: [drawn.count(name)] for name in shares}
+
+
+def test_a_quota_is_shared_out_among_jobs() -> None:
+    values = run_values(steps=50)
+    values["tasks"]["pos"]["jobs"] = 3
+
+    shared = quotas(RunConfig.model_validate(values))
+
+    assert len(shared["pos"]) == 3
+    assert max(shared["pos"]) - min(shared["pos"]) <= 1
+    assert sum(sum(parts) for parts in shared.values()) == 50
+    assert spread(7, 3) == [3, 2, 2]

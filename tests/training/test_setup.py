@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import logging
+import pickle
+import random
 import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from model.checkpoint import load, save
-from model.errors import CheckpointError, ConfigError, InputError
+from model.errors import CheckpointError, ConfigError
 from model.peripherals.vision import VisionPeripheral, build_backbone
 from tests.training.conftest import make_config, put, run_values
 from training import features
 from training.card import write_card
+from training.config import RunConfig
 from training.data import DataError, Example
-from training.features import compute_features, read_frames
+from training.features import Features, compute_features, read_frames
 from training.setup import Setup, classes, set_up
-from training.single import Progress
+from training.states import Progress
 
 
 @pytest.fixture
@@ -34,6 +36,11 @@ def vision_of(setup: Setup) -> VisionPeripheral:
     vision = setup.network.peripherals["vision"]
     assert isinstance(vision, VisionPeripheral)
     return vision
+
+
+def features_of(setup: Setup) -> Features:
+    assert isinstance(setup.encoder.media, Features)
+    return setup.encoder.media
 
 
 def test_a_run_from_a_data_folder(setup: Setup) -> None:
@@ -50,7 +57,7 @@ def test_a_run_from_a_data_folder(setup: Setup) -> None:
     assert config.peripherals["language"].vocabulary == len(setup.encoder.tokenizer)
     assert config.cnp.d_model == 32
     media = {e.media for examples in setup.examples.values() for e in examples} - {None}
-    assert set(setup.encoder.features.maps) == media
+    assert set(features_of(setup).places) == media
 
 
 def test_classes_are_in_the_order_of_their_frequency() -> None:
@@ -95,7 +102,7 @@ def test_features_are_those_of_the_network(setup: Setup) -> None:
         frames = read_frames(path, vision, clip)
         with torch.no_grad():
             plain, mirrored = vision.features(torch.stack([frames, frames.flip(-1)]))
-        stored = [setup.encoder.features.get(path, view) for view in range(2)]
+        stored = [features_of(setup).view(path, number) for number in range(2)]
         torch.testing.assert_close(stored[0], plain, rtol=2e-3, atol=1e-3)
         torch.testing.assert_close(stored[1], mirrored, rtol=2e-3, atol=1e-3)
         assert stored[0].shape == ((3 if clip else 1), 4, 512)
@@ -107,10 +114,9 @@ def test_features_are_computed_once(data: Path, work: Path, setup: Setup, monkey
 
     monkeypatch.setattr(features, "_write_features", fail)
 
-    again = set_up(make_config(), data, None, work).encoder.features
+    again = set_up(make_config(), data, None, work)
 
-    for path, maps in setup.encoder.features.maps.items():
-        assert np.array_equal(again.maps[path], maps)
+    assert features_of(again).places == features_of(setup).places
 
 
 def test_unfinished_features_are_not_used(setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,18 +135,70 @@ def test_unfinished_features_are_not_used(setup: Setup, tmp_path: Path, monkeypa
             compute_features(vision_of(setup), paths, False, tmp_path)
     found = compute_features(vision_of(setup), paths, False, tmp_path)
 
-    assert list(found.maps) == paths
-    assert all(maps.any() for maps in found.maps.values())
+    assert list(found.places) == paths
+    assert all(found.view(path, 0).any() for path in paths)
 
 
-def test_a_file_that_is_missing_or_broken_is_named(setup: Setup, tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_broken_has_no_features(setup: Setup, tmp_path: Path) -> None:
     missing, broken = tmp_path / "missing.jpg", tmp_path / "broken.jpg"
     broken.write_bytes(b"hello")
+    good = [e.image for e in setup.examples["vqa"] if e.image]
 
-    with pytest.raises(DataError, match=r"missing\.jpg cannot be read: No such file"):
-        compute_features(vision_of(setup), [missing], False, tmp_path)
-    with pytest.raises(InputError, match=r"broken\.jpg: the file is not an image"):
-        compute_features(vision_of(setup), [broken], False, tmp_path)
+    found = compute_features(vision_of(setup), [broken, *good, missing], False, tmp_path)
+
+    assert list(found.places) == good
+    assert "No such file" in found.unreadable[missing]
+    assert "the file is not an image" in found.unreadable[broken]
+    assert torch.equal(found.view(good[0], 0), features_of(setup).view(good[0], 0))
+    assert compute_features(vision_of(setup), [broken, *good, missing], False, tmp_path) == found
+    with pytest.raises(DataError, match=r"none of 2 files can be read; the first, .*broken\.jpg: the file is not an"):
+        compute_features(vision_of(setup), [broken, missing], False, tmp_path)
+
+
+def test_a_broken_picture_is_left_out_and_too_many_are_an_error(
+    copy: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(copy / "flickr8k" / "Flicker8k_Dataset" / "train1.jpg", b"hello")
+    with caplog.at_level(logging.INFO, "training.setup"):
+        setup = set_up(make_config(max_skipped=0.3), copy, None, tmp_path)
+
+    assert len(setup.examples["caption"]) == 6
+    assert "caption: 6 examples; left out: 2 unreadable, 0 too long, 0 of rare labels" in caplog.messages
+    with pytest.raises(DataError, match=r"caption: 1 of 4 files cannot be read, more than the share 0.2 .*train1\.jpg"):
+        set_up(make_config(max_skipped=0.2), copy, None, tmp_path)
+
+
+def test_only_the_most_frequent_labels(data: Path, work: Path) -> None:
+    values = run_values()
+    values["tasks"]["vqa"] |= {"classes": 3}
+
+    setup = set_up(RunConfig.model_validate(values), data, None, work)
+
+    assert len(setup.vocabularies["vqa"]) == 3
+    assert sorted(e.answer for e in setup.examples["vqa"]) == sorted(setup.vocabularies["vqa"])
+
+
+def test_a_limit_takes_the_first_examples(data: Path, work: Path) -> None:
+    values = run_values()
+    values["tasks"]["pos"] |= {"limit": 2}
+
+    examples = set_up(RunConfig.model_validate(values), data, None, work).examples
+
+    assert len(examples["pos"]) == 2
+    assert len(examples["vqa"]) == 4
+
+
+def test_what_a_worker_is_given_travels(setup: Setup) -> None:
+    example = setup.examples["caption"][0]
+
+    encoder = pickle.loads(pickle.dumps(setup.encoder))
+
+    one, other = (e.batch([example], random.Random(0)) for e in (setup.encoder, encoder))
+    assert one
+    assert other
+    assert torch.equal(one.inputs[0][1], other.inputs[0][1])
+    assert torch.equal(one.targets, other.targets)
+    assert len(pickle.dumps(setup.encoder)) < 20_000  # features stay in their file
 
 
 def test_examples_that_are_too_long_are_left_out(copy: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -150,8 +208,8 @@ def test_examples_that_are_too_long_are_left_out(copy: Path, tmp_path: Path, cap
         setup = set_up(make_config(), copy, None, tmp_path)
 
     assert len(setup.examples["caption"]) == 8
-    assert "caption: 8 examples, 1 too long" in caplog.messages
-    assert "pos: 9 examples, 0 too long" in caplog.messages
+    assert "caption: 8 examples; left out: 0 unreadable, 1 too long, 0 of rare labels" in caplog.messages
+    assert "pos: 9 examples; left out: 0 unreadable, 0 too long, 0 of rare labels" in caplog.messages
 
 
 @pytest.mark.parametrize(("kind", "name"), [("activities", "train.txt"), ("ewt", "en_ewt-ud-train.conllu")])
@@ -179,7 +237,9 @@ def test_a_network_that_cannot_be(data: Path, work: Path, network: dict[str, Any
 
 
 def test_the_checkpoint_of_a_run(setup: Setup, tmp_path: Path) -> None:
-    card = write_card(setup, Progress(8, {"caption": 5, "pos": 1, "vqa": 1, "activity": 1}, 90.0))
+    card = write_card(
+        setup, Progress({"caption": [3, 2], "pos": [1], "vqa": [1], "activity": [1]}, seconds=90.0), "One process"
+    )
 
     save(setup.checkpoint(card), tmp_path / "checkpoint")
 
@@ -192,5 +252,5 @@ def test_the_checkpoint_of_a_run(setup: Setup, tmp_path: Path) -> None:
     assert lines[2] == "For tests."
     assert "| caption | flickr8k | 8 | 5 | 4 |" in lines
     assert "| activity | activities | 4 | 1 | 4 |" in lines
-    assert "seed 0, 8 steps of Adam in 2 minutes" in loaded.card
+    assert "One process, seed 0, 8 steps of Adam in 2 minutes" in loaded.card
     assert f"{sum(p.numel() for p in setup.network.parameters()):,} parameters" in loaded.card

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from tests.training.conftest import make_config
-from training import single
 from training.data import DataError
+from training.interrupt import Interrupt
+from training.run import Run
 from training.setup import Setup, set_up
-from training.single import Progress, run_single
+from training.single import run_single
 
 
 @pytest.fixture(autouse=True)
@@ -30,96 +31,97 @@ def fresh(data: Path, work: Path, **changes: Any) -> Setup:
     return set_up(make_config(**changes), data, None, work)
 
 
+def train(setup: Setup, folder: Path, resume: bool = False, stop: Interrupt | None = None) -> Run:
+    with Run(setup, folder, "One process", resume) as run:
+        done = run_single(run, stop or Interrupt())
+        run.save()
+    assert done == (run.progress.step == setup.config.steps)
+    return run
+
+
+class After(Interrupt):
+    """A signal that comes after so many steps, as seen from the runner."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.left = steps
+
+    @property
+    def is_set(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
 def log(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["kind"] == "step"]
 
 
 def test_a_run_learns(data: Path, work: Path, tmp_path: Path) -> None:
     setup = fresh(data, work, steps=120, warmup=20, factor=0.05)
 
-    progress = run_single(setup, tmp_path)
+    run = train(setup, tmp_path)
 
     entries = log(tmp_path)
     assert [e["step"] for e in entries] == list(range(1, 121))
-    assert progress.step == 120
+    assert run.progress.step == 120
     for task in setup.config.tasks:
         losses = [e["loss"] for e in entries if e["task"] == task]
-        assert len(losses) == progress.drawn[task] > 15
+        assert len(losses) == run.progress.of(task) > 15
         assert sum(losses[-4:]) < 0.6 * sum(losses[:4])
 
 
-def test_tasks_are_drawn_by_their_shares() -> None:
-    shares = {"caption": 4, "pos": 2, "vqa": 1, "activity": 1}
-    runs = {name: run.model_copy(update={"share": shares[name]}) for name, run in make_config().tasks.items()}
-
-    drawn = [single._draw(runs, 0, step) for step in range(1, 2001)]
-
-    assert [drawn.count(name) / 2000 for name in shares] == pytest.approx([0.5, 0.25, 0.125, 0.125], abs=0.03)
-
-
 @pytest.mark.parametrize("stop", [1, 5])
-def test_stopped_and_resumed_is_the_same_bit_for_bit(data: Path, work: Path, tmp_path: Path, stop: int) -> None:
-    whole = fresh(data, work, steps=12)
-    expected = run_single(whole, tmp_path / "whole")
+@pytest.mark.parametrize("media", ["features", "pixels"])
+def test_stopped_and_resumed_is_the_same_bit_for_bit(
+    data: Path, work: Path, tmp_path: Path, stop: int, media: str
+) -> None:
+    expected = train(fresh(data, work, steps=12, media=media), tmp_path / "whole")
 
-    interrupted = fresh(data, work, steps=12)
-    with pytest.MonkeyPatch.context() as patched:
-        stop_after(patched, stop)
-        with pytest.raises(KeyboardInterrupt):
-            run_single(interrupted, tmp_path / "parts")
+    interrupted = train(fresh(data, work, steps=12, media=media), tmp_path / "parts", stop=After(stop))
+    assert interrupted.progress.step == stop
     torch.manual_seed(99)  # another process has other random numbers
-    resumed = fresh(data, work, steps=12)
-    progress = run_single(resumed, tmp_path / "parts", resume=True)
+    resumed = train(fresh(data, work, steps=12, media=media), tmp_path / "parts", resume=True)
 
-    assert (progress.step, progress.drawn) == (expected.step, expected.drawn)
+    assert (resumed.progress.step, resumed.progress.drawn) == (12, expected.progress.drawn)
     assert [e["step"] for e in log(tmp_path / "parts")] == list(range(1, 13))
-    timeless = [[e | {"seconds": 0} for e in log(tmp_path / name)] for name in ("whole", "parts")]
+    timeless = [[e | {"seconds": 0, "waiting": 0} for e in log(tmp_path / name)] for name in ("whole", "parts")]
     assert timeless[0] == timeless[1]
-    ours, theirs = resumed.network.state_dict(), whole.network.state_dict()
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    states = [torch.load(tmp_path / name / "state.pt", weights_only=True) for name in ("whole", "parts")]
-    for one, other in zip(*(s["optimiser"]["state"].values() for s in states), strict=True):
-        assert torch.equal(one["exp_avg_sq"], other["exp_avg_sq"])
-
-
-def stop_after(patched: pytest.MonkeyPatch, steps: int) -> None:
-    """Save after every step, and interrupt a run once ``steps`` are done."""
-    original = single._save
-
-    def save_and_stop(path: Path, network: Any, optimiser: Any, progress: Progress) -> None:
-        original(path, network, optimiser, progress)
-        if progress.step == steps:
-            raise KeyboardInterrupt
-
-    patched.setattr(single, "SAVE_EVERY_S", -1.0)
-    patched.setattr(single, "_save", save_and_stop)
-
-
-def test_the_rate_follows_the_schedule(data: Path, work: Path) -> None:
-    setup = fresh(data, work, steps=10, warmup=2, factor=0.02, cooldown=0.5)
-
-    rates = [single._rate(setup, "pos", step) for step in range(1, 11)]
-
-    noam = [0.02 * min(1, step / 2) / max(step, 2) ** 0.5 for step in range(1, 11)]
-    falling = [1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2]
-    assert rates == pytest.approx([a * b for a, b in zip(noam, falling, strict=True)])
+    for kind in ("values", "first", "second"):
+        assert torch.equal(getattr(resumed.model, kind), getattr(expected.model, kind))
+    assert torch.equal(resumed.model.updates.sum(0), expected.model.updates.sum(0))
 
 
 def test_nothing_to_resume(setup: Setup, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"state\.pt is missing: there is no run to resume"):
-        run_single(setup, tmp_path, resume=True)
+    with pytest.raises(DataError, match="holds no state: there is no run to resume"):
+        Run(setup, tmp_path, "One process", resume=True)
 
 
-def test_a_state_is_replaced_whole(setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run_single(setup, tmp_path)
-    before = (tmp_path / "state.pt").read_bytes()
+def test_states_are_saved_on_the_way(data: Path, work: Path, tmp_path: Path) -> None:
+    train(fresh(data, work, steps=6, checkpoints={"every_s": 1e-9, "keep": 2}), tmp_path)
 
-    def fail(state: object, path: Path) -> None:
-        path.write_bytes(b"half")
-        raise OSError("the disk is full")
+    assert [path.name for path in sorted((tmp_path / "states").iterdir())] == ["000000005.pt", "000000006.pt"]
 
-    monkeypatch.setattr(torch, "save", fail)
-    with pytest.raises(OSError, match="disk is full"):
-        run_single(setup, tmp_path)
 
-    assert (tmp_path / "state.pt").read_bytes() == before
+def test_the_resolved_configuration_is_stored(setup: Setup, tmp_path: Path) -> None:
+    run = train(setup, tmp_path)
+
+    assert type(run.setup.config).load(tmp_path / "config.yaml") == setup.config
+
+
+def test_the_best_is_kept(data: Path, work: Path, tmp_path: Path) -> None:
+    evaluation = {"every": 4, "limit": 2, "best": "activity/top-1"}
+
+    run = train(fresh(data, work, steps=8, evaluation=evaluation), tmp_path)
+
+    assert (tmp_path / "best" / "config.json").is_file()
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    values = [line["measures"]["activity/top-1"] for line in lines if line["kind"] == "evaluation"]
+    assert len(values) == 2
+    assert run.progress.best == max(values)
+
+
+def test_a_measure_that_is_not_there_is_told_and_ends_nothing(data: Path, work: Path, tmp_path: Path) -> None:
+    train(fresh(data, work, steps=4, evaluation={"every": 4, "limit": 1, "best": "beauty"}), tmp_path)
+
+    assert "evaluation.best 'beauty' is not measured; there are caption/BLEU-4" in (tmp_path / "log.jsonl").read_text()

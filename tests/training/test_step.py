@@ -12,14 +12,17 @@ from torch.nn.utils.rnn import pad_sequence
 from model.peripherals.language import LanguagePeripheral, Text
 from training.batches import Batch
 from training.setup import Setup
-from training.step import BETAS, EPSILON, loss_of, make_optimiser, train_step
+from training.shared import BETAS, EPSILON, GlobalModel, SharedAdam
+from training.step import StepResult, compute_gradients, loss_of, seed_step
 
 TASKS = ["caption", "pos", "vqa", "activity"]
 
 
 def batch_of(setup: Setup, task: str, count: int = 3) -> Batch:
     """Its first examples."""
-    return setup.encoder.batch(setup.examples[task][:count], random.Random(0))
+    batch = setup.encoder.batch(setup.examples[task][:count], random.Random(0))
+    assert batch is not None
+    return batch
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -46,8 +49,9 @@ def test_loss_is_the_mean_over_real_targets(setup: Setup, task: str) -> None:
 def test_a_batch_weighs_every_target_the_same(setup: Setup, task: str) -> None:
     network = setup.network.eval()
     examples = setup.examples[task][:3]
-    alone = [loss_of(network, setup.encoder.batch([e], random.Random(0))) for e in examples]
-    counts = [int(setup.encoder.batch([e], random.Random(0)).mask.sum()) for e in examples]
+    batches = [batch for e in examples if (batch := setup.encoder.batch([e], random.Random(0)))]
+    alone = [loss_of(network, batch) for batch in batches]
+    counts = [int(batch.mask.sum()) for batch in batches]
 
     together, _ = loss_of(network, same_views(setup, task))
 
@@ -57,7 +61,7 @@ def test_a_batch_weighs_every_target_the_same(setup: Setup, task: str) -> None:
 
 def same_views(setup: Setup, task: str) -> Batch:
     """Its first three examples, each seen as ``Random(0)`` has it."""
-    parts = [setup.encoder.batch([e], random.Random(0)) for e in setup.examples[task][:3]]
+    parts = [batch for e in setup.examples[task][:3] if (batch := setup.encoder.batch([e], random.Random(0)))]
     batch = batch_of(setup, task)
     if task == "pos":
         return batch
@@ -88,7 +92,9 @@ def test_padded_texts_get_no_gradient(setup: Setup) -> None:
     network = setup.network
     examples = setup.examples["pos"]
     short, long = (min(examples, key=lambda e: len(e.words)), max(examples, key=lambda e: len(e.words)))
-    loss, _ = loss_of(network, setup.encoder.batch([short, long], random.Random(0)))
+    batch = setup.encoder.batch([short, long], random.Random(0))
+    assert batch is not None
+    loss, _ = loss_of(network, batch)
     loss.backward()  # type: ignore[no-untyped-call]
 
     language = network.peripherals["language"]
@@ -104,7 +110,7 @@ def test_a_frozen_backbone_does_not_change(setup: Setup, task: str) -> None:
     network = setup.network.train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
-    train_step(network, make_optimiser(network), batch_of(setup, task), rate=1e-2, clip=1.0)
+    train(setup, [batch_of(setup, task)], rate=1e-2)
 
     changed = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
     assert not any(name.startswith("peripherals.vision.backbone") for name in changed)
@@ -125,8 +131,18 @@ def test_a_frozen_backbone_gets_no_gradient_from_pixels(setup: Setup) -> None:
     assert all(p.grad is not None for p in vision.get_submodule("projection").parameters())
 
 
+def train(setup: Setup, batches: list[Batch], rate: float, clip: float = 1.0) -> list[StepResult]:
+    """A step on each of the batches."""
+    adam = SharedAdam(GlobalModel(setup.network, 1), 0)
+    results = []
+    for batch in batches:
+        results.append(compute_gradients(setup.network, [batch], clip))
+        adam.step([p.grad for p in setup.network.parameters() if p.requires_grad], rate)
+    return results
+
+
 def test_the_optimiser_is_the_papers(setup: Setup) -> None:
-    optimiser = make_optimiser(setup.network)
+    optimiser = SharedAdam(GlobalModel(setup.network, 1), 0).adam
 
     assert (BETAS, EPSILON) == ((0.9, 0.98), 1e-9)
     (group,) = optimiser.param_groups
@@ -140,14 +156,13 @@ def test_a_step_says_what_it_saw(setup: Setup) -> None:
     network = setup.network.eval()  # without dropout, so that the loss can be known before
     batch = batch_of(setup, "vqa")
     loss, accuracy = loss_of(network, batch)
-    optimiser = make_optimiser(network)
 
-    result = train_step(network, optimiser, batch, rate=0.03, clip=1e-3)
+    result = compute_gradients(network, [batch], clip=1e-3)
 
     assert result.task == "vqa"
     assert result.loss == pytest.approx(loss.item())
     assert result.accuracy == pytest.approx(accuracy.item())
-    assert optimiser.param_groups[0]["lr"] == 0.03
+    assert (result.samples, result.finite) == (3, True)
     # The norm is the one before clipping; what is left in the gradients is the one after.
     assert result.gradient_norm > 1e-3
     squares = [p.grad.square().sum() for p in network.parameters() if p.grad is not None]
@@ -155,10 +170,9 @@ def test_a_step_says_what_it_saw(setup: Setup) -> None:
 
 
 def test_steps_on_one_batch_lower_its_loss(setup: Setup) -> None:
-    network = setup.network.eval()
-    optimiser, batch = make_optimiser(network), batch_of(setup, "pos")
+    setup.network.eval()
 
-    losses = [train_step(network, optimiser, batch, rate=5e-3, clip=1.0).loss for _ in range(15)]
+    losses = [result.loss for result in train(setup, [batch_of(setup, "pos")] * 15, rate=5e-3)]
 
     assert losses[-1] < 0.5 * losses[0]
 
@@ -170,3 +184,50 @@ def test_collating_pads_with_what_is_masked(setup: Setup) -> None:
 
     assert text.mask.sum(1).tolist() == [len(row.tokens) for row in rows]
     assert torch.equal(text.tokens * text.mask, pad_sequence([row.tokens for row in rows], batch_first=True))
+
+
+def test_accumulated_batches_are_one(setup: Setup) -> None:
+    network = setup.network.eval()
+    examples = setup.examples["pos"][:6]
+    parts = [setup.encoder.batch(group, random.Random(0)) for group in (examples[:1], examples[1:])]
+    whole = setup.encoder.batch(examples, random.Random(0))
+    assert whole
+    expected = compute_gradients(network, [whole], clip=1e9)
+    gradients = {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+
+    found = compute_gradients(network, [part for part in parts if part], clip=1e9)
+
+    assert found.loss == pytest.approx(expected.loss, rel=1e-5)
+    assert found.accuracy == pytest.approx(expected.accuracy)
+    assert found.samples == expected.samples == 6
+    for name, p in network.named_parameters():
+        if p.grad is not None:
+            torch.testing.assert_close(p.grad, gradients[name], rtol=1e-4, atol=1e-6)
+
+
+def test_bfloat16_is_close_and_leaves_float32(setup: Setup) -> None:
+    network, batch = setup.network.eval(), batch_of(setup, "vqa")
+    exact = compute_gradients(network, [batch], clip=1e9)
+
+    rough = compute_gradients(network, [batch], clip=1e9, precision=torch.bfloat16)
+
+    assert rough.loss != exact.loss
+    assert rough.loss == pytest.approx(exact.loss, rel=0.02)
+    assert rough.gradient_norm == pytest.approx(exact.gradient_norm, rel=0.1)
+    assert {p.grad.dtype for p in network.parameters() if p.grad is not None} == {torch.float32}
+
+
+def test_a_loss_that_is_not_finite_is_told(setup: Setup) -> None:
+    network = setup.network.eval()
+    network.cnp.task_projection.weight.data.fill_(float("nan"))
+
+    assert not compute_gradients(network, [batch_of(setup, "vqa")], clip=1.0).finite
+
+
+def test_the_random_numbers_of_a_step_follow_from_its_number() -> None:
+    def drawn(*arguments: object) -> float:
+        seed_step(*arguments)  # type: ignore[arg-type]
+        return torch.rand(1).item()
+
+    assert drawn(0, "pos", 3) == drawn(0, "pos", 3)
+    assert len({drawn(0, "pos", 3), drawn(1, "pos", 3), drawn(0, "vqa", 3), drawn(0, "pos", 4)}) == 4

@@ -1,0 +1,213 @@
+"""Hogwild with processes of its own: what it learns, what it survives, how it ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import multiprocessing
+
+from tests.training.conftest import make_config, run_values
+from training.config import RunConfig
+from training.hogwild import run_hogwild
+from training.hogwild import supervisor as supervision
+from training.interrupt import Interrupt
+from training.run import Run
+from training.setup import Setup, set_up
+from training.trainer import TrainingError
+
+pytestmark = pytest.mark.slow
+
+
+def fresh(data: Path, work: Path, jobs: int = 1, **changes: Any) -> Setup:
+    values = run_values(**changes)
+    for task in values["tasks"].values():
+        task["jobs"] = jobs
+    return set_up(RunConfig.model_validate(values), data, None, work)
+
+
+def log(folder: Path, kind: str = "step") -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["kind"] == kind]
+
+
+def messages(folder: Path) -> str:
+    return "\n".join(line["text"] for line in log(folder, "message"))
+
+
+class Watch:
+    """Looks at a run from a thread, and does something once when a condition holds."""
+
+    def __init__(self, condition: Callable[[], bool], action: Callable[[], object]) -> None:
+        self.condition, self.action = condition, action
+        self.thread = threading.Thread(target=self._look, daemon=True)
+        self.thread.start()
+
+    def _look(self) -> None:
+        deadline = time.monotonic() + 60
+        while not self.condition() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.action()
+
+
+def children() -> dict[str, int]:
+    """Names and process ids of the workers."""
+    from multiprocessing import active_children
+
+    return {child.name.removeprefix("omninet "): child.pid or 0 for child in active_children()}
+
+
+def kill(task: str) -> None:
+    os.kill(children()[task], signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("jobs", "lockstep"), [(1, False), (1, True), (2, False)])
+def test_four_tasks_learn_together(data: Path, work: Path, tmp_path: Path, jobs: int, lockstep: bool) -> None:
+    setup = fresh(data, work, jobs, steps=160, warmup=20, factor=0.02)
+
+    with Run(setup, tmp_path, "Hogwild") as run:
+        assert run_hogwild(run, Interrupt(), lockstep)
+        folder = run.finish()
+
+    entries = log(tmp_path)
+    assert run.progress.step == len(entries) == 160
+    assert {e["worker"] for e in entries} == set(range(4 * jobs))
+    for task in setup.config.tasks:
+        losses = [e["loss"] for e in sorted(entries, key=lambda e: e["seconds"]) if e["task"] == task]
+        assert len(losses) == run.progress.of(task)
+        assert sum(losses[-6:]) < 0.9 * sum(losses[:6])
+    assert (folder / "model.safetensors").is_file()
+    assert "160 updates; staleness: median" in messages(tmp_path)
+
+
+def test_a_killed_worker_is_started_again(data: Path, work: Path, tmp_path: Path) -> None:
+    setup = fresh(data, work, steps=400)
+    with Run(setup, tmp_path, "Hogwild") as run:
+        watch = Watch(lambda: run.progress.of("pos") > 5, lambda: kill("pos"))
+        assert run_hogwild(run, Interrupt())
+    watch.thread.join()
+
+    assert run.progress.step == 400
+    assert "the worker of task pos died (killed by signal 9); started again, time 1" in messages(tmp_path)
+
+
+def test_a_worker_that_keeps_dying_ends_the_run_and_loses_nothing(
+    data: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = fresh(data, work, steps=100_000, restarts=1)
+    monkeypatch.setattr(supervision, "PATIENCE_S", 20.0)
+    deaths = []
+
+    def kill_twice() -> None:
+        for _ in range(2):
+            while "vqa" not in children() or children()["vqa"] in deaths:
+                time.sleep(0.01)
+            deaths.append(children()["vqa"])
+            kill("vqa")
+
+    with Run(setup, tmp_path, "Hogwild") as run:
+        Watch(lambda: run.progress.of("caption") > 3, kill_twice)
+        with pytest.raises(
+            TrainingError, match="worker of task vqa died 2 times, the last time of: killed by signal 9"
+        ):
+            run_hogwild(run, Interrupt())
+
+    assert children() == {}
+    with Run(fresh(data, work, steps=100_000), tmp_path, "Hogwild", resume=True) as resumed:
+        assert resumed.progress.step == run.progress.step > 3
+
+
+def test_a_worker_says_why_it_died(data: Path, work: Path, tmp_path: Path) -> None:
+    setup = fresh(data, work, steps=200, restarts=0)
+    setup.network.cnp.task_projection.weight.data.fill_(float("nan"))
+
+    cause = r"TrainingError: \w+: the gradient was not finite for 20 steps"
+    with Run(setup, tmp_path, "Hogwild") as run, pytest.raises(TrainingError, match=cause):
+        run_hogwild(run, Interrupt())
+
+
+def test_a_signal_saves_and_stops_and_a_resumed_run_ends(data: Path, work: Path, tmp_path: Path) -> None:
+    with Run(fresh(data, work, steps=300), tmp_path, "Hogwild") as run, Interrupt() as stop:
+        Watch(lambda: run.progress.step > 8, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        assert not run_hogwild(run, stop)
+    assert stop.signal == signal.SIGTERM
+    assert children() == {}
+    stopped = run.progress.step
+    assert 8 < stopped < 300
+
+    with Run(fresh(data, work, steps=300), tmp_path, "Hogwild", resume=True) as run:
+        assert run.progress.step == stopped
+        assert run_hogwild(run, Interrupt())
+    assert run.progress.step == 300
+    assert sorted(run.progress.drawn) == sorted(run.setup.config.tasks)
+
+
+def test_nobody_runs_ahead_of_the_pace(data: Path, work: Path, tmp_path: Path) -> None:
+    setup = fresh(data, work, steps=200, pace=0.1)
+
+    with Run(setup, tmp_path, "Hogwild") as run:
+        run_hogwild(run, Interrupt())
+
+    done = dict.fromkeys(setup.config.tasks, 0)
+    quota = {task: run.progress.of(task) for task in done}
+    for entry in sorted(log(tmp_path), key=lambda e: e["seconds"]):
+        done[entry["task"]] += 1
+        shares = [done[task] / quota[task] for task in done]
+        assert max(shares) - min(shares) < 0.1 + 3 / min(quota.values())
+
+
+def test_states_are_whole_while_workers_run(data: Path, work: Path, tmp_path: Path) -> None:
+    setup = fresh(data, work, steps=150, checkpoints={"every_s": 0.3, "keep": 50})
+
+    with Run(setup, tmp_path, "Hogwild") as run:
+        run_hogwild(run, Interrupt())
+
+    states = [torch.load(path, weights_only=True) for path in run.states.all()]
+    assert len(states) > 2
+    for state in states:
+        # A worker in the middle of an update would have counted some of its parameters, or none.
+        shared = state["model"]["cnp.task_projection.weight"]["updates"]
+        assert shared == sum(map(sum, state["progress"]["drawn"].values()))
+
+
+def test_without_its_main_process_a_worker_ends(data: Path, work: Path, tmp_path: Path) -> None:
+    """The main process is killed; nothing is left running."""
+    process = multiprocessing.get_context("spawn").Process(target=_forever, args=(data, work, tmp_path))
+    process.start()
+    log_file = tmp_path / "log.jsonl"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (log_file.exists() and "step" in log_file.read_text()):
+        time.sleep(0.05)
+    workers = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    assert len(workers) >= 4
+
+    process.kill()
+    process.join()
+
+    deadline = time.monotonic() + 20
+    while any(_is_training(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(_is_training(pid) for pid in workers)
+
+
+def _forever(data: Path, work: Path, folder: Path) -> None:
+    logging.basicConfig(level=logging.ERROR)
+    torch.set_num_threads(1)
+    with Run(set_up(make_config(steps=100_000), data, None, work), folder, "Hogwild") as run:
+        run_hogwild(run, Interrupt())
+
+
+def _is_training(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] not in "ZX"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,140 @@
+"""A worker process: sync, forward, backward, update, without a word to the others."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+
+import torch
+
+from model.omninet import OmniNet
+from training.batches import Encoder, stream
+from training.config import RunConfig
+from training.data import Example
+from training.loader import Loader
+from training.replica import Replica
+from training.shared import STALENESS, GlobalModel, Order, SharedAdam, Slots
+from training.trainer import Trainer
+
+NAP_S = 0.002
+
+
+@dataclass(frozen=True)
+class Post:
+    """What one worker is to do.
+
+    Attributes:
+        number: of the worker, its row in the slots.
+        job, jobs: it is number ``job`` of ``jobs`` workers of its task.
+        threads: CPU threads to compute with.
+        lockstep: wait after every step until the others have done it, too (the authors' barrier).
+    """
+
+    number: int
+    task: str
+    job: int
+    jobs: int
+    device: torch.device
+    threads: int
+    lockstep: bool
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A post with everything that is needed to fill it; it travels to the process."""
+
+    post: Post
+    config: RunConfig
+    examples: Sequence[Example]
+    encoder: Encoder
+    network: OmniNet
+    model: GlobalModel
+    slots: Slots
+    began: float
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a worker ends early."""
+
+    text: str
+
+
+def work(assignment: Assignment, reports: Connection) -> None:
+    """The body of the process; its reports are StepRecords, texts for people, and perhaps a Cause at the end."""
+    # Ctrl-C reaches every process of a terminal; only the main one decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(assignment.post.threads)
+    with contextlib.closing(reports), contextlib.suppress(BrokenPipeError):
+        try:
+            _Worker(assignment, reports).run()
+        except Exception as error:
+            reports.send(Cause(f"{type(error).__name__}: {error}"))
+            raise SystemExit(1) from None
+
+
+class _Worker:
+    def __init__(self, assignment: Assignment, reports: Connection) -> None:
+        a = assignment
+        self.post, self.config, self.slots, self.reports = a.post, a.config, a.slots, reports
+        self.encoder = a.encoder
+        self.replica = Replica(a.network, a.model, a.post.device)
+        self.trainer = Trainer(
+            a.config,
+            self.replica.network,
+            SharedAdam(a.model, a.post.number),
+            a.post.device,
+            lambda: int(self.slots.steps.sum()),
+            a.began,
+            self.replica.sync,
+        )
+        task = a.config.tasks[a.post.task]
+        start = self.done * task.accumulate
+        batches = stream(a.examples, task.batch, a.encoder, a.config.seed, start, a.post.job, a.post.jobs)
+        self.loader = Loader(batches)
+
+    @property
+    def done(self) -> int:
+        return int(self.slots.steps[self.post.number])
+
+    def run(self) -> None:
+        row, skipped = self.post.number, int(self.slots.skipped[self.post.number])
+        with self.loader:
+            while self.done < self.slots.quota[row] and self._may_go_on():
+                number = self.done * self.post.jobs + self.post.job
+                record = self.trainer.step(self.post.task, self.loader, number)
+                self.slots.steps[row] += 1
+                self.slots.skipped[row] = skipped + record.skipped
+                self.slots.staleness[row, min(record.staleness, STALENESS)] += 1
+                for report in (record, *self.encoder.news()):
+                    self.reports.send(report)
+
+    def _may_go_on(self) -> bool:
+        """Wait while told to, or while ahead of the others by too much; False is the end."""
+        row = self.post.number
+        while True:
+            parent = parent_process()
+            if self.slots.order == Order.STOP or parent is None or not parent.is_alive():
+                return False
+            paused = bool(self.slots.order == Order.PAUSE)
+            self.slots.paused[row] = paused
+            if not paused and not self._is_ahead():
+                return True
+            time.sleep(NAP_S)
+
+    def _is_ahead(self) -> bool:
+        if not self.post.lockstep and self.config.pace is None:
+            return False
+        others = self.slots.running.bool()
+        steps, quota = self.slots.steps[others], self.slots.quota[others]
+        if not len(steps):
+            return False
+        if self.post.lockstep:
+            return self.done > int(steps.min())
+        slowest = float((steps / quota).min())
+        return self.done / int(self.slots.quota[self.post.number]) > slowest + (self.config.pace or 0.0)

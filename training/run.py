@@ -1,0 +1,153 @@
+"""A run: the global model, how far it is, what it saves and when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import torch
+
+from model import checkpoint as checkpoints
+from model.answers import Answer, Caption, Label
+from model.checkpoint import Checkpoint
+from model.errors import ConfigError, OmniNetError
+from model.predictor import Predictor
+from training.card import write_card
+from training.data import Example
+from training.evaluate import answer_data, score
+from training.setup import Setup
+from training.shared import GlobalModel
+from training.states import Progress, States
+from training.trainer import TrainingError
+from training.watch import EvaluationRecord, Sample, Watcher, watchers
+
+SHOWN = 3  # predictions of a task at an evaluation
+FEW = 1000  # samples, under which their share says little
+
+
+class Run:
+    """What both runners share.
+
+    Attributes:
+        model: the global model; the parameters of ``setup.network`` are views of it.
+        how: the runner, for the card.
+        began: when training would have begun, had it never been interrupted; seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        folder: Path,
+        how: str,
+        resume: bool = False,
+        device: torch.device | None = None,
+    ) -> None:
+        self.setup, self.folder, self.how, config = setup, folder, how, setup.config
+        folder.mkdir(parents=True, exist_ok=True)
+        config.save(folder / "config.yaml")
+        jobs = {task: run.jobs for task, run in config.tasks.items()}
+        self.model = GlobalModel(setup.network, sum(jobs.values()), device)
+        self.states = States(folder, config.checkpoints.keep)
+        self.progress = Progress({task: [0] * n for task, n in jobs.items()})
+        if resume:
+            self.progress = self.states.restore(self.model, jobs)
+        self.began = time.time() - self.progress.seconds
+        self.watcher: Watcher = watchers(
+            folder, config.steps, self.progress.step, {task: self.progress.of(task) for task in jobs}
+        )
+        self._saved = time.monotonic()
+        self._evaluated = self.progress.step
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.watcher.close()
+
+    @property
+    def save_is_due(self) -> bool:
+        """Whether the last state is old enough."""
+        return time.monotonic() - self._saved > self.setup.config.checkpoints.every_s
+
+    @property
+    def evaluation_is_due(self) -> bool:
+        """Whether enough steps were taken since the last one."""
+        every = self.setup.config.evaluation.every
+        return every is not None and self.progress.step - self._evaluated >= every
+
+    def check_skipped(self) -> None:
+        """Hold that most samples can be read.
+
+        Raises:
+            TrainingError: more than ``max_skipped`` of them cannot.
+        """
+        config, progress = self.setup.config, self.progress
+        drawn = sum(progress.of(task) * run.batch * run.accumulate for task, run in config.tasks.items())
+        if progress.skipped > config.max_skipped * max(drawn, FEW):
+            raise TrainingError(
+                f"{progress.skipped} of {drawn} samples could not be read, "
+                f"more than the share {config.max_skipped} that max_skipped allows"
+            )
+
+    def save(self) -> None:
+        """Write the state; no worker may be in the middle of an update."""
+        self.progress.seconds = time.time() - self.began
+        self.states.save(self.model, self.progress)
+        self._saved = time.monotonic()
+
+    def evaluate(self) -> None:
+        """Measure the global model as it stands on dev data, and keep it if it is the best so far.
+
+        What is wrong with dev data is told, and training goes on.
+        """
+        try:
+            self._evaluate()
+        except OmniNetError as error:
+            self.watcher.message(f"evaluation failed: {error}")
+
+    def _evaluate(self) -> None:
+        config, step = self.setup.config, self.progress.step
+        self._evaluated = step
+        snapshot = self.setup.snapshot(write_card(self.setup, self.progress, self.how))
+        measures: dict[str, float] = {}
+        samples: list[Sample] = []
+        predictor = Predictor(snapshot, device="cpu")
+        for answered in answer_data(predictor, config, self.setup.data, config.evaluation.limit, bar=False):
+            found = score(answered.examples, answered.answers)
+            measures |= {f"{answered.use}/{name}": value for name, value in found.items()}
+            samples += [_sample(*pair) for pair in zip(answered.examples[:SHOWN], answered.answers, strict=False)]
+        self.watcher.evaluation(EvaluationRecord(step, time.time() - self.began, measures, tuple(samples)))
+        self._keep_best(snapshot, measures)
+
+    def _keep_best(self, snapshot: Checkpoint, measures: Mapping[str, float]) -> None:
+        best = self.setup.config.evaluation.best
+        if best is None:
+            return
+        if best not in measures:
+            raise ConfigError(f"evaluation.best {best!r} is not measured; there are {', '.join(measures)}")
+        if self.progress.best is None or measures[best] > self.progress.best:
+            self.progress.best = measures[best]
+            checkpoints.save(snapshot, self.folder / "best", torch.float16)
+
+    def finish(self) -> Path:
+        """The checkpoint of a run that is done."""
+        self.save()
+        folder = self.folder / "checkpoint"
+        checkpoints.save(self.setup.checkpoint(write_card(self.setup, self.progress, self.how)), folder, torch.float16)
+        return folder
+
+
+def _sample(example: Example, answer: Answer) -> Sample:
+    truth = " ".join(example.tags) or example.answer
+    question = example.question or " ".join(example.words) or None
+    return Sample(example.task, example.media, question, truth, _text(answer))
+
+
+def _text(answer: Answer) -> str:
+    if isinstance(answer, Caption):
+        return answer.caption
+    if isinstance(answer, Label):
+        return answer.label
+    return " ".join(word.tag for words in answer.sentences for word in words)

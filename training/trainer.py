@@ -1,0 +1,116 @@
+"""One worker's part in a run: batches to gradients to an update of the global model."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from model.devices import PRECISIONS, multiplies_bfloat16
+from model.errors import OmniNetError
+from model.omninet import OmniNet
+from training.batches import Batch
+from training.config import RunConfig
+from training.loader import Loader
+from training.schedule import rate_of
+from training.shared import SharedAdam
+from training.step import compute_gradients, seed_step
+from training.watch.records import StepRecord
+
+PATIENCE = 20  # steps in a row without a finite gradient
+
+
+class TrainingError(OmniNetError):
+    """A run that cannot go on; the message names the task and the cause."""
+
+
+class Trainer:
+    """Takes steps of any task; every runner has the same.
+
+    Args:
+        network: what is trained, its parameters those of the global model or copied by ``sync`` at every step.
+        updates: counts the updates of the global model.
+        began: when training would have begun, had it never been interrupted; seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        network: OmniNet,
+        adam: SharedAdam,
+        device: torch.device,
+        updates: Callable[[], int],
+        began: float,
+        sync: Callable[[], None] | None = None,
+    ) -> None:
+        self.config, self.network, self.adam, self.device = config, network.train(), adam, device
+        self.updates, self.began, self.sync = updates, began, sync
+        self.precision = precision_of(config.precision, device)
+        self.trained = [p for p in network.parameters() if p.requires_grad]
+        self.skipped = 0
+        self._failures = 0
+
+    def step(self, task: str, loader: Loader, number: int) -> StepRecord:
+        """Step ``number`` of a task, counted from 0 over all calls.
+
+        Raises:
+            TrainingError: the gradients have not been finite for many steps in a row.
+        """
+        waited = loader.waited
+        batches = [loader.next() for _ in range(self.config.tasks[task].accumulate)]
+        self.skipped += sum(batch.skipped for batch in batches)
+        seed_step(self.config.seed, task, number)
+        before = self.updates()
+        if self.sync:
+            self.sync()
+        result = compute_gradients(
+            self.network, [_to(batch, self.device) for batch in batches], self.config.clip, self.precision
+        )
+        step = self.updates() + 1
+        rate = rate_of(self.config, task, step)
+        self._check(task, result.finite)
+        if result.finite:
+            self.adam.step([p.grad for p in self.trained], rate)
+        return StepRecord(
+            step=step,
+            task=task,
+            worker=self.adam.worker,
+            loss=result.loss,
+            accuracy=result.accuracy,
+            rate=rate,
+            gradient_norm=result.gradient_norm if math.isfinite(result.gradient_norm) else -1.0,
+            samples=result.samples,
+            seconds=time.time() - self.began,
+            waiting=loader.waited - waited,
+            staleness=step - 1 - before,
+            skipped=self.skipped,
+        )
+
+    def _check(self, task: str, finite: bool) -> None:
+        self._failures = 0 if finite else self._failures + 1
+        if self._failures == PATIENCE:
+            raise TrainingError(f"{task}: the gradient was not finite for {PATIENCE} steps; lower factor or clip")
+
+
+def precision_of(wanted: str, device: torch.device) -> torch.dtype:
+    """``auto`` is bfloat16 where the device has it in hardware."""
+    if wanted == "auto":
+        return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
+    return PRECISIONS[wanted]
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    if device.type == "cpu":
+        return batch
+
+    def move(value: Tensor) -> Tensor:
+        return value.pin_memory().to(device, non_blocking=True)
+
+    inputs = tuple(
+        (name, move(value) if isinstance(value, Tensor) else type(value)(*map(move, value)))
+        for name, value in batch.inputs
+    )
+    return Batch(batch.task, inputs, move(batch.targets), move(batch.mask), batch.skipped)
