@@ -62,7 +62,7 @@ class Setup:
         return replace(self.checkpoint(card), network=copy.deepcopy(self.network))
 
 
-def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path) -> Setup:
+def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path, whole: RunConfig | None = None) -> Setup:
     """Read the data, train the subwords, build the network, compute the features.
 
     Args:
@@ -70,16 +70,18 @@ def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path) -> S
         backbone: weights of the vision backbone: a safetensors file, ``published`` for torchvision's, which are
             downloaded once; None starts from random ones.
         work: folder for what is computed once: subwords and features.
+        whole: a run of more tasks, whose subwords and features this one shares.
     """
-    examples = _read(config, data)
+    every = _read(whole or config, data)
+    examples = {name: every[name] for name in config.tasks}
     vocabularies = {
         name: classes(e, config.tasks[name].classes) for name, e in examples.items() if TASKS[name].output != "text"
     }
-    tokenizer, vectors = _subwords(config, examples, work)
+    tokenizer, vectors = _subwords(config, every, work)
     torch.manual_seed(config.seed)
     network = OmniNet(_network_config(config, len(tokenizer), vocabularies))
     _fill(network, backbone, vectors)
-    media = _media(config, network, examples, work)
+    media = _media(config, network, every, work)
     ids = {name: {label: i for i, label in enumerate(labels)} for name, labels in vocabularies.items()}
     encoder = Encoder(tokenizer, ids, media)
     usable = {name: _usable(name, group, config, encoder) for name, group in examples.items()}

@@ -14,7 +14,8 @@ from torchvision.models import mobilenet_v2
 from model.checkpoint import load
 from model.predictor import Predictor
 from tests.samples import jpeg_bytes
-from training import cli, single
+from training import cli
+from training import train as training
 from training.commands import distill, train
 from training.config import RunConfig
 from training.data import DataError
@@ -95,11 +96,11 @@ def test_train_with_hogwild(config_file: Path, data: Path, tmp_path: Path, capsy
 
 
 def test_a_stopped_run_says_so(config_file: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(training: Run, stop: Interrupt) -> bool:
+    def stopped(started: Run, stop: Interrupt) -> bool:
         stop.signal = signal.SIGTERM
-        return run_single(training, stop)
+        return run_single(started, stop)
 
-    monkeypatch.setattr(single, "run_single", stopped)
+    monkeypatch.setattr(training, "run_single", stopped)
     out = tmp_path / "run"
 
     assert run("train", config_file, "--data", data, "--out", out, "--runner", "single") == 128 + signal.SIGTERM

@@ -63,28 +63,22 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
-    from model.devices import choose_device
-    from training.hogwild import run_hogwild
-    from training.interrupt import Interrupt
-    from training.run import Run
-    from training.setup import set_up
-    from training.single import run_single
+    from training.train import Options, Stopped, train
 
     prepare(args.threads)
-    config = _config(args)
-    device = choose_device(args.global_device)
-    setup = set_up(config, args.data, args.backbone, args.out)
-    workers = sum(task.jobs for task in config.tasks.values())
-    how = "One process" if args.runner == "single" else f"Hogwild with {workers} workers"
-    with Run(setup, args.out, how, args.resume, device) as training, Interrupt() as stop:
-        if args.runner == "single":
-            done = run_single(training, stop)
-        else:
-            done = run_hogwild(training, stop, args.lockstep, args.threads)
-        if not done:
-            training.watcher.message(f"stopped at step {training.progress.step}; --resume goes on from there")
-            return 128 + stop.signal
-        print(training.finish())
+    options = Options(
+        data=args.data,
+        backbone=args.backbone,
+        runner=args.runner,
+        lockstep=args.lockstep,
+        resume=args.resume,
+        threads=args.threads,
+        global_device=args.global_device,
+    )
+    try:
+        print(train(_config(args), args.out, options))
+    except Stopped as stopped:
+        return 128 + stopped.signal
     return 0
 
 

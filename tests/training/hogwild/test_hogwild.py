@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import threading
 import time
@@ -16,7 +17,8 @@ import pytest
 import torch
 from torch import multiprocessing
 
-from tests.training.conftest import make_config, run_values
+from tests.training.conftest import make_config, put, run_values
+from training import run as runs
 from training.config import RunConfig
 from training.hogwild import run_hogwild
 from training.hogwild import supervisor as supervision
@@ -53,8 +55,7 @@ class Watch:
         self.thread.start()
 
     def _look(self) -> None:
-        deadline = time.monotonic() + 60
-        while not self.condition() and time.monotonic() < deadline:
+        while not self.condition():
             time.sleep(0.01)
         self.action()
 
@@ -89,12 +90,39 @@ def test_four_tasks_learn_together(data: Path, work: Path, tmp_path: Path, jobs:
     assert "160 updates; staleness: median" in messages(tmp_path)
 
 
+def test_workers_read_pixels_and_leave_out_what_they_cannot(data: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(data, tmp_path / "data"))
+    put(copy / "flickr8k" / "Flicker8k_Dataset" / "train1.jpg", b"hello")
+    setup = fresh(copy, tmp_path / "work", steps=24, media="pixels", max_skipped=0.5)
+
+    with Run(setup, tmp_path / "run", "Hogwild") as run:
+        assert run_hogwild(run, Interrupt())
+
+    assert run.progress.skipped > 0
+    told = messages(tmp_path / "run")
+    assert told.count("train1.jpg is left out:") == 1
+    assert "is not an image" in told
+    assert len(list((tmp_path / "work" / "frames").glob("*.npy"))) == 4
+
+
+def test_too_much_that_cannot_be_read_ends_the_run(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = Path(shutil.copytree(data, tmp_path / "data"))
+    put(copy / "flickr8k" / "Flicker8k_Dataset" / "train1.jpg", b"hello")
+    monkeypatch.setattr(runs, "FEW", 20)
+    setup = fresh(copy, tmp_path / "work", steps=10_000, media="pixels")
+
+    said = r"\d+ of \d+ samples could not be read, more than the share 0.01"
+    with Run(setup, tmp_path / "run", "Hogwild") as run, pytest.raises(TrainingError, match=said):
+        run_hogwild(run, Interrupt())
+
+    assert children() == {}
+
+
 def test_a_killed_worker_is_started_again(data: Path, work: Path, tmp_path: Path) -> None:
     setup = fresh(data, work, steps=400)
     with Run(setup, tmp_path, "Hogwild") as run:
-        watch = Watch(lambda: run.progress.of("pos") > 5, lambda: kill("pos"))
+        Watch(lambda: run.progress.of("pos") > 5, lambda: kill("pos"))
         assert run_hogwild(run, Interrupt())
-    watch.thread.join()
 
     assert run.progress.step == 400
     assert "the worker of task pos died (killed by signal 9); started again, time 1" in messages(tmp_path)

@@ -1,0 +1,80 @@
+"""Hogwild, Hogwild in lockstep and one process, on the same number of samples of every task.
+
+    python benchmarks/runners.py training/configs/reproduce.yaml --data DATA --backbone BACKBONE --out runs/runners
+
+Prints a table: steps and samples a second while training, staleness, and figures on the dev splits. Each trains from
+the same start; what is trained in --out already is not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from model.predictor import Predictor
+from training.config import RunConfig
+from training.evaluate import evaluate
+from training.train import Options, train
+from training.watch.log import read_log
+
+RUNNERS: dict[str, dict[str, Any]] = {
+    "one process": {"runner": "single"},
+    "hogwild": {"runner": "hogwild"},
+    "hogwild in lockstep": {"runner": "hogwild", "lockstep": True},
+}
+BINS = (0, 1, 2, 3, 4, 8, 16, 32)
+
+
+def main() -> None:
+    """Train and measure all three."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--backbone")
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--limit", type=int, default=300, help="dev examples a task")
+    args = parser.parse_args()
+    config = RunConfig.load(args.config, [f"steps={args.steps}"])
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {args.steps} steps\n")
+    print(f"| runner | steps/s | samples/s | waiting for data | staleness, median | {' | '.join(config.tasks)} |")
+    print("|---" * (5 + len(config.tasks)) + "|")
+    for name, how in RUNNERS.items():
+        folder = args.out / name.replace(" ", "-")
+        if not (folder / "checkpoint").exists():
+            train(config, folder, Options(args.data, args.backbone, work=args.out / "work", **how))
+        _report(name, folder, config, args)
+    print(f"\nsteps by staleness ({', '.join(f'{a}-' for a in BINS)}):")
+    for name in RUNNERS:
+        print(f"{name}: {_histogram(_steps(args.out / name.replace(' ', '-')))}")
+
+
+def _report(name: str, folder: Path, config: RunConfig, args: argparse.Namespace) -> None:
+    steps = sorted(_steps(folder), key=lambda e: e["seconds"])
+    seconds = steps[-1]["seconds"] - steps[0]["seconds"]
+    waiting = sum(e["waiting"] for e in steps) / seconds / (max(e["worker"] for e in steps) + 1)
+    measures = evaluate(Predictor.load(folder / "checkpoint"), config, args.data, args.limit)
+    figures = " | ".join(f"{m.value:.1f}" for m in measures)
+    print(
+        f"| {name} | {(len(steps) - 1) / seconds:.2f} | {sum(e['samples'] for e in steps[1:]) / seconds:.0f} "
+        f"| {waiting:.1%} | {median(e['staleness'] for e in steps):g} | {figures} |",
+        flush=True,
+    )
+
+
+def _steps(folder: Path) -> list[dict[str, Any]]:
+    return [entry for entry in read_log(folder / "log.jsonl") if entry["kind"] == "step"]
+
+
+def _histogram(steps: list[dict[str, Any]]) -> str:
+    counts = Counter(max(b for b in BINS if b <= e["staleness"]) for e in steps)
+    return ", ".join(str(counts[b]) for b in BINS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""The paper's tables on a tiny data tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.checkpoint import Checkpoint
+from tests.training.conftest import make_config
+from training import reproduce
+from training.config import RunConfig
+from training.metrics import java
+from training.reproduce import Study, ablated, of_tasks
+from training.schedule import quotas, rate_of
+from training.train import Options, train
+
+
+@pytest.fixture(autouse=True)
+def _no_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(java, "JAVA", ("no-such-java",))
+
+
+def test_a_part_of_a_run_has_its_steps_and_its_rates() -> None:
+    config = make_config(steps=20_000, warmup=2000, cooldown=0.5)
+
+    part = of_tasks(config, ["pos", "vqa"])
+
+    wanted = quotas(config)
+    assert part.steps == sum(wanted["pos"]) + sum(wanted["vqa"])
+    assert list(part.tasks) == ["pos", "vqa"]
+    for progress in (0.05, 0.3, 0.6, 0.9):
+        whole, half = (rate_of(run, "pos", round(progress * run.steps)) for run in (config, part))
+        assert half == pytest.approx(whole, rel=0.01)
+
+
+def cells(table: str) -> dict[str, list[str]]:
+    """First cell of a row -> the others."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_both_tables(data: Path, tmp_path: Path) -> None:
+    config = make_config(steps=24)
+    trained: list[tuple[str, ...]] = []
+
+    def train_part(part: RunConfig, folder: Path) -> None:
+        trained.append(tuple(part.tasks))
+        train(part, folder, Options(data, runner="single", work=tmp_path / "work"), whole=config)
+
+    study = Study(config, data, tmp_path, train_part, limit=2)
+    first, second = cells(study.table1()), cells(study.table2())
+
+    tasks = ("caption", "pos", "vqa", "activity")
+    assert trained == [*((task,) for task in tasks), tasks[:3], tasks]
+    assert first["paper, IND"] == ["95.61", "28.9", "25.2", "55.31", "55.29", "450"]
+    assert first["ours, MULT-3"][4] == first["ours, MULT-3"][2] == "-"  # no activity, no Java
+    assert "-" not in first["ours, IND"][:2] + first["ours, IND"][3:]
+    alone, together = float(first["ours, IND"][5]), float(first["ours, MULT-4"][5])
+    assert alone > 3 * together  # each has a backbone
+    assert second["paper, IND, w/o spatial cache"] == ["95.61", "0", "-", "39.86", "10.91"]
+    for kind in ("IND", "MULT-4"):
+        whole = second[f"ours, {kind}, OmniNet"]
+        assert whole == first[f"ours, {kind}"][:5]
+        # Tags need neither: no ablation may change them.
+        assert {second[f"ours, {kind}, {name}"][0] for name in reproduce.ABLATIONS} == {whole[0]}
+
+
+def test_an_ablation_keeps_the_weights_and_changes_the_answer(toy: Checkpoint) -> None:
+    found = ablated(toy, {"spatial_cache": False})
+
+    assert not found.network.config.cnp.spatial_cache
+    assert found.config.network == found.network.config
+    ours, theirs = found.network.state_dict(), toy.network.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    pixels = torch.arange(3 * 32 * 32, dtype=torch.uint8).view(1, 1, 3, 32, 32)
+    assert found.network.encode([("vision", pixels)]).spatial.shape[1] == 0
+    assert toy.network.encode([("vision", pixels)]).spatial.shape[1] == 4

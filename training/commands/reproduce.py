@@ -1,0 +1,51 @@
+"""``omninet reproduce``: the paper's tables on your data."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from training.commands.process import prepare
+
+
+def add(subparsers: Any) -> None:
+    """Add ``reproduce``."""
+    parser = subparsers.add_parser(
+        "reproduce",
+        help="the paper's tables, trained and measured on your data",
+        description="table1 trains every task alone, all but activity together, and all together. table2 measures "
+        "those networks without the link array and without the spatial cache. What is trained is not trained again.",
+        epilog="example: omninet reproduce table1 training/configs/reproduce.yaml --data ../data --out runs/reproduce",
+    )
+    parser.add_argument("table", choices=("table1", "table2"))
+    parser.add_argument("config", type=Path, help="YAML file of the run with all tasks")
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets' folders")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs and the tables")
+    parser.add_argument("--backbone", help="weights of the vision backbone, as for train")
+    parser.add_argument("--limit", type=int, help="dev examples a task at most")
+    parser.add_argument("--runner", choices=("hogwild", "single"), default="hogwild", help="as for train")
+    parser.add_argument("--threads", type=int, help="CPU threads to compute with, in all")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; the exit code."""
+    from dataclasses import replace
+
+    from training.config import RunConfig
+    from training.reproduce import Study
+    from training.train import Options, train
+
+    prepare(args.threads)
+    config = RunConfig.load(args.config)
+    options = Options(args.data, args.backbone, runner=args.runner, threads=args.threads, work=args.out / "work")
+
+    def train_part(part: RunConfig, folder: Path) -> None:
+        train(part, folder, replace(options, resume=(folder / "states").exists()), whole=config)
+
+    study = Study(config, args.data, args.out, train_part, args.limit)
+    table = study.table1() if args.table == "table1" else study.table2()
+    (args.out / f"{args.table}.md").write_text(table, encoding="utf-8")
+    print(table, end="")
+    return 0

@@ -1,0 +1,163 @@
+"""The paper's studies on any data: Table 1 (tasks alone and together) and Table 2 (ablations)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from model import checkpoint as checkpoints
+from model.checkpoint import Checkpoint
+from model.omninet import OmniNet
+from model.predictor import Predictor
+from training.config import RunConfig
+from training.evaluate import answer_data, measure
+from training.schedule import quotas
+
+LOG = logging.getLogger(__name__)
+Figures = Mapping[str, float]
+Train = Callable[[RunConfig, Path], object]
+
+# Rows of the paper's tables; IND stands for a network of its own for each task.
+PAPER_1: dict[str, Figures] = {
+    "IND": {"pos": 95.61, "caption": 28.9, "METEOR": 25.2, "vqa": 55.31, "activity": 55.29, "parameters": 450},
+    "MULT-3": {"METEOR": 25.2, "vqa": 56.79, "parameters": 149.03},
+    "MULT-4": {"pos": 95.44, "caption": 27.4, "METEOR": 24.5, "vqa": 55.76, "activity": 54.44, "parameters": 149.07},
+}
+PAPER_2: dict[str, dict[str, Figures]] = {
+    "OmniNet": {
+        "IND": {"pos": 95.61, "caption": 28.9, "vqa": 55.31, "activity": 55.29},
+        "MULT-4": {"pos": 95.44, "caption": 27.4, "vqa": 55.76, "activity": 54.44},
+    },
+    "w/o link array": {
+        "IND": {"pos": 95.61, "caption": 28.9, "vqa": 54.05, "activity": 45.94},
+        "MULT-4": {"pos": 95.44, "caption": 27.4, "vqa": 55.30, "activity": 46.79},
+    },
+    "w/o spatial cache": {
+        "IND": {"pos": 95.61, "caption": 0, "vqa": 39.86, "activity": 10.91},
+        "MULT-4": {"pos": 95.44, "caption": 11.9, "vqa": 44.24, "activity": 11.50},
+    },
+}
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "OmniNet": {},
+    "w/o link array": {"link_array": False},
+    "w/o spatial cache": {"spatial_cache": False},
+}
+COLUMNS = {
+    "pos": "POS acc.",
+    "caption": "caption BLEU-4",
+    "METEOR": "METEOR",
+    "vqa": "VQA acc.",
+    "activity": "activity",
+}
+MORE = {"METEOR, PTB tokens": "METEOR"}  # further figures that have a column
+
+
+@dataclass(frozen=True)
+class Study:
+    """One configuration, trained with several sets of its tasks.
+
+    Attributes:
+        train: trains a configuration in a folder and leaves a checkpoint there.
+        limit: dev examples a task; None takes all.
+    """
+
+    config: RunConfig
+    data: Path
+    out: Path
+    train: Train
+    limit: int | None = None
+
+    def table1(self) -> str:
+        """Each task alone, three and four together, as Markdown."""
+        alone = [self._trained((task,)) for task in self.config.tasks]
+        rows = {"IND": _merged([self._measured(folder, {}) for folder in alone])}
+        for tasks in (tuple(t for t in self.config.tasks if t != "activity"), tuple(self.config.tasks)):
+            if len(tasks) > 1:
+                rows[f"MULT-{len(tasks)}"] = self._measured(self._trained(tasks), {})
+        lines = [_row(f"paper, {name}", figures, "parameters") for name, figures in PAPER_1.items()]
+        return _markdown(["", *COLUMNS.values(), "parameters, millions"], lines + _ours(rows, "parameters"))
+
+    def table2(self) -> str:
+        """The trained networks without the link array and without the spatial cache, as Markdown."""
+        alone = [self._trained((task,)) for task in self.config.tasks]
+        together = self._trained(tuple(self.config.tasks))
+        lines = [
+            _row(f"paper, {kind}, {name}", figures)
+            for name, kinds in PAPER_2.items()
+            for kind, figures in kinds.items()
+        ]
+        for name, changes in ABLATIONS.items():
+            rows = {f"IND, {name}": _merged([self._measured(folder, changes) for folder in alone])}
+            rows[f"MULT-{len(self.config.tasks)}, {name}"] = self._measured(together, changes)
+            lines += _ours(rows)
+        return _markdown(["", *COLUMNS.values()], lines)
+
+    def _trained(self, tasks: Sequence[str]) -> Path:
+        """The checkpoint of these tasks, trained unless an earlier call has done so."""
+        folder = self.out / "-".join(tasks)
+        if not (folder / "checkpoint" / checkpoints.CONFIG).exists():
+            LOG.info("training %s", ", ".join(tasks))
+            self.train(of_tasks(self.config, tasks), folder)
+        return folder / "checkpoint"
+
+    def _measured(self, folder: Path, changes: Mapping[str, Any]) -> dict[str, float]:
+        """Headline figures of a checkpoint whose CNP is configured anew."""
+        found = ablated(checkpoints.load(folder), changes)
+        tasks = found.config.network.tasks
+        figures = {"parameters": sum(p.numel() for p in found.network.parameters()) / 1e6}
+        config = self.config.model_copy(update={"tasks": {t: self.config.tasks[t] for t in tasks}})
+        for answered in answer_data(Predictor(found), config, self.data, self.limit):
+            measured = measure(answered, official=not changes)
+            figures[measured.task] = measured.value
+            figures |= {MORE[f.name]: f.value for f in measured.further if f.name in MORE}
+        return figures
+
+
+def of_tasks(config: RunConfig, tasks: Sequence[str]) -> RunConfig:
+    """A run of some of the tasks, each with the steps and the learning rates that it has in the whole run."""
+    steps = sum(sum(quotas(config)[task]) for task in tasks)
+    share = steps / config.steps
+    return config.model_copy(
+        update={
+            "tasks": {task: config.tasks[task] for task in tasks},
+            "steps": steps,
+            "warmup": max(1, round(config.warmup * share)),
+            "factor": config.factor * share**0.5,
+        }
+    )
+
+
+def ablated(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> Checkpoint:
+    """The same weights in a CNP that is configured otherwise.
+
+    So does the paper: its tags, which no ablation can change, are the same to the last digit in all rows.
+    """
+    network = checkpoint.config.network
+    changed = replace(network, cnp=replace(network.cnp, **changes))
+    built = OmniNet(changed)
+    built.load_state_dict(checkpoint.network.state_dict())
+    return replace(checkpoint, config=replace(checkpoint.config, network=changed), network=built.eval())
+
+
+def _merged(parts: Sequence[Figures]) -> dict[str, float]:
+    """Networks of one task each as one row; their parameters add up."""
+    together: dict[str, float] = {}
+    for part in parts:
+        together |= part
+    return together | {"parameters": sum(part["parameters"] for part in parts)}
+
+
+def _ours(rows: Mapping[str, Figures], *more: str) -> list[list[str]]:
+    return [_row(f"ours, {name}", figures, *more) for name, figures in rows.items()]
+
+
+def _row(name: str, figures: Figures, *more: str) -> list[str]:
+    return [name, *(f"{figures[c]:.4g}" if c in figures else "-" for c in (*COLUMNS, *more))]
+
+
+def _markdown(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
