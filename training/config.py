@@ -30,7 +30,7 @@ class TaskRun(Strict):
         batch: examples a step.
         share: of all steps that are this task's; shares need not sum to one.
         cap: highest learning rate, or None.
-        limit: training examples used, the first ones; None takes all.
+        limit: training examples used, spread evenly over the data set; None takes all.
         accumulate: batches a step, their gradients added up.
         classes: labels kept, the most frequent; examples of others are left out. None keeps all.
         jobs: worker processes of this task.

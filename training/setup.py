@@ -25,7 +25,7 @@ from model.tasks import TASKS
 from model.text import Tokenizer
 from training.batches import Encoder, Media, plain_caption, spread_captions
 from training.config import RunConfig
-from training.data import DATASETS, DataError, Example
+from training.data import DATASETS, DataError, Example, thinned
 from training.features import Features, compute_features
 from training.frames import Frames
 from training.subwords import published_subwords, train_subwords
@@ -79,7 +79,7 @@ def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path, whol
     }
     tokenizer, vectors = _subwords(config, every, work)
     torch.manual_seed(config.seed)
-    network = OmniNet(_network_config(config, len(tokenizer), vocabularies))
+    network = OmniNet(network_config(config, len(tokenizer), vocabularies))
     _fill(network, backbone, vectors)
     media = _media(config, network, every, work)
     ids = {name: {label: i for i, label in enumerate(labels)} for name, labels in vocabularies.items()}
@@ -126,7 +126,7 @@ def _warn_of(name: str, examples: Sequence[Example], unreadable: Mapping[Path, s
 def _read(config: RunConfig, data: Path) -> dict[str, Sequence[Example]]:
     examples = {}
     for name, run in config.tasks.items():
-        found = DATASETS[run.dataset](data / run.folder).read("train")[: run.limit]
+        found = thinned(DATASETS[run.dataset](data / run.folder).read("train"), run.limit)
         if not found:
             raise DataError(f"{data / run.folder} holds no training example")
         examples[name] = spread_captions(found) if TASKS[name].output == "text" else found
@@ -179,7 +179,8 @@ def _texts(examples: Mapping[str, Sequence[Example]]) -> Iterable[str]:
                 yield example.question
 
 
-def _network_config(config: RunConfig, subwords: int, vocabularies: Mapping[str, tuple[str, ...]]) -> OmniNetConfig:
+def network_config(config: RunConfig, subwords: int, vocabularies: Mapping[str, tuple[str, ...]]) -> OmniNetConfig:
+    """The network of a run, with what the data decide: subwords, and the classes of each task."""
     for name in config.network:
         if name not in {"cnp", "vision", "language"}:
             raise ConfigError(f"network.{name} is unknown; known are cnp, vision, language")

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
+from model.config import CNPConfig
 from model.errors import ConfigError
 from tests.training.conftest import make_config, run_values
 from training.config import RunConfig
+from training.schedule import quotas
+from training.setup import network_config
 
 BUNDLED = Path(__file__).parents[2] / "training" / "configs" / "bundled.yaml"
 CAPTION = {"dataset": "flickr8k", "folder": "f", "batch": 4, "share": 1}
@@ -40,6 +43,26 @@ def test_the_bundled_run_is_valid() -> None:
 
     assert config.name == "omninet-bundled"
     assert set(config.tasks) == {"caption", "pos", "vqa", "activity"}
+
+
+@pytest.mark.parametrize("path", sorted(BUNDLED.parent.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_run_that_is_shipped_can_be_built(path: Path) -> None:
+    config = RunConfig.load(path)
+
+    network = network_config(config, 1000, {"pos": ("NN",), "vqa": ("yes",), "activity": ("run",)})
+
+    assert set(network.tasks) == set(config.tasks) == {"caption", "vqa", "pos", "activity"}
+    assert f"training/configs/{path.name}" in path.read_text()  # the command that starts it
+
+
+def test_the_papers_run_is_the_papers() -> None:
+    config = RunConfig.load(BUNDLED.parent / "paper.yaml")
+
+    assert network_config(config, 25000, {}).cnp == CNPConfig()
+    assert (config.factor, config.warmup, config.tasks["vqa"].cap) == (0.02, 16000, 1e-4)
+    steps = {task: sum(parts) for task, parts in quotas(config.model_copy(update={"steps": 5610})).items()}
+    expected = {"caption": 2800, "vqa": 2000, "pos": 700, "activity": 110}
+    assert steps == {task: pytest.approx(count, rel=0.2) for task, count in expected.items()}
 
 
 @pytest.mark.parametrize(

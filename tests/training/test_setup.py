@@ -178,14 +178,14 @@ def test_only_the_most_frequent_labels(data: Path, work: Path) -> None:
     assert sorted(e.answer for e in setup.examples["vqa"]) == sorted(setup.vocabularies["vqa"])
 
 
-def test_a_limit_takes_the_first_examples(data: Path, work: Path) -> None:
+def test_a_limit_takes_examples_from_all_over(data: Path, work: Path, setup: Setup) -> None:
     values = run_values()
-    values["tasks"]["pos"] |= {"limit": 2}
+    values["tasks"]["vqa"] |= {"limit": 2}
 
     examples = set_up(RunConfig.model_validate(values), data, None, work).examples
 
-    assert len(examples["pos"]) == 2
-    assert len(examples["vqa"]) == 4
+    assert examples["vqa"] == setup.examples["vqa"][::2]
+    assert examples["pos"] == setup.examples["pos"]
 
 
 def test_what_a_worker_is_given_travels(setup: Setup) -> None:

@@ -1,7 +1,7 @@
 """Data sets in their public layouts: one file a data set, one line here."""
 
 from training.data.activities import Activities
-from training.data.base import DataError, DataSet, Example, MissingError
+from training.data.base import DataError, DataSet, Example, MissingError, thinned
 from training.data.coco import Coco
 from training.data.conllu import Conllu
 from training.data.daquar import Daquar
@@ -22,4 +22,4 @@ DATASETS: dict[str, type[DataSet]] = {
     "activities": Activities,
 }
 
-__all__ = ["DATASETS", "DataError", "DataSet", "Example", "MissingError"]
+__all__ = ["DATASETS", "DataError", "DataSet", "Example", "MissingError", "thinned"]

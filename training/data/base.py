@@ -106,3 +106,10 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is no UTF-8 text: {error}") from error
+
+
+def thinned(examples: Sequence[Example], limit: int | None) -> Sequence[Example]:
+    """At most ``limit`` examples, spread evenly: lists of clips are often sorted by class."""
+    if limit is None or limit >= len(examples):
+        return examples
+    return [examples[i * len(examples) // limit] for i in range(limit)]

@@ -13,7 +13,7 @@ from model.errors import InputError
 from model.predictor import Job, Predictor
 from model.tasks import USES
 from training.config import RunConfig
-from training.data import DATASETS, DataError, DataSet, Example
+from training.data import DATASETS, DataError, DataSet, Example, thinned
 
 BATCH = 16
 Prepare = Callable[[Predictor, Example], Job]
@@ -55,17 +55,10 @@ def answer_data(
     """
     for run in config.tasks.values():
         dataset = DATASETS[run.dataset](data / run.folder)
-        examples = _spread(dataset.read(split), limit)
+        examples = thinned(dataset.read(split), limit)
         if not examples:
             raise DataError(f"{dataset.folder} holds no {split} example")
         yield Answered(dataset, examples, answer_all(predictor, examples, bar=bar))
-
-
-def _spread(examples: Sequence[Example], limit: int | None) -> Sequence[Example]:
-    # Not the first ones: lists of clips are often sorted by class.
-    if limit is None or limit >= len(examples):
-        return examples
-    return [examples[i * len(examples) // limit] for i in range(limit)]
 
 
 def prepare(predictor: Predictor, example: Example) -> Job:
