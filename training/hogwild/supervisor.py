@@ -87,6 +87,8 @@ class _Supervisor:
             self.slots.quota[post.number] = wanted[post.task][post.job]
             self.slots.steps[post.number] = run.progress.drawn[post.task][post.job]
         self.skipped_before = run.progress.skipped
+        self.before = {task: run.progress.of(task) for task in run.progress.drawn}
+        self.started = time.time()
         network = run.setup.network
         self.network = _without_backbone(network) if run.setup.config.media == "features" else network
         self.members = [self._start(post) for post in posts]
@@ -124,7 +126,7 @@ class _Supervisor:
             self._evaluate_if_due()
         self._stop()
         self.run.save()
-        self.run.watcher.message(self._staleness())
+        self.run.watcher.message(f"{self._throughput()}; {self._staleness()}")
         return self.run.progress.step >= int(self.slots.quota.sum())
 
     def _start(self, post: Post) -> Member:
@@ -226,15 +228,21 @@ class _Supervisor:
             self.evaluation = threading.Thread(target=self.run.evaluate, daemon=True)
             self.evaluation.start()
 
+    def _throughput(self) -> str:
+        """Steps a second of each task in this call, the start of the workers included."""
+        seconds = time.time() - self.started
+        rates = [
+            f"{task} {(self.run.progress.of(task) - before) / seconds:.2f}" for task, before in self.before.items()
+        ]
+        return f"steps a second: {', '.join(rates)}"
+
     def _staleness(self) -> str:
         counts = self.slots.staleness.sum(0)
-        seen = int(counts.sum())
-        if not seen:
-            return "no updates"
         steps = torch.repeat_interleave(torch.arange(len(counts)), counts).float()
-        return (
-            f"{seen} updates; staleness: median {int(steps.median())}, mean {steps.mean():.2f}, most {int(steps.max())}"
-        )
+        if not len(steps):
+            return "no updates"
+        middle, mean, most = int(steps.median()), float(steps.mean()), int(steps.max())
+        return f"staleness of {len(steps)} updates: median {middle}, mean {mean:.2f}, most {most}"
 
 
 def _without_backbone(network: OmniNet) -> OmniNet:

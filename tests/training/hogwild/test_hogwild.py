@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import threading
@@ -87,7 +88,8 @@ def test_four_tasks_learn_together(data: Path, work: Path, tmp_path: Path, jobs:
         assert len(losses) == run.progress.of(task)
         assert sum(losses[-6:]) < 0.9 * sum(losses[:6])
     assert (folder / "model.safetensors").is_file()
-    assert "160 updates; staleness: median" in messages(tmp_path)
+    assert "staleness of 160 updates: median" in messages(tmp_path)
+    assert re.search(r"steps a second: caption \d+\.\d\d, pos \d", messages(tmp_path))
 
 
 def test_workers_read_pixels_and_leave_out_what_they_cannot(data: Path, tmp_path: Path) -> None:
