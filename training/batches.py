@@ -142,7 +142,7 @@ def stream(
     """Batches for ever; every example once an epoch, neighbours in length together.
 
     Args:
-        start: batches that this job has taken before.
+        start: batches that this job has taken before; those of which nothing could be read do not count.
         job, jobs: of ``jobs`` workers this one takes every ``jobs``-th batch, from number ``job`` on.
 
     Raises:

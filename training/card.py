@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-
-import torch
-
 from training.setup import Setup
 from training.states import Progress
 
@@ -14,7 +10,7 @@ def write_card(setup: Setup, progress: Progress, how: str) -> str:
     """Markdown; the evaluation is added by ``omninet evaluate --card``.
 
     Args:
-        how: the runner, such as ``Hogwild with 4 workers``.
+        how: the runner, such as ``Hogwild with 4 workers on 2 cores``.
     """
     config = setup.config
     parameters = sum(p.numel() for p in setup.network.parameters())
@@ -33,8 +29,7 @@ def write_card(setup: Setup, progress: Progress, how: str) -> str:
             "## Training",
             "",
             f"{parameters:,} parameters, {frozen:,} of them in the frozen vision backbone. {how}, seed {config.seed}, "
-            f"{progress.step:,} steps of Adam in {progress.seconds / 60:.0f} minutes on "
-            f"{torch.get_num_threads()} threads of a {platform.machine()} CPU.",
+            f"{progress.step:,} steps of Adam in {progress.seconds / 60:.0f} minutes.",
             "",
             "| task | data set | examples | steps | batch |",
             "|---|---|---|---|---|",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from model.omninet import OmniNet
 from training.shared import GlobalModel
@@ -18,8 +17,8 @@ class Replica:
     def __init__(self, network: OmniNet, model: GlobalModel, device: torch.device) -> None:
         self.model = model
         self.own = torch.empty_like(model.values, device=device)
-        self.trained = [p for p in network.parameters() if p.requires_grad]
-        for parameter, view in zip(self.trained, model.views(self.own), strict=True):
+        trained = [p for p in network.parameters() if p.requires_grad]
+        for parameter, view in zip(trained, model.views(self.own), strict=True):
             parameter.data = view
         self.network = network.to(device)
         self.sync()
@@ -27,7 +26,3 @@ class Replica:
     def sync(self) -> None:
         """Take the parameters of the global model as they are at this moment."""
         self.own.copy_(self.model.values, non_blocking=True)
-
-    def gradients(self) -> list[Tensor | None]:
-        """Of every trained parameter; None where the last step had none."""
-        return [p.grad for p in self.trained]

@@ -117,7 +117,7 @@ class Study:
 
 
 def of_tasks(config: RunConfig, tasks: Sequence[str]) -> RunConfig:
-    """A run of some of the tasks, each with the steps and the learning rates that it has in the whole run."""
+    """A run of some of the tasks, with the steps that they have in the whole run, and its learning rates."""
     steps = sum(sum(quotas(config)[task]) for task in tasks)
     share = steps / config.steps
     return config.model_copy(

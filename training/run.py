@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -15,7 +15,7 @@ from model.checkpoint import Checkpoint
 from model.errors import ConfigError, OmniNetError
 from model.predictor import Predictor
 from training.card import write_card
-from training.data import Example
+from training.data import DataError, Example
 from training.evaluate import answer_data, score
 from training.setup import Setup
 from training.shared import GlobalModel
@@ -32,7 +32,8 @@ class Run:
 
     Attributes:
         model: the global model; the parameters of ``setup.network`` are views of it.
-        how: the runner, for the card.
+        how: the runner and its machine, for the card.
+        devices: the global model's first, then those of the workers.
         began: when training would have begun, had it never been interrupted; seconds since the epoch.
     """
 
@@ -42,21 +43,26 @@ class Run:
         folder: Path,
         how: str,
         resume: bool = False,
-        device: torch.device | None = None,
+        devices: Sequence[torch.device] = (torch.device("cpu"),),
     ) -> None:
         self.setup, self.folder, self.how, config = setup, folder, how, setup.config
-        folder.mkdir(parents=True, exist_ok=True)
-        config.save(folder / "config.yaml")
         jobs = {task: run.jobs for task, run in config.tasks.items()}
-        self.model = GlobalModel(setup.network, sum(jobs.values()), device)
+        self.model = GlobalModel(setup.network, sum(jobs.values()), devices[0])
         self.states = States(folder, config.checkpoints.keep)
         self.progress = Progress({task: [0] * n for task, n in jobs.items()})
         if resume:
             self.progress = self.states.restore(self.model, jobs)
+        elif found := self.states.all():
+            step = int(found[-1].stem)
+            raise DataError(
+                f"{folder} holds a run already, at step {step}: --resume goes on, another --out begins anew"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        config.save(folder / "config.yaml")
         self.began = time.time() - self.progress.seconds
-        self.watcher: Watcher = watchers(
-            folder, config.steps, self.progress.step, {task: self.progress.of(task) for task in jobs}
-        )
+        done = {task: self.progress.of(task) for task in jobs}
+        cuda = [device for device in dict.fromkeys(devices) if device.type == "cuda"]
+        self.watcher: Watcher = watchers(folder, config.steps, self.progress.step, done, cuda)
         self._saved = time.monotonic()
         self._evaluated = self.progress.step
 
@@ -85,9 +91,10 @@ class Run:
         """
         config, progress = self.setup.config, self.progress
         drawn = sum(progress.of(task) * run.batch * run.accumulate for task, run in config.tasks.items())
-        if progress.skipped > config.max_skipped * max(drawn, FEW):
+        skipped = sum(progress.skipped.values())
+        if skipped > config.max_skipped * max(drawn, FEW):
             raise TrainingError(
-                f"{progress.skipped} of {drawn} samples could not be read, "
+                f"{skipped} of {drawn} samples could not be read, "
                 f"more than the share {config.max_skipped} that max_skipped allows"
             )
 
@@ -95,6 +102,10 @@ class Run:
         """Write the state; no worker may be in the middle of an update."""
         self.progress.seconds = time.time() - self.began
         self.states.save(self.model, self.progress)
+        self._saved = time.monotonic()
+
+    def put_off_saving(self) -> None:
+        """Do as if the state had been saved."""
         self._saved = time.monotonic()
 
     def evaluate(self) -> None:
@@ -133,7 +144,6 @@ class Run:
 
     def finish(self) -> Path:
         """The checkpoint of a run that is done."""
-        self.save()
         folder = self.folder / "checkpoint"
         checkpoints.save(self.setup.checkpoint(write_card(self.setup, self.progress, self.how)), folder, torch.float16)
         return folder

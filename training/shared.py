@@ -93,6 +93,8 @@ class SharedAdam:
         for master, gradient in zip(self.masters, self._carried(gradients), strict=True):
             master.grad = gradient
         self.adam.step()
+        if self.model.values.is_cuda:
+            torch.cuda.synchronize(self.model.values.device)  # what is counted has happened
         self.model.updates[self.worker] += torch.tensor([gradient is not None for gradient in gradients])
 
     def _carried(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
@@ -122,7 +124,7 @@ class Slots:
         steps: that each worker has finished, (workers).
         quota: that it has to do in all, written once by the main process, (workers).
         skipped: samples that it could not read, (workers).
-        paused: 1 while it waits between two steps because it was told to, (workers).
+        paused: 1 until it begins, and while it waits between two steps because it was told to, (workers).
         running: 1 while it has something to do and is alive, written by the main process, (workers).
         staleness: how often n updates of others came between its sync and its own update, (workers, n).
         order: written by the main process alone, (1).

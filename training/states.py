@@ -22,13 +22,13 @@ class Progress:
 
     Attributes:
         drawn: task -> steps that each of its workers has finished.
-        skipped: samples that could not be read.
+        skipped: task -> samples that could not be read.
         seconds: of training, over all calls.
         best: the highest value so far of the measure that chooses the best checkpoint.
     """
 
     drawn: dict[str, list[int]]
-    skipped: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     best: float | None = None
 

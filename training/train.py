@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from model.devices import choose_device
 from training.config import RunConfig
-from training.hogwild import run_hogwild
+from training.hogwild import make_posts, run_hogwild
+from training.hogwild.worker import Post
 from training.interrupt import Interrupt
 from training.run import Run
 from training.setup import set_up
@@ -57,17 +63,35 @@ def train(config: RunConfig, out: Path, options: Options, whole: RunConfig | Non
     Raises:
         Stopped: by Ctrl-C or SIGTERM.
     """
-    device = choose_device(options.global_device)
+    home = choose_device(options.global_device)
+    if options.runner == "single":
+        config = _one_job(config)
+    posts = make_posts(config, options.lockstep, options.threads)
+    devices = [home] if options.runner == "single" else [home, *(post.device for post in posts)]
+    how = f"{_runner(options, posts)} on {_machine(devices)}"
     setup = set_up(config, options.data, options.backbone, options.work or out, whole)
-    workers = sum(task.jobs for task in config.tasks.values())
-    how = "One process" if options.runner == "single" else f"Hogwild with {workers} workers"
-    with Run(setup, out, how, options.resume, device) as run, Interrupt() as stop:
-        if options.runner == "single":
-            done = run_single(run, stop)
-        else:
-            done = run_hogwild(run, stop, options.lockstep, options.threads)
+    with Run(setup, out, how, options.resume, devices) as run, Interrupt() as stop:
+        done = run_single(run, stop) if options.runner == "single" else run_hogwild(run, posts, stop)
         if not done:
-            run.save()
             run.watcher.message(f"stopped at step {run.progress.step}; --resume goes on from there")
             raise Stopped(stop.signal)
         return run.finish()
+
+
+def _one_job(config: RunConfig) -> RunConfig:
+    tasks = {name: task.model_copy(update={"jobs": 1}) for name, task in config.tasks.items()}
+    return config.model_copy(update={"tasks": tasks})
+
+
+def _runner(options: Options, posts: Sequence[Post]) -> str:
+    if options.runner == "single":
+        return "One process"
+    return f"Hogwild{' in lockstep' if options.lockstep else ''} with {len(posts)} workers"
+
+
+def _machine(devices: Sequence[torch.device]) -> str:
+    """For people: the graphics cards, or the processor."""
+    cards = dict.fromkeys(device for device in devices if device.type == "cuda")
+    if cards:
+        return ", ".join(torch.cuda.get_device_name(device) for device in cards)
+    return f"{os.cpu_count()} cores of a {platform.machine()} CPU"

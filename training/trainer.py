@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import torch
@@ -34,6 +35,9 @@ class Trainer:
         network: what is trained, its parameters those of the global model or copied by ``sync`` at every step.
         updates: counts the updates of the global model.
         began: when training would have begun, had it never been interrupted; seconds since the epoch.
+
+    Attributes:
+        skipped: task -> samples that could not be read.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class Trainer:
         self.updates, self.began, self.sync = updates, began, sync
         self.precision = precision_of(config.precision, device)
         self.trained = [p for p in network.parameters() if p.requires_grad]
-        self.skipped = 0
+        self.skipped: Counter[str] = Counter()
         self._failures = 0
 
     def step(self, task: str, loader: Loader, number: int) -> StepRecord:
@@ -61,7 +65,7 @@ class Trainer:
         """
         waited = loader.waited
         batches = [loader.next() for _ in range(self.config.tasks[task].accumulate)]
-        self.skipped += sum(batch.skipped for batch in batches)
+        self.skipped[task] += sum(batch.skipped for batch in batches)
         seed_step(self.config.seed, task, number)
         before = self.updates()
         if self.sync:
@@ -86,7 +90,7 @@ class Trainer:
             seconds=time.time() - self.began,
             waiting=loader.waited - waited,
             staleness=step - 1 - before,
-            skipped=self.skipped,
+            skipped=self.skipped[task],
         )
 
     def _check(self, task: str, finite: bool) -> None:

@@ -92,7 +92,7 @@ def test_train_with_hogwild(config_file: Path, data: Path, tmp_path: Path, capsy
     assert capsys.readouterr().out == f"{out / 'checkpoint'}\n"
     assert len(steps_of(out)) == 8
     assert RunConfig.load(out / "config.yaml").tasks["pos"].batch == 2
-    assert "Hogwild with 4 workers, seed 0, 8 steps of Adam" in load(out / "checkpoint").card
+    assert "Hogwild with 4 workers on " in load(out / "checkpoint").card
 
 
 def test_a_stopped_run_says_so(config_file: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

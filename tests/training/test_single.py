@@ -16,6 +16,7 @@ from training.interrupt import Interrupt
 from training.run import Run
 from training.setup import Setup, set_up
 from training.single import run_single
+from training.trainer import TrainingError
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,6 @@ def fresh(data: Path, work: Path, **changes: Any) -> Setup:
 def train(setup: Setup, folder: Path, resume: bool = False, stop: Interrupt | None = None) -> Run:
     with Run(setup, folder, "One process", resume) as run:
         done = run_single(run, stop or Interrupt())
-        run.save()
     assert done == (run.progress.step == setup.config.steps)
     return run
 
@@ -95,6 +95,23 @@ def test_stopped_and_resumed_is_the_same_bit_for_bit(
 def test_nothing_to_resume(setup: Setup, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no state: there is no run to resume"):
         Run(setup, tmp_path, "One process", resume=True)
+
+
+def test_a_folder_that_holds_a_run_is_not_begun_anew(setup: Setup, tmp_path: Path) -> None:
+    train(setup, tmp_path)
+
+    with pytest.raises(DataError, match=r"holds a run already, at step 8: --resume goes on, another --out begins anew"):
+        Run(setup, tmp_path, "One process")
+
+
+def test_what_goes_wrong_loses_nothing(data: Path, work: Path, tmp_path: Path) -> None:
+    setup = fresh(data, work, steps=400)
+    setup.network.cnp.task_projection.weight.data.fill_(float("nan"))
+
+    with pytest.raises(TrainingError, match=r"\w+: the gradient was not finite for 20 steps; lower factor or clip"):
+        train(setup, tmp_path)
+
+    assert [path.name for path in sorted((tmp_path / "states").iterdir())] == ["000000019.pt"]
 
 
 def test_states_are_saved_on_the_way(data: Path, work: Path, tmp_path: Path) -> None:

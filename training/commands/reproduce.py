@@ -35,17 +35,21 @@ def run(args: argparse.Namespace) -> int:
 
     from training.config import RunConfig
     from training.reproduce import Study
-    from training.train import Options, train
+    from training.states import States
+    from training.train import Options, Stopped, train
 
     prepare(args.threads)
     config = RunConfig.load(args.config)
     options = Options(args.data, args.backbone, runner=args.runner, threads=args.threads, work=args.out / "work")
 
     def train_part(part: RunConfig, folder: Path) -> None:
-        train(part, folder, replace(options, resume=(folder / "states").exists()), whole=config)
+        train(part, folder, replace(options, resume=bool(States(folder).all())), whole=config)
 
     study = Study(config, args.data, args.out, train_part, args.limit)
-    table = study.table1() if args.table == "table1" else study.table2()
+    try:
+        table = study.table1() if args.table == "table1" else study.table2()
+    except Stopped as stopped:
+        return 128 + stopped.signal
     (args.out / f"{args.table}.md").write_text(table, encoding="utf-8")
     print(table, end="")
     return 0

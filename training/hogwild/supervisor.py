@@ -6,12 +6,13 @@ import copy
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from torch import multiprocessing, nn
 
 from model.devices import choose_device
 from model.omninet import OmniNet
+from training.config import RunConfig
 from training.hogwild.worker import Assignment, Cause, Post, work
 from training.interrupt import Interrupt
 from training.run import Run
@@ -28,7 +30,8 @@ from training.trainer import TrainingError
 from training.watch import StepRecord
 
 POLL_S = 0.1
-PATIENCE_S = 120.0  # for the step that a worker is in
+PAUSE_S = 5.0  # for the step that a worker is in, when a state is to be saved
+PATIENCE_S = 120.0  # for the same at the end
 
 
 @dataclass
@@ -36,36 +39,29 @@ class Member:
     """A worker as the main process sees it.
 
     Attributes:
+        listener: takes its reports.
         cause: what it said before it died.
         deaths: how often it has died.
     """
 
     post: Post
     process: BaseProcess
+    listener: threading.Thread | None = None
     cause: str = ""
     deaths: int = 0
 
 
-def run_hogwild(run: Run, stop: Interrupt, lockstep: bool = False, threads: int | None = None) -> bool:
-    """Train until every worker has done its steps, or until ``stop`` is set; whether all steps are done.
+def make_posts(config: RunConfig, lockstep: bool = False, threads: int | None = None) -> list[Post]:
+    """A post for each worker of each task, on its device.
 
     Args:
         lockstep: all workers take each step together, as the authors' barrier has it.
-        threads: CPU threads, shared out among the workers.
-
-    Raises:
-        TrainingError: a worker died more often than ``restarts`` allows; the state has been saved.
+        threads: CPU threads, shared out among the workers; None takes all there are.
     """
-    with _Supervisor(run, _posts(run, lockstep, threads or os.cpu_count() or 1)) as supervisor:
-        return supervisor.watch(stop)
-
-
-def _posts(run: Run, lockstep: bool, threads: int) -> list[Post]:
-    tasks = run.setup.config.tasks
-    pairs = [(task, job) for task, config in tasks.items() for job in range(config.jobs)]
-    each = max(1, threads // len(pairs))
+    pairs = [(task, job) for task, run in config.tasks.items() for job in range(run.jobs)]
+    each = max(1, (threads or os.cpu_count() or 1) // len(pairs))
     return [
-        Post(i, task, job, tasks[task].jobs, _device(tasks[task].device, i), each, lockstep)
+        Post(i, task, job, config.tasks[task].jobs, _device(config.tasks[task].device, i), each, lockstep)
         for i, (task, job) in enumerate(pairs)
     ]
 
@@ -76,157 +72,177 @@ def _device(name: str, number: int) -> torch.device:
     return choose_device(name)
 
 
+def run_hogwild(run: Run, posts: Sequence[Post], stop: Interrupt) -> bool:
+    """Train until every worker has done its steps, or until ``stop`` is set; whether all steps are done.
+
+    Raises:
+        TrainingError: a worker died more often than ``restarts`` allows, or too many samples cannot be read; the state
+            has been saved.
+    """
+    with _Supervisor(run, posts) as supervisor:
+        return supervisor.watch(stop)
+
+
 class _Supervisor:
-    def __init__(self, run: Run, posts: list[Post]) -> None:
+    def __init__(self, run: Run, posts: Sequence[Post]) -> None:
         self.run = run
         self.slots = Slots.of(len(posts))
         self.records: SimpleQueue[StepRecord | str] = SimpleQueue()
         self.context = multiprocessing.get_context("spawn")
-        wanted = quotas(run.setup.config)
-        for post in posts:
-            self.slots.quota[post.number] = wanted[post.task][post.job]
-            self.slots.steps[post.number] = run.progress.drawn[post.task][post.job]
-        self.skipped_before = run.progress.skipped
         self.before = {task: run.progress.of(task) for task in run.progress.drawn}
         self.started = time.time()
+        self.evaluation: threading.Thread | None = None
         network = run.setup.network
         self.network = _without_backbone(network) if run.setup.config.media == "features" else network
+        self._fill_slots(posts)
         self.members = [self._start(post) for post in posts]
-        self.evaluation: threading.Thread | None = None
 
     def __enter__(self) -> _Supervisor:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._stop()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        # Whoever presses Ctrl-C twice waits for nobody.
+        self._stop(patience_s=0.0 if kind is KeyboardInterrupt else PATIENCE_S)
+
+    def watch(self, stop: Interrupt) -> bool:
+        """Until all is done."""
+        try:
+            while any(self.slots.running) and not stop.is_set:
+                self._look()
+        except TrainingError:
+            self._end()
+            raise
+        self._end()
+        self.run.watcher.message(f"{self._throughput()}; {self._staleness()}")
+        return self.run.progress.step >= int(self.slots.quota.sum())
+
+    def _fill_slots(self, posts: Sequence[Post]) -> None:
+        wanted, progress = quotas(self.run.setup.config), self.run.progress
+        for post in posts:
+            self.slots.quota[post.number] = wanted[post.task][post.job]
+            self.slots.steps[post.number] = progress.drawn[post.task][post.job]
+            self.slots.skipped[post.number] = progress.skipped.get(post.task, 0) if post.job == 0 else 0
+
+    def _look(self) -> None:
+        """What is to be done every now and then."""
+        time.sleep(POLL_S)
+        self._read_reports()
+        self._bury_the_dead()
+        self.run.check_skipped()
+        if self.run.save_is_due:
+            self._save()
+        if self.run.evaluation_is_due and not (self.evaluation and self.evaluation.is_alive()):
+            # In a thread: meanwhile the workers are watched over.
+            self.evaluation = threading.Thread(target=self.run.evaluate, daemon=True)
+            self.evaluation.start()
+
+    def _end(self) -> None:
+        self._stop(PATIENCE_S)
         if self.evaluation:
             self.evaluation.join()
+        self.run.save()
 
-    def _stop(self) -> None:
+    def _stop(self, patience_s: float) -> None:
         """Let every worker finish its step, and end."""
         self.slots.order[0] = Order.STOP
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s
         for member in self.members:
             member.process.join(max(0.0, deadline - time.monotonic()))
             if member.process.is_alive():
                 member.process.kill()
-                member.process.join()
-        self._read_records()
+            self._wait_for(member)
+        self._read_reports()
 
-    def watch(self, stop: Interrupt) -> bool:
-        """Until all is done."""
-        while any(self.slots.running) and not stop.is_set:
-            time.sleep(POLL_S)
-            self._read_records()
-            for i, member in enumerate(self.members):
-                if self.slots.running[i] and not member.process.is_alive():
-                    self._buried(member)
-            if self.run.save_is_due:
-                self._save()
-            self._evaluate_if_due()
-        self._stop()
-        self.run.save()
-        self.run.watcher.message(f"{self._throughput()}; {self._staleness()}")
-        return self.run.progress.step >= int(self.slots.quota.sum())
-
-    def _start(self, post: Post) -> Member:
-        setup = self.run.setup
-        assignment = Assignment(
-            post,
-            setup.config,
-            setup.examples[post.task],
-            setup.encoder,
-            self.network,
-            self.run.model,
-            self.slots,
-            self.run.began,
-        )
+    def _start(self, post: Post, deaths: int = 0) -> Member:
+        setup, slots = self.run.setup, self.slots
+        assigned, assigning = self.context.Pipe(duplex=False)
         reading, writing = self.context.Pipe(duplex=False)
-        process = self.context.Process(
-            target=work, args=(assignment, writing), name=f"omninet {post.task}", daemon=True
-        )
+        name = f"omninet {post.task}"
+        process = self.context.Process(target=work, args=(assigned, writing), name=name, daemon=True)
         process.start()
-        writing.close()  # so that the pipe ends when the worker does
-        member = Member(post, process)
-        self.slots.running[post.number] = 1
+        # Only the worker's ends are left, so that a pipe ends when the worker does.
+        assigned.close()
+        writing.close()
+        member = Member(post, process, deaths=deaths)
+        slots.paused[post.number] = 1
+        slots.running[post.number] = 1
+        with closing(assigning), suppress(BrokenPipeError, ConnectionError):  # it is dead, and will be buried
+            examples = setup.examples[post.task]
+            parts = (setup.encoder, self.network, self.run.model, slots, self.run.began)
+            assigning.send(Assignment(post, setup.config, examples, *parts))
         # A thread each, so that no worker waits for a main process that is busy.
-        threading.Thread(target=self._listen, args=(member, reading), daemon=True).start()
+        member.listener = threading.Thread(target=self._listen, args=(member, reading), daemon=True)
+        member.listener.start()
         return member
 
     def _listen(self, member: Member, reports: Connection) -> None:
-        while True:
-            try:
+        with closing(reports), suppress(EOFError, OSError):
+            while True:
                 report: Any = reports.recv()
-            except (EOFError, OSError):
-                return
-            if isinstance(report, Cause):
-                member.cause = report.text
-            else:
-                self.records.put(report)
+                if isinstance(report, Cause):
+                    member.cause = report.text
+                else:
+                    self.records.put(report)
 
-    def _read_records(self) -> None:
-        while True:
-            try:
-                record = self.records.get_nowait()
-            except Empty:
-                break
-            if isinstance(record, StepRecord):
-                self.run.watcher.step(record)
+    def _wait_for(self, member: Member) -> None:
+        """Until a worker that ends is gone and all it said is heard."""
+        member.process.join()
+        if member.listener:
+            member.listener.join()
+
+    def _read_reports(self) -> None:
+        while not self.records.empty():
+            report = self.records.get()
+            if isinstance(report, StepRecord):
+                self.run.watcher.step(report)
             else:
-                self.run.watcher.message(record)
+                self.run.watcher.message(report)
+        progress = self.run.progress
+        progress.skipped = dict.fromkeys(progress.drawn, 0)
         for member in self.members:
             post = member.post
-            self.run.progress.drawn[post.task][post.job] = int(self.slots.steps[post.number])
-        self.run.progress.skipped = self.skipped_before + int(self.slots.skipped.sum())
-        self.run.check_skipped()
+            progress.drawn[post.task][post.job] = int(self.slots.steps[post.number])
+            progress.skipped[post.task] += int(self.slots.skipped[post.number])
 
-    def _buried(self, member: Member) -> None:
-        """A worker has ended: it is done, or it is started again, or the run ends."""
-        post = member.post
-        self.slots.running[post.number] = 0
-        if member.process.exitcode == 0:
-            return
-        member.process.join()
+    def _bury_the_dead(self) -> None:
+        """A worker that has ended is done, or it is started again, or the run ends."""
+        for i, member in enumerate(self.members):
+            if self.slots.running[i] and not member.process.is_alive():
+                self._wait_for(member)
+                self.slots.running[i] = 0
+                if member.process.exitcode != 0:
+                    self._replace(member)
+
+    def _replace(self, member: Member) -> None:
+        post, deaths = member.post, member.deaths + 1
         cause = member.cause or _cause(member.process.exitcode)
-        deaths = member.deaths + 1
         if deaths > self.run.setup.config.restarts:
-            self._stop()
-            self.run.save()
             raise TrainingError(
                 f"the worker of task {post.task} died {deaths} times, the last time of: {cause}; "
-                f"step {self.run.progress.step} is saved, --resume goes on from there"
+                f"step {int(self.slots.steps.sum())} is saved, --resume goes on from there"
             )
         self.run.watcher.message(f"the worker of task {post.task} died ({cause}); started again, time {deaths}")
-        self.slots.paused[post.number] = 0
-        self.members[post.number] = self._start(post)
-        self.members[post.number].deaths = deaths
+        self.members[post.number] = self._start(post, deaths)
 
     def _save(self) -> None:
-        with self._pause():
-            self._read_records()
-            self.run.save()
-
-    @contextmanager
-    def _pause(self) -> Iterator[None]:
-        """No worker is in the middle of a step."""
+        """While no worker is in the middle of a step; if one is for too long, another time."""
         self.slots.order[0] = Order.PAUSE
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + PAUSE_S
         try:
-            while any(self._is_busy(member) for member in self.members) and time.monotonic() < deadline:
+            while any(map(self._is_busy, self.members)) and time.monotonic() < deadline:
                 time.sleep(POLL_S / 10)
-            yield
+            if any(map(self._is_busy, self.members)):
+                self.run.put_off_saving()
+                self.run.watcher.message("a worker is long in its step: the state is saved another time")
+            else:
+                self._read_reports()
+                self.run.save()
         finally:
             self.slots.order[0] = Order.RUN
 
     def _is_busy(self, member: Member) -> bool:
         number = member.post.number
         return bool(self.slots.running[number] and not self.slots.paused[number]) and member.process.is_alive()
-
-    def _evaluate_if_due(self) -> None:
-        """In a thread: meanwhile the workers are watched over."""
-        if self.run.evaluation_is_due and not (self.evaluation and self.evaluation.is_alive()):
-            self.evaluation = threading.Thread(target=self.run.evaluate, daemon=True)
-            self.evaluation.start()
 
     def _throughput(self) -> str:
         """Steps a second of each task in this call, the start of the workers included."""

@@ -16,6 +16,7 @@ from model.omninet import OmniNet
 from training.batches import Encoder, stream
 from training.config import RunConfig
 from training.data import Example
+from training.interrupt import SIGNALS
 from training.loader import Loader
 from training.replica import Replica
 from training.shared import STALENESS, GlobalModel, Order, SharedAdam, Slots
@@ -65,11 +66,16 @@ class Cause:
     text: str
 
 
-def work(assignment: Assignment, reports: Connection) -> None:
-    """The body of the process; its reports are StepRecords, texts for people, and perhaps a Cause at the end."""
-    # Ctrl-C reaches every process of a terminal; only the main one decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def work(assignments: Connection, reports: Connection) -> None:
+    """The body of the process: one Assignment comes in; StepRecords and texts for people go out, at the end a Cause."""
+    # Signals reach every process of a terminal or a group; only the main one decides.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    assignment: Assignment = assignments.recv()
+    assignments.close()
     torch.set_num_threads(assignment.post.threads)
+    if assignment.post.device.type == "cuda":
+        torch.cuda.set_device(assignment.post.device)
     with contextlib.closing(reports), contextlib.suppress(BrokenPipeError):
         try:
             _Worker(assignment, reports).run()
@@ -103,27 +109,30 @@ class _Worker:
         return int(self.slots.steps[self.post.number])
 
     def run(self) -> None:
-        row, skipped = self.post.number, int(self.slots.skipped[self.post.number])
+        row, task = self.post.number, self.post.task
+        self.trainer.skipped[task] = int(self.slots.skipped[row])
         with self.loader:
             while self.done < self.slots.quota[row] and self._may_go_on():
                 number = self.done * self.post.jobs + self.post.job
-                record = self.trainer.step(self.post.task, self.loader, number)
+                record = self.trainer.step(task, self.loader, number)
                 self.slots.steps[row] += 1
-                self.slots.skipped[row] = skipped + record.skipped
+                self.slots.skipped[row] = record.skipped
                 self.slots.staleness[row, min(record.staleness, STALENESS)] += 1
                 for report in (record, *self.encoder.news()):
                     self.reports.send(report)
 
     def _may_go_on(self) -> bool:
         """Wait while told to, or while ahead of the others by too much; False is the end."""
-        row = self.post.number
+        row, slots, parent = self.post.number, self.slots, parent_process()
         while True:
-            parent = parent_process()
-            if self.slots.order == Order.STOP or parent is None or not parent.is_alive():
+            if slots.order == Order.STOP or parent is None or not parent.is_alive():
                 return False
-            paused = bool(self.slots.order == Order.PAUSE)
-            self.slots.paused[row] = paused
-            if not paused and not self._is_ahead():
+            if slots.order == Order.PAUSE:
+                slots.paused[row] = 1
+            elif slots.paused[row]:
+                slots.paused[row] = 0
+                continue  # and look again: the order may have changed before this could be seen
+            elif not self._is_ahead():
                 return True
             time.sleep(NAP_S)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ class Everyone:
     def __init__(self, makers: Mapping[str, Callable[[], Watcher]]) -> None:
         self._watchers: dict[str, Watcher] = {}
         self._failed: set[str] = set()
+        self._lock = threading.Lock()
         for name, make in makers.items():
             with self._spared(name):
                 self._watchers[name] = make()
@@ -48,9 +50,10 @@ class Everyone:
         self._tell(lambda watcher: watcher.close())
 
     def _tell(self, what: Callable[[Watcher], None]) -> None:
-        for name, watcher in self._watchers.items():
-            with self._spared(name):
-                what(watcher)
+        with self._lock:  # an evaluation reports from a thread of its own
+            for name, watcher in self._watchers.items():
+                with self._spared(name):
+                    what(watcher)
 
     @contextmanager
     def _spared(self, name: str) -> Iterator[None]:

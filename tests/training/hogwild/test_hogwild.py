@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from torch import multiprocessing
 from tests.training.conftest import make_config, put, run_values
 from training import run as runs
 from training.config import RunConfig
-from training.hogwild import run_hogwild
+from training.hogwild import make_posts, run_hogwild
 from training.hogwild import supervisor as supervision
 from training.interrupt import Interrupt
 from training.run import Run
 from training.setup import Setup, set_up
+from training.train import Options, train
 from training.trainer import TrainingError
 
 pytestmark = pytest.mark.slow
@@ -36,6 +38,10 @@ def fresh(data: Path, work: Path, jobs: int = 1, **changes: Any) -> Setup:
     for task in values["tasks"].values():
         task["jobs"] = jobs
     return set_up(RunConfig.model_validate(values), data, None, work)
+
+
+def hogwild(run: Run, stop: Interrupt | None = None, lockstep: bool = False) -> bool:
+    return run_hogwild(run, make_posts(run.setup.config, lockstep), stop or Interrupt())
 
 
 def log(folder: Path, kind: str = "step") -> list[dict[str, Any]]:
@@ -77,7 +83,7 @@ def test_four_tasks_learn_together(data: Path, work: Path, tmp_path: Path, jobs:
     setup = fresh(data, work, jobs, steps=160, warmup=20, factor=0.02)
 
     with Run(setup, tmp_path, "Hogwild") as run:
-        assert run_hogwild(run, Interrupt(), lockstep)
+        assert hogwild(run, lockstep=lockstep)
         folder = run.finish()
 
     entries = log(tmp_path)
@@ -98,9 +104,9 @@ def test_workers_read_pixels_and_leave_out_what_they_cannot(data: Path, tmp_path
     setup = fresh(copy, tmp_path / "work", steps=24, media="pixels", max_skipped=0.5)
 
     with Run(setup, tmp_path / "run", "Hogwild") as run:
-        assert run_hogwild(run, Interrupt())
+        assert hogwild(run)
 
-    assert run.progress.skipped > 0
+    assert run.progress.skipped["caption"] > 0
     told = messages(tmp_path / "run")
     assert told.count("train1.jpg is left out:") == 1
     assert "is not an image" in told
@@ -115,7 +121,7 @@ def test_too_much_that_cannot_be_read_ends_the_run(data: Path, tmp_path: Path, m
 
     said = r"\d+ of \d+ samples could not be read, more than the share 0.01"
     with Run(setup, tmp_path / "run", "Hogwild") as run, pytest.raises(TrainingError, match=said):
-        run_hogwild(run, Interrupt())
+        hogwild(run)
 
     assert children() == {}
 
@@ -124,7 +130,7 @@ def test_a_killed_worker_is_started_again(data: Path, work: Path, tmp_path: Path
     setup = fresh(data, work, steps=400)
     with Run(setup, tmp_path, "Hogwild") as run:
         Watch(lambda: run.progress.of("pos") > 5, lambda: kill("pos"))
-        assert run_hogwild(run, Interrupt())
+        assert hogwild(run)
 
     assert run.progress.step == 400
     assert "the worker of task pos died (killed by signal 9); started again, time 1" in messages(tmp_path)
@@ -149,7 +155,7 @@ def test_a_worker_that_keeps_dying_ends_the_run_and_loses_nothing(
         with pytest.raises(
             TrainingError, match="worker of task vqa died 2 times, the last time of: killed by signal 9"
         ):
-            run_hogwild(run, Interrupt())
+            hogwild(run)
 
     assert children() == {}
     with Run(fresh(data, work, steps=100_000), tmp_path, "Hogwild", resume=True) as resumed:
@@ -162,13 +168,13 @@ def test_a_worker_says_why_it_died(data: Path, work: Path, tmp_path: Path) -> No
 
     cause = r"TrainingError: \w+: the gradient was not finite for 20 steps"
     with Run(setup, tmp_path, "Hogwild") as run, pytest.raises(TrainingError, match=cause):
-        run_hogwild(run, Interrupt())
+        hogwild(run)
 
 
 def test_a_signal_saves_and_stops_and_a_resumed_run_ends(data: Path, work: Path, tmp_path: Path) -> None:
     with Run(fresh(data, work, steps=300), tmp_path, "Hogwild") as run, Interrupt() as stop:
         Watch(lambda: run.progress.step > 8, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        assert not run_hogwild(run, stop)
+        assert not hogwild(run, stop)
     assert stop.signal == signal.SIGTERM
     assert children() == {}
     stopped = run.progress.step
@@ -176,16 +182,80 @@ def test_a_signal_saves_and_stops_and_a_resumed_run_ends(data: Path, work: Path,
 
     with Run(fresh(data, work, steps=300), tmp_path, "Hogwild", resume=True) as run:
         assert run.progress.step == stopped
-        assert run_hogwild(run, Interrupt())
+        assert hogwild(run)
     assert run.progress.step == 300
     assert sorted(run.progress.drawn) == sorted(run.setup.config.tasks)
+
+
+def test_a_second_signal_waits_for_nobody(data: Path, work: Path, tmp_path: Path) -> None:
+    # An Interrupt that is not entered is one that has seen its first signal.
+    with Run(fresh(data, work, steps=100_000), tmp_path, "Hogwild") as run:
+        Watch(lambda: run.progress.step > 3, lambda: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            hogwild(run)
+
+    assert children() == {}
+
+
+def test_a_worker_that_dies_before_it_begins_is_started_again(
+    data: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = fresh(data, work, steps=40)
+    many = [example for _ in range(2000) for example in setup.examples["pos"]]  # more than a pipe holds
+    setup = replace(setup, examples={**setup.examples, "pos": many})
+    started: list[str] = []
+    original = supervision.Member
+
+    def dead_at_first(post: Any, process: Any, **values: Any) -> Any:
+        if post.task == "pos" and "pos" not in started:
+            process.kill()
+            process.join()
+        started.append(post.task)
+        return original(post, process, **values)
+
+    monkeypatch.setattr(supervision, "Member", dead_at_first)
+    with Run(setup, tmp_path, "Hogwild") as run:
+        assert hogwild(run)
+
+    assert started.count("pos") == 2
+    assert "the worker of task pos died (killed by signal 9); started again, time 1" in messages(tmp_path)
+
+
+def test_workers_are_deaf_to_signals_of_the_group(data: Path, work: Path, tmp_path: Path) -> None:
+    setup = fresh(data, work, steps=300, restarts=0)
+
+    def signal_all() -> None:
+        for pid in children().values():
+            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGINT)
+
+    with Run(setup, tmp_path, "Hogwild") as run:
+        Watch(lambda: all(run.progress.of(task) > 1 for task in run.progress.drawn), signal_all)
+        assert hogwild(run)
+
+    assert run.progress.step == 300
+
+
+def test_a_run_goes_on_with_another_runner_and_other_workers(data: Path, work: Path, tmp_path: Path) -> None:
+    options = Options(data, runner="single", work=work)
+    train(make_config(steps=20), tmp_path, options)
+
+    values = run_values(steps=60)
+    values["tasks"]["pos"]["jobs"] = 2
+    train(RunConfig.model_validate(values), tmp_path, replace(options, runner="hogwild", resume=True))
+    train(make_config(steps=70), tmp_path, replace(options, resume=True))
+
+    assert len(log(tmp_path)) == 70
+    card = (tmp_path / "checkpoint" / "MODEL_CARD.md").read_text()
+    assert "One process on " in card
+    assert "70 steps of Adam" in card
 
 
 def test_nobody_runs_ahead_of_the_pace(data: Path, work: Path, tmp_path: Path) -> None:
     setup = fresh(data, work, steps=200, pace=0.1)
 
     with Run(setup, tmp_path, "Hogwild") as run:
-        run_hogwild(run, Interrupt())
+        hogwild(run)
 
     done = dict.fromkeys(setup.config.tasks, 0)
     quota = {task: run.progress.of(task) for task in done}
@@ -199,7 +269,7 @@ def test_states_are_whole_while_workers_run(data: Path, work: Path, tmp_path: Pa
     setup = fresh(data, work, steps=150, checkpoints={"every_s": 0.3, "keep": 50})
 
     with Run(setup, tmp_path, "Hogwild") as run:
-        run_hogwild(run, Interrupt())
+        hogwild(run)
 
     states = [torch.load(path, weights_only=True) for path in run.states.all()]
     assert len(states) > 2
@@ -233,7 +303,7 @@ def _forever(data: Path, work: Path, folder: Path) -> None:
     logging.basicConfig(level=logging.ERROR)
     torch.set_num_threads(1)
     with Run(set_up(make_config(steps=100_000), data, None, work), folder, "Hogwild") as run:
-        run_hogwild(run, Interrupt())
+        hogwild(run)
 
 
 def _is_training(pid: int) -> bool:
