@@ -65,9 +65,10 @@ def train(config: RunConfig, out: Path, options: Options, whole: RunConfig | Non
     """
     home = choose_device(options.global_device)
     if options.runner == "single":
-        config = _one_job(config)
-    posts = make_posts(config, options.lockstep, options.threads)
-    devices = [home] if options.runner == "single" else [home, *(post.device for post in posts)]
+        config, posts = _one_job(config), []
+    else:
+        posts = make_posts(config, options.lockstep, options.threads)
+    devices = [home, *(post.device for post in posts)]
     how = f"{_runner(options, posts)} on {_machine(devices)}"
     setup = set_up(config, options.data, options.backbone, options.work or out, whole)
     with Run(setup, out, how, options.resume, devices) as run, Interrupt() as stop:

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
 from model.checkpoint import load
+from model.errors import DeviceError
 from model.predictor import Predictor
 from tests.samples import jpeg_bytes
 from training import cli
@@ -107,6 +108,14 @@ def test_a_stopped_run_says_so(config_file: Path, data: Path, tmp_path: Path, mo
 
     assert "stopped at step 0; --resume goes on from there" in (out / "log.jsonl").read_text()
     assert not (out / "checkpoint").exists()
+
+
+def test_devices_of_the_tasks_are_for_hogwild(config_file: Path, data: Path, tmp_path: Path) -> None:
+    arguments = ("train", config_file, "--data", data, "--out", tmp_path / "run", "--set", "tasks.pos.device=cuda:7")
+
+    with pytest.raises(DeviceError, match="device 'cuda:7' was asked for, but this machine has"):
+        run(*arguments)
+    assert run(*arguments, "--steps", 2, "--runner", "single") == 0
 
 
 def test_train_says_what_is_missing(config_file: Path, tmp_path: Path) -> None:
