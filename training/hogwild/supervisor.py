@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import resource
 import threading
 import time
 from collections.abc import Sequence
@@ -79,6 +80,9 @@ def run_hogwild(run: Run, posts: Sequence[Post], stop: Interrupt) -> bool:
         TrainingError: a worker died more often than ``restarts`` allows, or too many samples cannot be read; the state
             has been saved.
     """
+    # Every tensor in shared memory is an open file, and a large frozen backbone has a thousand.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with _Supervisor(run, posts) as supervisor:
         return supervisor.watch(stop)
 
