@@ -10,6 +10,7 @@ import shutil
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -93,9 +94,21 @@ def test_four_tasks_learn_together(data: Path, work: Path, tmp_path: Path, jobs:
         losses = [e["loss"] for e in sorted(entries, key=lambda e: e["seconds"]) if e["task"] == task]
         assert len(losses) == run.progress.of(task)
         assert sum(losses[-6:]) < 0.9 * sum(losses[:6])
+    if lockstep:
+        assert widest_lead(entries) <= 2  # one is done while another may just begin
     assert (folder / "model.safetensors").is_file()
     assert "staleness of 160 updates: median" in messages(tmp_path)
     assert re.search(r"steps a second: caption \d+\.\d\d, pos \d", messages(tmp_path))
+
+
+def widest_lead(entries: list[dict[str, Any]]) -> int:
+    """By how many steps a worker was ahead of another that had still some to do."""
+    quota, done, widest = Counter(e["worker"] for e in entries), Counter[int](), 0
+    for entry in sorted(entries, key=lambda e: e["seconds"]):
+        done[entry["worker"]] += 1
+        behind = [done[worker] for worker in quota if done[worker] < quota[worker]]
+        widest = max(widest, done[entry["worker"]] - min(behind, default=done[entry["worker"]]))
+    return widest
 
 
 def test_workers_read_pixels_and_leave_out_what_they_cannot(data: Path, tmp_path: Path) -> None:
