@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from app.service import Answered
 from model.answers import Caption, Label, Tagging
+from model.decoding import MAX_BEAMS
 
 T = TypeVar("T")
 
@@ -63,6 +64,29 @@ class VideoForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     video: Annotated[UploadFile, Field(description="mp4, webm, mkv, avi, mov, mpeg-ts or gif.")]
+
+
+Beams = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=MAX_BEAMS,
+        description="Sentences that are followed at the same time to find the likeliest; 1 is greedy, which is the "
+        "quickest. By default what the checkpoint was found to do best with.",
+    ),
+]
+
+
+class ImageCaption(ImageForm):
+    """An image, and how to look for its caption."""
+
+    beams: Beams = None
+
+
+class VideoCaption(VideoForm):
+    """A video, and how to look for its caption."""
+
+    beams: Beams = None
 
 
 class ImageQuestion(ImageForm):

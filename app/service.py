@@ -90,7 +90,7 @@ class Service:
         *,
         image: UploadFile | None = None,
         video: UploadFile | None = None,
-        **text: Any,
+        **others: Any,
     ) -> Answered:
         """Answer one request; its work is dropped if the client goes away.
 
@@ -99,24 +99,24 @@ class Service:
             task: name in ``model.tasks.TASKS``.
             image: as uploaded.
             video: as uploaded.
-            text: the other inputs of ``Predictor.prepare``.
+            others: the other inputs of ``Predictor.prepare``.
 
         Raises:
             InputError: the input cannot be used.
             ServiceError: ``not_ready``, ``overloaded``, ``shutting_down`` or ``internal_error``.
         """
-        return await until_disconnected(request, self._answer(task, image, video, text))
+        return await until_disconnected(request, self._answer(task, image, video, others))
 
     async def _answer(
-        self, task: str, image: UploadFile | None, video: UploadFile | None, text: dict[str, Any]
+        self, task: str, image: UploadFile | None, video: UploadFile | None, others: dict[str, Any]
     ) -> Answered:
         engine, times = self.engine(), Stopwatch()
         predictor = engine.predictor
         if (upload := image or video) is not None:
             decode = partial(decode_upload, predictor, "image" if image else "video", upload.file)
-            job = await self._media.run(partial(_prepare, predictor, task, times, text, decode))
+            job = await self._media.run(partial(_prepare, predictor, task, times, others, decode))
         else:
-            job = await run_in_threadpool(_prepare, predictor, task, times, text, dict)
+            job = await run_in_threadpool(_prepare, predictor, task, times, others, dict)
         result = await engine.run(job)
         answer = predictor.finish(job, result.decoded)
         return Answered(answer, predictor, times.stages(encode=result.encode_ms, decode=result.decode_ms))
@@ -170,10 +170,10 @@ def _prepare(
     predictor: Predictor,
     task: str,
     times: Stopwatch,
-    text: dict[str, Any],
+    others: dict[str, Any],
     decode: Callable[[], Mapping[str, Any]],
 ) -> Job:
     with times.stage("decode_media"):
         media = decode()
     with times.stage("prepare"):
-        return predictor.prepare(task, **media, **text)
+        return predictor.prepare(task, **media, **others)

@@ -52,16 +52,18 @@ class ModelConfig:
     Attributes:
         format: version of this folder layout.
         text_steps: subwords that a text output may have at most.
+        beams: hypotheses that a text is searched with, where the request does not say.
     """
 
     name: str
     version: str
     network: OmniNetConfig
     text_steps: int = 40
+    beams: int = 1
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        positive(self, "text_steps")
+        positive(self, "text_steps", "beams")
         if self.format != FORMAT:
             raise ConfigError(f"format {self.format!r} is not known here; this version reads format {FORMAT}")
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   omninet predict caption photo.jpg
+  omninet predict caption photo.jpg --beams 4
   omninet predict vqa photo.jpg --question "what is on the table?"
   omninet predict pos "She sells sea shells."
   omninet predict activity clip.mp4 --json
@@ -32,6 +33,9 @@ def add_commands(subparsers: Any) -> None:
     parser.add_argument("task", choices=list(USES), metavar="TASK", help="one of the tasks above")
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image or video files; for pos, sentences")
     parser.add_argument("--question", help="for vqa and video-qa")
+    parser.add_argument(
+        "--beams", type=int, help="for captions: hypotheses kept; 1 is greedy; default: the checkpoint's"
+    )
     parser.add_argument("--checkpoint", type=Path, help="checkpoint folder; default: the bundled one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, one for each input")
@@ -51,9 +55,9 @@ def _predict(args: argparse.Namespace) -> int:
 
     use = USES[args.task]
     predictor = Predictor.load(args.checkpoint, device=args.device)
+    options = {name: value for name in ("question", "beams") if (value := getattr(args, name)) is not None}
     for source in args.inputs:
-        question = {"question": args.question} if args.question is not None else {}
-        answer = predictor.predict(use.task, **{use.inputs[0]: source}, **question)
+        answer = predictor.predict(use.task, **{use.inputs[0]: source}, **options)
         if args.json:
             print(json.dumps({"input": source} | asdict(answer), ensure_ascii=False))
         else:

@@ -43,8 +43,13 @@ class DecoderState:
     positions: Tensor
     reach: int = 1
 
+    def reorder(self, rows: Sequence[int]) -> None:
+        """As ``select``, of as many rows, each taking the place of one with the same task and memory."""
+        if list(rows) != list(range(len(self.tasks))):
+            self.cache.select(torch.as_tensor(rows, device=self.positions.device))
+
     def select(self, rows: Sequence[int]) -> None:
-        """Keep the given rows; the others leave the batch."""
+        """Keep the given rows, some of them more than once; the others leave the batch."""
         index = torch.as_tensor(rows, device=self.positions.device)
 
         def pick(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from model import checkpoint as checkpoints
 from model.answers import Answer, Candidate, Caption, Label, Piece, TaggedWord, Tagging
 from model.checkpoint import BUNDLED, Checkpoint
 from model.cnp import group
-from model.decoding import Decoded, Goal, greedy
+from model.decoding import MAX_BEAMS, Decoded, Goal, decode
 from model.devices import choose_device, choose_precision
 from model.errors import CheckpointError, InputError
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video, image_to_tensor
@@ -27,20 +27,11 @@ from model.peripherals import PERIPHERALS
 from model.peripherals.language import Subwords
 from model.pictures import fit
 from model.tasks import TASKS
-from model.text import Tokenizer, sentence_spans, word_spans
+from model.text import Tokenizer
+from model.words import Word, check_text, given_words, split_text
 
 ImageInput = Picture | bytes | str | Path | Image.Image | np.ndarray
 VideoInput = Clip | bytes | str | Path
-MAX_CHARACTERS = 20_000
-
-
-@dataclass(frozen=True)
-class Word:
-    """A word and where it stands in the text it came from, if it did."""
-
-    text: str
-    start: int | None = None
-    end: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +118,7 @@ class Predictor:
         text: str | list[str] | None = None,
         tokens: list[str] | list[list[str]] | None = None,
         question: str | None = None,
+        beams: int | None = None,
     ) -> Job:
         """Decode, resize and tokenise; the model is not called.
 
@@ -136,12 +128,15 @@ class Predictor:
             video: bytes or a path.
             text: for ``pos``; each string may hold several sentences.
             tokens: for ``pos``; sentences that are already split into words.
+            beams: for ``caption``, hypotheses kept at every step; 1 is greedy, None the checkpoint's choice.
 
         Raises:
             InputError: an input that is missing, unexpected or cannot be used.
         """
         if task not in TASKS or task not in self.config.network.tasks:
             raise InputError("unknown_task", f"there is no task {task!r}; there are {', '.join(self.tasks)}", task=task)
+        if beams is not None and TASKS[task].output != "text":
+            raise InputError("unexpected_input", f"task {task} takes no beams", input="beams")
         if TASKS[task].output == "tags":
             _expect(task, {"text": text, "tokens": tokens}, image=image, video=video, question=question)
             return self._prepare_tags(task, text, tokens)
@@ -152,7 +147,7 @@ class Predictor:
             inputs.append(("language", self._question(question)))
         elif question is not None:
             raise InputError("unexpected_input", f"task {task} takes no question", input="question")
-        return Job(task, (Row(tuple(inputs), self._goal(task)),), notes=notes)
+        return Job(task, (Row(tuple(inputs), self._goal(task, beams)),), notes=notes)
 
     @property
     def tasks(self) -> list[str]:
@@ -166,10 +161,10 @@ class Predictor:
             return []
         started = time.perf_counter()
         groups = group(row.shape for row in rows).values()
-        memory = collate([self._encode([rows[i] for i in members]) for members in groups])
+        memory = collate([self.encode([rows[i] for i in members]) for members in groups])
         order = [i for members in groups for i in members]
         encoded = time.perf_counter()
-        decoded = greedy(self.network.cnp, memory, [rows[i].goal for i in order])
+        decoded = decode(self.network.cnp, memory, [rows[i].goal for i in order])
         done = time.perf_counter()
         for result in decoded:
             result.encode_ms, result.decode_ms = 1e3 * (encoded - started), 1e3 * (done - encoded)
@@ -215,7 +210,7 @@ class Predictor:
             raise InputError("missing_input", "this task needs a question", input="question")
         if not question.strip():
             raise InputError("empty_question", "the question is empty; ask something about what is seen")
-        _check_text([question])
+        check_text([question])
         return self._subwords(question.split(), "question_too_long", "the question")
 
     def _subwords(self, words: list[str], code: str, what: str) -> Subwords:
@@ -229,20 +224,23 @@ class Predictor:
             )
         return encoded
 
-    def _goal(self, task: str) -> Goal:
-        if TASKS[task].output == "text":
-            return Goal(task, self.config.text_steps, self.tokenizer.end)
-        return Goal(task, 1)
+    def _goal(self, task: str, beams: int | None) -> Goal:
+        if TASKS[task].output != "text":
+            return Goal(task, 1)
+        beams = self.config.beams if beams is None else beams
+        if not 1 <= beams <= MAX_BEAMS:
+            raise InputError("bad_beams", f"beams must be from 1 to {MAX_BEAMS}, not {beams}", limit=MAX_BEAMS)
+        return Goal(task, self.config.text_steps, self.tokenizer.end, beams)
 
     def _prepare_tags(self, task: str, text: str | list[str] | None, tokens: Any) -> Job:
-        sentences = _given_words(tokens) if tokens is not None else _split(text)
+        sentences = given_words(tokens) if tokens is not None else split_text(text)
         rows = []
         for words in sentences:
             encoded = self._subwords([word.text for word in words], "text_too_long", "a sentence of the text")
             rows.append(Row((("language", encoded),), Goal(task, len(words))))
         return Job(task, tuple(rows), tuple(sentences))
 
-    def _encode(self, rows: Sequence[Row]) -> Memory:
+    def encode(self, rows: Sequence[Row]) -> Memory:
         """Rows of one shape, encoded together."""
         inputs = []
         for position, (name, _) in enumerate(rows[0].inputs):
@@ -290,51 +288,6 @@ def _read(source: bytes | str | Path) -> bytes:
         return Path(source).read_bytes()
     except OSError as error:
         raise InputError("unreadable_file", f"{source} cannot be read: {error.strerror}") from error
-
-
-def _check_text(texts: Sequence[str]) -> None:
-    """Hold that texts are Unicode and not too long in all."""
-    characters = sum(map(len, texts))
-    if characters > MAX_CHARACTERS:
-        raise InputError(
-            "text_too_long",
-            f"the text has {characters} characters; at most {MAX_CHARACTERS} are accepted",
-            characters=characters,
-            limit=MAX_CHARACTERS,
-        )
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError as error:
-        raise InputError("invalid_text", f"the text is no valid Unicode: {error.reason}") from None
-
-
-def _split(text: str | list[str] | None) -> list[tuple[Word, ...]]:
-    """Sentences of words; offsets count from the start of the string a word stands in."""
-    texts = [text] if isinstance(text, str) else list(text or [])
-    _check_text(texts)
-    sentences = []
-    for i, whole in enumerate(texts):
-        spans = sentence_spans(whole)
-        if not spans:
-            raise InputError("empty_text", "the text is empty; send at least one word", index=i)
-        for start, end in spans:
-            inner = word_spans(whole[start:end])
-            sentences.append(tuple(Word(whole[start + a : start + b], start + a, start + b) for a, b in inner))
-    if not sentences:
-        raise InputError("empty_text", "the text is empty; send at least one word")
-    return sentences
-
-
-def _given_words(tokens: list[str] | list[list[str]]) -> list[tuple[Word, ...]]:
-    nested = bool(tokens) and isinstance(tokens[0], list)
-    sentences: list[Any] = list(tokens) if nested else [tokens]
-    for i, words in enumerate(sentences):
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            raise InputError("invalid_text", "tokens must be a list of words, or a list of such lists", index=i)
-        if not words or not all(word.strip() for word in words):
-            raise InputError("empty_text", "every sentence needs a word, and every word a character", index=i)
-    _check_text([word for words in sentences for word in words])
-    return [tuple(map(Word, words)) for words in sentences]
 
 
 def _to(batch: Any, device: torch.device) -> Any:

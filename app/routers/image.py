@@ -7,21 +7,23 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from app.routers.common import ERRORS, require_multipart
-from app.schemas import MULTIPART, AnswerReply, CaptionReply, ImageForm, ImageQuestion, answer_reply, caption_reply
+from app.schemas import MULTIPART, AnswerReply, CaptionReply, ImageCaption, ImageQuestion, answer_reply, caption_reply
 from app.service import ServiceDependency
 
 router = APIRouter(dependencies=[Depends(require_multipart)], responses=ERRORS)
 
 
 @router.post("/caption", tags=["caption"], summary="Describe an image")
-async def caption(form: Annotated[ImageForm, MULTIPART], service: ServiceDependency, request: Request) -> CaptionReply:
+async def caption(
+    form: Annotated[ImageCaption, MULTIPART], service: ServiceDependency, request: Request
+) -> CaptionReply:
     """A sentence about an image.
 
     ```sh
     curl -s http://127.0.0.1:8000/static/samples/dog.jpg | curl -F image=@- http://127.0.0.1:8000/caption
     ```
     """
-    return caption_reply(await service.answer(request, "caption", image=form.image))
+    return caption_reply(await service.answer(request, "caption", image=form.image, beams=form.beams))
 
 
 @router.post("/vqa", tags=["vqa"], summary="Answer a question about an image")

@@ -12,6 +12,7 @@ from app.schemas import (
     ActivityReply,
     AnswerReply,
     CaptionReply,
+    VideoCaption,
     VideoForm,
     VideoQuestion,
     activity_reply,
@@ -38,7 +39,7 @@ async def activity(
 
 @router.post("/video-caption", tags=["caption"], summary="Describe a video")
 async def video_caption(
-    form: Annotated[VideoForm, MULTIPART], service: ServiceDependency, request: Request
+    form: Annotated[VideoCaption, MULTIPART], service: ServiceDependency, request: Request
 ) -> CaptionReply:
     """A sentence about a video.
 
@@ -46,7 +47,7 @@ async def video_caption(
     curl -s http://127.0.0.1:8000/static/samples/waving.webm | curl -F video=@- http://127.0.0.1:8000/video-caption
     ```
     """
-    return caption_reply(await service.answer(request, "caption", video=form.video))
+    return caption_reply(await service.answer(request, "caption", video=form.video, beams=form.beams))
 
 
 @router.post("/video-qa", tags=["vqa"], summary="Answer a question about a video")

@@ -46,6 +46,23 @@ async def test_caption(client: httpx.AsyncClient) -> None:
     check_caption(checked(response, "caption", "log_probability", "tokens"))
 
 
+async def test_a_caption_with_beams(client: httpx.AsyncClient) -> None:
+    async def ask(**data: str) -> dict[str, Any]:
+        response = await client.post("/caption", files={"image": jpeg_bytes()}, data=data)
+        return checked(response, "caption", "log_probability", "tokens")
+
+    plain, greedy, searched = await ask(), await ask(beams="1"), await ask(beams="4")
+
+    assert greedy["tokens"] == plain["tokens"]
+    check_caption(searched)
+    assert _mean(searched) >= _mean(greedy)
+
+
+def _mean(answer: dict[str, Any]) -> float:
+    mean: float = answer["log_probability"] / (len(answer["tokens"]) + (not answer["notes"]))
+    return mean
+
+
 async def test_vqa(client: httpx.AsyncClient) -> None:
     response = await client.post("/vqa", files={"image": jpeg_bytes()}, data={"question": "What is on the table?"})
     check_candidates(checked(response, "answer", "candidates"), "answer")

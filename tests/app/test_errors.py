@@ -34,6 +34,16 @@ def check(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
 FORMS: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("no part", "/caption", {"files": {"file": IMAGE}}, 422, "missing_part"),
     ("unknown part", "/caption", {"files": {"image": IMAGE}, "data": {"language": "de"}}, 422, "unknown_field"),
+    ("no beam", "/caption", {"files": {"image": IMAGE}, "data": {"beams": "0"}}, 422, "invalid_value"),
+    ("beams in words", "/caption", {"files": {"image": IMAGE}, "data": {"beams": "four"}}, 422, "invalid_value"),
+    ("too many beams", "/video-caption", {"files": {"video": IMAGE}, "data": {"beams": "17"}}, 422, "invalid_value"),
+    (
+        "beams for an answer",
+        "/vqa",
+        {"files": {"image": IMAGE}, "data": {"question": "a?", "beams": "4"}},
+        422,
+        "unknown_field",
+    ),
     ("repeated part", "/caption", {"files": [("image", IMAGE), ("image", IMAGE)]}, 422, "repeated_part"),
     ("text for a file", "/caption", {"files": {"image": (None, "dog.jpg")}}, 422, "not_a_file"),
     ("empty image", "/caption", {"files": {"image": ("a.jpg", b"")}}, 422, "empty_file"),

@@ -100,11 +100,21 @@ def test_several_inputs_one_answer_each(toy_checkpoint: Path, capsys: pytest.Cap
     assert [len(answer["sentences"][0]) for answer in answers] == [2, 3]
 
 
+def test_predict_with_beams(files: dict[str, str], toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*arguments("caption", files["caption"], toy_checkpoint), "--beams", "1") == 0
+    assert run(*arguments("caption", files["caption"], toy_checkpoint)) == 0
+
+    said = lines(capsys)
+    assert said[: len(said) // 2] == said[len(said) // 2 :]
+
+
 def test_what_is_wrong_is_raised(files: dict[str, str], toy_checkpoint: Path) -> None:
     with pytest.raises(InputError, match="needs a question"):
         run("predict", "vqa", files["vqa"], "--checkpoint", toy_checkpoint)
     with pytest.raises(InputError, match="takes no question"):
         run(*arguments("pos", "Go.", toy_checkpoint), *QUESTION)
+    with pytest.raises(InputError, match="takes no beams"):
+        run(*arguments("pos", "Go.", toy_checkpoint), "--beams", "2")
     with pytest.raises(InputError, match="cannot be read"):
         run(*arguments("caption", "missing.jpg", toy_checkpoint))
     with pytest.raises(CheckpointError, match="does not exist"):

@@ -1,4 +1,4 @@
-"""Greedy decoding of batches that mix tasks."""
+"""Greedy decoding and beam search of batches that mix tasks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from model.cnp import CNP
-from model.decoding import CANDIDATES, Goal, greedy
+from model.decoding import CANDIDATES, Goal, Hypothesis, Search, decode
 from model.memory import collate
 from tests.model.networks import IMAGE, TASKS, TEXT, VIDEO, Row, small_cnp, step_through
 from tests.model.reference import Reference
@@ -21,11 +21,11 @@ def cnp() -> CNP:
 
 
 def test_each_row_reaches_its_own_goal(cnp: CNP) -> None:
-    rows = greedy(cnp, collate([row.encode(cnp) for row in ROWS]), GOALS)
+    rows = decode(cnp, collate([row.encode(cnp) for row in ROWS]), GOALS)
 
     assert [len(row.tokens) for row in rows] == [4, 6, 1]
     for row, goal, decoded in zip(ROWS, GOALS, rows, strict=True):
-        (alone,) = greedy(cnp, row.encode(cnp), [goal])
+        (alone,) = decode(cnp, row.encode(cnp), [goal])
         assert decoded.tokens == alone.tokens
         assert decoded.log_probabilities == pytest.approx(alone.log_probabilities, abs=1e-10)
 
@@ -35,7 +35,7 @@ def test_every_token_is_the_likeliest_after_those_before_it(cnp: CNP) -> None:
     reference = Reference(cnp)
     caches = reference.encode([(x.domain, x.values()[0].numpy()) for x in row.inputs])
 
-    (decoded,) = greedy(cnp, row.encode(cnp), [Goal("caption", 5)])
+    (decoded,) = decode(cnp, row.encode(cnp), [Goal("caption", 5)])
 
     for i, (token, value) in enumerate(zip(decoded.tokens, decoded.log_probabilities, strict=True)):
         expected = reference.next_output(caches, "caption", decoded.tokens[:i])
@@ -45,18 +45,18 @@ def test_every_token_is_the_likeliest_after_those_before_it(cnp: CNP) -> None:
 
 def test_a_row_ends_with_its_end_token(cnp: CNP) -> None:
     memory = collate([row.encode(cnp) for row in ROWS])
-    full = greedy(cnp, memory, GOALS)[1]
+    full = decode(cnp, memory, GOALS)[1]
     end = full.tokens[2]
     stop = full.tokens.index(end) + 1
 
-    rows = greedy(cnp, memory, [GOALS[0], Goal("caption", 6, end=end), GOALS[2]])
+    rows = decode(cnp, memory, [GOALS[0], Goal("caption", 6, end=end), GOALS[2]])
 
     assert rows[1].tokens == full.tokens[:stop]
     assert [len(row.tokens) for row in rows] == [4, stop, 1]
 
 
 def test_candidates_are_of_the_first_step(cnp: CNP) -> None:
-    (row,) = greedy(cnp, ROWS[2].encode(cnp), [Goal("vqa", 1)])
+    (row,) = decode(cnp, ROWS[2].encode(cnp), [Goal("vqa", 1)])
 
     scores = step_through(cnp, [ROWS[2]], 1)[0][0]
     assert len(row.candidates) == min(CANDIDATES, TASKS["vqa"])
@@ -67,8 +67,74 @@ def test_candidates_are_of_the_first_step(cnp: CNP) -> None:
 
 def test_fewer_classes_than_candidates() -> None:
     cnp = small_cnp().requires_grad_(False)
-    cnp.classifiers["pos"] = torch.nn.Linear(cnp.config.d_model, 2).double()
+    cnp.classifiers["pos"] = torch.nn.Linear(cnp.config.d_model, 2).double().requires_grad_(False)
 
-    (row,) = greedy(cnp, ROWS[0].encode(cnp), [Goal("pos", 1)])
+    (row,) = decode(cnp, ROWS[0].encode(cnp), [Goal("pos", 1)])
 
     assert len(row.candidates) == 2
+
+
+def plain_beam(cnp: CNP, row: Row, goal: Goal) -> list[int]:
+    """Beam search without a cache: the reference's whole prefix again for every hypothesis."""
+    reference = Reference(cnp)
+    caches = reference.encode([(x.domain, x.values()[0].numpy()) for x in row.inputs])
+    live: list[tuple[list[int], float]] = [([], 0.0)]
+    finished: list[tuple[list[int], float]] = []
+    while live and len(finished) < goal.beams:
+        longer = [
+            ([*tokens, token], total + float(value))
+            for tokens, total in live
+            for token, value in enumerate(reference.next_output(caches, goal.task, tokens))
+        ]
+        live = []
+        for tokens, total in sorted(longer, key=lambda pair: -pair[1]):
+            over = tokens[-1] == goal.end or len(tokens) == goal.steps
+            (finished if over else live).append((tokens, total))
+            if goal.beams in (len(live), len(finished)):
+                break
+    return max(finished, key=lambda pair: pair[1] / len(pair[0]))[0]
+
+
+@pytest.mark.parametrize("end", range(0, 11, 2))
+@pytest.mark.parametrize("beams", [2, 3, 5])
+def test_a_beam_finds_what_the_plain_search_finds(cnp: CNP, beams: int, end: int) -> None:
+    row, goal = ROWS[1], Goal("caption", 5, end, beams)
+
+    (decoded,) = decode(cnp, row.encode(cnp), [goal])
+
+    assert decoded.tokens == plain_beam(cnp, row, goal)
+    forced = cnp.decode(row.encode(cnp), "caption", torch.tensor([decoded.tokens]))[0]
+    values = [forced[i, token].item() for i, token in enumerate(decoded.tokens)]
+    assert decoded.log_probabilities == pytest.approx(values, abs=1e-10)
+
+
+def test_a_beam_that_keeps_everything_finds_the_likeliest_text(cnp: CNP) -> None:
+    row, steps, classes = ROWS[1], 3, TASKS["caption"]
+
+    (decoded,) = decode(cnp, row.encode(cnp), [Goal("caption", steps, beams=classes**steps)])
+
+    texts = torch.cartesian_prod(*[torch.arange(classes)] * steps)
+    every = collate([row.encode(cnp)] * len(texts))
+    scores = cnp.decode(every, "caption", texts).gather(2, texts[..., None]).sum((1, 2))
+    assert decoded.tokens == texts[scores.argmax()].tolist()
+
+
+def test_beams_do_not_disturb_the_rows_beside_them(cnp: CNP) -> None:
+    rows = [ROWS[0], ROWS[1], Row((IMAGE,)), ROWS[2], ROWS[1]]
+    goals = [Goal("pos", 4), Goal("caption", 6, 3, 4), Goal("caption", 5, 1), Goal("vqa", 1), Goal("caption", 4, 0, 2)]
+
+    together = decode(cnp, collate([row.encode(cnp) for row in rows]), goals)
+
+    for row, goal, decoded in zip(rows, goals, together, strict=True):
+        (alone,) = decode(cnp, row.encode(cnp), [goal])
+        assert decoded.tokens == alone.tokens
+        assert decoded.log_probabilities == pytest.approx(alone.log_probabilities, abs=1e-10)
+
+
+def test_a_longer_text_is_not_worse_for_its_length() -> None:
+    short, long = Hypothesis((1, 0), (-1.0, -1.0)), Hypothesis((2, 2, 2, 0), (-0.6, -0.6, -0.6, -0.6))
+    search = Search(Goal("caption", 9, end=0, beams=2))
+    search.finished = [short, long]
+
+    assert long.total < short.total
+    assert search.result().tokens == [2, 2, 2, 0]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.attention import GatedAttention, gate_from_temporal
-from model.decoding import Goal, greedy
+from model.decoding import Goal, decode
 from tests.golden_cases import CASES, GATES, Case, assert_close, greedy_steps, read_json, read_tensors
 
 pytestmark = pytest.mark.usefixtures("no_grad")
@@ -70,7 +70,7 @@ def test_greedy_of_a_batch(case: Case) -> None:
     cnp = case.network()
     memory = case.encode(cnp, case.inputs())
 
-    rows = greedy(cnp, memory, [Goal(case.task, case.facts["greedy_num_steps"])] * memory.batch)
+    rows = decode(cnp, memory, [Goal(case.task, case.facts["greedy_num_steps"])] * memory.batch)
 
     assert [row.tokens for row in rows] == case.arrays["out.greedy_ids"].tolist()
     best = case.arrays["f64.greedy_logprobs"].max(-1).values

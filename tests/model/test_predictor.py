@@ -16,10 +16,12 @@ import torch
 from PIL import Image
 
 from model.answers import Answer, Caption, Label, Tagging
+from model.checkpoint import load
 from model.decoding import Decoded
 from model.errors import CheckpointError, InputError
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video
-from model.predictor import MAX_CHARACTERS, Job, Predictor
+from model.predictor import Job, Predictor
+from model.words import MAX_CHARACTERS
 from tests.conftest import ACTIVITIES, ANSWERS, TAGS
 from tests.samples import image_bytes, jpeg_bytes, picture, video_bytes
 
@@ -73,6 +75,23 @@ def test_a_caption(toy_predictor: Predictor, use: str) -> None:
     if answer.notes:
         assert answer.notes == (f"the text was cut at {toy_predictor.config.text_steps} subwords",)
         assert math.exp(answer.log_probability) == pytest.approx(probability)
+
+
+def test_a_checkpoint_chooses_its_beams_and_a_request_its_own(toy_checkpoint: Path) -> None:
+    loaded = load(toy_checkpoint)
+    predictor = Predictor(replace(loaded, config=replace(loaded.config, beams=3)), device="cpu")
+
+    assert predictor.prepare("caption", image=jpeg_bytes()).rows[0].goal.beams == 3
+    assert predictor.prepare("caption", image=jpeg_bytes(), beams=1).rows[0].goal.beams == 1
+    assert predictor.prepare("vqa", image=jpeg_bytes(), question="What is it?").rows[0].goal.beams == 1
+
+
+@pytest.mark.parametrize("beams", [0, 17])
+def test_an_impossible_number_of_beams(toy_predictor: Predictor, beams: int) -> None:
+    with pytest.raises(InputError, match=f"from 1 to 16, not {beams}"):
+        toy_predictor.prepare("caption", image=jpeg_bytes(), beams=beams)
+    with pytest.raises(InputError, match="takes no beams"):
+        toy_predictor.prepare("pos", text="Go.", beams=2)
 
 
 def test_the_end_of_a_caption_counts_and_is_not_shown(toy_predictor: Predictor) -> None:
