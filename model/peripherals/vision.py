@@ -9,9 +9,10 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision.models import DenseNet, get_model, list_models
 
-from model.config import one_of, positive
+from model.config import flags, one_of, positive
 from model.errors import ConfigError
 from model.peripherals.base import Peripheral
 from model.peripherals.compact import CompactNet
@@ -35,6 +36,9 @@ class VisionConfig:
             ``pad`` it with grey.
         mean, std: of each channel, on pixels in [0, 1].
         frames: pictures sampled from a video.
+        standardise: whether channels are brought to mean 0 and deviation 1 over the training pictures.
+        dropout: share of the channels that training leaves out, for all of an input at once.
+        motion: whether a step also says how much each channel changed since the frame before, at every cell.
     """
 
     backbone: str = "resnet152"
@@ -43,14 +47,20 @@ class VisionConfig:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     frames: int = 16
+    standardise: bool = False
+    dropout: float = 0.0
+    motion: bool = False
 
     def __post_init__(self) -> None:
         positive(self, "size", "frames")
+        flags(self, "standardise", "motion")
         one_of(self, "treatment", get_args(Treatment))
         for name in ("mean", "std"):
             value = getattr(self, name)
             if not isinstance(value, tuple) or len(value) != 3:
                 raise ConfigError(f"VisionConfig.{name} must be three values, not {value!r}")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"VisionConfig.dropout must be from 0 to below 1, not {self.dropout!r}")
         if min(self.std) <= 0:
             raise ConfigError(f"VisionConfig.std must be above 0, not {self.std!r}")
 
@@ -66,7 +76,10 @@ class VisionPeripheral(Peripheral):
         self.config = config
         # Convolutions are quickest with the channels last, on CPUs and GPUs alike.
         self.backbone = build_backbone(config.backbone).requires_grad_(False).to(memory_format=torch.channels_last)
-        self.projection = nn.Linear(_channels(self.backbone, config), d_model)
+        channels = _channels(self.backbone, config)
+        self.standardise = Standardise(channels) if config.standardise else None
+        self.projection = nn.Linear(channels, d_model)
+        self.motion = nn.Linear(channels, d_model, bias=False) if config.motion else None
         self.frozen = True
 
     @staticmethod
@@ -91,8 +104,19 @@ class VisionPeripheral(Peripheral):
 
     def project(self, features: Tensor) -> Tensor:
         """(b, t, s, channels) -> (b, t, s, d)."""
+        if self.standardise is not None:
+            features = self.standardise(features)
+        features = self._without_some(features)
         projected: Tensor = self.projection(features)
-        return projected
+        if self.motion is None or features.shape[1] == 1:
+            return projected
+        changes = self.motion((features[:, 1:] - features[:, :-1]).abs())
+        return projected + functional.pad(changes, (0, 0, 0, 0, 1, 0))
+
+    def _without_some(self, features: Tensor) -> Tensor:
+        """Channel dropout (Tompson et al. 2015): what a clip shows in one channel, its other cells show as well."""
+        b, _, _, channels = features.shape
+        return features * functional.dropout(features.new_ones(b, 1, 1, channels), self.config.dropout, self.training)
 
     def unfreeze(self) -> None:
         """Train the backbone too."""
@@ -105,6 +129,29 @@ class VisionPeripheral(Peripheral):
         if self.frozen:
             self.backbone.eval()
         return self
+
+
+class Standardise(nn.Module):
+    """Channels at mean 0 and deviation 1, so that what all pictures have in common does not drown the rest."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("std", torch.ones(channels))
+
+    def measure(self, features: Tensor) -> None:
+        """Take mean and deviation from features (..., channels)."""
+        flat = features.flatten(0, -2)
+        self.mean.copy_(flat.mean(0))
+        std = flat.std(0)
+        self.std.copy_(std.clamp(min=0.1 * float(std.mean())))  # a channel that is hardly ever there stays small
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(..., channels) -> the same, standardised."""
+        return (features - self.mean) / self.std
 
 
 def published_backbone(name: str) -> nn.Module:
