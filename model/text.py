@@ -55,6 +55,14 @@ class Tokenizer:
         """The subwords of a sentence to be written, with the end token."""
         return [*self._bpe.encode_ids(text), self.end]
 
+    def halves(self, token: int) -> list[tuple[int, int]]:
+        """The ways to write a subword as two others."""
+        if self._pieces.is_control(token) or self._pieces.is_unknown(token):
+            return []
+        piece = self._pieces.id_to_piece(token)
+        pairs = [tuple(map(self._pieces.piece_to_id, (piece[:i], piece[i:]))) for i in range(1, len(piece))]
+        return [(left, right) for left, right in pairs if self.unknown not in (left, right)]
+
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The text of each subword; joined they are the sentence."""
         texts = ["" if self._pieces.is_control(i) else self._pieces.id_to_piece(i).replace("▁", " ") for i in ids]

@@ -154,3 +154,14 @@ def test_control_tokens_have_no_text(tokenizer: Tokenizer) -> None:
     assert tokenizer.pieces([tokenizer.end]) == [""]
     assert tokenizer.pieces([]) == []
     assert len(tokenizer) == 120
+
+
+def test_halves_spell_the_whole(tokenizer: Tokenizer) -> None:
+    whole = tokenizer.encode(["She", "sells", "shells"]).tokens.tolist()
+    several = [token for token in whole if tokenizer.halves(token)]
+    assert several
+    for token in several:
+        # A space stands for the beginning of a word, and is not shown at the beginning of a text.
+        (text,) = tokenizer.pieces([token])
+        assert {"".join(tokenizer.pieces(pair)) for pair in tokenizer.halves(token)} == {text}
+    assert tokenizer.halves(tokenizer.begin) == tokenizer.halves(tokenizer.unknown) == []

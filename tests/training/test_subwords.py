@@ -1,0 +1,60 @@
+"""Texts whose subwords are written otherwise."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.peripherals.language import Subwords
+from model.text import Tokenizer
+from training.subwords import loosened
+
+WORDS = ["She", "sells", "7", "shells", "runs", "☃", "quickly"]
+
+
+@pytest.fixture
+def tokenizer(tokenizer_file: Path) -> Tokenizer:
+    return Tokenizer(tokenizer_file, lower_case=False)
+
+
+def spelled(encoded: Subwords, tokenizer: Tokenizer) -> Iterator[str]:
+    """Each word as its subwords spell it."""
+    pairs = zip(encoded.words.tolist(), encoded.tokens.tolist(), strict=True)
+    for _, members in groupby(pairs, key=lambda pair: pair[0]):
+        yield "".join(tokenizer.pieces([token for _, token in members]))
+
+
+def test_words_stay_and_their_subwords_become_smaller(tokenizer: Tokenizer) -> None:
+    encoded = tokenizer.encode(WORDS)
+
+    loose = loosened(encoded, tokenizer, 1.0, random.Random(0))
+
+    assert list(spelled(loose, tokenizer)) == list(spelled(encoded, tokenizer))
+    assert len(loose.tokens) > len(encoded.tokens)
+    assert [loose.tokens[0], loose.tokens[-1]] == [tokenizer.begin, tokenizer.end]
+    assert len(loose.tokens) == len(loose.words)
+
+
+def test_nothing_changes_at_a_share_of_zero(tokenizer: Tokenizer) -> None:
+    encoded = tokenizer.encode(WORDS)
+
+    same = loosened(encoded, tokenizer, 0.0, random.Random(0))
+
+    assert torch.equal(same.tokens, encoded.tokens)
+    assert torch.equal(same.words, encoded.words)
+
+
+def test_the_share_is_kept(tokenizer: Tokenizer) -> None:
+    encoded = tokenizer.encode(WORDS)
+    can = sum(bool(tokenizer.halves(token)) for token in encoded.tokens.tolist())
+
+    generator = random.Random(0)
+    more = [len(loosened(encoded, tokenizer, 0.2, generator).tokens) - len(encoded.tokens) for _ in range(500)]
+
+    assert sum(more) / len(more) == pytest.approx(0.2 * can, rel=0.15)
+    assert len({tuple(loosened(encoded, tokenizer, 0.5, generator).tokens.tolist()) for _ in range(50)}) > 5
