@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import functional as transforms
 from model.peripherals.vision import VisionConfig
 from model.pictures import fit
 
-AREA = (0.08, 1.0)  # of the picture
+LEAST = 0.08  # of the picture's area
 RATIO = 4 / 3  # of a region's longer side to its shorter, at most
 TRIES = 10
 STRENGTH = 0.4
@@ -30,17 +30,17 @@ def augment(frames: Tensor, config: VisionConfig, generator: random.Random) -> T
     Returns:
         uint8 RGB (t, 3, size, size).
     """
-    top, left, height, width = _region(frames.shape[-2], frames.shape[-1], generator)
+    top, left, height, width = region(frames.shape[-2], frames.shape[-1], LEAST, generator)
     square = fit(frames[..., top : top + height, left : left + width], config)
     if generator.random() < 0.5:
         square = square.flip(-1)
     return _relit(square, generator)
 
 
-def _region(height: int, width: int, generator: random.Random) -> tuple[int, int, int, int]:
-    """Top, left, height and width of a region; a picture too long and thin for any stays whole."""
+def region(height: int, width: int, least: float, generator: random.Random) -> tuple[int, int, int, int]:
+    """Top, left, height and width of a region with at least that share of the area; too thin a picture stays whole."""
     for _ in range(TRIES):
-        area = height * width * generator.uniform(*AREA)
+        area = height * width * generator.uniform(least, 1.0)
         ratio = math.exp(generator.uniform(-math.log(RATIO), math.log(RATIO)))
         h, w = round(math.sqrt(area / ratio)), round(math.sqrt(area * ratio))
         if 0 < h <= height and 0 < w <= width:

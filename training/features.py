@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,19 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from model.devices import multiplies_bfloat16
 from model.errors import InputError
 from model.media import decode_image, decode_video
-from model.peripherals.vision import VisionPeripheral
+from model.peripherals.vision import VisionConfig, VisionPeripheral
 from model.pictures import fit
-from training.data import DataError
+from training.augment import region
+from training.data import DataError, thinned
 
-VIEWS = 2  # as it is, and mirrored
+VIEWS = 4  # as it is, mirrored, and a region of it either way
+PICTURES, CLIPS = 32, 2  # at once
+READERS = 4
+MEASURED = 512  # files that tell mean and deviation of the channels
+LEAST = 0.6  # of the area, that a region shows: captions speak of the whole
 
 
 @dataclass(frozen=True)
@@ -56,11 +64,18 @@ def _mapped(file: Path) -> np.ndarray:
     return maps
 
 
-def read_frames(path: Path, vision: VisionPeripheral, clip: bool) -> Tensor:
-    """A file exactly as serving sees it: uint8 (t, 3, size, size)."""
+def read_views(path: Path, config: VisionConfig, clip: bool) -> Tensor:
+    """The first as serving sees the file, the others always the same: uint8 (VIEWS, t, 3, size, size)."""
     data = path.read_bytes()
-    frames = decode_video(data, vision.config.frames).frames if clip else decode_image(data).pixels[None]
-    return fit(frames, vision.config)
+    frames = decode_video(data, config.frames).frames if clip else decode_image(data).pixels[None]
+    generator = random.Random(path.name)
+    whole, *regions = (fit(part, config) for part in (frames, _region(frames, generator), _region(frames, generator)))
+    return torch.stack([whole, whole.flip(-1), regions[0], regions[1].flip(-1)])
+
+
+def _region(frames: Tensor, generator: random.Random) -> Tensor:
+    top, left, height, width = region(frames.shape[-2], frames.shape[-1], LEAST, generator)
+    return frames[..., top : top + height, left : left + width]
 
 
 @torch.inference_mode()
@@ -82,22 +97,35 @@ def compute_features(vision: VisionPeripheral, paths: Sequence[Path], clips: boo
     return Features({path: (target, i) for i, path in enumerate(paths) if path not in unreadable}, unreadable)
 
 
+@torch.inference_mode()
+def measure_channels(vision: VisionPeripheral, paths: Sequence[Path], clips: Container[Path]) -> None:
+    """Tell a vision peripheral that standardises what it standardises by: features of some training files."""
+    if vision.standardise is None:
+        return
+    found = []
+    for path in thinned(list(dict.fromkeys(paths)), MEASURED):
+        with suppress(OSError, InputError):
+            found.append(vision.features(read_views(path, vision.config, path in clips)[:1, :1]))
+    if found:
+        vision.standardise.measure(torch.stack(found))
+
+
 def _write_features(vision: VisionPeripheral, paths: Sequence[Path], clips: bool, target: Path) -> dict[str, str]:
     """Write the maps; what cannot be read is left at zero and returned, path -> why."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    unreadable = {}
+    unreadable: dict[str, str] = {}
     maps: np.memmap[Any, Any] | None = None
-    for i, path in enumerate(tqdm(paths, desc="features", unit="clip" if clips else "picture")):
-        try:
-            frames = read_frames(path, vision, clips)
-        except (OSError, InputError) as error:
-            unreadable[str(path)] = str(error)
-            continue
-        found = vision.features(torch.stack([frames, frames.flip(-1)]))
-        if maps is None:
-            shape = (len(paths), *found.shape)
-            maps = np.lib.format.open_memmap(target, mode="w+", dtype=np.float16, shape=shape)
-        maps[i] = found.half().numpy()
+    together = CLIPS if clips else PICTURES
+    with tqdm(total=len(paths), desc="features", unit="clip" if clips else "picture") as progress:
+        for start in range(0, len(paths), together):
+            found = _features(vision, paths[start : start + together], clips, unreadable)
+            if found and maps is None:
+                shape = (len(paths), *next(iter(found.values())).shape)
+                maps = np.lib.format.open_memmap(target, mode="w+", dtype=np.float16, shape=shape)
+            for i, values in found.items():
+                assert maps is not None
+                maps[start + i] = values.half().numpy()
+            progress.update(len(paths[start : start + together]))
     if maps is None:
         path, why = next(iter(unreadable.items()))
         raise DataError(f"none of {len(paths)} files can be read; the first, {path}: {why}")
@@ -105,8 +133,31 @@ def _write_features(vision: VisionPeripheral, paths: Sequence[Path], clips: bool
     return unreadable
 
 
+def _features(
+    vision: VisionPeripheral, paths: Sequence[Path], clips: bool, unreadable: dict[str, str]
+) -> dict[int, Tensor]:
+    """Position -> features of all views, for those of the files that can be read; the others are noted."""
+
+    def read(path: Path) -> Tensor | None:
+        try:
+            return read_views(path, vision.config, clips)
+        except (OSError, InputError) as error:
+            unreadable[str(path)] = str(error)
+            return None
+
+    with ThreadPoolExecutor(READERS) as readers:  # decoders let go of Python's lock
+        views = {i: seen for i, seen in enumerate(readers.map(read, paths)) if seen is not None}
+    if not views:
+        return {}
+    device = vision.projection.weight.device
+    with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bfloat16(device)):
+        maps = vision.features(torch.cat(list(views.values())))
+    return dict(zip(views, maps.float().split(VIEWS), strict=True))
+
+
 def _key(vision: VisionPeripheral, paths: Sequence[Path]) -> str:
-    digest = hashlib.sha256(repr(vision.config).encode())
+    seen = replace(vision.config, standardise=False, dropout=0.0, motion=False)  # done to features later
+    digest = hashlib.sha256(repr((seen, VIEWS, LEAST)).encode())
     for tensor in vision.backbone.state_dict().values():
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     for path in paths:

@@ -78,7 +78,7 @@ def test_all_frames_are_treated_alike(generator: random.Random) -> None:
 
 def test_a_colour_is_the_same_in_all_frames(generator: random.Random, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the rest of the frame, and with it the frame's mean, differs."""
-    monkeypatch.setattr(augmentation, "_region", lambda *_: (0, 0, SIZE, SIZE))
+    monkeypatch.setattr(augmentation, "region", lambda *_: (0, 0, SIZE, SIZE))
     frames = torch.full((2, 3, SIZE, SIZE), 100, dtype=torch.uint8)
     frames[1, :, 5:] = 250
     for _ in range(10):
@@ -92,7 +92,7 @@ def test_regions_are_of_the_published_sizes_and_shapes(generator: random.Random)
     height, width = 240, 320
     shares, ratios = [], []
     for _ in range(300):
-        _, _, h, w = augmentation._region(height, width, generator)
+        _, _, h, w = augmentation.region(height, width, augmentation.LEAST, generator)
         shares.append(h * w / (height * width))
         ratios.append(w / h)
 
@@ -121,7 +121,7 @@ def test_regions_lie_everywhere_and_half_are_mirrored(generator: random.Random) 
 def test_a_region_becomes_a_square_as_in_serving(
     treatment: Treatment, generator: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(augmentation, "_region", lambda *_: (5, 10, 30, 60))
+    monkeypatch.setattr(augmentation, "region", lambda *_: (5, 10, 30, 60))
     views = [augment(places(), config(treatment), generator) for _ in range(10)]
 
     served = fit(places()[..., 5:35, 10:70], config(treatment))
