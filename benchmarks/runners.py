@@ -59,7 +59,7 @@ def _report(name: str, folder: Path, config: RunConfig, args: argparse.Namespace
     seconds = steps[-1]["seconds"] - steps[0]["seconds"]
     waiting = sum(e["waiting"] for e in steps) / seconds / (max(e["worker"] for e in steps) + 1)
     measures = evaluate(Predictor.load(folder / "checkpoint"), config, args.data, args.limit)
-    figures = " | ".join(f"{m.value:.1f}" for m in measures)
+    figures = " | ".join(f"{m.value:.1f}" for m in measures if m.key == m.task)
     print(
         f"| {name} | {(len(steps) - 1) / seconds:.2f} | {sum(e['samples'] for e in steps[1:]) / seconds:.0f} "
         f"| {waiting:.1%} | {median(e['staleness'] for e in steps):g} | {figures} |",

@@ -20,6 +20,7 @@ from model.peripherals.language import LanguagePeripheral, Subwords
 from model.tasks import TASKS
 from model.text import Tokenizer
 from training.data import DataError, Example
+from training.subwords import loosened
 
 READERS = 4
 POOL = 20  # batches that are sorted by length together, so that little is padded
@@ -58,6 +59,8 @@ class Encoder:
     Attributes:
         vocabularies: task -> its classes, for tasks that name them.
         media: what the vision peripheral gets of every picture and clip.
+        loosen: share of the subwords read that are written as two.
+        longest: subwords that a text may have.
         unreadable: path -> why it could not be read; it grows as batches are made.
         told: how many of them ``news`` has told.
     """
@@ -65,6 +68,8 @@ class Encoder:
     tokenizer: Tokenizer
     vocabularies: Mapping[str, Mapping[str, int]]
     media: Media
+    loosen: float
+    longest: int
     unreadable: dict[Path, str] = field(default_factory=dict)
     told: int = 0
 
@@ -109,13 +114,10 @@ class Encoder:
             return None
 
     def _subwords(self, example: Example, generator: random.Random) -> Subwords:
-        if example.question is None:
-            return self.tokenizer.encode(example.words)
-        question = example.question
-        # Data sets write questions bare; people write "What is this?".
-        if generator.random() < 0.5:
-            question = question[:1].upper() + question[1:].rstrip(" ?") + "?"
-        return self.tokenizer.encode(question.split())
+        words = example.words or tuple(_as_people_ask(example.question or "", generator).split())
+        encoded = self.tokenizer.encode(words)
+        loose = loosened(encoded, self.tokenizer, self.loosen, generator)
+        return loose if len(loose.tokens) <= self.longest else encoded
 
     def _target(self, example: Example) -> list[int]:
         output = TASKS[example.task].output
@@ -123,6 +125,13 @@ class Encoder:
             return self.tokenizer.encode_output(plain_caption(example.answer))
         ids = self.vocabularies[example.task]
         return [ids[tag] for tag in example.tags] if output == "tags" else [ids[example.answer]]
+
+
+def _as_people_ask(question: str, generator: random.Random) -> str:
+    """Data sets write questions bare; people write "What is this?"."""
+    if generator.random() < 0.5:
+        return question[:1].upper() + question[1:].rstrip(" ?") + "?"
+    return question
 
 
 def plain_caption(caption: str) -> str:

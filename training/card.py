@@ -16,9 +16,9 @@ def write_card(setup: Setup, progress: Progress, how: str) -> str:
     parameters = sum(p.numel() for p in setup.network.parameters())
     frozen = sum(p.numel() for p in setup.network.parameters() if not p.requires_grad)
     rows = [
-        f"| {name} | {config.tasks[name].dataset} | {len(setup.examples[name]):,} | {progress.of(name):,} "
-        f"| {config.tasks[name].batch} |"
-        for name in config.tasks
+        f"| {name} | {', '.join(source.dataset for source in run.sources)} | {len(setup.examples[name]):,} "
+        f"| {progress.of(name):,} | {run.batch} |"
+        for name, run in config.tasks.items()
     ]
     return "\n".join(
         [

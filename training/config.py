@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from model.decoding import MAX_BEAMS
 from model.errors import ConfigError
 from model.tasks import TASKS
-from training.data import DATASETS
+from training.data import DATASETS, DataSet
 from training.overrides import apply
 
 
@@ -21,32 +22,18 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TaskRun(Strict):
-    """One task of a run.
+class Source(Strict):
+    """One data set of a task.
 
     Attributes:
         dataset: name in DATASETS.
         folder: of the data set, relative to the run's data folder.
-        batch: examples a step.
-        share: of all steps that are this task's; shares need not sum to one.
-        cap: highest learning rate, or None.
         limit: training examples used, spread evenly over the data set; None takes all.
-        accumulate: batches a step, their gradients added up.
-        classes: labels kept, the most frequent; examples of others are left out. None keeps all.
-        jobs: worker processes of this task.
-        device: of its workers: ``auto`` deals out the CUDA devices there are, else the CPU.
     """
 
     dataset: str
     folder: str
-    batch: Annotated[int, Field(ge=1)]
-    share: Annotated[float, Field(gt=0)]
-    cap: Annotated[float, Field(gt=0)] | None = None
     limit: Annotated[int, Field(ge=1)] | None = None
-    accumulate: Annotated[int, Field(ge=1)] = 1
-    classes: Annotated[int, Field(ge=1)] | None = None
-    jobs: Annotated[int, Field(ge=1)] = 1
-    device: str = "auto"
 
     @field_validator("dataset")
     @classmethod
@@ -54,6 +41,49 @@ class TaskRun(Strict):
         if value not in DATASETS:
             raise ValueError(f"unknown data set {value!r}; known are {', '.join(DATASETS)}")
         return value
+
+    def data_set(self, data: Path) -> DataSet:
+        """It, in the run's data folder."""
+        return DATASETS[self.dataset](data / self.folder)
+
+
+class TaskRun(Source):
+    """One task of a run, and its first data set, by which tables and the paper's figures go.
+
+    Attributes:
+        batch: examples a step.
+        share: of all steps that are this task's; shares need not sum to one.
+        cap: highest learning rate, or None.
+        accumulate: batches a step, their gradients added up.
+        classes: labels kept, the most frequent; examples of others are left out. None keeps all.
+        jobs: worker processes of this task.
+        device: of its workers: ``auto`` deals out the CUDA devices there are, else the CPU.
+        more: data sets that are learnt and measured beside the first.
+    """
+
+    batch: Annotated[int, Field(ge=1)]
+    share: Annotated[float, Field(gt=0)]
+    cap: Annotated[float, Field(gt=0)] | None = None
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    classes: Annotated[int, Field(ge=1)] | None = None
+    jobs: Annotated[int, Field(ge=1)] = 1
+    device: str = "auto"
+    more: tuple[Source, ...] = ()
+
+    @field_validator("more")
+    @classmethod
+    def _once(cls, value: tuple[Source, ...], info: ValidationInfo) -> tuple[Source, ...]:
+        places = [(source.dataset, source.folder) for source in value]
+        places.append((info.data.get("dataset", ""), info.data.get("folder", "")))
+        for dataset, folder in places:
+            if places.count((dataset, folder)) > 1:
+                raise ValueError(f"data set {dataset!r} in {folder!r} is named twice")
+        return value
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """All of its data sets, the first one first."""
+        return (self, *self.more)
 
 
 class Checkpoints(Strict):
@@ -68,8 +98,9 @@ class Evaluation(Strict):
 
     Attributes:
         every: steps between two; None takes none.
-        limit: dev examples a task.
-        best: measure by which the best checkpoint is kept, such as ``caption/BLEU-4``.
+        limit: dev examples a data set.
+        best: measure by which the best checkpoint is kept, such as ``caption/BLEU-4``; of a task's
+            further data sets, ``vqa/caption_qa/accuracy``.
     """
 
     every: Annotated[int, Field(ge=1)] | None = None
@@ -93,7 +124,9 @@ class RunConfig(Strict):
         media: ``features`` of the frozen backbone, computed once, or ``pixels``, augmented anew at every step.
         vocabulary: subwords of the tokenizer.
         subwords: ``trained`` on the run's own texts, or ``bpemb``, BPEmb's published ones with their vectors.
+        loosen: share of the subwords read in training that are written as two.
         text_steps: subwords that a text output may have.
+        beams: that the checkpoint searches texts with.
         card: opening of the model card, Markdown: what the model is for, data and licences, limits.
         network: ``cnp``, ``vision`` and ``language`` as in OmniNetConfig, without what the data decide.
     """
@@ -115,7 +148,9 @@ class RunConfig(Strict):
     evaluation: Evaluation = Evaluation()
     vocabulary: Annotated[int, Field(ge=50)]
     subwords: Literal["trained", "bpemb"] = "trained"
+    loosen: Annotated[float, Field(ge=0, le=1)] = 0.0
     text_steps: Annotated[int, Field(ge=1)] = 40
+    beams: Annotated[int, Field(ge=1, le=MAX_BEAMS)] = 1
     card: str = ""
     network: dict[str, dict[str, Any]]
     tasks: dict[str, TaskRun]
@@ -128,9 +163,19 @@ class RunConfig(Strict):
         for name, run in value.items():
             if name not in TASKS:
                 raise ValueError(f"unknown task {name!r}; known are {', '.join(TASKS)}")
-            if DATASETS[run.dataset].task != name:
-                raise ValueError(f"data set {run.dataset!r} is of task {DATASETS[run.dataset].task}, not {name}")
+            for source in run.sources:
+                task = DATASETS[source.dataset].task
+                if task != name:
+                    raise ValueError(f"data set {source.dataset!r} is of task {task}, not {name}")
         return value
+
+    def title(self, source: Source) -> str:
+        """What tells one of the run's data sets from the others: its folder if that will do."""
+        others = [s for run in self.tasks.values() for s in run.sources if s is not source]
+        if all(Path(other.folder).name != Path(source.folder).name for other in others):
+            return Path(source.folder).name
+        alike = any(other.dataset == source.dataset for other in others)
+        return f"{source.dataset} in {source.folder}" if alike else source.dataset
 
     @classmethod
     def load(cls, path: Path, overrides: Sequence[str] = ()) -> RunConfig:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from model.media import decode_image, decode_video
 from training.config import RunConfig
-from training.data import DATASETS
 
 FRAMES = 4  # of each clip: its frames look alike
 
@@ -29,8 +28,8 @@ def training_pictures(config: RunConfig, data: Path) -> list[Callable[[], Tensor
 def _media(config: RunConfig, data: Path, split: str) -> dict[Path, bool]:
     """Path -> whether it is a clip."""
     found = {}
-    for run in config.tasks.values():
-        for example in DATASETS[run.dataset](data / run.folder).read(split):
+    for source in (source for run in config.tasks.values() for source in run.sources):
+        for example in source.data_set(data).read(split):
             if example.media:
                 found[example.media] = example.video is not None
     return found

@@ -108,7 +108,8 @@ class Study:
         found = ablated(checkpoints.load(folder), changes)
         tasks = found.config.network.tasks
         figures = {"parameters": sum(p.numel() for p in found.network.parameters()) / 1e6}
-        config = self.config.model_copy(update={"tasks": {t: self.config.tasks[t] for t in tasks}})
+        firsts = {task: self.config.tasks[task].model_copy(update={"more": ()}) for task in tasks}
+        config = self.config.model_copy(update={"tasks": firsts})
         for answered in answer_data(Predictor(found), config, self.data, self.limit):
             measured = measure(answered, official=not changes)
             figures[measured.task] = measured.value

@@ -127,7 +127,7 @@ class Run:
         predictor = Predictor(snapshot, device="cpu")
         for answered in answer_data(predictor, config, self.setup.data, config.evaluation.limit, bar=False):
             found = score(answered.examples, answered.answers)
-            measures |= {f"{answered.use}/{name}": value for name, value in found.items()}
+            measures |= {f"{answered.key}/{name}": value for name, value in found.items()}
             samples += [_sample(*pair) for pair in zip(answered.examples[:SHOWN], answered.answers, strict=False)]
         self.watcher.evaluation(EvaluationRecord(step, time.time() - self.began, measures, tuple(samples)))
         self._keep_best(snapshot, measures)

@@ -24,9 +24,9 @@ from model.peripherals.vision import VisionConfig, VisionPeripheral, published_b
 from model.tasks import TASKS
 from model.text import Tokenizer
 from training.batches import Encoder, Media, plain_caption, spread_captions
-from training.config import RunConfig
-from training.data import DATASETS, DataError, Example, thinned
-from training.features import Features, compute_features
+from training.config import RunConfig, Source
+from training.data import DataError, Example, thinned
+from training.features import Features, compute_features, measure_channels
 from training.frames import Frames
 from training.subwords import published_subwords, train_subwords
 
@@ -52,9 +52,8 @@ class Setup:
 
     def checkpoint(self, card: str) -> Checkpoint:
         """The network as it stands."""
-        config = ModelConfig(
-            self.config.name, self.config.version, self.network.config, text_steps=self.config.text_steps
-        )
+        run = self.config
+        config = ModelConfig(run.name, run.version, self.network.config, run.text_steps, run.beams)
         return Checkpoint(config, self.network, self.encoder.tokenizer.model_file, self.vocabularies, card)
 
     def snapshot(self, card: str) -> Checkpoint:
@@ -83,7 +82,7 @@ def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path, whol
     _fill(network, backbone, vectors)
     media = _media(config, network, every, work)
     ids = {name: {label: i for i, label in enumerate(labels)} for name, labels in vocabularies.items()}
-    encoder = Encoder(tokenizer, ids, media)
+    encoder = Encoder(tokenizer, ids, media, config.loosen, network.config.cnp.max_length)
     usable = {name: _usable(name, group, config, encoder) for name, group in examples.items()}
     return Setup(config, data, network, encoder, usable, vocabularies)
 
@@ -93,8 +92,7 @@ def _usable(name: str, examples: Sequence[Example], config: RunConfig, encoder: 
     unreadable = encoder.media.unreadable if isinstance(encoder.media, Features) else {}
     readable = [e for e in examples if e.media not in unreadable]
     _warn_of(name, examples, unreadable, config.max_skipped)
-    longest = _changed(CNPConfig(), config.network.get("cnp", {}), "network.cnp").max_length
-    short = [e for e in readable if _length(e, encoder.tokenizer) <= longest]
+    short = [e for e in readable if _length(e, encoder.tokenizer) <= encoder.longest]
     known = encoder.vocabularies.get(name)
     named = [e for e in short if known is None or set(e.tags or [e.answer]) <= known.keys()]
     LOG.info(
@@ -102,7 +100,8 @@ def _usable(name: str, examples: Sequence[Example], config: RunConfig, encoder: 
         *(name, len(named), len(examples) - len(readable), len(readable) - len(short), len(short) - len(named)),
     )
     if not named:
-        raise DataError(f"{config.tasks[name].folder} holds no example that can be used for {name}")
+        folders = " and ".join(source.folder for source in config.tasks[name].sources)
+        raise DataError(f"no example of {folders} can be used for {name}")
     return named
 
 
@@ -124,13 +123,20 @@ def _warn_of(name: str, examples: Sequence[Example], unreadable: Mapping[Path, s
 
 
 def _read(config: RunConfig, data: Path) -> dict[str, Sequence[Example]]:
-    examples = {}
+    examples: dict[str, Sequence[Example]] = {}
     for name, run in config.tasks.items():
-        found = thinned(DATASETS[run.dataset](data / run.folder).read("train"), run.limit)
-        if not found:
-            raise DataError(f"{data / run.folder} holds no training example")
+        found = [example for source in run.sources for example in _examples(source, data)]
         examples[name] = spread_captions(found) if TASKS[name].output == "text" else found
     return examples
+
+
+def _examples(source: Source, data: Path) -> Sequence[Example]:
+    """Training examples of one data set."""
+    found = thinned(source.data_set(data).read("train"), source.limit)
+    if not found:
+        raise DataError(f"{data / source.folder} holds no training example")
+    LOG.info("%s: %d training examples", data / source.folder, len(found))
+    return found
 
 
 def classes(examples: Iterable[Example], limit: int | None = None) -> tuple[str, ...]:
@@ -205,12 +211,13 @@ def _media(config: RunConfig, network: OmniNet, examples: Mapping[str, Sequence[
     """Pixels, or features of pictures and of clips, looked up alike."""
     vision = network.peripherals["vision"]
     assert isinstance(vision, VisionPeripheral)
-    if config.media == "pixels":
-        return Frames(vision.config, work / "frames")
-    vision.eval()
     every = [e for group in examples.values() for e in group]
     pictures = [e.image for e in every if e.image]
     clips = [e.video for e in every if e.video]
+    measure_channels(vision, pictures + clips, set(clips))
+    if config.media == "pixels":
+        return Frames(vision.config, work / "frames")
+    vision.eval()
     return compute_features(vision, pictures, False, work) | compute_features(vision, clips, True, work)
 
 

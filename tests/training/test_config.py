@@ -78,11 +78,54 @@ def test_the_papers_run_is_the_papers() -> None:
         ({"tasks": {"pos": CAPTION}}, "tasks: Value error, data set 'flickr8k' is of task caption, not pos"),
         ({"tasks": {"caption": CAPTION | {"dataset": "hat"}}}, "tasks.caption.dataset: Value error, unknown data set"),
         ({"tasks": {"caption": CAPTION | {"share": 0}}}, "tasks.caption.share: Input should be greater than 0"),
+        ({"tasks": {"caption": CAPTION | {"more": [{"dataset": "hat"}]}}}, "tasks.caption.more.0.dataset: Value error"),
+        (
+            {"tasks": {"caption": CAPTION | {"more": [{"dataset": "daquar", "folder": "d"}]}}},
+            "tasks: Value error, data set 'daquar' is of task vqa, not caption",
+        ),
+        (
+            {"tasks": {"caption": CAPTION | {"more": [{"dataset": "flickr8k", "folder": "f"}]}}},
+            "tasks.caption.more: Value error, data set 'flickr8k' in 'f' is named twice",
+        ),
         ({"tasks": {"caption": CAPTION | {"batch": 0}}}, "tasks.caption.batch: Input should be greater than or"),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     assert message_of(tmp_path, run_values(**changes)).startswith(message)
+
+
+def test_several_data_sets_of_a_task(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(run_values()))
+    override = "tasks.vqa.more=[{dataset: caption_qa, folder: flickr8k, limit: 15000}]"
+
+    config = RunConfig.load(path, [override])
+
+    sources = config.tasks["vqa"].sources
+    assert [(s.dataset, s.folder, s.limit) for s in sources] == [
+        ("daquar", "daquar", None),
+        ("caption_qa", "flickr8k", 15000),
+    ]
+    assert sources[0] is config.tasks["vqa"]
+    config.save(path)
+    assert RunConfig.load(path) == config
+
+
+def test_a_data_set_is_called_by_its_folder_if_that_will_do() -> None:
+    tasks = run_values()["tasks"]
+    tasks["vqa"]["more"] = [
+        {"dataset": "caption_qa", "folder": "flickr8k"},
+        {"dataset": "daquar", "folder": "b/daquar"},
+    ]
+    config = make_config(tasks=tasks)
+
+    assert config.title(config.tasks["pos"]) == "ewt"
+    assert config.title(config.tasks["caption"]) == "flickr8k"
+    assert [config.title(source) for source in config.tasks["vqa"].sources] == [
+        "daquar in daquar",
+        "caption_qa",
+        "daquar in b/daquar",
+    ]
 
 
 def test_every_wrong_value_is_named_at_once(tmp_path: Path) -> None:

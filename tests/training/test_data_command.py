@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import omninet
 from tests.samples import jpeg_bytes
+from tests.training.conftest import run_values
 from training.data import DATASETS, DataSet
 from training.data.check import check
 
@@ -57,6 +59,20 @@ def test_one_data_set_as_json(data: Path, capsys: pytest.CaptureFixture[str]) ->
         {"name": "daquar", "split": "train", "examples": 4, "media": 4, **sound},
         {"name": "daquar", "split": "dev", "examples": 2, "media": 2, **sound},
     ]
+
+
+def test_further_data_sets_have_their_names(copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = run_values()
+    values["tasks"] = {"vqa": values["tasks"]["vqa"] | {"more": [{"dataset": "daquar", "folder": "other"}]}}
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(values))
+
+    shutil.copytree(copy / "daquar", copy / "other")
+
+    assert run(tmp_path / "run.yaml", "--data", copy) == 0
+
+    shown = capsys.readouterr().out
+    assert "| vqa | train | 4 | 4 | 0 | 0 |" in shown
+    assert "| vqa/other | train | 4 | 4 | 0 | 0 |" in shown
 
 
 def damage(folder: Path) -> dict[str, str]:

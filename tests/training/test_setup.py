@@ -6,22 +6,27 @@ import logging
 import pickle
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from model.checkpoint import load, save
 from model.errors import CheckpointError, ConfigError
-from model.peripherals.vision import VisionPeripheral, build_backbone
+from model.media import decode_image, decode_video
+from model.peripherals.vision import VisionConfig, VisionPeripheral, build_backbone
+from model.pictures import fit
+from tests.samples import image_bytes, picture
 from tests.training.conftest import make_config, put, run_values
 from training import features
 from training.card import write_card
 from training.config import RunConfig
 from training.data import DataError, Example
-from training.features import Features, compute_features, read_frames
+from training.features import LEAST, VIEWS, Features, compute_features, read_views
 from training.setup import Setup, classes, set_up
 from training.states import Progress
 
@@ -99,13 +104,48 @@ def test_features_are_those_of_the_network(setup: Setup) -> None:
     for task, clip in (("caption", False), ("activity", True)):
         path = setup.examples[task][0].media
         assert path is not None
-        frames = read_frames(path, vision, clip)
+        views = read_views(path, vision.config, clip)
         with torch.no_grad():
-            plain, mirrored = vision.features(torch.stack([frames, frames.flip(-1)]))
-        stored = [features_of(setup).view(path, number) for number in range(2)]
-        torch.testing.assert_close(stored[0], plain, rtol=2e-3, atol=1e-3)
-        torch.testing.assert_close(stored[1], mirrored, rtol=2e-3, atol=1e-3)
-        assert stored[0].shape == ((3 if clip else 1), 4, 512)
+            expected = vision.features(views)
+        stored = torch.stack([features_of(setup).view(path, number) for number in range(VIEWS)])
+        torch.testing.assert_close(stored, expected, rtol=2e-3, atol=1e-3)
+        assert stored.shape == (VIEWS, (3 if clip else 1), 4, 512)
+
+
+def test_the_first_view_is_what_serving_sees(setup: Setup) -> None:
+    vision = vision_of(setup).config
+    photo, clip = (setup.examples[task][0].media for task in ("caption", "activity"))
+    assert photo is not None
+    assert clip is not None
+
+    views = read_views(photo, vision, False)
+    assert torch.equal(views[0], fit(decode_image(photo.read_bytes()).pixels[None], vision))
+    assert torch.equal(views[1], views[0].flip(-1))
+    assert torch.equal(read_views(photo, vision, False), views)
+    moving = read_views(clip, vision, True)
+    assert torch.equal(moving[0], fit(decode_video(clip.read_bytes(), vision.frames).frames, vision))
+
+
+def test_the_other_views_show_most_of_the_picture(
+    setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[int, ...]] = []
+    vision = replace(vision_of(setup).config, size=20)
+
+    def note(frames: Tensor, config: VisionConfig) -> Tensor:
+        shown.append(tuple(frames.shape[-2:]))
+        return fit(frames, config)
+
+    monkeypatch.setattr(features, "fit", note)
+    for i in range(20):
+        path = tmp_path / f"{i}.png"
+        path.write_bytes(image_bytes(picture(100, 80)))
+        assert read_views(path, vision, False).shape == (VIEWS, 1, 3, 20, 20)
+
+    wholes, regions = shown[::3], shown[1::3] + shown[2::3]
+    assert set(wholes) == {(80, 100)}
+    assert all(LEAST * 0.95 <= h * w / 8000 <= 1 for h, w in regions)
+    assert len(set(regions)) > 20
 
 
 def test_features_are_computed_once(data: Path, work: Path, setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,14 +163,14 @@ def test_unfinished_features_are_not_used(setup: Setup, tmp_path: Path, monkeypa
     paths = [e.image for e in setup.examples["vqa"] if e.image]
     seen: list[Path] = []
 
-    def interrupt(path: Path, vision: VisionPeripheral, clip: bool) -> torch.Tensor:
+    def interrupt(path: Path, config: VisionConfig, clip: bool) -> torch.Tensor:
         seen.append(path)
         if len(seen) == 3:
             raise KeyboardInterrupt
-        return read_frames(path, vision, clip)
+        return read_views(path, config, clip)
 
     with monkeypatch.context() as patched:
-        patched.setattr(features, "read_frames", interrupt)
+        patched.setattr(features, "read_views", interrupt)
         with pytest.raises(KeyboardInterrupt):
             compute_features(vision_of(setup), paths, False, tmp_path)
     found = compute_features(vision_of(setup), paths, False, tmp_path)
@@ -186,6 +226,26 @@ def test_a_limit_takes_examples_from_all_over(data: Path, work: Path, setup: Set
 
     assert examples["vqa"] == setup.examples["vqa"][::2]
     assert examples["pos"] == setup.examples["pos"]
+
+
+def test_several_data_sets_of_a_task(copy: Path, tmp_path: Path, setup: Setup) -> None:
+    shutil.copytree(copy / "daquar", copy / "other")
+    values = run_values()
+    values["tasks"]["vqa"] |= {"limit": 2, "more": [{"dataset": "daquar", "folder": "other", "limit": 1}]}
+
+    both = set_up(RunConfig.model_validate(values), copy, None, tmp_path)
+
+    first, second, further = both.examples["vqa"]
+    assert [e.answer for e in (first, second, further)] == ["red", "blue", "red"]
+    assert further.media == copy / "other" / "images" / "image0.jpg"
+    assert both.vocabularies["vqa"] == ("red", "blue")
+    assert further.media in features_of(both).places
+    card = write_card(both, Progress({task: [1] for task in both.examples}), "One process")
+    assert "| vqa | daquar, daquar | 3 | 1 | 4 |" in card
+
+    put(copy / "other" / "qa_train.csv", "question,answer,image_id\n")
+    with pytest.raises(DataError, match=r"other holds no training example"):
+        set_up(RunConfig.model_validate(values), copy, None, tmp_path)
 
 
 def test_what_a_worker_is_given_travels(setup: Setup) -> None:

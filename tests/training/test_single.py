@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.training.conftest import make_config
+from tests.training.conftest import make_config, run_values
 from training.data import DataError
 from training.interrupt import Interrupt
 from training.run import Run
@@ -136,6 +137,22 @@ def test_the_best_is_kept(data: Path, work: Path, tmp_path: Path) -> None:
     values = [line["measures"]["activity/top-1"] for line in lines if line["kind"] == "evaluation"]
     assert len(values) == 2
     assert run.progress.best == max(values)
+
+
+def test_further_data_sets_have_measures_of_their_own(data: Path, work: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(data, tmp_path / "data"))
+    shutil.copytree(copy / "daquar", copy / "other")
+    tasks = {"vqa": run_values()["tasks"]["vqa"] | {"more": [{"dataset": "daquar", "folder": "other"}]}}
+    evaluation = {"every": 2, "limit": 2, "best": "vqa/other/accuracy"}
+
+    run = train(fresh(copy, work, steps=2, tasks=tasks, evaluation=evaluation), tmp_path / "run")
+
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    (found,) = (line for line in lines if line["kind"] == "evaluation")
+    assert list(found["measures"]) == ["vqa/accuracy", "vqa/other/accuracy"]
+    assert len(found["samples"]) == 4
+    assert run.progress.best == found["measures"]["vqa/other/accuracy"]
+    assert (tmp_path / "run" / "best" / "config.json").is_file()
 
 
 def test_a_measure_that_is_not_there_is_told_and_ends_nothing(data: Path, work: Path, tmp_path: Path) -> None:

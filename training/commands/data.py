@@ -57,6 +57,10 @@ def _chosen(args: argparse.Namespace) -> dict[str, DataSet]:
             raise DataError(f"unknown data set {name!r}; known are {', '.join(DATASETS)}")
         return {name: DATASETS[name](Path(folder))}
     if args.config and args.data and not args.dataset:
-        tasks = RunConfig.load(args.config).tasks
-        return {task: DATASETS[run.dataset](args.data / run.folder) for task, run in tasks.items()}
+        config = RunConfig.load(args.config)
+        return {
+            f"{task}/{config.title(source)}" if number else task: source.data_set(args.data)
+            for task, run in config.tasks.items()
+            for number, source in enumerate(run.sources)
+        }
     raise DataError("name either a configuration and its --data folder, or --dataset NAME FOLDER")

@@ -2,6 +2,7 @@
 
 from training.data.activities import Activities
 from training.data.base import DataError, DataSet, Example, MissingError, thinned
+from training.data.caption_qa import CaptionQa
 from training.data.coco import Coco
 from training.data.conllu import Conllu
 from training.data.daquar import Daquar
@@ -18,6 +19,7 @@ DATASETS: dict[str, type[DataSet]] = {
     "flickr8k": Flickr8k,
     "vqa2": Vqa2,
     "daquar": Daquar,
+    "caption_qa": CaptionQa,
     "hmdb51": Hmdb51,
     "activities": Activities,
 }

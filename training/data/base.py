@@ -6,8 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from model.errors import OmniNetError
+
+T = TypeVar("T")
 
 
 class DataError(OmniNetError):
@@ -108,7 +111,7 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path} is no UTF-8 text: {error}") from error
 
 
-def thinned(examples: Sequence[Example], limit: int | None) -> Sequence[Example]:
+def thinned(examples: Sequence[T], limit: int | None) -> Sequence[T]:
     """At most ``limit`` examples, spread evenly: lists of clips are often sorted by class."""
     if limit is None or limit >= len(examples):
         return examples

@@ -119,9 +119,22 @@ def write_hmdb51(folder: Path, videos: str = "videos", splits: str = "splits") -
             put(folder / videos / name / clip, video_bytes("avi", frames=6))
 
 
+def write_caption_qa(folder: Path) -> None:
+    """Four photos a split, with captions that name hats of different colors."""
+    tokens = ""
+    for part in ("train", "dev"):
+        names = {f"{part}{i}.jpg": colour for i, colour in enumerate(COLOURS)}
+        put(folder / f"Flickr_8k.{part}Images.txt", "\n".join(names) + "\n")
+        for name, colour in names.items():
+            put(folder / "Flicker8k_Dataset" / name, photo(colour))
+            tokens += f"{name}#0\tA boy in a {colour} hat .\n{name}#1\tA boy is running .\n"
+    put(folder / "Flickr8k.token.txt", tokens)
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "coco": write_coco,
     "vqa2": write_vqa2,
     "penn": write_penn,
     "hmdb51": write_hmdb51,
+    "caption_qa": write_caption_qa,
 }

@@ -1,0 +1,106 @@
+"""Questions about Flickr8k's photos, made from their captions by rules.
+
+Five people have described each photo. What some of them say and none of the others contradicts is asked for; the words
+that are known are in ``caption_words``.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from training.data.base import DataSet, Example
+from training.data.caption_phrases import Photo, Sentence, nouns
+from training.data.caption_presence import PRESENT
+from training.data.caption_rules import RULES, Asked
+from training.data.caption_words import SELDOM, UNCOUNTABLE
+from training.data.flickr8k import Flickr8k
+
+MOST = 8  # questions a photo
+MOST_PRESENT = 3  # of them "is there"
+PRESENCE = 0.75  # photos of which it is asked what is there
+COMMON = 0.4  # largest share of an answer among those of a kind of question
+TYPES = {"is there": "yes/no", "how many": "number"}
+
+
+class CaptionQa(DataSet):
+    """The layout is Flickr8k's; what is asked about a split is made of its captions alone."""
+
+    task = "vqa"
+    source, layout = Flickr8k.source, Flickr8k.layout
+
+    def examples(self, split: str) -> Sequence[Example]:
+        """One example a question, photo by photo."""
+        photos = [
+            Photo(example.image, tuple(map(Sentence.of, example.captions)))
+            for example in Flickr8k(self.folder).read(split)
+            if example.image
+        ]
+        return [
+            Example(
+                self.task, photo.image, question=a.question, answer=a.answer, answer_type=TYPES.get(a.kind, "other")
+            )
+            for photo, asked in zip(photos, ask(photos), strict=True)
+            for a in asked
+        ]
+
+
+def ask(photos: Sequence[Photo]) -> list[list[Asked]]:
+    """The questions about each photo; they are always the same."""
+    present = _ask_presence(photos)
+    others = _without_commonplaces([_made(photo) for photo in photos])
+    return [few + _varied(more, MOST - len(few), p) for p, few, more in zip(photos, present, others, strict=True)]
+
+
+def _made(photo: Photo) -> list[Asked]:
+    """All that the rules ask about a photo."""
+    made = {asked.question: asked for rule in RULES for asked in rule(photo)}
+    return [asked for asked in made.values() if asked.answer not in SELDOM]
+
+
+def _without_commonplaces(made: list[list[Asked]]) -> list[list[Asked]]:
+    """Without some of the questions of a kind to which the answer is almost always the same."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for a in (a for asked in made for a in asked):
+        counts[a.kind][a.answer] += 1
+    kept = {}
+    for kind, answers in counts.items():
+        answer, most = answers.most_common(1)[0]
+        kept[kind, answer] = COMMON / (1 - COMMON) * (answers.total() - most) / most
+    generator = random.Random(0)
+    return [[a for a in asked if generator.random() < kept.get((a.kind, a.answer), 1)] for asked in made]
+
+
+def _varied(asked: Sequence[Asked], most: int, photo: Photo) -> list[Asked]:
+    """At most so many, of as many kinds as there are."""
+    order = random.Random(photo.image.name).sample(asked, len(asked))
+    seen: Counter[str] = Counter()
+    ranked = []
+    for a in order:
+        seen[a.kind] += 1
+        ranked.append((seen[a.kind], a))
+    return [a for _, a in sorted(ranked, key=lambda pair: pair[0])[:most]]
+
+
+def _ask_presence(photos: Sequence[Photo]) -> list[list[Asked]]:
+    """Is there a dog: each as often where two captions name it as where none says anything of the kind."""
+    generator = random.Random(0)
+    open_words = {
+        name: frozenset(words.split()) | {word for word, noun in nouns().items() if noun.name == name}
+        for name, words in PRESENT.items()
+    }
+    found: dict[str, list[int]] = defaultdict(list)
+    for i, photo in enumerate(photos):
+        named = [name for name in open_words if photo.count(name) > 1]
+        if named and generator.random() < PRESENCE:
+            found[generator.choice(named)].append(i)
+    asked: list[list[Asked]] = [[] for _ in photos]
+    for name in sorted(found, key=lambda name: len(found[name])):
+        free = [i for i, p in enumerate(photos) if not p.words & open_words[name] and len(asked[i]) < MOST_PRESENT - 1]
+        free = sorted(generator.sample(free, len(free)), key=lambda i: len(asked[i]))
+        question = f"is there {'' if name in UNCOUNTABLE else 'a '}{name}"
+        for yes, no in zip(found[name], free, strict=False):
+            asked[yes].append(Asked("is there", question, "yes"))
+            asked[no].append(Asked("is there", question, "no"))
+    return asked
