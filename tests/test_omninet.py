@@ -14,7 +14,7 @@ import omninet
 import training.cli
 from model.errors import CheckpointError
 
-COMMANDS = ("serve", "predict", "inspect", "data", "train", "evaluate", "distill", "reproduce")
+COMMANDS = ("serve", "predict", "inspect", "data", "train", "evaluate", "calibrate", "distill", "reproduce")
 
 
 def add_command(monkeypatch: pytest.MonkeyPatch, package: object, error: BaseException) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.commands import data, distill, evaluate, reproduce, train
+from training.commands import calibrate, data, distill, evaluate, reproduce, train
 
 
 def add_commands(subparsers: Any) -> None:
-    """Add ``data``, ``train``, ``evaluate``, ``distill`` and ``reproduce``."""
-    for command in (data, train, evaluate, distill, reproduce):
+    """Add ``data``, ``train``, ``evaluate``, ``calibrate``, ``distill`` and ``reproduce``."""
+    for command in (data, train, evaluate, calibrate, distill, reproduce):
         command.add(subparsers)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from model.predictor import Predictor
+    from training.config import RunConfig
+    from training.evaluate.answering import Answered
+    from training.evaluate.report import Report
 
 EXAMPLES = """examples:
   omninet evaluate --data ../data
   omninet evaluate runs/mine/checkpoint --config mine.yaml --data ../data --out report --zero-shot
+  omninet evaluate --data ../data --zero-shot --shuffled --outside --card --gallery docs/gallery.md
 """
 
 
@@ -27,7 +35,7 @@ def add(subparsers: Any) -> None:
         "--config", type=Path, help="YAML file of the run that names the data sets; default: bundled.yaml"
     )
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets' folders")
-    parser.add_argument("--limit", type=_positive, help="examples a task at most, spread over the data set")
+    parser.add_argument("--limit", type=_positive, help="examples a data set at most, spread over it")
     parser.add_argument("--split", choices=("dev", "test"), default="dev", help="default: dev")
     parser.add_argument(
         "--out", type=Path, help="folder for report.json, table.md, results/ (for evaluation servers) and plots/"
@@ -37,6 +45,13 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--zero-shot", action="store_true", help="also photos set in motion, and captions of clips by class"
     )
+    parser.add_argument(
+        "--shuffled", action="store_true", help="also activities with the frames of clips in other orders"
+    )
+    parser.add_argument(
+        "--outside", action="store_true", help="also what is said of other pictures (of scikit-image) and spoilt ones"
+    )
+    parser.add_argument("--gallery", type=Path, help="Markdown file for captions of the first dev photos")
     parser.set_defaults(run=run)
 
 
@@ -53,31 +68,69 @@ def run(args: argparse.Namespace) -> int:
     from model.predictor import Predictor
     from training.config import RunConfig
     from training.evaluate.answering import answer_data
-    from training.evaluate.measures import measure
     from training.evaluate.output import write_report
-    from training.evaluate.report import Report, write_to_card
-    from training.evaluate.zero_shot import zero_shot
+    from training.evaluate.outside import sample_pictures
+    from training.evaluate.report import write_to_card
 
     config = RunConfig.load(args.config or Path(__file__).parents[1] / "configs" / "bundled.yaml")
     folder = args.checkpoint or BUNDLED
     predictor = Predictor.load(folder)
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)  # before minutes are spent on answers
+    samples = sample_pictures() if args.outside else {}  # likewise
     answered = list(answer_data(predictor, config, args.data, args.limit, args.split))
-    report = Report(
+    report = _report(args, predictor, config, answered, samples)
+    print(report.to_json() if args.json else _readable(report, repeat(args)))
+    if args.out:
+        write_report(args.out, report, answered, _log(folder))
+    if args.gallery:
+        _write_gallery(args, predictor, config)
+    if args.card:
+        write_to_card(folder, report, repeat(args))
+    return 0
+
+
+def _report(
+    args: argparse.Namespace,
+    predictor: Predictor,
+    config: RunConfig,
+    answered: Sequence[Answered],
+    samples: Mapping[str, Path],
+) -> Report:
+    """All that was asked for."""
+    from training.evaluate.devsets import dev_examples
+    from training.evaluate.measures import measure
+    from training.evaluate.outside import outside
+    from training.evaluate.report import Report
+    from training.evaluate.shuffled import shuffled
+    from training.evaluate.zero_shot import zero_shot
+
+    return Report(
         predictor.name,
         predictor.version,
         predictor.digest,
         args.split,
-        tuple(measure(given, official=True) for given in answered),
+        tuple(measure(given, official=True, predictor=predictor) for given in answered),
         zero_shot(predictor, answered) if args.zero_shot else None,
+        shuffled(predictor, answered) if args.shuffled else (),
+        outside(predictor, samples, dev_examples(config, "caption", args.data), args.data) if args.outside else None,
     )
-    print(report.to_json() if args.json else report.to_markdown())
-    if args.out:
-        write_report(args.out, report, answered, _log(folder))
-    if args.card:
-        write_to_card(folder, report, repeat(args))
-    return 0
+
+
+def _readable(report: Report, command: str) -> str:
+    """The tables, and the card's section of what is outside the data below its heading."""
+    from training.evaluate.report import HEADING, sections
+
+    others = [f"{heading}\n\n{body}" for heading, body in sections(report, command).items() if heading != HEADING]
+    return "\n".join([report.to_markdown(), *others])
+
+
+def _write_gallery(args: argparse.Namespace, predictor: Predictor, config: RunConfig) -> None:
+    from training.evaluate.devsets import dev_examples
+    from training.evaluate.gallery import gallery, write_gallery
+
+    page = gallery(predictor, dev_examples(config, "caption", args.data), f"omninet evaluate --gallery {args.gallery}")
+    write_gallery(args.gallery, page)
 
 
 def _log(checkpoint: Path) -> Path | None:
@@ -93,6 +146,5 @@ def repeat(args: argparse.Namespace) -> str:
         words.append(f"--split {args.split}")
     if args.limit:
         words.append(f"--limit {args.limit}")
-    if args.zero_shot:
-        words.append("--zero-shot")
+    words += [f"--{name.replace('_', '-')}" for name in ("zero_shot", "shuffled", "outside") if getattr(args, name)]
     return " ".join(words)

@@ -13,7 +13,7 @@ from model.errors import InputError
 from model.predictor import Job, Predictor
 from model.tasks import USES
 from training.config import RunConfig
-from training.data import DATASETS, DataError, DataSet, Example, thinned
+from training.data import DataError, DataSet, Example, thinned
 
 BATCH = 16
 Prepare = Callable[[Predictor, Example], Job]
@@ -21,11 +21,28 @@ Prepare = Callable[[Predictor, Example], Job]
 
 @dataclass(frozen=True)
 class Answered:
-    """Examples of one task and what the network said to them."""
+    """Examples of one data set and what the network said to them.
+
+    Attributes:
+        title: of the data set; empty for the name of its folder.
+        is_further: whether it is not the first data set of its task.
+    """
 
     dataset: DataSet
     examples: Sequence[Example]
     answers: Sequence[Answer]
+    title: str = ""
+    is_further: bool = False
+
+    @property
+    def data(self) -> str:
+        """What tables call the data set."""
+        return self.title or self.dataset.folder.name
+
+    @property
+    def key(self) -> str:
+        """What its measures are named by: the use, and which data set if it is not the first of the task."""
+        return f"{self.use}/{self.data}" if self.is_further else self.use
 
     @property
     def use(self) -> str:
@@ -44,21 +61,22 @@ def answer_data(
     split: str = "dev",
     bar: bool = True,
 ) -> Iterator[Answered]:
-    """The data sets of a run, one after the other.
+    """The data sets of a run, one after the other; of each task, the first one first.
 
     Args:
-        limit: examples a task at most, spread evenly over the data set; None takes all.
+        limit: examples a data set at most, spread evenly over the data set; None takes all.
         bar: whether progress is shown on stderr.
 
     Raises:
         DataError: a data set that is not there, is empty or holds what cannot be read.
     """
-    for run in config.tasks.values():
-        dataset = DATASETS[run.dataset](data / run.folder)
+    for number, source in ((n, source) for run in config.tasks.values() for n, source in enumerate(run.sources)):
+        dataset = source.data_set(data)
         examples = thinned(dataset.read(split), limit)
         if not examples:
             raise DataError(f"{dataset.folder} holds no {split} example")
-        yield Answered(dataset, examples, answer_all(predictor, examples, bar=bar))
+        answers = answer_all(predictor, examples, bar=bar)
+        yield Answered(dataset, examples, answers, config.title(source), number > 0)
 
 
 def prepare(predictor: Predictor, example: Example) -> Job:

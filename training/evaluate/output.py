@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.evaluate.answering import Answered
-from training.evaluate.plots import plot_confusion, plot_losses
+from training.evaluate.plots import plot_confusion, plot_run
 from training.evaluate.report import Report
 from training.evaluate.results import write_results
 
@@ -15,7 +15,7 @@ def write_report(folder: Path, report: Report, answered: Sequence[Answered], log
     """``report.json``, ``table.md``, ``results/`` for evaluation servers and ``plots/``.
 
     Args:
-        log: of the run, for its loss curves.
+        log: of the run, for its curves.
     """
     plots = folder / "plots"
     plots.mkdir(parents=True, exist_ok=True)
@@ -24,6 +24,8 @@ def write_report(folder: Path, report: Report, answered: Sequence[Answered], log
     write_results(folder / "results", answered, report.split)
     for measure in report.measures:
         if measure.confusion:
-            plot_confusion(measure.confusion, plots / f"confusion_{measure.task}.png")
+            plot_confusion(
+                measure.confusion, plots / f"confusion_{(measure.key or measure.task).replace('/', '_')}.png"
+            )
     if log:
-        plot_losses(log, plots / "losses.png")
+        plot_run(log, plots)

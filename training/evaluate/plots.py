@@ -3,37 +3,107 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
 from training.metrics.labels import Confusion
 from training.watch.log import read_log
 
+COLOURS = 64  # of a file: a third of the bytes, and nobody sees it
 POINTS = 200  # of a curve; the steps between two are averaged
+Point = tuple[float, float]
+Curves = Mapping[str, Sequence[Point]]
+
+
+def plot_run(log: Path, folder: Path) -> list[Path]:
+    """What a run's log tells: losses, learning rates, measures and staleness over its steps.
+
+    Args:
+        folder: of the pictures, made where it is missing.
+
+    Returns:
+        the pictures; what the log does not tell has none.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    plots = {"losses": plot_losses, "rates": plot_rates, "measures": plot_measures, "staleness": plot_staleness}
+    targets = {name: folder / f"{name}.png" for name in plots}
+    return [targets[name] for name, plot in plots.items() if plot(log, targets[name])]
 
 
 def plot_losses(log: Path, target: Path) -> bool:
     """Loss of every task over the steps of a run; False where the log has none to show."""
-    curves: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    return _plot_curves(_of_tasks(log, "loss"), target, ylabel="loss", yscale="log")
+
+
+def plot_rates(log: Path, target: Path) -> bool:
+    """Learning rate of every task over the steps; False where the log has none."""
+    return _plot_curves(_of_tasks(log, "rate"), target, ylabel="learning rate")
+
+
+def plot_measures(log: Path, target: Path) -> bool:
+    """Measures on dev examples over the steps, beside one another for each task; False where none were taken."""
+    curves: dict[str, dict[str, list[Point]]] = defaultdict(lambda: defaultdict(list))
     for entry in read_log(log):
-        if {"step", "task", "loss"} <= entry.keys():
-            curves[entry["task"]].append((entry["step"], entry["loss"]))
+        for name, value in entry.get("measures", {}).items():
+            task, _, measure = name.partition("/")
+            curves[task][measure].append((entry["step"], value))
+    if not curves:
+        return False
+    figure, axes = _figure(4 * len(curves), 3.5, len(curves))
+    for place, (task, measures) in zip(axes.flat, sorted(curves.items()), strict=True):
+        for name, points in measures.items():
+            place.plot(*zip(*sorted(points), strict=True), label=name, marker=".")
+        place.set(title=task, xlabel="step")
+        place.legend(fontsize="small")
+    _save(figure, target)
+    return True
+
+
+def plot_staleness(log: Path, target: Path) -> bool:
+    """How many updates a step missed, as shares of each task's steps; False where no step missed any."""
+    curves = _of_tasks(log, "staleness")
+    counts = {task: [round(value) for _, value in points] for task, points in curves.items()}
+    most = max((max(values) for values in counts.values()), default=0)
+    if most:
+        figure, axes = _figure(8, 4)
+        weights = [[1 / len(values)] * len(values) for values in counts.values()]
+        bins = [i - 0.5 for i in range(most + 2)]
+        axes.flat[0].hist(list(counts.values()), bins, weights=weights, label=list(counts))
+        axes.flat[0].set(xlabel="updates by others in the meantime", ylabel="share of a task's steps")
+        axes.flat[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.flat[0].legend()
+        _save(figure, target)
+    return bool(most)
+
+
+def _of_tasks(log: Path, name: str) -> Curves:
+    """One value of the steps, task by task."""
+    curves: dict[str, list[Point]] = defaultdict(list)
+    for entry in read_log(log):
+        if {"step", "task", name} <= entry.keys():
+            curves[entry["task"]].append((entry["step"], entry[name]))
+    return dict(sorted(curves.items()))
+
+
+def _plot_curves(curves: Curves, target: Path, **settings: str) -> bool:
+    """A line for each curve; False where there is none."""
     figure, axes = _figure(8, 5)
-    for task, points in sorted(curves.items()):
-        steps, losses = zip(*_thin(sorted(points)), strict=True)
-        axes.plot(steps, losses, label=task)
-    axes.set(xlabel="step", ylabel="loss", yscale="log")
+    for name, points in curves.items():
+        axes.flat[0].plot(*zip(*_thin(sorted(points)), strict=True), label=name)
+    axes.flat[0].set(xlabel="step", **settings)
     if curves:
-        axes.legend()
-        figure.savefig(target)
+        axes.flat[0].legend()
+        _save(figure, target)
     return bool(curves)
 
 
-def _thin(points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
+def _thin(points: Sequence[Point]) -> Iterable[Point]:
     width = -(-len(points) // POINTS)
     groups = [points[i : i + width] for i in range(0, len(points), width)]
     return [(fmean(step for step, _ in group), fmean(loss for _, loss in group)) for group in groups]
@@ -42,7 +112,8 @@ def _thin(points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
 def plot_confusion(confusion: Confusion, target: Path) -> None:
     """Counts as numbers, shares of each wanted class as shades."""
     size = 3 + 0.45 * len(confusion.classes)
-    figure, axes = _figure(size, size)
+    figure, grid = _figure(size, size)
+    axes = grid.flat[0]
     shares = [[count / max(sum(row), 1) for count in row] for row in confusion.counts]
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     places = range(len(confusion.classes))
@@ -53,10 +124,17 @@ def plot_confusion(confusion: Confusion, target: Path) -> None:
         for j, count in enumerate(row):
             if count:
                 axes.text(j, i, str(count), ha="center", va="center", color="white" if shares[i][j] > 0.5 else "black")
-    figure.savefig(target)
+    _save(figure, target)
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Any]:
-    """An empty figure of so many inches; without pyplot it needs no screen and draws by Agg."""
+def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
+    """An empty figure of so many inches, and its axes; without pyplot it needs no screen and draws by Agg."""
     figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
-    return figure, figure.subplots()
+    return figure, figure.subplots(1, columns, squeeze=False)
+
+
+def _save(figure: Figure, target: Path) -> None:
+    figure.savefig(target)
+    with Image.open(target) as image:
+        few = image.convert("RGB").quantize(COLOURS)
+    few.save(target, optimize=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from model import checkpoint as checkpoints
+from training.evaluate import outside
+from training.evaluate.markdown import with_section
 from training.evaluate.measures import Measure
+from training.evaluate.outside import Outside
+from training.evaluate.shuffled import Order, shuffled_table
 from training.evaluate.tables import motion_table, naming_table, table
 from training.evaluate.zero_shot import ZeroShot
 
@@ -30,23 +33,33 @@ class Report:
     split: str
     measures: tuple[Measure, ...]
     zero_shot: ZeroShot | None = None
+    orders: tuple[Order, ...] = ()
+    outside: Outside | None = None
 
     def to_json(self) -> str:
         """All of it."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False)
 
     def to_markdown(self) -> str:
-        """Tables of all but the confusion."""
+        """Tables of all but the confusion and what is outside the data."""
         parts = [table(self.measures)]
         if self.zero_shot:
             parts += [motion_table(self.zero_shot.motion), naming_table(self.zero_shot.naming)]
+        parts.append(shuffled_table(self.orders))
         return "\n".join(filter(None, parts))
+
+
+def sections(report: Report, command: str) -> dict[str, str]:
+    """Heading -> what the card says below it: the figures and the command that gave them."""
+    found = {HEADING: f"On the {report.split} splits, by `{command}`:\n\n{report.to_markdown()}"}
+    if report.outside:
+        found[outside.HEADING] = outside.section(report.outside, command)
+    return found
 
 
 def write_to_card(folder: Path, report: Report, command: str) -> None:
     """Put the figures and the command that gave them into the checkpoint's card."""
-    section = f"{HEADING}\n\nOn the {report.split} splits, by `{command}`:\n\n{report.to_markdown()}"
     card = (folder / checkpoints.CARD).read_text(encoding="utf-8")
-    pattern = re.compile(rf"{HEADING}\n.*?(?=\n## |\Z)", re.DOTALL)
-    card = pattern.sub(lambda _: section, card) if pattern.search(card) else f"{card.rstrip()}\n\n{section}"
+    for heading, body in sections(report, command).items():
+        card = with_section(card, heading, body)
     checkpoints.replace_card(folder, card)

@@ -13,7 +13,7 @@ from training.evaluate.answering import Answered
 
 
 def write_results(folder: Path, answered: Iterable[Answered], split: str) -> None:
-    """Write ``<task>_<split>.json`` for each task that a server knows.
+    """Write ``<task>_<split>.json`` for each task that a server knows, and one for each further data set of it.
 
     Args:
         folder: made where it is missing.
@@ -23,7 +23,7 @@ def write_results(folder: Path, answered: Iterable[Answered], split: str) -> Non
         entries = [_entry(i, e, a) for i, (e, a) in enumerate(zip(given.examples, given.answers, strict=True))]
         if all(entries):
             text = json.dumps(entries, ensure_ascii=False, indent=0)
-            (folder / f"{given.use}_{split}.json").write_text(text + "\n", encoding="utf-8")
+            (folder / f"{given.key.replace('/', '_')}_{split}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _entry(position: int, example: Example, answer: Answer) -> dict[str, Any]:

@@ -9,17 +9,35 @@ from training.evaluate.zero_shot import Comparison, Naming
 
 
 def table(measures: Sequence[Measure]) -> str:
-    """Markdown: the headlines, then the further figures."""
+    """Markdown: the headlines, what the photos add to them, then the further figures."""
     headlines = [
         (m.task, m.data, m.name, f"{m.value:.1f}", f"{m.constant:.1f}", m.constant_answer, str(m.count))
         for m in measures
     ]
-    further = [(m.task, f.name, f"{f.value:.1f}", f"{f.constant:.1f}") for m in measures for f in m.further]
+    further = [(m.task, m.data, f.name, f"{f.value:.1f}", f"{f.constant:.1f}") for m in measures for f in m.further]
+    blind = [
+        (
+            m.task,
+            m.data,
+            m.name,
+            f"{m.value:.1f}",
+            _figure(m.other_photo),
+            _figure(m.question_only),
+            f"{m.constant:.1f}",
+        )
+        for m in measures
+        if m.question_only is not None
+    ]
     parts = [
         _rows("task | data | measure | network | best constant | the constant | examples", headlines),
-        _rows("task | further measure | network | best constant", further),
+        _rows("task | data | measure | network | asked about another photo | question alone | best constant", blind),
+        _rows("task | data | further measure | network | best constant", further),
     ]
     return "\n".join(filter(None, parts))
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
 
 
 def motion_table(motion: Sequence[Comparison]) -> str:

@@ -88,7 +88,7 @@ def compare(predictor: Predictor, answered: Answered) -> list[Comparison]:
     still = score(examples, answered.answers)
     moving = score(examples, answer_all(predictor, examples, prepare_moving, use))
     return [
-        Comparison(use, answered.dataset.folder.name, name, still[name], moving[name], ratio, len(examples))
+        Comparison(use, answered.data, name, still[name], moving[name], ratio, len(examples))
         for name in still
         for ratio in [moving[name] / still[name] if still[name] >= NOTHING else None]
     ]

@@ -48,6 +48,17 @@ def test_a_limit_is_spread_over_the_data(predictor: Predictor, data: Path) -> No
     assert len(given.answers) == 2
 
 
+def test_every_data_set_of_a_task(predictor: Predictor, data: Path) -> None:
+    values = make_config().tasks["vqa"].model_dump() | {"more": [{"dataset": "daquar", "folder": "daquar/../daquar"}]}
+
+    first, second = answer_data(predictor, make_config(tasks={"vqa": values}), data)
+
+    assert (first.is_further, second.is_further) == (False, True)
+    assert [e.question for e in first.examples] == [e.question for e in second.examples]
+    assert second.dataset.folder == data / "daquar/../daquar"
+    assert [given.key for given in (first, second)] == ["vqa", "vqa/daquar in daquar/../daquar"]
+
+
 def test_a_use_is_named_by_what_was_given() -> None:
     examples = {
         "caption": Example("caption", Path("x.jpg")),

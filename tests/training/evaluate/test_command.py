@@ -9,7 +9,10 @@ import pytest
 
 import omninet
 from model.checkpoint import load
+from tests.samples import jpeg_bytes
+from tests.training.conftest import put
 from training.commands import evaluate
+from training.evaluate import outside
 from training.metrics.bleu import normalise
 
 TASKS = ["caption", "pos", "vqa", "activity"]
@@ -63,6 +66,44 @@ def test_zero_shot_is_measured_on_request_only(command: list[str], capsys: pytes
     assert omninet.main([*command, "--json", "--limit", "1"]) == 0
 
     assert json.loads(capsys.readouterr().out)["zero_shot"] is None
+
+
+def test_the_further_parts(
+    command: list[str],
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    put(tmp_path / "coffee.png", jpeg_bytes())
+    monkeypatch.setattr(outside, "sample_pictures", lambda: {"coffee.png": tmp_path / "coffee.png"})
+    page = tmp_path / "docs" / "gallery.md"
+    options = ["--limit", "1", "--shuffled", "--outside", "--card", "--gallery", str(page)]
+
+    assert omninet.main([*command, *options]) == 0
+
+    shown = capsys.readouterr().out
+    card = load(folder).card
+    evaluated, other = shown.split(f"{outside.HEADING}\n")
+    assert "| frames of clips |" in evaluated
+    assert "| coffee.png | turned by 90° |" in other
+    assert "| dev0.jpg | blurred |" in other
+    assert evaluated.strip() in card
+    assert other.strip() in card
+    assert "by `omninet evaluate --data DATA --limit 1 --shuffled --outside`:" in card
+    assert page.read_text().startswith("# What the model says of 2 photos")
+
+
+def test_missing_samples_are_told_before_the_work(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(outside, "find_spec", lambda _: None)
+
+    assert omninet.main([*command, "--outside"]) == 2
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == "omninet: the sample pictures of scikit-image are not installed: pip install scikit-image\n"
 
 
 def test_the_card_says_how_to_repeat_the_figures(command: list[str]) -> None:

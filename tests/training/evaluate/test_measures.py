@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from model.answers import Answer, Candidate, Label
 from model.predictor import Predictor
 from tests.training.conftest import make_config
 from tests.training.evaluate.conftest import answered, captions, labels, tags
 from training.data import Example
-from training.evaluate import Figure, Measure, evaluate, measure
+from training.evaluate import Figure, Measure, answer_data, evaluate, measure, score
 from training.metrics import captions as caption_metrics
 from training.metrics.bleu import bleu4
 
@@ -24,7 +26,7 @@ def test_answers_without_annotators_must_be_exact() -> None:
     found = measure(answered(train, dev, labels("red", "two", "red", "two")))
 
     # Right are the first and the second; "red" always would be right once.
-    assert found == Measure("vqa", "fixed", "accuracy", 50.0, 25.0, "red", 4)
+    assert found == Measure("vqa", "fixed", "accuracy", 50.0, 25.0, "red", 4, key="vqa")
 
 
 def test_answers_with_annotators_are_measured_by_type() -> None:
@@ -52,7 +54,7 @@ def test_words_count_and_not_sentences() -> None:
 
     # "NN" always would be right twice of four; of the three tags, all, half and all are found.
     further = Figure("mean recall of tags", 100 * 2.5 / 3, 100 / 3)
-    assert found == Measure("pos", "fixed", "accuracy of words", 75.0, 50.0, "NN", 4, (further,))
+    assert found == Measure("pos", "fixed", "accuracy of words", 75.0, 50.0, "NN", 4, (further,), key="pos")
 
 
 def test_activities() -> None:
@@ -69,6 +71,37 @@ def test_activities() -> None:
     assert found.confusion is not None
     assert found.confusion.classes == ("red", "run", "wave")
     assert found.confusion.counts == ((1, 1, 1), (0, 1, 0), (0, 0, 0))
+
+
+def test_strokes_among_themselves() -> None:
+    """Clips of one family of classes, whatever the others are."""
+    dev = [Example("activity", video=Path("x.mp4"), answer=f"tennis {a}") for a in ("serve", "serve", "smash", "smash")]
+    candidates = [("run", "tennis serve"), ("tennis smash", "tennis serve"), ("run", "wave"), ("tennis smash",)]
+    given: list[Answer] = [
+        Label(names[0], tuple(Candidate(name, 0.5) for name in names)) for names in (*candidates, ("run", "wave"))
+    ]
+    train = [Example("activity", answer=a) for a in ("wave", "wave", "tennis smash")]
+
+    found = measure(answered(train, [*dev, Example("activity", video=Path("x.mp4"), answer="run")], given))
+
+    # Of four, the first and the last; always "tennis smash" would be right twice.
+    assert found.further[-1] == Figure("tennis strokes among themselves", 50.0, 50.0)
+    one_class = measure(answered(train, [dev[0]] * 2, given[:2]))
+    assert [f.name for f in one_class.further] == ["top-5", "mean recall of classes"]
+
+
+def test_answers_beside_those_that_see_no_photo(predictor: Predictor, data: Path) -> None:
+    config = make_config()
+    given = next(a for a in answer_data(predictor, config, data, split="train") if a.use == "vqa")
+
+    plain, whole = measure(given), measure(given, predictor=predictor)
+
+    # Four times the same question, each time with another answer.
+    assert (plain.question_only, plain.other_photo) == (25.0, None)
+    swapped = [data / "daquar" / "images" / f"image{(i + 2) % 4}.jpg" for i in range(4)]
+    answers = [predictor.predict("vqa", image=path, question=given.examples[0].question) for path in swapped]
+    assert whole.other_photo == score(given.examples, answers)["accuracy"]
+    assert replace(whole, other_photo=None) == plain
 
 
 def test_captions() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.evaluate.plots import plot_confusion, plot_losses
+from training.evaluate.plots import plot_confusion, plot_losses, plot_measures, plot_run, plot_staleness
 from training.metrics.labels import Confusion
 
 
@@ -69,6 +69,49 @@ def test_long_runs_are_averaged(drawn: list[matplotlib.figure.Figure], tmp_path:
 def test_a_log_without_losses_is_no_plot(tmp_path: Path) -> None:
     assert not plot_losses(write_log(tmp_path / "log.jsonl", [{"step": 1}]), tmp_path / "losses.png")
     assert not (tmp_path / "losses.png").exists()
+
+
+def test_everything_a_log_tells_in_small_files(tmp_path: Path) -> None:
+    entries = [step(i, "pos", 100 / (100 + i)) | {"rate": 0.1 * i, "staleness": i % 3} for i in range(300)]
+    log = write_log(tmp_path / "log.jsonl", [*entries, {"step": 5, "measures": {"vqa/accuracy": 5.0}}])
+
+    found = plot_run(log, tmp_path / "some" / "plots")
+
+    assert [path.name for path in found] == ["losses.png", "rates.png", "measures.png", "staleness.png"]
+    assert all(is_png(path) for path in found)
+    assert max(path.stat().st_size for path in found) < 60_000
+
+
+def test_what_a_log_does_not_tell_is_no_plot(tmp_path: Path) -> None:
+    entries = [step(1, "pos", 1.0) | {"staleness": 0}]
+
+    assert plot_run(write_log(tmp_path / "log.jsonl", entries), tmp_path / "plots") == [
+        tmp_path / "plots" / "losses.png"
+    ]
+
+
+def test_measures_have_a_panel_a_task(drawn: list[matplotlib.figure.Figure], tmp_path: Path) -> None:
+    entries: list[dict[str, object]] = [
+        {"step": number, "measures": {"vqa/accuracy": 10.0 * number, "caption/BLEU-4": 1.0, "caption/CIDEr": 2.0}}
+        for number in (2, 1)
+    ]
+
+    assert plot_measures(write_log(tmp_path / "log.jsonl", entries), tmp_path / "measures.png")
+
+    captions, answers = drawn[0].axes
+    assert (captions.get_title(), answers.get_title()) == ("caption", "vqa")
+    assert [line.get_label() for line in captions.lines] == ["BLEU-4", "CIDEr"]
+    assert np.asarray(answers.lines[0].get_xydata()).tolist() == [[1, 10], [2, 20]]
+
+
+def test_staleness_is_a_share_of_each_tasks_steps(drawn: list[matplotlib.figure.Figure], tmp_path: Path) -> None:
+    steps = [("pos", 0), ("pos", 0), ("pos", 0), ("pos", 2), ("vqa", 1)]
+    entries = [step(i, task, 1.0) | {"staleness": missed} for i, (task, missed) in enumerate(steps)]
+
+    assert plot_staleness(write_log(tmp_path / "log.jsonl", entries), tmp_path / "staleness.png")
+
+    heights = [[bar.get_height() for bar in bars] for bars in drawn[0].axes[0].containers]
+    assert heights == [[0.75, 0, 0.25], [0, 1, 0]]
 
 
 def test_confusion(drawn: list[matplotlib.figure.Figure], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tests.training.evaluate.conftest import answered, captions
 from training.data import Example
 from training.evaluate import Figure, Measure, Report, table, write_to_card
 from training.evaluate.output import write_report
+from training.evaluate.outside import Outside, Said
+from training.evaluate.shuffled import Order
 from training.evaluate.zero_shot import Comparison, Naming, ZeroShot
 from training.metrics.labels import Confusion
 from training.setup import Setup
@@ -30,10 +33,17 @@ ZERO_SHOT = ZeroShot(
     ),
     (Naming("fight", 40.0, 12.34, 15),),
 )
+ORDERS = (Order("reversed", "clips", 50.0, 40.0, 8, 5),)
+OUTSIDE = Outside((Said("cat.png", "dark", "a dog", 0.3, "table", 0.5),), None)
 
 
-def make(*measures: Measure, zero_shot: ZeroShot | None = None) -> Report:
-    return Report("tiny", "0.0.1", "abc", "dev", measures, zero_shot)
+def make(
+    *measures: Measure,
+    zero_shot: ZeroShot | None = None,
+    orders: tuple[Order, ...] = (),
+    outside: Outside | None = None,
+) -> Report:
+    return Report("tiny", "0.0.1", "abc", "dev", measures, zero_shot, orders, outside)
 
 
 def test_the_table_has_headlines_and_further_figures() -> None:
@@ -43,10 +53,21 @@ def test_the_table_has_headlines_and_further_figures() -> None:
         "| vqa | daquar | accuracy | 25.0 | 12.5 | table | 8 |",
         "| caption | flickr8k | BLEU-4 | 14.2 | 8.5 | a dog runs | 1000 |",
         "",
-        "| task | further measure | network | best constant |",
-        "|---|---|---|---|",
-        "| caption | CIDEr | 41.3 | 9.0 |",
+        "| task | data | further measure | network | best constant |",
+        "|---|---|---|---|---|",
+        "| caption | flickr8k | CIDEr | 41.3 | 9.0 |",
     ]
+
+
+def test_answers_stand_beside_those_that_see_no_photo() -> None:
+    blind = replace(FIGURES[0], question_only=20.0, other_photo=18.04)
+
+    assert table([blind, FIGURES[1]]).splitlines()[5:8] == [
+        "| task | data | measure | network | asked about another photo | question alone | best constant |",
+        "|---|---|---|---|---|---|---|",
+        "| vqa | daquar | accuracy | 25.0 | 18.0 | 20.0 | 12.5 |",
+    ]
+    assert "| 25.0 | - | 20.0 | 12.5 |" in table([replace(blind, other_photo=None)])
 
 
 def test_one_table_where_there_is_nothing_further() -> None:
@@ -65,6 +86,29 @@ def test_zero_shot_has_tables_of_its_own() -> None:
         "| fight | 40.0 | 12.3 | 15 |",
     ]
     assert make(*FIGURES[:1], zero_shot=ZeroShot((), ())).to_markdown() == table(FIGURES[:1])
+
+
+def test_orders_have_a_table_of_their_own() -> None:
+    assert make(*FIGURES[:1], orders=ORDERS).to_markdown().splitlines()[3:] == [
+        "",
+        "| frames of clips | data | top-1 | clips | tennis strokes among themselves | clips |",
+        "|---|---|---|---|---|---|",
+        "| reversed | clips | 50.0 | 8 | 40.0 | 5 |",
+    ]
+
+
+def test_what_is_outside_the_data_is_no_part_of_the_tables(folder: Path) -> None:
+    report = make(*FIGURES[:1], outside=OUTSIDE)
+    assert report.to_markdown() == table(FIGURES[:1])
+    assert json.loads(report.to_json())["outside"]["said"][0]["caption"] == "a dog"
+
+    write_to_card(folder, report, "a command")
+    write_to_card(folder, make(*FIGURES), "another command")
+
+    card = load(folder).card
+    assert card.index("## Evaluation") < card.index("## Outside its data\n\nBy `a command`:")
+    assert card.endswith("| cat.png | dark | a dog | 0.30 | table | 0.50 |\n")
+    assert "On the dev splits, by `another command`" in card
 
 
 def test_json_holds_everything() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,16 @@ def test_answers(tmp_path: Path) -> None:
         {"question_id": 262148000, "answer": "net"},
         {"question_id": 1, "answer": "man"},
     ]
+
+
+def test_a_further_data_set_has_a_file_of_its_own(tmp_path: Path) -> None:
+    first = answered([], [Example("vqa", Path("x.jpg"), question="what?")], labels("net"))
+    further = replace(first, title="caption_qa", is_further=True, answers=labels("man"))
+
+    write_results(tmp_path, [first, further], "dev")
+
+    assert read(tmp_path / "vqa_dev.json")[0]["answer"] == "net"
+    assert read(tmp_path / "vqa_caption_qa_dev.json")[0]["answer"] == "man"
 
 
 def test_tasks_without_a_server_write_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""The first photos of a dev list and what the network says of them, for people to judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from model.answers import Caption
+from model.predictor import Predictor
+from training.data import Example
+from training.evaluate.answering import answer_all
+from training.evaluate.markdown import rows
+from training.evaluate.outside import per_token
+
+COUNT = 20
+PAGE = """\
+# What the model says of {count} photos
+
+The first {count} photos of a dev list (`{data}`), none of them chosen, captioned by {name} {version} (weights
+`{digest}`):
+
+    {command}
+
+The photos are not shown: the data set is for research only. Per token: geometric mean of the probabilities. The verdict
+is for a person to fill in.
+
+{table}"""
+
+
+def gallery(predictor: Predictor, photos: Sequence[Example], command: str) -> str:
+    """A page of Markdown, without the photos and without the data set's own captions.
+
+    Args:
+        photos: in the order of the dev list.
+    """
+    first = photos[:COUNT]
+    captions = [answer for answer in answer_all(predictor, first, title="gallery") if isinstance(answer, Caption)]
+    cells = [
+        (str(number), example.media.name if example.media else "", caption.caption, f"{per_token(caption):.2f}", "")
+        for number, (example, caption) in enumerate(zip(first, captions, strict=True), 1)
+    ]
+    return PAGE.format(
+        count=len(first),
+        data=first[0].media.parent.name if first[0].media else "",
+        name=predictor.name,
+        version=predictor.version,
+        digest=predictor.digest[:12],
+        command=command,
+        table=rows("number | file | caption | per token | verdict", cells),
+    )
+
+
+def write_gallery(path: Path, page: str) -> None:
+    """Write the page; the folder is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")

@@ -1,0 +1,31 @@
+"""The same questions about the wrong photos: what the network answers without the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from model.answers import Answer
+from model.predictor import Predictor
+from training.data import Example
+from training.evaluate.answering import answer_all
+
+
+def answer_about_others(predictor: Predictor, examples: Sequence[Example]) -> list[Answer]:
+    """Answers to each question, asked about another photo or clip of the examples; none if there is only one."""
+    swapped = swap_media(examples)
+    return answer_all(predictor, swapped, title="other photos") if swapped else []
+
+
+def swap_media(examples: Sequence[Example]) -> list[Example]:
+    """Each example with the media that lies half of all media further on, which is never its own."""
+    media = list(dict.fromkeys(e.media for e in examples if e.media))
+    if len(media) < 2:
+        return []
+    others = {path: media[(i + len(media) // 2) % len(media)] for i, path in enumerate(media)}
+    return [_with_media(e, others[e.media]) for e in examples if e.media]
+
+
+def _with_media(example: Example, path: Path) -> Example:
+    return replace(example, image=path) if example.image else replace(example, video=path)

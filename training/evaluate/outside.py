@@ -1,0 +1,168 @@
+"""What the network says of pictures unlike those it was trained on, and of pictures that were spoilt.
+
+These are examples, not measures, but for the COCO photos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import geometric_mean
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
+
+from model.answers import Caption, Label
+from model.media import Picture, decode_image
+from model.predictor import Predictor
+from training.data import DataError, Example
+from training.data.coco import Coco
+from training.evaluate.answering import Answered, answer_all
+from training.evaluate.markdown import rows
+from training.evaluate.measures import Measure, measure
+from training.evaluate.tables import table
+
+HEADING = "## Outside its data"
+QUESTION = "what is in the picture?"
+COCO = "coco_mini"  # folder beside the run's data sets
+# Of the pictures that scikit-image's package contains without a download.
+SAMPLES = (
+    "astronaut.png",
+    "chelsea.png",
+    "coffee.png",
+    "camera.png",
+    "rocket.jpg",
+    "motorcycle_left.png",
+    "horse.png",
+    "coins.png",
+    "grass.png",
+    "brick.png",
+    "page.png",
+    "hubble_deep_field.jpg",
+)
+SPOILT = 3  # of the samples, and as many dev photos
+TINY = 24  # pixels
+UNCHANGED = "as it is"
+TREATMENTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "dark": lambda pixels: (pixels * 0.15).to(torch.uint8),
+    "turned by 90°": lambda pixels: pixels.rot90(1, (-2, -1)),
+    "turned by 180°": lambda pixels: pixels.rot90(2, (-2, -1)),
+    "upside down": lambda pixels: pixels.flip(-2),
+    "tiny": lambda pixels: transforms.resize(pixels, _within(pixels, TINY), antialias=True),
+    "grey": lambda pixels: transforms.rgb_to_grayscale(pixels, 3),
+    "blurred": lambda pixels: transforms.gaussian_blur(pixels, [2 * (min(pixels.shape[-2:]) // 20) + 1] * 2),
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """A picture and what the network says of it.
+
+    Attributes:
+        treatment: name in TREATMENTS, or UNCHANGED.
+        per_token: geometric mean of the probabilities of the caption's tokens.
+        probability: of the answer.
+    """
+
+    picture: str
+    treatment: str
+    caption: str
+    per_token: float
+    answer: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Outside:
+    """All that was asked.
+
+    Attributes:
+        coco: captions of COCO photos, where they are at hand.
+    """
+
+    said: tuple[Said, ...]
+    coco: Measure | None
+
+
+def outside(predictor: Predictor, samples: Mapping[str, Path], photos: Sequence[Example], data: Path) -> Outside:
+    """Ask about sample pictures as they are and spoilt, about dev photos likewise, and about COCO photos.
+
+    Args:
+        samples: name -> file.
+        photos: those of dev.
+        data: folder that may hold COCO photos.
+    """
+    own = {e.image.name: e.image for e in photos[:SPOILT] if e.image}
+    said: list[Said] = []
+    for number, (name, path) in enumerate([*samples.items(), *own.items()]):
+        spoilt = number < SPOILT or number >= len(samples)
+        said += ask(predictor, name, path, TREATMENTS if spoilt else ())
+    return Outside(tuple(said), measure_coco(predictor, data / COCO))
+
+
+def ask(predictor: Predictor, name: str, path: Path, treatments: Iterable[str]) -> list[Said]:
+    """What is said of a picture as it is, and after each treatment."""
+    pixels = decode_image(path.read_bytes(), predictor.limits).pixels
+    seen = {UNCHANGED: pixels} | {treatment: TREATMENTS[treatment](pixels) for treatment in treatments}
+    return [_say(predictor, name, treatment, Picture(found)) for treatment, found in seen.items()]
+
+
+def _say(predictor: Predictor, name: str, treatment: str, picture: Picture) -> Said:
+    caption = predictor.predict("caption", image=picture)
+    answer = predictor.predict("vqa", image=picture, question=QUESTION)
+    assert isinstance(caption, Caption)
+    assert isinstance(answer, Label)
+    likeliest = answer.candidates[0].probability
+    return Said(name, treatment, caption.caption, per_token(caption), answer.label, likeliest)
+
+
+def per_token(caption: Caption) -> float:
+    """Geometric mean of the probabilities of a caption's tokens; 0 of none."""
+    return geometric_mean([piece.probability for piece in caption.tokens]) if caption.tokens else 0.0
+
+
+def measure_coco(predictor: Predictor, folder: Path) -> Measure | None:
+    """Captions of the training photos there, which are no training photos here; None where there are none."""
+    if not folder.is_dir():
+        return None
+    dataset = Coco(folder)
+    examples = dataset.read("train")
+    return measure(Answered(dataset, examples, answer_all(predictor, examples, title=folder.name)))
+
+
+def sample_pictures() -> dict[str, Path]:
+    """Name -> file of those SAMPLES that scikit-image has installed.
+
+    Raises:
+        DataError: it has none, or is not installed.
+    """
+    package = find_spec("skimage")
+    folders = [Path(place) / "data" for place in (package and package.submodule_search_locations) or ()]
+    found = {name: folder / name for folder in folders for name in SAMPLES if (folder / name).is_file()}
+    if not found:
+        raise DataError("the sample pictures of scikit-image are not installed: pip install scikit-image")
+    return found
+
+
+def _within(pixels: Tensor, side: int) -> list[int]:
+    """Height and width of a picture scaled to fit into a square."""
+    height, width = pixels.shape[-2:]
+    scale = side / max(height, width)
+    return [max(1, round(height * scale)), max(1, round(width * scale))]
+
+
+def section(found: Outside, command: str) -> str:
+    """What the card says below the heading."""
+    cells = [
+        (s.picture, s.treatment, s.caption, f"{s.per_token:.2f}", s.answer, f"{s.probability:.2f}") for s in found.said
+    ]
+    heading = f"picture | treatment | caption | per token | {QUESTION} | probability"
+    text = (
+        f"By `{command}`:\npictures of scikit-image and the first dev photos, none chosen by what is said of them.\n"
+        f"Per token: geometric mean of the probabilities. Tiny is {TINY} pixels, dark 15% of the light.\n\n"
+        f"{rows(heading, cells)}"
+    )
+    return f"{text}\nCaptions of the COCO photos in `{COCO}`:\n\n{table([found.coco])}" if found.coco else text

@@ -1,0 +1,124 @@
+"""Whether time matters: activities told from the same frames in another order."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from model.peripherals.vision import VisionPeripheral
+from model.predictor import Predictor
+from training.data import Example
+from training.evaluate.answering import Answered, prepare
+from training.evaluate.markdown import rows
+from training.evaluate.scores import FAMILY, FAMILY_FIGURE
+
+SHUFFLES = 5
+
+
+@dataclass(frozen=True)
+class Order:
+    """How many clips are named right with their frames in one order, in percent.
+
+    Attributes:
+        name: of the order.
+        family: of the clips of FAMILY, if the network may only choose among its classes; None where there are none.
+        count, family_count: clips.
+    """
+
+    name: str
+    data: str
+    top1: float
+    family: float | None
+    count: int
+    family_count: int
+
+
+def shuffled(predictor: Predictor, answered: Iterable[Answered]) -> tuple[Order, ...]:
+    """Measure every data set of activities."""
+    found: list[Order] = []
+    for given in answered:
+        if given.use == "activity":
+            found += compare_orders(predictor, given.examples, given.data)
+    return tuple(found)
+
+
+def compare_orders(predictor: Predictor, examples: Sequence[Example], data: str) -> list[Order]:
+    """Clips as they are and in other orders, and what always the same answer would reach."""
+    classes = predictor.vocabularies["activity"]
+    scores = torch.stack([score_orders(predictor, e) for e in tqdm(examples, desc="frames in other orders")])
+    members = [i for i, e in enumerate(examples) if e.answer.startswith(FAMILY)]
+    kin = [i for i, name in enumerate(classes) if name.startswith(FAMILY)]
+    wanted = [e.answer for e in examples]
+    all_right = _right(scores, range(len(classes)), classes, wanted)
+    kin_right = _right(scores[members], kin, classes, [wanted[i] for i in members]) if members and kin else None
+
+    def order(name: str, columns: slice) -> Order:
+        family = None if kin_right is None else median(kin_right[columns])
+        return Order(name, data, median(all_right[columns]), family, len(examples), len(members))
+
+    constant = _most_common([wanted[i] for i in members]) if kin_right else None
+    return [
+        order("as they are", slice(0, 1)),
+        order("reversed", slice(1, 2)),
+        order("the middle one, repeated", slice(2, 3)),
+        order(f"shuffled, median of {SHUFFLES}", slice(3, None)),
+        Order("always the most common class", data, _most_common(wanted), constant, len(examples), len(members)),
+    ]
+
+
+@torch.inference_mode()
+def score_orders(predictor: Predictor, example: Example) -> Tensor:
+    """Log-probabilities of a clip's classes for each order of its frames, (orders, classes).
+
+    The backbone sees a frame by itself, so it sees each one once.
+    """
+    frames: Tensor = prepare(predictor, example).rows[0].inputs[0][1]
+    vision = predictor.network.peripherals["vision"]
+    assert isinstance(vision, VisionPeripheral)
+    features = vision.features(frames[None].to(predictor.device))[0]
+    name = example.media.name if example.media else ""
+    stacked = torch.stack([features[list(order)] for order in orders(len(frames), name)])
+    memory = predictor.network.encode([("vision", stacked)])
+    first = torch.zeros(len(stacked), 1, dtype=torch.long, device=predictor.device)
+    return predictor.network.cnp.decode(memory, "activity", first)[:, 0].float().cpu()
+
+
+def orders(count: int, name: str) -> list[Sequence[int]]:
+    """As they are, reversed, the middle one repeated, and shuffles that ``name`` decides."""
+    frames = range(count)
+    shuffles = [random.Random(f"{seed}:{name}").sample(frames, count) for seed in range(SHUFFLES)]
+    return [frames, frames[::-1], [count // 2] * count, *shuffles]
+
+
+def _right(scores: Tensor, among: Sequence[int], classes: Sequence[str], wanted: Sequence[str]) -> list[float]:
+    """Percent of right answers for each order, the likeliest of some classes; scores (clips, orders, classes)."""
+    best = scores[:, :, list(among)].argmax(-1)
+    hits = [[classes[among[i]] == right for i in given] for given, right in zip(best.tolist(), wanted, strict=True)]
+    return [100 * sum(column) / len(column) for column in zip(*hits, strict=True)]
+
+
+def _most_common(wanted: Sequence[str]) -> float:
+    return 100 * max(Counter(wanted).values()) / len(wanted)
+
+
+def shuffled_table(found: Sequence[Order]) -> str:
+    """Markdown: a row for each order."""
+    cells = [
+        (
+            order.name,
+            order.data,
+            f"{order.top1:.1f}",
+            str(order.count),
+            "-" if order.family is None else f"{order.family:.1f}",
+            str(order.family_count),
+        )
+        for order in found
+    ]
+    return rows(f"frames of clips | data | top-1 | clips | {FAMILY_FIGURE} | clips", cells)
