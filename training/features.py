@@ -152,7 +152,7 @@ def _features(
     device = vision.projection.weight.device
     with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bfloat16(device)):
         maps = vision.features(torch.cat(list(views.values())))
-    return dict(zip(views, maps.float().split(VIEWS), strict=True))
+    return dict(zip(views, maps.float().view(-1, VIEWS, *maps.shape[1:]), strict=True))
 
 
 def _key(vision: VisionPeripheral, paths: Sequence[Path]) -> str:
