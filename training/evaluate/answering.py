@@ -86,6 +86,11 @@ def prepare(predictor: Predictor, example: Example) -> Job:
     return predictor.prepare(example.task, image=example.image, video=example.video, question=example.question)
 
 
+def prepare_greedy(predictor: Predictor, example: Example) -> Job:
+    """The same for a caption that is written without a beam."""
+    return predictor.prepare(example.task, image=example.image, video=example.video, beams=1)
+
+
 def answer_all(
     predictor: Predictor,
     examples: Sequence[Example],

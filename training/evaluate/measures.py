@@ -10,11 +10,11 @@ from model.answers import Answer
 from model.predictor import Predictor
 from training.config import RunConfig
 from training.data import Example
-from training.evaluate.answering import Answered, answer_data
+from training.evaluate.answering import Answered, answer_all, answer_data, prepare_greedy
 from training.evaluate.constants import CONSTANTS
 from training.evaluate.other_photo import answer_about_others
 from training.evaluate.question_only import answer_questions
-from training.evaluate.scores import pairs, score, written
+from training.evaluate.scores import Figures, pairs, score, written
 from training.metrics import captions
 from training.metrics.labels import Confusion
 
@@ -71,7 +71,7 @@ def measure(answered: Answered, official: bool = False, predictor: Predictor | N
 
     Args:
         official: captions also as COCO's evaluation has it, which takes a Java program and 20 seconds.
-        predictor: is asked all questions about other photos, too.
+        predictor: is asked all questions about other photos, too, and for captions without a beam.
     """
     examples, answers, task = answered.examples, answered.answers, answered.examples[0].task
     train = answered.dataset.read("train")
@@ -80,6 +80,9 @@ def measure(answered: Answered, official: bool = False, predictor: Predictor | N
     if task == "caption" and official and (more := captions.score_official(*written(examples, answers))):
         found |= more
         baseline |= captions.score_official(*written(examples, always))
+    if task == "caption" and predictor and predictor.config.beams > 1:
+        found |= _greedy(predictor, examples)
+        baseline |= {f"{name}, greedy": value for name, value in baseline.items()}
     headline, *further = (Figure(name, found[name], baseline[name]) for name in found if name in baseline)
     return Measure(
         answered.use,
@@ -95,6 +98,12 @@ def measure(answered: Answered, official: bool = False, predictor: Predictor | N
         _first(examples, answer_about_others(predictor, examples) if predictor and task == "vqa" else []),
         answered.key,
     )
+
+
+def _greedy(predictor: Predictor, examples: Sequence[Example]) -> Figures:
+    """What captions are worth without a beam."""
+    answers = answer_all(predictor, examples, prepare_greedy, title="caption, greedy")
+    return {f"{name}, greedy": value for name, value in score(examples, answers).items()}
 
 
 def _without_photos(train: Sequence[Example], examples: Sequence[Example]) -> list[Answer]:

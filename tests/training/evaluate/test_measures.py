@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,3 +142,21 @@ def test_every_task_is_measured_from_raw_files(predictor: Predictor, data: Path)
     ]
     assert [m.constant_answer for m in found][1:] == [".", "red", "run fast"]
     assert [m.constant for m in found][1:] == pytest.approx([200 / 9, 50.0, 50.0])
+
+
+def test_captions_with_a_beam_and_without(predictor: Predictor, data: Path) -> None:
+    config = make_config(tasks={"caption": make_config().tasks["caption"].model_dump()})
+    (greedy,) = answer_data(predictor, config, data, bar=False)
+    searching = copy.copy(predictor)
+    searching.config = replace(predictor.config, beams=3)
+    (searched,) = answer_data(searching, config, data, bar=False)
+
+    found = measure(searched, predictor=searching)
+
+    figures = {f.name: f for f in found.further}
+    alone = score(greedy.examples, greedy.answers)
+    assert figures["BLEU-4, greedy"].value == alone["BLEU-4"]
+    assert figures["CIDEr, greedy"].value == alone["CIDEr"]
+    assert figures["BLEU-4, greedy"].constant == found.constant
+    assert found.value == score(searched.examples, searched.answers)["BLEU-4"]
+    assert not [f for f in measure(greedy, predictor=predictor).further if "greedy" in f.name]
