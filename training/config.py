@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -19,6 +19,37 @@ class Strict(BaseModel):
     """Refuses unknown names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Recipe(Strict):
+    """What is written as one YAML file."""
+
+    @classmethod
+    def load(cls, path: Path, overrides: Sequence[str] = ()) -> Self:
+        """Read a YAML file.
+
+        Args:
+            overrides: values that replace the file's, such as ``tasks.vqa.batch=32``.
+
+        Raises:
+            ConfigError: the file is missing or a value is wrong; the message names it.
+        """
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return cls.model_validate(apply(values, overrides, cls))
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+        except (UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigError(f"{path} is no YAML: {error}") from error
+        except ValidationError as error:
+            found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            where = f"{path} with {', '.join(overrides)}" if overrides else path
+            raise ConfigError(f"{where}: {found}") from error
+
+    def save(self, path: Path) -> None:
+        """Write a YAML file with every value, defaults too; it loads back equal."""
+        values = self.model_dump(mode="json")
+        path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 class TaskRun(Strict):
@@ -77,7 +108,7 @@ class Evaluation(Strict):
     best: str | None = None
 
 
-class RunConfig(Strict):
+class RunConfig(Recipe):
     """A training run.
 
     Attributes:
@@ -131,30 +162,3 @@ class RunConfig(Strict):
             if DATASETS[run.dataset].task != name:
                 raise ValueError(f"data set {run.dataset!r} is of task {DATASETS[run.dataset].task}, not {name}")
         return value
-
-    @classmethod
-    def load(cls, path: Path, overrides: Sequence[str] = ()) -> RunConfig:
-        """Read a YAML file.
-
-        Args:
-            overrides: values that replace the file's, such as ``tasks.vqa.batch=32``.
-
-        Raises:
-            ConfigError: the file is missing or a value is wrong; the message names it.
-        """
-        try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
-            return cls.model_validate(apply(values, overrides, cls))
-        except OSError as error:
-            raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-        except (UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigError(f"{path} is no YAML: {error}") from error
-        except ValidationError as error:
-            found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            where = f"{path} with {', '.join(overrides)}" if overrides else path
-            raise ConfigError(f"{where}: {found}") from error
-
-    def save(self, path: Path) -> None:
-        """Write a YAML file with every value, defaults too; it loads back equal."""
-        values = self.model_dump(mode="json")
-        path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
