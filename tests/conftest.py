@@ -64,7 +64,7 @@ def toy(tokenizer_file: Path) -> Checkpoint:
             max_length=64,
         ),
         peripherals={
-            "vision": VisionConfig(backbone="compact", size=32),
+            "vision": VisionConfig(backbone="compact", size=64),
             "language": LanguageConfig(vocabulary=120, d_embedding=16, lower_case=False, step="word"),
         },
         domains=("english", "image"),

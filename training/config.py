@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -20,6 +20,37 @@ class Strict(BaseModel):
     """Refuses unknown names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Recipe(Strict):
+    """What is written as one YAML file."""
+
+    @classmethod
+    def load(cls, path: Path, overrides: Sequence[str] = ()) -> Self:
+        """Read a YAML file.
+
+        Args:
+            overrides: values that replace the file's, such as ``tasks.vqa.batch=32``.
+
+        Raises:
+            ConfigError: the file is missing or a value is wrong; the message names it.
+        """
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return cls.model_validate(apply(values, overrides, cls))
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+        except (UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigError(f"{path} is no YAML: {error}") from error
+        except ValidationError as error:
+            found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            where = f"{path} with {', '.join(overrides)}" if overrides else path
+            raise ConfigError(f"{where}: {found}") from error
+
+    def save(self, path: Path) -> None:
+        """Write a YAML file with every value, defaults too; it loads back equal."""
+        values = self.model_dump(mode="json")
+        path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 class Source(Strict):
@@ -108,7 +139,7 @@ class Evaluation(Strict):
     best: str | None = None
 
 
-class RunConfig(Strict):
+class RunConfig(Recipe):
     """A training run.
 
     Attributes:
@@ -176,30 +207,3 @@ class RunConfig(Strict):
             return Path(source.folder).name
         alike = any(other.dataset == source.dataset for other in others)
         return f"{source.dataset} in {source.folder}" if alike else source.dataset
-
-    @classmethod
-    def load(cls, path: Path, overrides: Sequence[str] = ()) -> RunConfig:
-        """Read a YAML file.
-
-        Args:
-            overrides: values that replace the file's, such as ``tasks.vqa.batch=32``.
-
-        Raises:
-            ConfigError: the file is missing or a value is wrong; the message names it.
-        """
-        try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
-            return cls.model_validate(apply(values, overrides, cls))
-        except OSError as error:
-            raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-        except (UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigError(f"{path} is no YAML: {error}") from error
-        except ValidationError as error:
-            found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            where = f"{path} with {', '.join(overrides)}" if overrides else path
-            raise ConfigError(f"{where}: {found}") from error
-
-    def save(self, path: Path) -> None:
-        """Write a YAML file with every value, defaults too; it loads back equal."""
-        values = self.model_dump(mode="json")
-        path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")

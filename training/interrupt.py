@@ -8,6 +8,14 @@ from types import FrameType, TracebackType
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class Stopped(Exception):  # noqa: N818  # nothing went wrong
+    """A signal came; the state is saved."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(signal)
+        self.signal = signal
+
+
 class Interrupt:
     """While it is entered, the first signal is remembered; a second one ends the process as it always does.
 

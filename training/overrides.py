@@ -1,4 +1,4 @@
-"""Values of a run's configuration that the command line replaces: ``--set tasks.vqa.batch=32``."""
+"""Values of a configuration that the command line replaces: ``--set tasks.vqa.batch=32``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from model.errors import ConfigError
 from model.peripherals.language import LanguageConfig
 from model.peripherals.vision import VisionConfig
 from model.tasks import TASKS
+from training.data import DATASETS
 
 DECIDED_BY_DATA = {"vocabulary"}  # subwords of the language peripheral: the tokenizer's
 NETWORK = {"cnp": CNPConfig, "vision": VisionConfig, "language": LanguageConfig}
 # Names in mappings that pydantic leaves open; one that is not here takes any name.
-NAMES = {"tasks": tuple(TASKS), "network": tuple(NETWORK)} | {
+NAMES = {"tasks": tuple(TASKS), "network": tuple(NETWORK), "datasets": tuple(DATASETS)} | {
     f"network.{part}": tuple(f.name for f in dataclasses.fields(kind) if f.name not in DECIDED_BY_DATA)
     for part, kind in NETWORK.items()
 }

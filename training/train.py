@@ -15,7 +15,7 @@ from model.devices import choose_device
 from training.config import RunConfig
 from training.hogwild import make_posts, run_hogwild
 from training.hogwild.worker import Post
-from training.interrupt import Interrupt
+from training.interrupt import Interrupt, Stopped
 from training.run import Run
 from training.setup import set_up
 from training.single import run_single
@@ -41,14 +41,6 @@ class Options:
     threads: int | None = None
     global_device: str = "cpu"
     work: Path | None = None
-
-
-class Stopped(Exception):  # noqa: N818  # nothing went wrong
-    """A signal came; the state is saved."""
-
-    def __init__(self, signal: int) -> None:
-        super().__init__(signal)
-        self.signal = signal
 
 
 def train(config: RunConfig, out: Path, options: Options, whole: RunConfig | None = None) -> Path:

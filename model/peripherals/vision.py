@@ -167,9 +167,23 @@ def build_backbone(name: str) -> nn.Module:
     """
     if name == "compact":
         return CompactNet()
-    if name not in list_models(module=_classification_models()):
+    if name not in classifiers():
         raise ConfigError(f"vision.backbone {name!r} is neither 'compact' nor a torchvision classification model")
-    return without_head(get_model(name, weights=None, **PLAIN.get(name, {})))
+    return without_head(build_classifier(name))
+
+
+def classifiers() -> list[str]:
+    """Names of torchvision's classification models."""
+    import torchvision
+
+    names: list[str] = list_models(module=torchvision.models)
+    return names
+
+
+def build_classifier(name: str) -> nn.Module:
+    """One of ``classifiers()`` with random weights: (n, 3, height, width) -> (n, classes)."""
+    network: nn.Module = get_model(name, weights=None, **PLAIN.get(name, {}))
+    return network
 
 
 def without_head(classifier: nn.Module) -> nn.Module:
@@ -178,12 +192,6 @@ def without_head(classifier: nn.Module) -> nn.Module:
     if isinstance(classifier, DenseNet):
         kept.append(("relu", nn.ReLU()))  # it has this one in its forward function only
     return nn.Sequential(OrderedDict(kept))
-
-
-def _classification_models() -> object:
-    import torchvision
-
-    return torchvision.models
 
 
 def _channels(backbone: nn.Module, config: VisionConfig) -> int:

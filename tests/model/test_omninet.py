@@ -8,7 +8,7 @@ import torch
 from model.checkpoint import Checkpoint
 from model.peripherals.language import LanguagePeripheral, Subwords
 
-PIXELS = torch.arange(2 * 3 * 32 * 32, dtype=torch.uint8).view(1, 2, 3, 32, 32)
+PIXELS = torch.arange(2 * 3 * 64 * 64, dtype=torch.uint8).view(1, 2, 3, 64, 64)
 
 
 def text(*tokens: int) -> Subwords:

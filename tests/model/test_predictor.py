@@ -147,7 +147,7 @@ def test_a_video_is_encoded_as_one_of_sixteen_frames(toy_predictor: Predictor) -
     for task, inputs in (USES["activity"], USES["video-caption"], USES["video-qa"]):
         (row,) = toy_predictor.prepare(task, **inputs).rows
         assert row.inputs[0][0] == "vision"
-        assert row.inputs[0][1].shape == (16, 3, 32, 32)
+        assert row.inputs[0][1].shape == (16, 3, 64, 64)
 
 
 def test_tags_of_a_text(toy_predictor: Predictor) -> None:
@@ -200,7 +200,7 @@ def test_every_way_to_give_a_picture(toy_predictor: Predictor, tmp_path: Path) -
 
     rows = [toy_predictor.prepare("activity", image=way).rows[0] for way in ways]
 
-    assert rows[0].inputs[0][1].shape == (1, 3, 32, 32)
+    assert rows[0].inputs[0][1].shape == (1, 3, 64, 64)
     assert all(torch.equal(row.inputs[0][1], rows[0].inputs[0][1]) for row in rows)
 
 
@@ -354,7 +354,7 @@ def test_media_that_were_decoded_elsewhere_keep_their_notes(toy_predictor: Predi
 
     assert len(cut.notes) == 1
     assert whole.notes == ()
-    assert whole.rows[0].inputs[0][1].shape == (2, 3, 32, 32)
+    assert whole.rows[0].inputs[0][1].shape == (2, 3, 64, 64)
 
 
 def test_what_a_predictor_says_of_itself(toy_checkpoint: Path, toy_predictor: Predictor) -> None:

@@ -106,7 +106,7 @@ def run_values(**changes: Any) -> dict[str, Any]:
         "card": "For tests.",
         "network": {
             "cnp": cnp,
-            "vision": {"backbone": "compact", "size": 32, "frames": 3},
+            "vision": {"backbone": "compact", "size": 64, "frames": 3},
             "language": {"d_embedding": 8, "lower_case": False, "step": "word"},
         },
         "tasks": tasks,

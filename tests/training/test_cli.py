@@ -127,8 +127,10 @@ def test_train_says_what_is_missing(config_file: Path, tmp_path: Path) -> None:
 def test_distill_then_train(config_file: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     teacher, backbone = tmp_path / "teacher.safetensors", tmp_path / "backbone" / "backbone.safetensors"
     save_file(mobilenet_v2().state_dict(), teacher)
-    arguments = ("--data", data, "--teacher", teacher, "--out", backbone.parent, "--minutes", 0.001, "--views", 1)
-    assert run("distill", config_file, *arguments) == 0
+    distillation = Path(distill.__file__).parents[1] / "configs" / "distill.yaml"
+    smaller = [f"--set={value}" for value in ("steps=1", "batch=2", "views.size=64", "pictures.side=64")]
+    arguments = ("--data", data, "--weights", teacher, "--out", backbone.parent, *smaller)
+    assert run("distill", distillation, *arguments) == 0
     assert capsys.readouterr().out == f"{backbone}\n"
 
     out = tmp_path / "run"

@@ -34,9 +34,10 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from training.config import RunConfig
+    from training.interrupt import Stopped
     from training.reproduce import Study
     from training.states import States
-    from training.train import Options, Stopped, train
+    from training.train import Options, train
 
     prepare(args.threads)
     config = RunConfig.load(args.config)

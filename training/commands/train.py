@@ -63,7 +63,8 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
-    from training.train import Options, Stopped, train
+    from training.interrupt import Stopped
+    from training.train import Options, train
 
     prepare(args.threads)
     options = Options(

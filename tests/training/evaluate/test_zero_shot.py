@@ -32,7 +32,7 @@ def test_a_photo_in_motion_is_one_video_of_sixteen_frames(predictor: Predictor, 
     assert [name for name, _ in row.inputs] == ["vision", "language"]
     clip = in_motion(decode_image(photo.read_bytes()).pixels, "image1.jpg")
     expected = predictor.prepare("vqa", video=clip, question="what colour ?").rows[0]
-    assert row.inputs[0][1].shape == (16, 3, 32, 32)
+    assert row.inputs[0][1].shape == (16, 3, 64, 64)
     assert torch.equal(row.inputs[0][1], expected.inputs[0][1])
 
 

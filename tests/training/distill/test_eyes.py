@@ -1,0 +1,157 @@
+"""Teachers and students: any torchvision classifier, its map, its last layer, and what does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torchvision.models import get_model
+
+from model.errors import ConfigError
+from model.peripherals.vision import build_classifier, without_head
+from tests.training.distill.conftest import CHANNELS, make_config
+from training.distill import eyes
+from training.distill.config import DistillConfig, Eye
+from training.distill.eyes import Student, Teacher, build_student, last_layer
+
+SHUFFLENET = "shufflenet_v2_x0_5"
+VIEWS = torch.linspace(0, 1, 2 * 3 * 64 * 64).view(2, 3, 64, 64)
+
+
+def eye(backbone: str) -> Eye:
+    return Eye(backbone=backbone, mean=(0.1, 0.2, 0.3), std=(0.5, 0.4, 0.3))
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A file of a small teacher."""
+    torch.manual_seed(0)
+    network = build_classifier(SHUFFLENET)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):  # so that folding them into the convolutions is no empty task
+            nn.init.uniform_(module.running_mean, -0.1, 0.1)  # type: ignore[arg-type]
+            nn.init.uniform_(module.running_var, 0.5, 2.0)  # type: ignore[arg-type]
+    path = tmp_path / "teacher.safetensors"
+    save_file(network.state_dict(), path)
+    return path
+
+
+def test_a_teacher_gives_the_map_and_the_classes_of_its_network(weights: Path) -> None:
+    teacher = Teacher.load(eye(SHUFFLENET), str(weights))
+
+    network = get_model(SHUFFLENET)
+    eyes._fill(network, weights, SHUFFLENET)
+    scaled = (VIEWS - torch.tensor([0.1, 0.2, 0.3])[:, None, None]) / torch.tensor([0.5, 0.4, 0.3])[:, None, None]
+    with torch.no_grad():
+        maps = without_head(network.eval())(scaled)
+        seen = teacher(VIEWS)
+        assert teacher.classifier is not None
+        classes = teacher.classifier(seen.mean(1))
+        torch.testing.assert_close(seen, maps.flatten(2).transpose(1, 2), rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(classes, network(scaled), rtol=1e-3, atol=1e-4)
+    assert not any(parameter.requires_grad for parameter in teacher.parameters())
+    assert not any(module.training for module in teacher.modules())
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet18", "efficientnet_b0", "densenet121"])
+def test_the_last_layer_makes_the_classes_of_the_pooled_map(name: str) -> None:
+    torch.manual_seed(0)
+    network = build_classifier(name).eval()
+
+    layer = last_layer(network)
+
+    assert layer is not None
+    with torch.no_grad():
+        classes = layer(without_head(network).eval()(VIEWS).mean((2, 3)))
+        torch.testing.assert_close(classes, network(VIEWS))
+
+
+@pytest.mark.parametrize("name", ["convnext_tiny", "mobilenet_v3_small", "squeezenet1_1"])
+def test_where_more_comes_before_the_classes_there_is_no_last_layer(name: str) -> None:
+    with torch.device("meta"):
+        assert last_layer(build_classifier(name)) is None
+
+
+def test_published_weights_are_torchvisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def get(name: str, **options: Any) -> nn.Module:
+        asked[name] = options
+        network: nn.Module = get_model(name)
+        return network
+
+    monkeypatch.setattr(eyes, "get_model", get)
+
+    Teacher.load(eye(SHUFFLENET), "published")
+
+    assert asked == {SHUFFLENET: {"weights": "DEFAULT"}}
+
+
+@pytest.mark.parametrize("name", ["hat", "compact", "fasterrcnn_resnet50_fpn"])
+def test_a_teacher_that_torchvision_does_not_have(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"teacher\.backbone '{name}' is no torchvision classification model"):
+        Teacher.load(eye(name), "published")
+
+
+def test_weights_that_do_not_fit(weights: Path) -> None:
+    with pytest.raises(ConfigError, match=r"teacher\.safetensors do not fit squeezenet1_1: .*missing features\.0\.w"):
+        Teacher.load(eye("squeezenet1_1"), str(weights))
+
+
+def test_weights_that_cannot_be_read(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"missing\.safetensors cannot be read: "):
+        Teacher.load(eye(SHUFFLENET), str(tmp_path / "missing.safetensors"))
+    weights.write_bytes(b"{" * 100)
+    with pytest.raises(ConfigError, match=r"the weights .*teacher\.safetensors do not fit shufflenet_v2_x0_5: "):
+        Teacher.load(eye(SHUFFLENET), str(weights))
+
+
+class Transformer(nn.Module):
+    """As torchvision's: it wants rows of patches."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        assert pixels.dim() == 3, f"expected (batch, sequence, channels), got {tuple(pixels.shape)}"
+        return pixels
+
+
+def test_a_teacher_without_a_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eyes, "get_model", lambda name, weights: nn.Sequential(Transformer()))
+
+    with pytest.raises(ConfigError, match=r"backbone 'vit_b_16' gives no feature map at views\.size 64: expected \("):
+        build_student(make_config(teacher=eye("vit_b_16").model_dump()), Teacher.load(eye("vit_b_16"), "published"))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "message"), [(Transformer(), r"at views\.size 64: expected \("), (nn.Flatten(), r"but shape \(1, 122")]
+)
+def test_a_student_without_a_map(
+    backbone: nn.Module, message: str, config: DistillConfig, teacher: Teacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eyes, "build_backbone", lambda name: backbone)
+
+    with pytest.raises(ConfigError, match=f"backbone 'compact' gives no feature map {message}"):
+        build_student(config, teacher)
+
+
+def test_maps_of_different_shapes(config: DistillConfig) -> None:
+    teacher = Teacher(nn.AvgPool2d(16), None, config.teacher)
+
+    with pytest.raises(ConfigError, match=r"at views\.size 64 the student compact gives 2 x 2 cells, .* 4 x 4$"):
+        build_student(config, teacher)
+
+
+def test_an_unknown_student(teacher: Teacher) -> None:
+    config = make_config(student=eye("hat").model_dump())
+
+    with pytest.raises(ConfigError, match="'hat' is neither 'compact' nor"):
+        build_student(config, teacher)
+
+
+def test_a_student_sees_as_many_cells_and_channels(teacher: Teacher, student: Student) -> None:
+    with torch.no_grad():
+        assert student(VIEWS).shape == teacher(VIEWS).shape == (2, 4, CHANNELS)
+    assert {name.partition(".")[0] for name in student.state_dict()} == {"backbone", "head"}

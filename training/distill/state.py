@@ -1,0 +1,104 @@
+"""The state of a distillation, in files of a few megabytes, which are easy to carry."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from model.checkpoint import load_weights
+from model.errors import CheckpointError
+from training.data import DataError
+from training.distill.config import DistillConfig
+from training.distill.optimiser import Optimiser
+
+LIMIT = 8 * 2**20  # bytes a file, but for a single tensor that is larger
+STEP = "step.json"
+CONFIG = "config.yaml"
+STUDENT = "student."
+
+
+def save_state(folder: Path, config: DistillConfig, student: nn.Module, optimiser: Optimiser, step: int) -> None:
+    """Write ``state/``; killed at any moment, it leaves a whole state, as ``state/`` or ``state.old/``."""
+    fresh, home, old = folder / "state.part", folder / "state", folder / "state.old"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    tensors = {f"{STUDENT}{name}": tensor for name, tensor in student.state_dict().items()}
+    for number, shard in enumerate(_shards(tensors | optimiser.tensors())):
+        save_file(shard, fresh / f"{number:02d}.safetensors")
+    config.save(fresh / CONFIG)
+    (fresh / STEP).write_text(json.dumps(step))
+    if home.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        home.rename(old)
+    fresh.rename(home)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load_state(folder: Path, config: DistillConfig, student: nn.Module, optimiser: Optimiser) -> int:
+    """Put the last state in place; the step it was saved at, 0 where there is none.
+
+    Raises:
+        DataError: it is of another configuration, or incomplete.
+    """
+    homes = [folder / name for name in ("state", "state.old") if (folder / name / STEP).exists()]
+    if not homes:
+        return 0
+    home = homes[0]
+    _same(home, config)
+    tensors: dict[str, Tensor] = {}
+    try:
+        for path in sorted(home.glob("*.safetensors")):
+            tensors |= load_file(path)
+        mine = {name.removeprefix(STUDENT): t for name, t in tensors.items() if name.startswith(STUDENT)}
+        load_weights(student, mine, str(home))
+        step = int(json.loads((home / STEP).read_text()))
+    except (SafetensorError, CheckpointError, ValueError) as error:
+        raise DataError(f"{home} is incomplete or damaged: {error}") from error
+    optimiser.restore(tensors)
+    return step
+
+
+def _same(home: Path, config: DistillConfig) -> None:
+    """Refuse the state of another distillation; one without a configuration is trusted."""
+    path = home / CONFIG
+    if not path.exists():
+        return
+    theirs, ours = (dict(_values(c.model_dump(mode="json"))) for c in (DistillConfig.load(path), config))
+    other = [
+        f"{name} {theirs.get(name)!r} instead of {ours.get(name)!r}"
+        for name in theirs | ours
+        if theirs.get(name) != ours.get(name)
+    ]
+    if other:
+        raise DataError(
+            f"{home} is of another distillation, with {', '.join(other)}: "
+            "the same configuration goes on, another --out begins anew"
+        )
+
+
+def _values(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Path -> value of what is in nested mappings."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _values(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _shards(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    shard: dict[str, Tensor] = {}
+    size = 0
+    for name, tensor in tensors.items():
+        if shard and size + tensor.nbytes > LIMIT:
+            yield shard
+            shard, size = {}, 0
+        shard[name] = tensor.contiguous()
+        size += tensor.nbytes
+    yield shard
