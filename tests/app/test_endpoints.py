@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from model.answers import Caption
+from model.predictor import Predictor
 from tests.samples import jpeg_bytes, video_bytes
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +48,7 @@ async def test_caption(client: httpx.AsyncClient) -> None:
     check_caption(checked(response, "caption", "log_probability", "tokens"))
 
 
-async def test_a_caption_with_beams(client: httpx.AsyncClient) -> None:
+async def test_a_caption_with_beams(client: httpx.AsyncClient, toy_predictor: Predictor) -> None:
     async def ask(**data: str) -> dict[str, Any]:
         response = await client.post("/caption", files={"image": jpeg_bytes()}, data=data)
         return checked(response, "caption", "log_probability", "tokens")
@@ -55,12 +57,10 @@ async def test_a_caption_with_beams(client: httpx.AsyncClient) -> None:
 
     assert greedy["tokens"] == plain["tokens"]
     check_caption(searched)
-    assert _mean(searched) >= _mean(greedy)
-
-
-def _mean(answer: dict[str, Any]) -> float:
-    mean: float = answer["log_probability"] / (len(answer["tokens"]) + (not answer["notes"]))
-    return mean
+    expected = toy_predictor.predict("caption", image=jpeg_bytes(), beams=4)
+    assert isinstance(expected, Caption)
+    assert searched["caption"] == expected.caption
+    assert searched["log_probability"] == pytest.approx(expected.log_probability, abs=1e-4)
 
 
 async def test_vqa(client: httpx.AsyncClient) -> None:

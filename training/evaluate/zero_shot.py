@@ -71,11 +71,11 @@ class ZeroShot:
 
 
 def zero_shot(predictor: Predictor, answered: Iterable[Answered]) -> ZeroShot:
-    """Measure what the data allow: photos with captions or questions, and clips by class."""
+    """Measure what the first data set of each task allows: photos with captions or questions, and clips by class."""
     motion: list[Comparison] = []
     naming: list[Naming] = []
     for given in answered:
-        if given.use in VIDEO_USES:
+        if given.use in VIDEO_USES and not given.is_further:
             motion += compare(predictor, given)
         elif given.use == "activity":
             naming += name_classes(given.examples, caption_clips(predictor, given.examples))

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -200,6 +200,15 @@ def test_a_signal_saves_and_stops_and_a_resumed_run_ends(data: Path, work: Path,
     assert sorted(run.progress.drawn) == sorted(run.setup.config.tasks)
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C is heard, also where the tests run in the background of a shell that has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_a_second_signal_waits_for_nobody(data: Path, work: Path, tmp_path: Path) -> None:
     # An Interrupt that is not entered is one that has seen its first signal.
     with Run(fresh(data, work, steps=100_000), tmp_path, "Hogwild") as run:
