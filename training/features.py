@@ -138,15 +138,16 @@ def _features(
 ) -> dict[int, Tensor]:
     """Position -> features of all views, for those of the files that can be read; the others are noted."""
 
-    def read(path: Path) -> Tensor | None:
+    def read(path: Path) -> Tensor | str:
         try:
             return read_views(path, vision.config, clips)
         except (OSError, InputError) as error:
-            unreadable[str(path)] = str(error)
-            return None
+            return str(error)
 
     with ThreadPoolExecutor(READERS) as readers:  # decoders let go of Python's lock
-        views = {i: seen for i, seen in enumerate(readers.map(read, paths)) if seen is not None}
+        found = list(readers.map(read, paths))
+    unreadable |= {str(path): why for path, why in zip(paths, found, strict=True) if isinstance(why, str)}
+    views = {i: seen for i, seen in enumerate(found) if isinstance(seen, Tensor)}
     if not views:
         return {}
     device = vision.projection.weight.device
