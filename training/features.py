@@ -35,7 +35,7 @@ LEAST = 0.6  # of the area, that a region shows: captions speak of the whole
 
 @dataclass(frozen=True)
 class Features:
-    """Feature maps of pictures or clips, both views of each.
+    """Feature maps of pictures or clips, all views of each.
 
     Attributes:
         places: path -> its file of maps (n, VIEWS, t, s, channels) in float16, and its row there.
