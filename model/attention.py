@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +20,27 @@ def visible(mask: Tensor) -> Tensor:
     return mask | ~mask.any(-1, keepdim=True)
 
 
+class Source(NamedTuple):
+    """What some rows of a batch attend to.
+
+    Attributes:
+        n: queries of each row.
+        keys, values: (b, h, m, k).
+        mask: (b or 1, 1, n or 1, m), true where a key may be seen; None where all may.
+    """
+
+    n: int
+    keys: Tensor
+    values: Tensor
+    mask: Tensor | None = None
+
+
 class MultiHeadAttention(nn.Module):
-    """Scaled dot-product attention with heads, residual and layer norm (Vaswani et al. 2017)."""
+    """Scaled dot-product attention with heads, residual and layer norm (Vaswani et al. 2017).
+
+    Queries come as one matrix, whatever they attend to: (N, d) holds the b * n queries of the first source, row by
+    row, then those of the next. So they share each linear layer, and only the products with keys and values are apart.
+    """
 
     def __init__(self, config: CNPConfig) -> None:
         super().__init__()
@@ -42,33 +63,36 @@ class MultiHeadAttention(nn.Module):
 
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(b, m, d) -> keys and values, each (b, h, m, k)."""
-        return self._split(self.key(x)), self._split(self.value(x))
+        m = x.shape[1]
+        return self.split(self.key(x), m), self.split(self.value(x), m)
 
-    def forward(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Attend from x (b, n, d) to keys and values (b, h, m, k).
-
-        Args:
-            mask: (b or 1, 1, n or 1, m), true where a key may be seen.
+    def forward(self, x: Tensor, sources: Sequence[Source]) -> tuple[Tensor, list[Tensor]]:
+        """Attend from x (N, d) to the sources.
 
         Returns:
-            (b, n, d), and the scores, (b, h, n, m); their softmax are the attention weights.
+            (N, d), and for each source the scores, (b, h, n, m); their softmax are the attention weights.
         """
-        scores = self._scores(x, keys, mask)
-        return self._finish(x, torch.softmax(scores, dim=-1), values), scores
+        queries = self._queries(x, sources)
+        scores = [hide_from(self._scores(q, s), s.mask) for q, s in zip(queries, sources, strict=True)]
+        return self._finish(x, [torch.softmax(score, dim=-1) for score in scores], sources), scores
 
-    def _scores(self, x: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
-        scores = self._split(self.query(x)) @ keys.transpose(-1, -2) * self.scale
-        return scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    def _queries(self, x: Tensor, sources: Sequence[Source]) -> list[Tensor]:
+        """(N, d) -> (b, h, n, k) for each source."""
+        parts = self.query(x).split([len(source.keys) * source.n for source in sources])
+        return [self.split(part, source.n) for part, source in zip(parts, sources, strict=True)]
 
-    def _finish(self, x: Tensor, weights: Tensor, values: Tensor) -> Tensor:
-        heads = self.weight_dropout(weights) @ values
-        mixed = self.dropout(self.output(heads.transpose(1, 2).flatten(2)))
-        normed: Tensor = self.norm(mixed + x)
+    def _scores(self, queries: Tensor, source: Source) -> Tensor:
+        return queries @ source.keys.transpose(-1, -2) * self.scale
+
+    def _finish(self, x: Tensor, weights: Sequence[Tensor], sources: Sequence[Source]) -> Tensor:
+        heads = [self.weight_dropout(w) @ source.values for w, source in zip(weights, sources, strict=True)]
+        rows = [part.transpose(1, 2).flatten(0, 1).flatten(1) for part in heads]
+        normed: Tensor = self.norm(self.dropout(self.output(joined(rows))) + x)
         return normed
 
-    def _split(self, x: Tensor) -> Tensor:
-        """(b, m, h * k) -> (b, h, m, k)."""
-        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
+    def split(self, x: Tensor, n: int) -> Tensor:
+        """(b, n, h * k) or (b * n, h * k) -> (b, h, n, k)."""
+        return x.view(-1, n, self.heads, x.shape[-1] // self.heads).transpose(1, 2)
 
 
 class GatedAttention(MultiHeadAttention):
@@ -80,32 +104,43 @@ class GatedAttention(MultiHeadAttention):
         self.linked = config.link_array
 
     def attend(
-        self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor, temporal: Tensor, frame: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Attend from x (b, n, d) to the spatial cache's keys and values (b, h, P, k).
+        self, x: Tensor, sources: Sequence[Source], temporal: Sequence[Tensor], frames: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Attend from x (N, d) to spatial caches.
 
         Args:
-            mask: (b, 1, 1, P).
-            temporal: scores of the temporal attention, (b, h, n, R).
-            frame: temporal position that each spatial position is tied to, (b, P).
+            temporal: for each source the scores of the temporal attention, (b, h, n, R).
+            frames: for each source the temporal position that each spatial position is tied to, (b, P).
 
         Returns:
-            (b, n, d), and what multiplied the values, (b, h, n, P).
+            (N, d), and what multiplied each source's values, (b, h, n, P).
         """
-        if not self.linked:
-            weights = torch.softmax(self._scores(x, keys, mask), dim=-1)
-            return self._finish(x, weights, values), weights
-        # A closed gate is -inf; a row that is closed everywhere must not become NaN.
-        log_gate = gate_from_temporal(torch.log_softmax(temporal, -1), frame).clamp(min=torch.finfo(x.dtype).min / 2)
-        weights = self._gated(self._scores(x, keys, None), log_gate, mask)
-        return self._finish(x, weights, values), weights
+        queries = self._queries(x, sources)
+        weights = [self._weights(*each) for each in zip(queries, sources, temporal, frames, strict=True)]
+        return self._finish(x, weights, sources), weights
 
-    def _gated(self, scores: Tensor, log_gate: Tensor, mask: Tensor) -> Tensor:
+    def _weights(self, queries: Tensor, source: Source, temporal: Tensor, frame: Tensor) -> Tensor:
+        scores = self._scores(queries, source)
+        if not self.linked:
+            return torch.softmax(hide_from(scores, source.mask), dim=-1)
+        # A closed gate is -inf; a row that is closed everywhere must not become NaN.
+        lowest = torch.finfo(scores.dtype).min / 2
+        log_gate = gate_from_temporal(torch.log_softmax(temporal, -1), frame).clamp(min=lowest)
         if self.gate == "official":
-            return torch.softmax((scores * log_gate.exp()).masked_fill(~mask, -math.inf), dim=-1)
+            return torch.softmax(hide_from(scores * log_gate.exp(), source.mask), dim=-1)
         if self.gate == "paper":
-            return torch.softmax(scores.masked_fill(~mask, -math.inf), dim=-1) * log_gate.exp()
-        return torch.softmax((scores + log_gate).masked_fill(~mask, -math.inf), dim=-1)
+            return torch.softmax(hide_from(scores, source.mask), dim=-1) * log_gate.exp()
+        return torch.softmax(hide_from(scores + log_gate, source.mask), dim=-1)
+
+
+def hide_from(scores: Tensor, mask: Tensor | None) -> Tensor:
+    """``scores`` with -inf where ``mask`` is false; None hides nothing."""
+    return scores if mask is None else scores.masked_fill(~mask, -math.inf)
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """One after another; a single one is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 def gate_from_temporal(temporal: Tensor, frame: Tensor) -> Tensor:

@@ -3,66 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from model.attention import joined
+from model.cohort import Cohort
 from model.config import CNPConfig
 from model.kv_cache import KeyValueCache
 from model.layers import (
     DecoderLayer,
     EncoderLayer,
-    Extend,
     LayerAttention,
     LayerMemory,
     MemoryMasks,
+    Part,
+    Prefix,
     sinusoid_table,
     start_as_identity,
 )
 from model.memory import Memory
 
 K = TypeVar("K", bound=Hashable)
-
-
-@dataclass
-class DecoderState:
-    """A running batch: what each row attends to, which task it decodes and how far it is.
-
-    Attributes:
-        tasks: task of each row.
-        positions: outputs that each row has decoded so far, (b,).
-        reach: one more than the largest position, kept so that no device is asked for it.
-    """
-
-    tasks: list[str]
-    memories: list[LayerMemory]
-    masks: MemoryMasks
-    cache: KeyValueCache
-    positions: Tensor
-    reach: int = 1
-
-    def reorder(self, rows: Sequence[int]) -> None:
-        """As ``select``, of as many rows, each taking the place of one with the same task and memory."""
-        if list(rows) != list(range(len(self.tasks))):
-            self.cache.select(torch.as_tensor(rows, device=self.positions.device))
-
-    def select(self, rows: Sequence[int]) -> None:
-        """Keep the given rows, some of them more than once; the others leave the batch."""
-        index = torch.as_tensor(rows, device=self.positions.device)
-
-        def pick(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-            return pair[0][index], pair[1][index]
-
-        self.tasks = [self.tasks[i] for i in rows]
-        self.memories = [LayerMemory(pick(m.temporal), m.spatial and pick(m.spatial)) for m in self.memories]
-        masks = self.masks
-        self.masks = MemoryMasks(
-            masks.temporal[index], masks.spatial[index], masks.has_spatial[index], masks.frame[index]
-        )
-        self.cache.select(index)
-        self.positions = self.positions[index]
 
 
 class CNP(nn.Module):
@@ -146,7 +109,7 @@ class CNP(nn.Module):
         Returns:
             (b, n, c), the natural logarithm.
         """
-        self._check_tasks([task])
+        self._check_task(task)
         x = self.decoder_inputs(memory, task, targets[:, :-1])
         if mask is not None:
             mask = torch.cat([torch.ones_like(mask[:, :1]), mask[:, :-1]], 1)
@@ -158,61 +121,53 @@ class CNP(nn.Module):
         start = self.task_projection(self._control(task)).expand(memory.batch, 1, -1)
         return torch.cat([start, self.output_projection(self.output_embeddings[task](tokens))], 1)
 
-    def start(self, memory: Memory, tasks: Sequence[str], length: int) -> DecoderState:
-        """A running batch over ``memory``, one task a row, with room for ``length`` outputs.
-
-        Raises:
-            ValueError: ``length`` is over ``max_length``, or tasks and rows differ in number.
-        """
-        self._check_tasks(tasks)
-        if len(tasks) != memory.batch:
-            raise ValueError(f"{len(tasks)} tasks for {memory.batch} rows")
-        if length > self.config.max_length:
-            raise ValueError(f"at most {self.config.max_length} outputs can be decoded, not {length}")
-        return DecoderState(
-            tasks=list(tasks),
+    def start(self, memory: Memory, task: str, width: int = 1) -> Cohort:
+        """The rows of ``memory``, ready to decode ``task`` with ``width`` hypotheses each."""
+        self._check_task(task)
+        return Cohort(
+            task=task,
+            n=width,
             memories=self.decoder.remember(memory),
             masks=MemoryMasks.of(memory),
-            cache=KeyValueCache(self.config, memory.batch, length, memory.temporal),
-            positions=torch.zeros(memory.batch, dtype=torch.long, device=memory.temporal.device),
+            cache=KeyValueCache(self.config, memory.batch, width, memory.temporal),
+            positions=[0] * memory.batch,
         )
 
-    def step(self, state: DecoderState, tokens: Sequence[int | None]) -> list[Tensor]:
-        """Advance every row of a running batch by one output.
+    def step(self, cohorts: Sequence[Cohort], tokens: Sequence[Tensor]) -> list[Tensor]:
+        """Advance every row of every cohort by one output, all of them in one run of the decoder.
 
         Args:
-            tokens: what each row decoded last; None where a row starts.
+            tokens: for each cohort what its hypotheses decoded last, (b, n); where a row starts it is not looked at.
 
         Returns:
-            natural log-probabilities of each row's next output, each (c,) of the row's task.
+            for each cohort the natural log-probabilities of the next outputs, (b, n, c).
+
+        Raises:
+            ValueError: a row has decoded ``max_length`` outputs.
         """
-        hidden = self.decoder.step(self._embed(state.tasks, tokens)[:, None], state)[:, 0]
-        return self._classify(hidden, state.tasks)
+        x = joined([self._embed(cohort, last).flatten(0, 1) for cohort, last in zip(cohorts, tokens, strict=True)])
+        hidden = torch.split(self.decoder.step(x, cohorts), [cohort.b * cohort.n for cohort in cohorts])
+        return self._classify(hidden, cohorts)
 
-    def _embed(self, tasks: list[str], tokens: Sequence[int | None]) -> Tensor:
-        """Decoder inputs of one position, (b, d)."""
-        x = self.control_embedding.weight.new_empty(len(tasks), self.config.d_model)
-        starting = [token is None for token in tokens]
-        for (task, start), rows in group(zip(tasks, starting, strict=True)).items():
-            if start:
-                x[rows] = self.task_projection(self._control(task))
-            else:
-                ids = torch.tensor([tokens[i] for i in rows], device=x.device)
-                x[rows] = self.output_projection(self.output_embeddings[task](ids))
-        return x
+    def _embed(self, cohort: Cohort, tokens: Tensor) -> Tensor:
+        """The decoder's inputs at one position, (b, n, d)."""
+        start: Tensor = self.task_projection(self._control(cohort.task)).expand(*tokens.shape, -1)
+        if not any(cohort.positions):
+            return start
+        x = self.output_projection(self.output_embeddings[cohort.task](tokens))
+        starting = torch.tensor([position == 0 for position in cohort.positions], device=tokens.device)
+        return torch.where(starting[:, None, None], start, x)
 
-    def _classify(self, hidden: Tensor, tasks: list[str]) -> list[Tensor]:
-        rows: list[Tensor] = [hidden] * len(tasks)
-        for task, members in group(tasks).items():
-            scores = _log_probabilities(self.classifiers[task](hidden[members]))
-            for i, row in zip(members, scores, strict=True):
-                rows[i] = row
-        return rows
+    def _classify(self, hidden: Sequence[Tensor], cohorts: Sequence[Cohort]) -> list[Tensor]:
+        found: dict[int, Tensor] = {}
+        for task, members in group(cohort.task for cohort in cohorts).items():
+            scores = _log_probabilities(self.classifiers[task](joined([hidden[i] for i in members])))
+            found |= dict(zip(members, torch.split(scores, [len(hidden[i]) for i in members]), strict=True))
+        return [found[i].view(cohort.b, cohort.n, -1) for i, cohort in enumerate(cohorts)]
 
-    def _check_tasks(self, tasks: Iterable[str]) -> None:
-        for task in tasks:
-            if task not in self.tasks:
-                raise ValueError(f"{task!r} is no task; known are {', '.join(self.tasks)}")
+    def _check_task(self, task: str) -> None:
+        if task not in self.tasks:
+            raise ValueError(f"{task!r} is no task; known are {', '.join(self.tasks)}")
 
     def _control(self, name: str) -> Tensor:
         return self.control_embedding.weight[self.control_ids[name]]
@@ -279,43 +234,34 @@ class Decoder(nn.Module):
 
     def forward(self, x: Tensor, memory: Memory, mask: Tensor | None = None) -> tuple[Tensor, list[LayerAttention]]:
         """x (b, n, d) and mask (b, n) -> (b, n, d) and each layer's attention."""
-        n = x.shape[1]
-        if n >= len(self.positions):
-            raise ValueError(f"at most {len(self.positions) - 1} outputs can be decoded, not {n}")
-        memories, masks = self.remember(memory), MemoryMasks.of(memory)
+        b, n, _ = x.shape
+        self._check_length(n)
         causal = torch.ones(n, n, dtype=torch.bool, device=x.device).tril()[None, None]
         if mask is not None:
             causal = causal & mask[:, None, None, :]
-        x = x + self.positions[1 : n + 1]
+        prefix = Prefix(b, n, self.remember(memory), MemoryMasks.of(memory), causal)
+        x = (x + self.positions[1 : n + 1]).flatten(0, 1)
+        hidden, attention = self._run(x, [prefix], None if mask is None else mask.flatten())
+        return hidden.view(b, n, -1), attention
+
+    def step(self, x: Tensor, cohorts: Sequence[Cohort]) -> Tensor:
+        """One position of every row, x (N, d) -> (N, d); the cohorts move on."""
+        numbers = [position + 1 for cohort in cohorts for position in cohort.positions for _ in range(cohort.n)]
+        self._check_length(max(numbers))
+        for cohort in cohorts:
+            cohort.cache.open(max(cohort.positions))
+        hidden, _ = self._run(x + self.positions[torch.tensor(numbers, device=x.device)], cohorts)
+        for cohort in cohorts:
+            cohort.positions = [position + 1 for position in cohort.positions]
+        return hidden
+
+    def _run(self, x: Tensor, parts: Sequence[Part], rows: Tensor | None = None) -> tuple[Tensor, list[LayerAttention]]:
         attention = []
-        for i in range(self.recurrent_steps * len(self.layers)):
-            layer = i % len(self.layers)
-            x, weights = self.layers[layer](x, memories[layer], masks, causal, mask)
+        for slot in range(self.recurrent_steps * len(self.layers)):
+            x, weights = self.layers[slot % len(self.layers)](x, parts, slot, rows)
             attention.append(weights)
         return self.output(x), attention
 
-    def step(self, x: Tensor, state: DecoderState) -> Tensor:
-        """One position of every row, x (b, 1, d) -> (b, 1, d); the state moves on."""
-        reach = state.reach
-        seen = torch.arange(reach, device=x.device) <= state.positions[:, None]
-        x = x + self.positions[state.positions + 1][:, None]
-        for i in range(self.recurrent_steps * len(self.layers)):
-            layer = i % len(self.layers)
-            x, _ = self.layers[layer](
-                x,
-                state.memories[layer],
-                state.masks,
-                seen[:, None, None, :],
-                extend=_extender(state.cache, i, state.positions, reach),
-            )
-        state.positions = state.positions + 1
-        state.reach = reach + 1
-        hidden: Tensor = self.output(x)
-        return hidden
-
-
-def _extender(cache: KeyValueCache, slot: int, positions: Tensor, reach: int) -> Extend:
-    def extend(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        return cache.append(slot, keys, values, positions, reach)
-
-    return extend
+    def _check_length(self, n: int) -> None:
+        if n >= len(self.positions):
+            raise ValueError(f"at most {len(self.positions) - 1} outputs can be decoded, not {n}")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 import torch
 from torch import Tensor
 
-from model.cnp import CNP
+from model.cnp import CNP, group
+from model.cohort import Cohort
 from model.memory import Memory
 
 CANDIDATES = 5
@@ -57,11 +58,6 @@ class Hypothesis:
     log_probabilities: tuple[float, ...] = ()
 
     @property
-    def last(self) -> int | None:
-        """The token that the next one follows."""
-        return self.tokens[-1] if self.tokens else None
-
-    @property
     def total(self) -> float:
         """Logarithm of the probability of all tokens."""
         return sum(self.log_probabilities)
@@ -77,84 +73,162 @@ class Hypothesis:
 
 
 class Search:
-    """The search for one row's outputs; each live hypothesis is a row of the running batch."""
+    """The search for one row's outputs.
+
+    Attributes:
+        hypotheses: those that go on, best first, as many as there are beams; where there are not so many yet, None.
+        finished: those that have ended.
+    """
 
     def __init__(self, goal: Goal) -> None:
         self.goal = goal
-        self.live = [Hypothesis()]
+        self.hypotheses: list[Hypothesis | None] = [Hypothesis(), *[None] * (goal.beams - 1)]
         self.finished: list[Hypothesis] = []
         self.candidates: list[tuple[int, float]] = []
 
-    def advance(self, scores: Tensor) -> list[int]:
+    @property
+    def last(self) -> list[int]:
+        """The token that each hypothesis ends with; any where it has none."""
+        return [h.tokens[-1] if h and h.tokens else 0 for h in self.hypotheses]
+
+    @property
+    def totals(self) -> list[float]:
+        """Natural logarithm of the probability of each hypothesis."""
+        return [h.total if h else -math.inf for h in self.hypotheses]
+
+    def advance(self, longer: Iterable[tuple[int, int, float]]) -> list[int]:
         """Go one output on.
 
         Args:
-            scores: log-probabilities of the next output after each live hypothesis, (w, c).
+            longer: the likeliest continuations as (hypothesis, token, log-probability), best first.
 
         Returns:
-            which of the former live hypotheses each of the new ones extends; none at the end.
+            which of the former hypotheses each of the new ones extends; none at the end.
         """
-        if not self.live[0].tokens:
-            self._note_candidates(scores[0])
-        former, self.live = self.live, []
-        parents = []
-        for parent, token, value in self._best(former, scores):
-            longer = former[parent].extended(token, value)
-            if token == self.goal.end or len(longer.tokens) == self.goal.steps:
-                self.finished.append(longer)
+        live: list[Hypothesis | None] = []
+        parents: list[int] = []
+        for parent, token, value in longer:
+            former = self.hypotheses[parent]
+            if former is None:
+                break
+            hypothesis = former.extended(token, value)
+            if token == self.goal.end or len(hypothesis.tokens) == self.goal.steps:
+                self.finished.append(hypothesis)
             else:
-                self.live.append(longer)
+                live.append(hypothesis)
                 parents.append(parent)
-            if len(parents) == self.goal.beams:
+            if self.goal.beams in (len(live), len(self.finished)):
                 break
-            if len(self.finished) == self.goal.beams:
-                self.live, parents = [], []
-                break
-        return parents
+        if not live or len(self.finished) == self.goal.beams:
+            return []
+        missing = self.goal.beams - len(live)
+        self.hypotheses = live + [None] * missing
+        return parents + [0] * missing
 
     def result(self) -> Decoded:
         """The best finished hypothesis."""
         best = max(self.finished, key=lambda hypothesis: hypothesis.mean)
         return Decoded(list(best.tokens), list(best.log_probabilities), self.candidates)
 
-    def _note_candidates(self, scores: Tensor) -> None:
-        values, ids = scores.topk(min(CANDIDATES, len(scores)))
-        self.candidates = list(zip(ids.tolist(), values.tolist(), strict=True))
 
-    def _best(self, former: Sequence[Hypothesis], scores: Tensor) -> list[tuple[int, int, float]]:
-        """The likeliest continuations as (parent, token, log-probability), best first.
+class RunningBatch:
+    """Rows of any tasks that decode together: every step advances all of them, and rows join and leave between steps.
 
-        Twice as many as there are beams: if half of them end, the others go on.
-        """
-        if self.goal.beams == 1:  # ties included, the likeliest class: a total would round them together
-            best = scores[0].max(0)
-            return [(0, int(best.indices), float(best.values))]
-        totals = scores.double() + scores.new_tensor([h.total for h in former], dtype=torch.double)[:, None]
-        ids = totals.flatten().topk(min(2 * self.goal.beams, totals.numel())).indices
-        values = scores.flatten()[ids].tolist()
-        classes = scores.shape[1]
-        return [(i // classes, i % classes, value) for i, value in zip(ids.tolist(), values, strict=True)]
+    Rows of one kind (task, beams, size of the spatial cache) are a cohort; all cohorts share each run of the decoder.
+    """
+
+    def __init__(self, cnp: CNP) -> None:
+        self._cnp = cnp
+        self._groups: dict[tuple[str, int, int], tuple[Cohort, list[Search]]] = {}
+
+    def __len__(self) -> int:
+        return sum(cohort.b for cohort, _ in self._groups.values())
+
+    def admit(self, memory: Memory, goals: Sequence[Goal]) -> list[Search]:
+        """Let the rows of ``memory`` join; the search of each."""
+        searches = [Search(goal) for goal in goals]
+        for (task, beams), rows in group((goal.task, goal.beams) for goal in goals).items():
+            cohort = self._cnp.start(memory if len(rows) == len(goals) else memory.select(rows), task, beams)
+            new = [searches[i] for i in rows]
+            if cohort.kind in self._groups:
+                running, owners = self._groups[cohort.kind]
+                running.join(cohort)
+                owners += new
+            else:
+                self._groups[cohort.kind] = cohort, new
+        return searches
+
+    def step(self) -> list[Search]:
+        """Advance every row by one output; the searches that have ended, whose rows have left."""
+        groups = list(self._groups.values())
+        device = groups[0][0].masks.frame.device
+        tokens = [torch.tensor([search.last for search in searches], device=device) for _, searches in groups]
+        scores = self._cnp.step([cohort for cohort, _ in groups], tokens)
+        return [
+            ended
+            for (cohort, searches), found in zip(groups, scores, strict=True)
+            for ended in self._advance(cohort, searches, found)
+        ]
+
+    def drop(self, unwanted: Collection[Search]) -> None:
+        """Let rows leave before their end."""
+        for cohort, searches in list(self._groups.values()):
+            self._keep(cohort, searches, [i for i, search in enumerate(searches) if search not in unwanted])
+
+    def _advance(self, cohort: Cohort, searches: list[Search], scores: Tensor) -> list[Search]:
+        for row, search in enumerate(searches):
+            if cohort.positions[row] == 1:
+                search.candidates = _candidates(scores[row, 0])
+        parents = [
+            search.advance(longer) for search, longer in zip(searches, _continuations(searches, scores), strict=True)
+        ]
+        ended = [search for search, mine in zip(searches, parents, strict=True) if not mine]
+        kept = [i for i, mine in enumerate(parents) if mine]
+        self._keep(cohort, searches, kept)
+        if cohort.n > 1 and kept:
+            cohort.follow(torch.tensor([parents[i] for i in kept], device=scores.device))
+        return ended
+
+    def _keep(self, cohort: Cohort, searches: list[Search], rows: Sequence[int]) -> None:
+        if not rows:
+            del self._groups[cohort.kind]
+        elif len(rows) < len(searches):
+            cohort.select(rows)
+            searches[:] = [searches[i] for i in rows]
 
 
 def decode(cnp: CNP, memory: Memory, goals: Sequence[Goal]) -> list[Decoded]:
-    """Decode every row of ``memory`` to its goal; a row leaves the batch when its goal is reached."""
-    searches = [Search(goal) for goal in goals]
-    owners = list(range(len(goals)))
-    state = cnp.start(memory, [goal.task for goal in goals], max(goal.steps for goal in goals))
-    while owners:
-        running = [(owner, len(list(rows))) for owner, rows in groupby(owners)]
-        scores = cnp.step(state, [h.last for owner, _ in running for h in searches[owner].live])
-        kept: list[int] = []
-        following: list[int] = []
-        start = 0
-        for owner, count in running:
-            parents = searches[owner].advance(torch.stack(scores[start : start + count]))
-            kept += [start + parent for parent in parents]
-            following += [owner] * len(parents)
-            start += count
-        if following == owners:
-            state.reorder(kept)
-        elif following:
-            state.select(kept)
-        owners = following
+    """Decode every row of ``memory`` to its goal."""
+    running = RunningBatch(cnp)
+    searches = running.admit(memory, goals)
+    while running:
+        running.step()
     return [search.result() for search in searches]
+
+
+def _candidates(scores: Tensor) -> list[tuple[int, float]]:
+    values, ids = scores.topk(min(CANDIDATES, len(scores)))
+    return list(zip(ids.tolist(), values.tolist(), strict=True))
+
+
+def _continuations(searches: Sequence[Search], scores: Tensor) -> Iterator[Iterator[tuple[int, int, float]]]:
+    """For each row the likeliest continuations as (hypothesis, token, log-probability), best first.
+
+    Twice as many as there are beams: if half of them end, the others go on.
+
+    Args:
+        scores: log-probabilities of the next outputs, (b, n, c).
+    """
+    _, n, classes = scores.shape
+    if n == 1:  # ties included, the likeliest class: a total would round them together
+        values, tokens = scores.max(-1)
+        parents = torch.zeros_like(tokens)
+    else:
+        # What is best of all is among the best of its own hypothesis.
+        values, tokens = (x.flatten(1) for x in scores.topk(min(2 * n, classes)))
+        totals = torch.tensor([search.totals for search in searches], dtype=torch.double, device=scores.device)
+        each = values.shape[1] // n
+        best = (values.double() + totals.repeat_interleave(each, 1)).topk(min(2 * n, values.shape[1])).indices
+        values, tokens, parents = values.gather(1, best), tokens.gather(1, best), best // each
+    for row in zip(parents.tolist(), tokens.tolist(), values.tolist(), strict=True):
+        yield zip(*row, strict=True)

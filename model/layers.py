@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.attention import GatedAttention, MultiHeadAttention, visible
+from model.attention import GatedAttention, MultiHeadAttention, Source, joined, visible
 from model.config import CNPConfig
 from model.memory import Memory
-
-Extend = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def sinusoid_table(positions: int, width: int) -> Tensor:
@@ -43,7 +42,7 @@ class FeedForward(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(b, n, d) -> (b, n, d)."""
+        """(N, d) -> (N, d)."""
         changed = self.dropout(self.contract(functional.relu(self.expand(x))))
         normed: Tensor = self.norm(changed + x)
         return normed
@@ -59,15 +58,17 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """x (b, t, d) and mask (b, t) -> (b, t, d), zero where the mask is false."""
+        b, t, _ = x.shape
         keys = None if mask is None else visible(mask)[:, None, None, :]
-        x, _ = self.attention(x, *self.attention.keys_values(x), keys)
-        x = self.feed_forward(hide(x, mask))
-        return hide(x, mask)
+        rows = None if mask is None else mask.flatten()
+        changed, _ = self.attention(x.flatten(0, 1), [Source(t, *self.attention.keys_values(x), keys)])
+        changed = self.feed_forward(hide(changed, rows))
+        return hide(changed, rows).view(b, t, -1)
 
 
-def hide(x: Tensor, mask: Tensor | None) -> Tensor:
-    """x (b, n, d) with the rows of padding set to zero."""
-    return x if mask is None else x * mask[..., None].to(x.dtype)
+def hide(x: Tensor, rows: Tensor | None) -> Tensor:
+    """x (N, d) with the rows of padding, where ``rows`` (N) is false, set to zero."""
+    return x if rows is None else x * rows[:, None].to(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class MemoryMasks:
     Attributes:
         temporal: (b, 1, 1, R).
         spatial: (b, 1, 1, P).
-        has_spatial: rows with anything in the spatial cache, (b, 1, 1).
+        has_spatial: rows with anything in the spatial cache, (b, 1).
         frame: as in Memory, (b, P).
     """
 
@@ -100,9 +101,61 @@ class MemoryMasks:
         return cls(
             visible(memory.temporal_mask)[:, None, None, :],
             visible(memory.spatial_mask)[:, None, None, :],
-            memory.spatial_mask.any(1)[:, None, None],
+            memory.spatial_mask.any(1, keepdim=True),
             memory.frame,
         )
+
+
+class Part(Protocol):
+    """Rows that are decoded side by side, with memories of one shape: b rows of n outputs."""
+
+    @property
+    def b(self) -> int:
+        """Rows."""
+        ...
+
+    @property
+    def n(self) -> int:
+        """Outputs of a row that are decoded at once: positions, or hypotheses."""
+        ...
+
+    @property
+    def memories(self) -> Sequence[LayerMemory]:
+        """Of each layer."""
+        ...
+
+    @property
+    def masks(self) -> MemoryMasks:
+        """Of the memories."""
+        ...
+
+    def seen(self, slot: int, keys: Tensor, values: Tensor) -> Source:
+        """What the outputs see of themselves and of those before them.
+
+        Args:
+            slot: which run of which layer this is, counted from 0.
+            keys, values: of these outputs, (b, h, n, k).
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """The Part of teacher forcing: every position at once.
+
+    Attributes:
+        causal: which positions are seen, (b or 1, 1, n, n).
+    """
+
+    b: int
+    n: int
+    memories: Sequence[LayerMemory]
+    masks: MemoryMasks
+    causal: Tensor
+
+    def seen(self, slot: int, keys: Tensor, values: Tensor) -> Source:  # noqa: ARG002
+        """Those that the causal mask shows."""
+        return Source(self.n, keys, values, self.causal)
 
 
 @dataclass(frozen=True)
@@ -161,34 +214,60 @@ class DecoderLayer(nn.Module):
         return LayerMemory(self.temporal_attention.keys_values(memory.temporal), spatial)
 
     def forward(
-        self,
-        x: Tensor,
-        memory: LayerMemory,
-        masks: MemoryMasks,
-        causal: Tensor,
-        rows: Tensor | None = None,
-        extend: Extend | None = None,
+        self, x: Tensor, parts: Sequence[Part], slot: int, rows: Tensor | None = None
     ) -> tuple[Tensor, LayerAttention]:
-        """Decode x (b, n, d).
+        """Decode x (N, d): the outputs of the first part, row by row, then those of the next.
 
         Args:
-            causal: which earlier positions are seen, (b or 1, 1, n, m).
-            rows: (b, n), false at padded targets, whose rows are set to zero.
-            extend: adds this call's keys and values to a cache and returns all of them.
+            slot: which run of which layer this is, counted from 0.
+            rows: (N), false at padded targets, which are set to zero; of a single part.
 
         Returns:
-            (b, n, d) and the attention weights.
+            (N, d), and the attention of the first part.
         """
-        keys, values = self.self_attention.keys_values(x)
-        if extend is not None:
-            keys, values = extend(keys, values)
-        x, seen = self.self_attention(x, keys, values, causal)
-        x = self.temporal_projection(hide(x, rows))
-        x, temporal = self.temporal_attention(x, *memory.temporal, masks.temporal)
-        x = self.spatial_projection(hide(x, rows))
-        weights = None
-        if memory.spatial is not None:
-            attended, weights = self.spatial_attention.attend(x, *memory.spatial, masks.spatial, temporal, masks.frame)
-            x = torch.where(masks.has_spatial, hide(attended, rows), x)
+        memories = [part.memories[slot % len(part.memories)] for part in parts]
+        x, own = self.self_attention(x, self._outputs(x, parts, slot))
+        steps = [Source(part.n, *m.temporal, part.masks.temporal) for part, m in zip(parts, memories, strict=True)]
+        x, temporal = self.temporal_attention(self.temporal_projection(hide(x, rows)), steps)
+        x, spatial = self._look(self.spatial_projection(hide(x, rows)), parts, memories, temporal, rows)
         x = self.feed_forward(self.output_projection(x))
-        return hide(x, rows), LayerAttention(seen, temporal, weights)
+        return hide(x, rows), LayerAttention(own[0], temporal[0], spatial)
+
+    def _outputs(self, x: Tensor, parts: Sequence[Part], slot: int) -> list[Source]:
+        """What each part sees of its own outputs."""
+        split, keys, values = self.self_attention.split, self.self_attention.key(x), self.self_attention.value(x)
+        pairs = zip(_apart(keys, parts), _apart(values, parts), strict=True)
+        return [part.seen(slot, *(split(y, part.n) for y in pair)) for part, pair in zip(parts, pairs, strict=True)]
+
+    def _look(
+        self,
+        x: Tensor,
+        parts: Sequence[Part],
+        memories: Sequence[LayerMemory],
+        temporal: Sequence[Tensor],
+        rows: Tensor | None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Spatial attention of the rows with something in the spatial cache; the others stay as they are."""
+        pieces = list(_apart(x, parts))
+        sources = {
+            i: Source(part.n, *memory.spatial, part.masks.spatial)
+            for i, (part, memory) in enumerate(zip(parts, memories, strict=True))
+            if memory.spatial is not None
+        }
+        if not sources:
+            return x, None
+        seeing = list(sources)
+        gates = [temporal[i] for i in seeing], [parts[i].masks.frame for i in seeing]
+        attended, weights = self.spatial_attention.attend(
+            joined([pieces[i] for i in seeing]), list(sources.values()), *gates
+        )
+        found = _apart(hide(attended, rows), [parts[i] for i in seeing])
+        for i, piece in zip(seeing, found, strict=True):
+            real = parts[i].masks.has_spatial.repeat_interleave(parts[i].n, 0)
+            pieces[i] = torch.where(real, piece, pieces[i])
+        return joined(pieces), weights[0] if 0 in sources else None
+
+
+def _apart(x: Tensor, parts: Sequence[Part]) -> tuple[Tensor, ...]:
+    """x (N, d) -> (b * n, d) of each part."""
+    return torch.split(x, [part.b * part.n for part in parts])

@@ -18,11 +18,11 @@ from model import checkpoint as checkpoints
 from model.answers import Answer, Candidate, Caption, Label, Piece, TaggedWord, Tagging
 from model.checkpoint import BUNDLED, Checkpoint
 from model.cnp import group
-from model.decoding import MAX_BEAMS, Decoded, Goal, decode
+from model.decoding import MAX_BEAMS, Decoded, Goal, RunningBatch, Search
 from model.devices import choose_device, choose_precision
 from model.errors import CheckpointError, InputError
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video, image_to_tensor
-from model.memory import Memory, collate
+from model.memory import Memory
 from model.peripherals import PERIPHERALS
 from model.peripherals.language import Subwords
 from model.pictures import fit
@@ -157,18 +157,19 @@ class Predictor:
     @torch.inference_mode()
     def run(self, rows: Sequence[Row]) -> list[Decoded]:
         """Encode and decode rows of any tasks in one batch, in their order."""
-        if not rows:
-            return []
         started = time.perf_counter()
-        groups = group(row.shape for row in rows).values()
-        memory = collate([self.encode([rows[i] for i in members]) for members in groups])
-        order = [i for members in groups for i in members]
+        running, searches = RunningBatch(self.network.cnp), dict[int, Search]()
+        for members in group(row.shape for row in rows).values():
+            found = running.admit(self.encode([rows[i] for i in members]), [rows[i].goal for i in members])
+            searches |= zip(members, found, strict=True)
         encoded = time.perf_counter()
-        decoded = decode(self.network.cnp, memory, [rows[i].goal for i in order])
+        while running:
+            running.step()
         done = time.perf_counter()
-        for result in decoded:
+        results = [searches[i].result() for i in range(len(rows))]
+        for result in results:
             result.encode_ms, result.decode_ms = 1e3 * (encoded - started), 1e3 * (done - encoded)
-        return [result for _, result in sorted(zip(order, decoded, strict=True), key=lambda pair: pair[0])]
+        return results
 
     def finish(self, job: Job, decoded: Sequence[Decoded]) -> Answer:
         """Class ids to words."""

@@ -151,13 +151,13 @@ def tiny_cnp(dtype: torch.dtype = torch.float64, **changes: Any) -> CNP:
 
 def greedy_steps(cnp: CNP, memory: Memory, task: str, steps: int) -> tuple[Tensor, Tensor]:
     """Greedy decoding that does not stop at any token: log-probabilities (b, steps, c) and ids (b, steps)."""
-    state = cnp.start(memory, [task] * memory.batch, steps)
-    last: list[int | None] = [None] * memory.batch
+    cohort = cnp.start(memory, task)
+    last = torch.zeros(memory.batch, 1, dtype=torch.long)
     scores = []
     for _ in range(steps):
-        scores.append(torch.stack(cnp.step(state, last)))
-        last = scores[-1].argmax(-1).tolist()
-    stacked = torch.stack(scores, 1)
+        scores += cnp.step([cohort], [last])
+        last = scores[-1].argmax(-1)
+    stacked = torch.cat(scores, 1)
     return stacked, stacked.argmax(-1)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.cnp import CNP
+from model.cnp import CNP, group
+from model.cohort import Cohort
 from model.config import CNPConfig, Gate
 from model.memory import Memory, collate
 from tests.golden_cases import rules
@@ -108,12 +109,23 @@ class Row:
         return [(3 * i + len(self.inputs)) % TASKS[self.task] for i in range(n)]
 
 
+def cohorts_of(cnp: CNP, rows: list[Row]) -> tuple[list[Cohort], list[list[int]]]:
+    """A cohort for each task, and the rows that are in it."""
+    members = list(group(row.task for row in rows).values())
+    memories = [collate([rows[i].encode(cnp) for i in each]) for each in members]
+    return [cnp.start(m, rows[each[0]].task) for m, each in zip(memories, members, strict=True)], members
+
+
 def step_through(cnp: CNP, rows: list[Row], steps: int) -> list[Tensor]:
     """The rows decoded as one batch with the cache, forced: log-probabilities (steps, c) of each row."""
-    state = cnp.start(collate([row.encode(cnp) for row in rows]), [row.task for row in rows], steps)
-    forced: list[list[int | None]] = [[None, *row.tokens(steps)] for row in rows]
-    outputs = [cnp.step(state, [tokens[i] for tokens in forced]) for i in range(steps)]
-    return [torch.stack(row) for row in zip(*outputs, strict=True)]
+    cohorts, members = cohorts_of(cnp, rows)
+    outputs: list[list[Tensor]] = [[] for _ in rows]
+    for i in range(steps):
+        tokens = [torch.tensor([[rows[j].tokens(steps)[i - 1]] for j in each]) for each in members]
+        for each, scores in zip(members, cnp.step(cohorts, tokens), strict=True):
+            for j, row in zip(each, scores, strict=True):
+                outputs[j].append(row[0])
+    return [torch.stack(row) for row in outputs]
 
 
 EVERYTHING = Row((TEXT, VIDEO, IMAGE, SHORT_TEXT))

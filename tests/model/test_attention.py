@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
-from model.attention import GatedAttention, MultiHeadAttention, gate_from_temporal, visible
+from model.attention import GatedAttention, MultiHeadAttention, Source, gate_from_temporal, visible
 from model.config import CNPConfig
 from tests.model.networks import GATES, SMALL, WIDTH, fill, numbers
 
@@ -20,6 +21,13 @@ def attention() -> MultiHeadAttention:
     return layer
 
 
+def attend(layer: MultiHeadAttention, others: Tensor, mask: Tensor | None = None) -> Tensor:
+    """From QUERIES to others, (b, n, d)."""
+    changed, _ = layer(QUERIES.flatten(0, 1), [Source(QUERIES.shape[1], *layer.keys_values(others), mask)])
+    assert isinstance(changed, Tensor)
+    return changed.view_as(QUERIES)
+
+
 def test_visible_opens_only_rows_that_hide_everything() -> None:
     mask = torch.tensor([[True, False], [False, False]])
 
@@ -30,10 +38,21 @@ def test_what_is_hidden_does_not_matter() -> None:
     layer = attention()
     mask = torch.tensor([True, True, False, True, False])[None, None, None]
 
-    hidden, _ = layer(QUERIES, *layer.keys_values(OTHERS), mask)
-    absent, _ = layer(QUERIES, *layer.keys_values(OTHERS[:, [0, 1, 3]]))
+    hidden, absent = attend(layer, OTHERS, mask), attend(layer, OTHERS[:, [0, 1, 3]])
 
     torch.testing.assert_close(hidden, absent, rtol=0, atol=1e-13)
+
+
+def test_queries_of_several_sources_share_one_matrix() -> None:
+    layer = attention()
+    sources = [Source(3, *layer.keys_values(OTHERS)), Source(1, *layer.keys_values(OTHERS[:1, :2]))]
+    lone = numbers("lone", 1, 1, WIDTH)
+
+    together, scores = layer(torch.cat([QUERIES.flatten(0, 1), lone[0]]), sources)
+
+    torch.testing.assert_close(together[:6].view_as(QUERIES), attend(layer, OTHERS), rtol=0, atol=1e-13)
+    torch.testing.assert_close(together[6:], layer(lone[0], sources[1:])[0], rtol=0, atol=1e-13)
+    assert [score.shape for score in scores] == [(2, CONFIG.heads, 3, 5), (1, CONFIG.heads, 1, 2)]
 
 
 def test_keys_and_values_have_widths_of_their_own() -> None:
@@ -46,12 +65,7 @@ def test_keys_and_values_have_widths_of_their_own() -> None:
 def test_order_of_keys_does_not_matter() -> None:
     layer = attention()
 
-    torch.testing.assert_close(
-        layer(QUERIES, *layer.keys_values(OTHERS))[0],
-        layer(QUERIES, *layer.keys_values(OTHERS.flip(1)))[0],
-        rtol=0,
-        atol=1e-13,
-    )
+    torch.testing.assert_close(attend(layer, OTHERS), attend(layer, OTHERS.flip(1)), rtol=0, atol=1e-13)
 
 
 def test_gate_repeats_the_temporal_weight_of_the_frame() -> None:
@@ -77,9 +91,8 @@ def test_what_each_gate_makes_of_equal_scores(gate: str, expected: list[float]) 
     torch.nn.init.zeros_(layer.query.bias)
     keys, values = layer.keys_values(numbers("cells", 1, 4, WIDTH))
     temporal = torch.tensor([0.1, 0.2, 0.7], dtype=torch.float64).log().expand(1, CONFIG.heads, 1, 3)
-    everything = torch.ones(1, 1, 1, 4, dtype=torch.bool)
 
-    _, weights = layer.attend(QUERIES[:1, :1], keys, values, everything, temporal, torch.tensor([[1, 1, 2, 2]]))
+    _, (weights,) = layer.attend(QUERIES[0, :1], [Source(1, keys, values)], [temporal], [torch.tensor([[1, 1, 2, 2]])])
 
     for head in weights[0]:
         torch.testing.assert_close(head[0], torch.tensor(expected, dtype=torch.float64))
@@ -91,9 +104,8 @@ def test_a_closed_gate_is_a_mask_except_in_the_authors_code(gate: str) -> None:
     fill(layer)
     keys, values = layer.keys_values(numbers("cells", 1, 4, WIDTH))
     temporal = torch.tensor([1.0, 0.0], dtype=torch.float64).log().expand(1, CONFIG.heads, 1, 2)
-    everything = torch.ones(1, 1, 1, 4, dtype=torch.bool)
 
-    _, weights = layer.attend(QUERIES[:1, :1], keys, values, everything, temporal, torch.tensor([[0, 0, 1, 1]]))
+    _, (weights,) = layer.attend(QUERIES[0, :1], [Source(1, keys, values)], [temporal], [torch.tensor([[0, 0, 1, 1]])])
 
     assert bool((weights[..., 2:] > 0).all()) == (gate == "official")
     assert (weights[..., :2] > 0).all()

@@ -123,36 +123,48 @@ def test_padded_targets_change_no_real_one(lengths: list[int]) -> None:
     assert_same(masked[mask], cnp.decode(memory, "caption", targets)[mask])
 
 
-def test_rows_may_stand_at_different_positions() -> None:
-    """A row that starts over in its place is where a new row would join a running batch."""
+def test_a_row_may_join_a_running_batch() -> None:
     cnp = small_cnp()
-    staying, joining = EVERYTHING, Row((IMAGE, TEXT), "vqa")
-    state = cnp.start(collate([staying.encode(cnp), joining.encode(cnp)]), [staying.task, joining.task], 7)
-    forced: list[int | None] = [None, *staying.tokens(6)]
-    late: list[int | None] = [0, 1, 2, None, *joining.tokens(3)]
-    outputs = []
-    for i, (a, b) in enumerate(zip(forced, late, strict=True)):
-        if b is None:
-            state.positions[1] = 0
-        outputs.append(cnp.step(state, [a, None if i == 0 else b]))
+    staying, joining = Row((IMAGE,)), Row((TEXT, IMAGE))
+    cohort = cnp.start(staying.encode(cnp), "caption")
+    outputs: list[list[Tensor]] = [[], []]
+    for i in range(7):
+        if i == 3:
+            cohort.join(cnp.start(joining.encode(cnp), "caption"))
+        last = [[staying.tokens(7)[i - 1]], [joining.tokens(7)[i - 4]]][: cohort.b]
+        (scores,) = cnp.step([cohort], [torch.tensor(last)])
+        for row, found in zip(outputs, scores, strict=False):
+            row.append(found[0])
 
-    assert_same(torch.stack([pair[0] for pair in outputs]), step_through(cnp, [staying], 7)[0])
-    assert_same(torch.stack([pair[1] for pair in outputs[3:]]), step_through(cnp, [joining], 4)[0])
+    assert_same(torch.stack(outputs[0]), step_through(cnp, [staying], 7)[0])
+    assert_same(torch.stack(outputs[1]), step_through(cnp, [joining], 4)[0])
+
+
+@pytest.mark.parametrize("other", [Row((TEXT,)), Row((IMAGE,), "vqa"), Row((VIDEO,))], ids=["text", "vqa", "video"])
+def test_a_row_of_another_kind_cannot_join(other: Row) -> None:
+    cnp = small_cnp()
+    cohort = cnp.start(Row((IMAGE,)).encode(cnp), "caption")
+
+    with pytest.raises(ValueError, match="cannot join"):
+        cohort.join(cnp.start(other.encode(cnp), other.task))
 
 
 def test_rows_may_leave_a_running_batch() -> None:
     cnp = small_cnp()
-    batch = [Row((TEXT,), "pos"), EVERYTHING, Row((IMAGE, TEXT), "vqa")]
-    state = cnp.start(collate([row.encode(cnp) for row in batch]), [row.task for row in batch], STEPS)
-    cnp.step(state, [None] * 3)
+    batch = [EVERYTHING, Row((IMAGE, TEXT)), Row((VIDEO,))]
+    cohort = cnp.start(collate([row.encode(cnp) for row in batch]), "caption")
+    cnp.step([cohort], [torch.zeros(3, 1, dtype=torch.long)])
     kept = [2, 1]
 
-    state.select(kept)
-    outputs = [cnp.step(state, [batch[row].tokens(STEPS)[i] for row in kept]) for i in range(STEPS - 1)]
+    cohort.select(kept)
+    steps = [
+        cnp.step([cohort], [torch.tensor([[batch[row].tokens(STEPS)[i]] for row in kept])])[0][:, 0]
+        for i in range(STEPS - 1)
+    ]
 
     for i, row in enumerate(kept):
         alone = step_through(cnp, [batch[row]], STEPS)[0][1:]
-        assert_same(torch.stack([output[i] for output in outputs]), alone)
+        assert_same(torch.stack([step[i] for step in steps]), alone)
 
 
 @each_gate

@@ -98,11 +98,12 @@ def test_two_memories_at_once_do_not_meet() -> None:
     first, second = EVERYTHING, Row((SHORT_TEXT,), "pos")
     expected = [step_through(cnp, [row], STEPS)[0] for row in (first, second)]
 
-    states = [cnp.start(row.encode(cnp), [row.task], STEPS) for row in (first, second)]
+    cohorts = [cnp.start(row.encode(cnp), row.task) for row in (first, second)]
     outputs: list[list[Tensor]] = [[], []]
     for i in range(STEPS):
-        for state, row, kept in zip(states, (first, second), outputs, strict=True):
-            kept.extend(cnp.step(state, [row.tokens(STEPS)[i - 1] if i else None]))
+        for cohort, row, kept in zip(cohorts, (first, second), outputs, strict=True):
+            (scores,) = cnp.step([cohort], [torch.tensor([[row.tokens(STEPS)[i - 1]]])])
+            kept.append(scores[0, 0])
 
     assert torch.equal(torch.stack(outputs[0]), expected[0])
     assert torch.equal(torch.stack(outputs[1]), expected[1])

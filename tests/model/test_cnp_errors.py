@@ -54,7 +54,7 @@ def test_decode_and_start_name_an_unknown_task(task: str) -> None:
     with pytest.raises(ValueError, match=repr(task)):
         cnp.decode(memory, task, torch.tensor([[1]]))
     with pytest.raises(ValueError, match=repr(task)):
-        cnp.start(memory, [task], 1)
+        cnp.start(memory, task)
 
 
 def test_too_many_outputs_are_named() -> None:
@@ -63,19 +63,16 @@ def test_too_many_outputs_are_named() -> None:
 
     with pytest.raises(ValueError, match="at most 12 outputs can be decoded, not 13"):
         cnp.decode(memory, "caption", torch.zeros(1, 13, dtype=torch.long))
-    with pytest.raises(ValueError, match="at most 12 outputs can be decoded, not 13"):
-        cnp.start(memory, ["caption"], 13)
-    with pytest.raises(ValueError, match="2 tasks for 1 rows"):
-        cnp.start(memory, ["caption", "caption"], 4)
 
 
-def test_stepping_past_the_room_is_named() -> None:
+def test_stepping_past_the_last_position_is_named() -> None:
     cnp = small_cnp()
-    state = cnp.start(EVERYTHING.encode(cnp), ["caption"], 1)
-    cnp.step(state, [None])
+    cohort = cnp.start(EVERYTHING.encode(cnp), "caption")
+    for _ in range(12):
+        cnp.step([cohort], [torch.tensor([[1]])])
 
-    with pytest.raises(ValueError, match="room for 1"):
-        cnp.step(state, [1])
+    with pytest.raises(ValueError, match="at most 12 outputs can be decoded, not 13"):
+        cnp.step([cohort], [torch.tensor([[1]])])
 
 
 def test_as_many_outputs_as_positions_can_be_decoded() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from model.cnp import CNP
-from model.decoding import CANDIDATES, Goal, Hypothesis, Search, decode
+from model.decoding import CANDIDATES, Goal, Hypothesis, RunningBatch, Search, decode
 from model.memory import collate
 from tests.model.networks import IMAGE, TASKS, TEXT, VIDEO, Row, small_cnp, step_through
 from tests.model.reference import Reference
@@ -138,3 +138,42 @@ def test_a_longer_text_is_not_worse_for_its_length() -> None:
 
     assert long.total < short.total
     assert search.result().tokens == [2, 2, 2, 0]
+
+
+def test_rows_that_join_and_leave_a_running_batch_decode_what_they_decode_alone(cnp: CNP) -> None:
+    rows = [Row((IMAGE,)), Row((TEXT,), "pos"), Row((IMAGE, TEXT), "vqa"), Row((TEXT, IMAGE)), Row((VIDEO,)), ROWS[0]]
+    goals = [
+        Goal("caption", 7, 3, 4),
+        Goal("pos", 5),
+        Goal("vqa", 1),
+        Goal("caption", 6, 1, 4),
+        Goal("caption", 5, beams=2),
+        Goal("pos", 4),
+    ]
+    running, searches = RunningBatch(cnp), list[Search]()
+    for row, goal in zip(rows, goals, strict=True):
+        searches += running.admit(row.encode(cnp), [goal])
+        running.step()
+    ended = [search for _ in range(7) if running for search in running.step()]
+
+    assert not running
+    assert set(ended) <= set(searches)
+    for row, goal, search in zip(rows, goals, searches, strict=True):
+        (alone,) = decode(cnp, row.encode(cnp), [goal])
+        assert search.result().tokens == alone.tokens
+        assert search.result().candidates[0][0] == alone.candidates[0][0]
+        assert search.result().log_probabilities == pytest.approx(alone.log_probabilities, abs=1e-10)
+
+
+def test_a_row_that_is_dropped_leaves_the_others_alone(cnp: CNP) -> None:
+    rows, goals = [Row((IMAGE,)), Row((IMAGE, TEXT)), ROWS[0]], [*[Goal("caption", 6, beams=2)] * 2, Goal("pos", 4)]
+    running = RunningBatch(cnp)
+    first, second, third = (running.admit(row.encode(cnp), [goal])[0] for row, goal in zip(rows, goals, strict=True))
+    running.step()
+
+    running.drop({first, third})
+
+    assert len(running) == 1
+    while running:
+        running.step()
+    assert second.result().tokens == decode(cnp, rows[1].encode(cnp), goals[:1])[0].tokens
