@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,7 +20,7 @@ from tqdm import tqdm
 from model.devices import multiplies_bfloat16
 from model.errors import InputError
 from model.media import decode_image, decode_video
-from model.peripherals.vision import VisionConfig, VisionPeripheral
+from model.peripherals.vision import VisionConfig, VisionPeripheral, changes
 from model.pictures import fit
 from training.augment import region
 from training.data import DataError, thinned
@@ -98,16 +97,26 @@ def compute_features(vision: VisionPeripheral, paths: Sequence[Path], clips: boo
 
 
 @torch.inference_mode()
-def measure_channels(vision: VisionPeripheral, paths: Sequence[Path], clips: Container[Path]) -> None:
-    """Tell a vision peripheral that standardises what it standardises by: features of some training files."""
-    if vision.standardise is None:
-        return
-    found = []
-    for path in thinned(list(dict.fromkeys(paths)), MEASURED):
-        with suppress(OSError, InputError):
-            found.append(vision.features(read_views(path, vision.config, path in clips)[:1, :1]))
-    if found:
-        vision.standardise.measure(torch.stack(found))
+def measure_channels(vision: VisionPeripheral, pictures: Sequence[Path], clips: Sequence[Path]) -> None:
+    """Tell a vision peripheral what it standardises by: features of some training files, and how they change."""
+    if vision.standardise is not None:
+        every, moving = thinned(list(dict.fromkeys([*pictures, *clips])), MEASURED), set(clips)
+        found = [seen[:, :1] for path in every if (seen := _seen(vision, path, path in moving)) is not None]
+        if found:
+            vision.standardise.measure(torch.stack(found))
+    if vision.motion is not None:
+        some = thinned(list(dict.fromkeys(clips)), MEASURED // vision.config.frames)
+        found = [changes(vision.standardised(seen)) for path in some if (seen := _seen(vision, path, True)) is not None]
+        if found:
+            vision.motion.standardise.measure(torch.stack(found))
+
+
+def _seen(vision: VisionPeripheral, path: Path, clip: bool) -> Tensor | None:
+    """Features (1, t, s, channels) as serving sees a file; None if it cannot be read."""
+    try:
+        return vision.features(read_views(path, vision.config, clip)[:1])
+    except (OSError, InputError):
+        return None
 
 
 def _write_features(vision: VisionPeripheral, paths: Sequence[Path], clips: bool, target: Path) -> dict[str, str]:

@@ -154,6 +154,10 @@ def _subwords(
         path, vectors = published_subwords(config.vocabulary, language.d_embedding)
         return Tokenizer(path, language.lower_case), vectors
     texts = list(_texts(examples))
+    if not texts:
+        raise ConfigError(
+            f"{', '.join(examples)}: no text to fit subwords to; add a task that has some, or set subwords: bpemb"
+        )
     key = hashlib.sha256("\n".join([str(config.vocabulary), *texts]).encode()).hexdigest()[:16]
     path = work / f"subwords-{key}.model"
     if not path.exists():
@@ -214,7 +218,7 @@ def _media(config: RunConfig, network: OmniNet, examples: Mapping[str, Sequence[
     every = [e for group in examples.values() for e in group]
     pictures = [e.image for e in every if e.image]
     clips = [e.video for e in every if e.video]
-    measure_channels(vision, pictures + clips, set(clips))
+    measure_channels(vision, pictures, clips)
     if config.media == "pixels":
         return Frames(vision.config, work / "frames")
     vision.eval()

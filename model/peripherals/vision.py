@@ -78,8 +78,9 @@ class VisionPeripheral(Peripheral):
         self.backbone = build_backbone(config.backbone).requires_grad_(False).to(memory_format=torch.channels_last)
         channels = _channels(self.backbone, config)
         self.standardise = Standardise(channels) if config.standardise else None
+        self.dropout = ChannelDropout(config.dropout)
         self.projection = nn.Linear(channels, d_model)
-        self.motion = nn.Linear(channels, d_model, bias=False) if config.motion else None
+        self.motion = Motion(channels, d_model, config.dropout) if config.motion else None
         self.frozen = True
 
     @staticmethod
@@ -104,19 +105,15 @@ class VisionPeripheral(Peripheral):
 
     def project(self, features: Tensor) -> Tensor:
         """(b, t, s, channels) -> (b, t, s, d)."""
-        if self.standardise is not None:
-            features = self.standardise(features)
-        features = self._without_some(features)
-        projected: Tensor = self.projection(features)
+        features = self.standardised(features)
+        projected: Tensor = self.projection(self.dropout(features))
         if self.motion is None or features.shape[1] == 1:
             return projected
-        changes = self.motion((features[:, 1:] - features[:, :-1]).abs())
-        return projected + functional.pad(changes, (0, 0, 0, 0, 1, 0))
+        return projected + functional.pad(self.motion(features), (0, 0, 0, 0, 1, 0))
 
-    def _without_some(self, features: Tensor) -> Tensor:
-        """Channel dropout (Tompson et al. 2015): what a clip shows in one channel, its other cells show as well."""
-        b, _, _, channels = features.shape
-        return features * functional.dropout(features.new_ones(b, 1, 1, channels), self.config.dropout, self.training)
+    def standardised(self, features: Tensor) -> Tensor:
+        """(..., channels) -> the same, standardised where the configuration says so."""
+        return features if self.standardise is None else self.standardise(features)
 
     def unfreeze(self) -> None:
         """Train the backbone too."""
@@ -152,6 +149,42 @@ class Standardise(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(..., channels) -> the same, standardised."""
         return (features - self.mean) / self.std
+
+
+class ChannelDropout(nn.Module):
+    """Dropout of whole channels (Tompson et al. 2015): what a clip shows in one cell, its other cells show as well."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(b, t, s, channels) -> the same."""
+        b, _, _, channels = features.shape
+        return features * functional.dropout(features.new_ones(b, 1, 1, channels), self.share, self.training)
+
+
+class Motion(nn.Module):
+    """How much each channel has changed since the frame before, at every cell.
+
+    Little changes from frame to frame: without a scale of its own it would drown in what stays.
+    """
+
+    def __init__(self, channels: int, d_model: int, dropout: float) -> None:
+        super().__init__()
+        self.standardise = Standardise(channels)
+        self.dropout = ChannelDropout(dropout)
+        self.projection = nn.Linear(channels, d_model, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(b, t, s, channels) -> (b, t - 1, s, d)."""
+        projected: Tensor = self.projection(self.dropout(self.standardise(changes(features))))
+        return projected
+
+
+def changes(features: Tensor) -> Tensor:
+    """Size of the change of each channel from frame to frame, (b, t, s, channels) -> (b, t - 1, s, channels)."""
+    return (features[:, 1:] - features[:, :-1]).abs()
 
 
 def published_backbone(name: str) -> nn.Module:

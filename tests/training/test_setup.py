@@ -18,7 +18,7 @@ from torch import Tensor
 from model.checkpoint import load, save
 from model.errors import CheckpointError, ConfigError
 from model.media import decode_image, decode_video
-from model.peripherals.vision import VisionConfig, VisionPeripheral, build_backbone
+from model.peripherals.vision import VisionConfig, VisionPeripheral, build_backbone, changes
 from model.pictures import fit
 from tests.samples import image_bytes, picture
 from tests.training.conftest import make_config, put, run_values
@@ -159,6 +159,22 @@ def test_features_are_computed_once(data: Path, work: Path, setup: Setup, monkey
     assert features_of(again).places == features_of(setup).places
 
 
+def test_channels_and_their_changes_are_standardised_over_training_files(data: Path, work: Path) -> None:
+    network = run_values()["network"]
+    network["vision"] |= {"standardise": True, "motion": True}
+
+    setup = set_up(make_config(network=network), data, None, work)
+
+    vision, features = vision_of(setup), features_of(setup)
+    assert vision.motion is not None
+    clips = torch.stack([features.view(e.media, 0) for e in setup.examples["activity"] if e.media])
+    seen = torch.cat([features.view(path, 0)[:1] for path in features.places])
+    for found in (vision.standardised(seen), vision.motion.standardise(changes(vision.standardised(clips)))):
+        flat = found.flatten(0, -2)
+        assert flat.mean(0).abs().median() < 0.02
+        assert flat.std(0).median() == pytest.approx(1, abs=0.05)
+
+
 def test_unfinished_features_are_not_used(setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [e.image for e in setup.examples["vqa"] if e.image]
     seen: list[Path] = []
@@ -294,6 +310,13 @@ def test_a_network_that_cannot_be(data: Path, work: Path, network: dict[str, Any
 
     with pytest.raises(ConfigError, match=message):
         set_up(make_config(network=values), data, None, work)
+
+
+def test_a_run_without_text_has_nothing_to_fit_subwords_to(data: Path, work: Path) -> None:
+    tasks = {"activity": run_values()["tasks"]["activity"]}
+
+    with pytest.raises(ConfigError, match=r"activity: no text to fit subwords to; .* bpemb"):
+        set_up(make_config(tasks=tasks), data, None, work)
 
 
 def test_the_checkpoint_of_a_run(setup: Setup, tmp_path: Path) -> None:
