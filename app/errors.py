@@ -60,6 +60,11 @@ def overloaded(message: str) -> ServiceError:
     return ServiceError(503, "overloaded", message, {"Retry-After": "1"})
 
 
+def deadline_exceeded() -> ServiceError:
+    """The answer would come too late."""
+    return ServiceError(504, "deadline_exceeded", "the deadline passed before the answer was there; allow more time")
+
+
 def internal_error() -> ServiceError:
     """Something of ours failed; the server's log knows what, a client learns nothing of it."""
     return ServiceError(500, "internal_error", "the server failed on this request; it is not your input's fault")

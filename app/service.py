@@ -125,7 +125,7 @@ class Service:
         try:
             predictor = await asyncio.to_thread(_load_predictor, self.settings)
             self._engine = Engine(
-                predictor, batch_rows=self.settings.batch_rows, max_waiting=self.settings.max_waiting_rows
+                [predictor], batch_rows=self.settings.batch_rows, max_waiting=self.settings.max_waiting_rows
             )
             self._engine.start()
             await _warm_up(self._engine)

@@ -25,6 +25,7 @@ from model.media import Clip, MediaLimits, Picture, decode_image, decode_video, 
 from model.memory import Memory
 from model.peripherals import PERIPHERALS
 from model.peripherals.language import Subwords
+from model.peripherals.vision import VisionPeripheral
 from model.pictures import fit
 from model.tasks import TASKS
 from model.text import Tokenizer
@@ -240,6 +241,15 @@ class Predictor:
             encoded = self._subwords([word.text for word in words], "text_too_long", "a sentence of the text")
             rows.append(Row((("language", encoded),), Goal(task, len(words))))
         return Job(task, tuple(rows), tuple(sentences))
+
+    def see(self, frames: Tensor) -> Tensor:
+        """Bring frames of any rows, uint8 (f, 3, size, size), through the backbone: (f, s, channels).
+
+        In a row's input they may stand in the place of its frames.
+        """
+        vision = self.network.peripherals["vision"]
+        assert isinstance(vision, VisionPeripheral)
+        return vision.features(frames[None].to(self.device))[0]
 
     def encode(self, rows: Sequence[Row]) -> Memory:
         """Rows of one shape, encoded together."""

@@ -12,6 +12,7 @@ from app.engine import Engine
 from app.main import create_app
 from app.settings import Settings
 from model.decoding import Decoded
+from model.memory import Memory
 from model.predictor import Predictor, Row
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -34,7 +35,7 @@ async def talking_to(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 class Watched:
-    """A predictor whose ``run`` can be held up or broken, and which remembers its batches."""
+    """A predictor whose work can be held up or broken, and which remembers what was encoded together."""
 
     def __init__(self, predictor: Predictor, before_run: Callable[[Sequence[Row]], None] = lambda _: None) -> None:
         self._predictor = predictor
@@ -44,8 +45,12 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._predictor, name)
 
-    def run(self, rows: Sequence[Row]) -> list[Decoded]:
+    def encode(self, rows: Sequence[Row]) -> Memory:
         self.batches.append([row.goal.task for row in rows])
+        self._before_run(rows)
+        return self._predictor.encode(rows)
+
+    def run(self, rows: Sequence[Row]) -> list[Decoded]:
         self._before_run(rows)
         return self._predictor.run(rows)
 
@@ -56,7 +61,7 @@ def serve(toy_predictor: Predictor) -> Serve:
 
     def start(predictor: Any = toy_predictor, **settings: Any) -> AbstractAsyncContextManager[httpx.AsyncClient]:
         chosen = Settings(**settings)
-        engine = Engine(predictor, batch_rows=chosen.batch_rows, max_waiting=chosen.max_waiting_rows)
+        engine = Engine([predictor], batch_rows=chosen.batch_rows, max_waiting=chosen.max_waiting_rows)
         return talking_to(create_app(chosen, engine))
 
     return start

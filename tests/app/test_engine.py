@@ -31,7 +31,7 @@ class Gate:
 
 @asynccontextmanager
 async def running(predictor: Watched, **settings: int) -> AsyncIterator[Engine]:
-    engine = Engine(predictor, **settings)  # type: ignore[arg-type]
+    engine = Engine([predictor], **settings)  # type: ignore[list-item]
     engine.start()
     try:
         yield engine
@@ -104,16 +104,6 @@ async def test_a_failing_batch_fails_its_culprit_alone(
         await engine.run(job)  # and it goes on
 
 
-async def test_a_predictor_that_loses_rows_leaves_nobody_waiting(toy_predictor: Predictor, long_job: Job) -> None:
-    class Lossy(Watched):
-        def run(self, rows: Sequence[Row]) -> list[object]:  # type: ignore[override]
-            return []
-
-    async with running(Lossy(toy_predictor)) as engine:
-        with pytest.raises(ServiceError, match="failed"):
-            await asyncio.wait_for(engine.run(long_job), 10)
-
-
 async def test_a_full_queue_refuses_and_says_when_to_come_back(toy_predictor: Predictor, job: Job) -> None:
     predictor = Watched(toy_predictor, gate := Gate())
     async with running(predictor, max_waiting=1) as engine:
@@ -149,7 +139,7 @@ async def test_cancelled_work_never_reaches_the_model(toy_predictor: Predictor, 
 
 async def test_stopping_answers_what_was_accepted_and_refuses_the_rest(toy_predictor: Predictor, job: Job) -> None:
     predictor = Watched(toy_predictor, gate := Gate())
-    engine = Engine(predictor)  # type: ignore[arg-type]
+    engine = Engine([predictor])  # type: ignore[list-item]
     engine.start()
     first = await blocked(engine, gate, job)
     second = asyncio.create_task(engine.run(job))
@@ -160,3 +150,32 @@ async def test_stopping_answers_what_was_accepted_and_refuses_the_rest(toy_predi
         await engine.run(job)
     gate.open.set()
     await asyncio.gather(first, second, stopping)
+
+
+async def test_what_comes_too_late_is_dropped(toy_predictor: Predictor, job: Job) -> None:
+    predictor = Watched(toy_predictor, gate := Gate())
+    async with running(predictor) as engine:
+        first = await blocked(engine, gate, job)
+        with pytest.raises(ServiceError) as late:
+            await engine.run(job, seconds=0.01)
+        gate.open.set()
+        await first
+    assert (late.value.status_code, late.value.code) == (504, "deadline_exceeded")
+    assert predictor.batches == [["pos"]]
+
+
+async def test_replicas_share_one_queue(toy_predictor: Predictor, job: Job) -> None:
+    busy, idle = Watched(toy_predictor, gate := Gate()), Watched(toy_predictor)
+    engine = Engine([busy, idle])  # type: ignore[list-item]
+    engine.start()
+    works = [asyncio.create_task(engine.run(job)) for _ in range(2)]
+    try:
+        await asyncio.to_thread(gate.reached.wait, 10)
+        for _ in range(3):
+            works.append(asyncio.create_task(engine.run(job)))
+            await asyncio.sleep(0.05)
+        assert sum(work.done() for work in works) == 5 - len(busy.batches[0])
+    finally:
+        gate.open.set()
+        await asyncio.gather(*works)
+        await engine.stop()

@@ -1,0 +1,172 @@
+"""One copy of the model, and the thread that owns it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from app.errors import internal_error
+from app.turns import Turns
+from app.work import Kind, Work, WorkQueue
+from model.cnp import group
+from model.decoding import RunningBatch, Search
+from model.predictor import Predictor
+
+logger = logging.getLogger(__name__)
+
+Activity = Literal["decode", "image", "video"]
+# Of the model's time, while all of them want it. Texts need the decoder alone, so it comes first.
+WEIGHTS: dict[Activity, float] = {"decode": 4.0, "image": 2.0, "video": 1.0}
+
+
+class Replica:
+    """Takes work from the queue, brings it through the model and answers it.
+
+    What it has taken is in one of three places: its frames go through the backbone, a few at a time; it is ready to
+    be encoded; or it is in the running batch, which every step of the decoder advances by one output. Nothing waits for
+    a batch to fill up or to end.
+
+    Args:
+        rows: of each kind that it has at a time.
+        frames: that go through the backbone at once.
+    """
+
+    def __init__(self, predictor: Predictor, queue: WorkQueue, *, rows: int, frames: int) -> None:
+        self.predictor = predictor
+        self._queue, self._frames = queue, frames
+        self._room: dict[Kind, int] = {"text": rows, "image": rows, "video": max(1, rows // 4)}
+        self._unseen: dict[Kind, list[Work]] = {"image": [], "video": []}
+        self._ready: list[Work] = []
+        self._running: dict[Search, Work] = {}
+        self._batch = RunningBatch(predictor.network.cnp)
+        self._turns = Turns(WEIGHTS)
+        self._thread = threading.Thread(target=self._serve, name=f"model on {predictor.device}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take work."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the queue is closed and all work is answered."""
+        self._thread.join()
+
+    @torch.inference_mode()
+    def _serve(self) -> None:
+        while self._inside() or self._queue.wait():
+            self._take()
+            self._drop_unwanted()
+            if wanted := self._wanted():
+                self._turn(self._turns.next(wanted))
+
+    def _inside(self) -> list[Work]:
+        return [*self._unseen["image"], *self._unseen["video"], *self._ready, *self._running.values()]
+
+    def _take(self) -> None:
+        inside = group(work.kind for work in self._inside())
+        for work in self._queue.take({kind: room - len(inside.get(kind, ())) for kind, room in self._room.items()}):
+            (self._ready if work.frames is None else self._unseen[work.kind]).append(work)
+
+    def _drop_unwanted(self) -> None:
+        """Let go of work whose requester has gone."""
+        for works in (*self._unseen.values(), self._ready):
+            works[:] = [work for work in works if not work.abandoned]
+        unwanted = [search for search, work in self._running.items() if work.abandoned]
+        self._batch.drop(unwanted)
+        for search in unwanted:
+            del self._running[search]
+
+    def _wanted(self) -> list[Activity]:
+        decode: list[Activity] = ["decode"] if self._ready or self._running else []
+        return decode + [kind for kind in ("image", "video") if self._unseen[kind]]
+
+    def _turn(self, activity: Activity) -> None:
+        started = time.perf_counter()
+        if activity == "decode":
+            self._decode()
+        else:
+            self._see(self._unseen[activity])
+        self._turns.charge(activity, time.perf_counter() - started)
+
+    def _see(self, works: list[Work]) -> None:
+        """Bring the next frames of the oldest works through the backbone."""
+        parts = _next_frames(works, self._frames)
+        started = time.perf_counter()
+        try:
+            found = self.predictor.see(torch.cat([frames for _, frames in parts]))
+        except Exception as error:
+            self._part_with([work for work, _ in parts], error)
+            return
+        spent = 1e3 * (time.perf_counter() - started)
+        for (work, frames), features in zip(parts, torch.split(found, [len(f) for _, f in parts]), strict=True):
+            work.features.append(features)
+            work.encode_ms += spent * len(frames) / len(found)
+        self._ready += [work for work in works if work.is_seen]
+        works[:] = [work for work in works if not work.is_seen]
+
+    def _decode(self) -> None:
+        """Admit what is ready, and advance everything by one output."""
+        ready, self._ready = self._ready, []
+        try:
+            self._admit(ready)
+            ended = self._batch.step()
+        except Exception as error:
+            self._part_with([*ready, *self._running.values()], error)
+            return
+        for search in ended:
+            self._running.pop(search).finish(search.result())
+
+    def _admit(self, works: Sequence[Work]) -> None:
+        rows = [work.seen_row() for work in works]
+        for members in group(row.shape for row in rows).values():
+            started = time.perf_counter()
+            memory = self.predictor.encode([rows[i] for i in members])
+            searches = self._batch.admit(memory, [rows[i].goal for i in members])
+            done = time.perf_counter()
+            for i, search in zip(members, searches, strict=True):
+                self._running[search] = works[i]
+                works[i].admitted = done
+                works[i].encode_ms += 1e3 * (done - started) / len(members)
+
+    def _part_with(self, works: Sequence[Work], error: Exception) -> None:
+        """Answer works of which one or more have failed: halve them until the culprits are alone."""
+        logger.warning("%d rows failed together (%s); the culprits are being looked for", len(works), error)
+        for works_of_kind in self._unseen.values():
+            works_of_kind[:] = [work for work in works_of_kind if work not in works]
+        if any(work in self._running.values() for work in works):
+            self._running.clear()
+            self._batch = RunningBatch(self.predictor.network.cnp)
+        self._run_apart(list(dict.fromkeys(works)))
+
+    def _run_apart(self, works: Sequence[Work]) -> None:
+        try:
+            for work in works:
+                work.admitted = time.perf_counter()
+            decoded = self.predictor.run([work.row for work in works])
+        except Exception:
+            if len(works) == 1:
+                logger.exception("the model failed on a row")
+                works[0].fail(internal_error())
+                return
+            for half in (works[: len(works) // 2], works[len(works) // 2 :]):
+                self._run_apart(half)
+        else:
+            for work, result in zip(works, decoded, strict=True):
+                work.finish(result)
+
+
+def _next_frames(works: Sequence[Work], count: int) -> list[tuple[Work, Tensor]]:
+    """At most ``count`` frames that have not been seen yet, of the oldest works."""
+    parts: list[tuple[Work, Tensor]] = []
+    for work in works:
+        if count <= 0:
+            break
+        frames = work.unseen()[:count]
+        parts.append((work, frames))
+        count -= len(frames)
+    return parts

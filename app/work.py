@@ -1,0 +1,150 @@
+"""Rows that wait for the model, and who waits for them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from app.errors import ServiceError, overloaded
+from model.decoding import Decoded
+from model.predictor import Row
+
+Kind = Literal["text", "image", "video"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(eq=False)
+class Work:
+    """A row on its way through the model.
+
+    Attributes:
+        answer: where its result is awaited.
+        abandoned: whether nobody waits for it any more.
+        features: of its frames, as far as they have been through the backbone, each (f, s, channels).
+        arrived, admitted: when it was put into the queue, and into the running batch; seconds of ``perf_counter``.
+        encode_ms: time of the encoding that it was part of.
+    """
+
+    row: Row
+    answer: Future[Decoded] = field(default_factory=Future)
+    abandoned: bool = False
+    features: list[Tensor] = field(default_factory=list)
+    arrived: float = field(default_factory=time.perf_counter)
+    admitted: float = 0.0
+    encode_ms: float = 0.0
+
+    @property
+    def frames(self) -> Tensor | None:
+        """What it shows, uint8 (t, 3, size, size); None for a text."""
+        return next((value for name, value in self.row.inputs if name == "vision"), None)
+
+    @property
+    def kind(self) -> Kind:
+        """By what it costs to encode."""
+        if self.frames is None:
+            return "text"
+        return "image" if len(self.frames) == 1 else "video"
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes while it waits."""
+        return 0 if self.frames is None else self.frames.nbytes
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether all of its frames have been through the backbone."""
+        return not len(self.unseen())
+
+    def unseen(self) -> Tensor:
+        """The frames that have not, (f, 3, size, size)."""
+        assert self.frames is not None
+        return self.frames[sum(len(part) for part in self.features) :]
+
+    def seen_row(self) -> Row:
+        """The row with the features of its frames in their place."""
+        if self.frames is None:
+            return self.row
+        features = torch.cat(self.features)
+        inputs = tuple((name, features if name == "vision" else value) for name, value in self.row.inputs)
+        return replace(self.row, inputs=inputs)
+
+    def finish(self, decoded: Decoded) -> None:
+        """Answer it."""
+        decoded.encode_ms, decoded.decode_ms = self.encode_ms, 1e3 * (time.perf_counter() - self.admitted)
+        with suppress(InvalidStateError):  # its requester has just gone
+            self.answer.set_result(decoded)
+
+    def fail(self, error: ServiceError) -> None:
+        """Answer it with an error."""
+        with suppress(InvalidStateError):
+            self.answer.set_exception(error)
+
+
+class WorkQueue:
+    """Work of all kinds that no replica of the model has taken yet, limited by rows and by bytes."""
+
+    def __init__(self, max_rows: int, max_bytes: int) -> None:
+        self._max_rows, self._max_bytes = max_rows, max_bytes
+        self._waiting: dict[Kind, deque[Work]] = {kind: deque() for kind in KINDS}
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, works: Collection[Work]) -> None:
+        """Add the rows of one request, all or none.
+
+        Raises:
+            ServiceError: ``overloaded`` or ``shutting_down``.
+        """
+        with self._changed:
+            if self._closed:
+                raise ServiceError(503, "shutting_down", "the server is stopping; try again soon", {"Retry-After": "5"})
+            if self._is_full():
+                self._forget()
+            # Any request fits into a queue with room, however many rows it has: else a long text would never be taken.
+            if self._is_full():
+                raise overloaded("too many requests are waiting for the model; try again in a moment")
+            for work in works:
+                self._waiting[work.kind].append(work)
+            self._changed.notify_all()
+
+    def take(self, room: Mapping[Kind, int]) -> list[Work]:
+        """Of each kind the oldest, as many as there is room for; those that nobody waits for are left out."""
+        with self._changed:
+            return [work for kind, count in room.items() for work in self._take(kind, count)]
+
+    def wait(self) -> bool:
+        """Until there is something to take; False is the end, since it is closed and empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or any(self._waiting.values()))
+            return any(self._waiting.values())
+
+    def close(self) -> None:
+        """Refuse what comes from now on."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _take(self, kind: Kind, count: int) -> list[Work]:
+        taken: list[Work] = []
+        waiting = self._waiting[kind]
+        while waiting and len(taken) < count:
+            if not (work := waiting.popleft()).abandoned:
+                taken.append(work)
+        return taken
+
+    def _is_full(self) -> bool:
+        waiting = [work for works in self._waiting.values() for work in works]
+        return len(waiting) >= self._max_rows or sum(work.bytes for work in waiting) >= self._max_bytes
+
+    def _forget(self) -> None:
+        for kind, works in self._waiting.items():
+            self._waiting[kind] = deque(work for work in works if not work.abandoned)
