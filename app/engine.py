@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.errors import deadline_exceeded
 from app.replica import Replica
 from app.work import Work, WorkQueue
 from model.decoding import Decoded
@@ -61,23 +60,16 @@ class Engine:
         for replica in self._replicas:
             await asyncio.to_thread(replica.join)
 
-    async def run(self, job: Job, seconds: float | None = None) -> Result:
-        """The result of a job; cancelled or too late, its rows leave the model at the next step.
-
-        Args:
-            seconds: after which nobody waits for it any more.
+    async def run(self, job: Job) -> Result:
+        """The result of a job; cancelled, its rows leave the model at the next step.
 
         Raises:
-            ServiceError: ``overloaded``, ``shutting_down``, ``deadline_exceeded``, or ``internal_error`` if the model
-                failed on it.
+            ServiceError: ``overloaded``, ``shutting_down``, or ``internal_error`` if the model failed on it.
         """
         works = [Work(row) for row in job.rows]
         self._queue.put(works)
         try:
-            async with asyncio.timeout(seconds):
-                decoded = await asyncio.gather(*[asyncio.wrap_future(work.answer) for work in works])
-        except TimeoutError:
-            raise deadline_exceeded() from None
+            decoded = await asyncio.gather(*[asyncio.wrap_future(work.answer) for work in works])
         finally:
             for work in works:
                 work.abandoned = True

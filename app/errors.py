@@ -60,9 +60,10 @@ def overloaded(message: str) -> ServiceError:
     return ServiceError(503, "overloaded", message, {"Retry-After": "1"})
 
 
-def deadline_exceeded() -> ServiceError:
-    """The answer would come too late."""
-    return ServiceError(504, "deadline_exceeded", "the deadline passed before the answer was there; allow more time")
+def deadline_exceeded(seconds: float) -> ServiceError:
+    """The answer would have come too late."""
+    message = f"there was no answer within {seconds:g} seconds; allow more time, or try again when there is less to do"
+    return ServiceError(504, "deadline_exceeded", message, seconds=seconds)
 
 
 def internal_error() -> ServiceError:

@@ -14,6 +14,7 @@ import torch
 from fastapi import Depends, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
 
+from app.deadline import seconds_of, within
 from app.disconnect import until_disconnected
 from app.engine import Engine
 from app.errors import ServiceError
@@ -103,9 +104,11 @@ class Service:
 
         Raises:
             InputError: the input cannot be used.
-            ServiceError: ``not_ready``, ``overloaded``, ``shutting_down`` or ``internal_error``.
+            ServiceError: ``not_ready``, ``overloaded``, ``shutting_down``, ``deadline_exceeded`` or
+                ``internal_error``.
         """
-        return await until_disconnected(request, self._answer(task, image, video, others))
+        seconds = seconds_of(request.headers, self.settings.deadline_seconds)
+        return await until_disconnected(request, within(seconds, self._answer(task, image, video, others)))
 
     async def _answer(
         self, task: str, image: UploadFile | None, video: UploadFile | None, others: dict[str, Any]

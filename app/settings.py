@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     torch_threads: int | None = Field(None, gt=0, description="Threads of the model on a CPU; none is torch's choice.")
     batch_rows: int = Field(32, gt=0, description="Most rows that the model runs at once.")
     max_waiting_rows: int = Field(512, gt=0, description="Rows that may wait for the model; more are refused.")
+    deadline_seconds: float = Field(
+        60.0, gt=0, description="Longest that an answer may take; a request's X-Timeout-Seconds can only be shorter."
+    )
     shutdown_seconds: int = Field(30, ge=0, description="How long requests may take to end when the server stops.")
 
     def media_limits(self) -> MediaLimits:

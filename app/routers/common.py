@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from email.message import Message
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Header, Request
 
 from app.errors import ServiceError
 from app.schemas import ErrorReply
@@ -16,7 +16,16 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     415: {"model": ErrorReply, "description": "The body is of another content type"},
     422: {"model": ErrorReply, "description": "The input cannot be used"},
     503: {"model": ErrorReply, "description": "Not ready or overloaded; try again after Retry-After seconds"},
+    504: {"model": ErrorReply, "description": "There was no answer before the deadline"},
 }
+
+
+def timeout(
+    x_timeout_seconds: Annotated[
+        float | None, Header(gt=0, allow_inf_nan=False, description="After which nobody waits for the answer any more")
+    ] = None,
+) -> None:
+    """Check the header that shortens the deadline."""
 
 
 async def require_multipart(request: Request) -> None:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from app.routers.common import ERRORS, require_multipart
+from app.routers.common import ERRORS, require_multipart, timeout
 from app.schemas import MULTIPART, AnswerReply, CaptionReply, ImageCaption, ImageQuestion, answer_reply, caption_reply
 from app.service import ServiceDependency
 
-router = APIRouter(dependencies=[Depends(require_multipart)], responses=ERRORS)
+router = APIRouter(dependencies=[Depends(require_multipart), Depends(timeout)], responses=ERRORS)
 
 
 @router.post("/caption", tags=["caption"], summary="Describe an image")

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Request
 from fastapi.openapi.models import Example
 
-from app.routers.common import ERRORS, require_json
+from app.routers.common import ERRORS, require_json, timeout
 from app.schemas import PosReply, PosRequest, pos_reply
 from app.service import ServiceDependency
 
-router = APIRouter(dependencies=[Depends(require_json)], responses=ERRORS)
+router = APIRouter(dependencies=[Depends(require_json), Depends(timeout)], responses=ERRORS)
 EXAMPLES: dict[str, Example] = {
     "a text": {"value": {"text": "She didn't see the dog. It ran away."}},
     "several texts": {"value": {"text": ["Time flies.", "Fruit flies like a banana."]}},

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from app.routers.common import ERRORS, require_multipart
+from app.routers.common import ERRORS, require_multipart, timeout
 from app.schemas import (
     MULTIPART,
     ActivityReply,
@@ -21,7 +21,7 @@ from app.schemas import (
 )
 from app.service import ServiceDependency
 
-router = APIRouter(dependencies=[Depends(require_multipart)], responses=ERRORS)
+router = APIRouter(dependencies=[Depends(require_multipart), Depends(timeout)], responses=ERRORS)
 
 
 @router.post("/activity", tags=["activity"], summary="Recognise an activity")

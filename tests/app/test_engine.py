@@ -152,18 +152,6 @@ async def test_stopping_answers_what_was_accepted_and_refuses_the_rest(toy_predi
     await asyncio.gather(first, second, stopping)
 
 
-async def test_what_comes_too_late_is_dropped(toy_predictor: Predictor, job: Job) -> None:
-    predictor = Watched(toy_predictor, gate := Gate())
-    async with running(predictor) as engine:
-        first = await blocked(engine, gate, job)
-        with pytest.raises(ServiceError) as late:
-            await engine.run(job, seconds=0.01)
-        gate.open.set()
-        await first
-    assert (late.value.status_code, late.value.code) == (504, "deadline_exceeded")
-    assert predictor.batches == [["pos"]]
-
-
 async def test_replicas_share_one_queue(toy_predictor: Predictor, job: Job) -> None:
     busy, idle = Watched(toy_predictor, gate := Gate()), Watched(toy_predictor)
     engine = Engine([busy, idle])  # type: ignore[list-item]

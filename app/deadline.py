@@ -1,0 +1,32 @@
+"""How long a request may take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
+
+from app.errors import deadline_exceeded
+
+T = TypeVar("T")
+HEADER = "X-Timeout-Seconds"
+
+
+def seconds_of(headers: Mapping[str, str], longest: float) -> float:
+    """What a request asks for, its header having been checked, at most ``longest``; without one it is that."""
+    return min(float(headers.get(HEADER, longest)), longest)
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """The result of ``work``, which is cancelled when the time is over.
+
+    Raises:
+        ServiceError: ``deadline_exceeded``.
+    """
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await work
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise deadline_exceeded(seconds) from None
