@@ -1,19 +1,21 @@
-"""The paper's studies on any data: Table 1 (tasks alone and together) and Table 2 (ablations)."""
+"""The paper's studies on any data, Table 1 (tasks alone and together) and Table 2 (ablations), and one of the gates."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from model import checkpoint as checkpoints
 from model.checkpoint import Checkpoint
+from model.config import CNPConfig, Gate
 from model.omninet import OmniNet
 from model.predictor import Predictor
 from training.config import RunConfig
 from training.evaluate import answer_data, measure
+from training.evaluate.zero_shot import VIDEO_USES, Comparison, zero_shot
 from training.schedule import quotas
 
 LOG = logging.getLogger(__name__)
@@ -95,21 +97,47 @@ class Study:
             lines += _ours(rows)
         return _markdown(["", *COLUMNS.values()], lines)
 
-    def _trained(self, tasks: Sequence[str]) -> Path:
-        """The checkpoint of these tasks, trained unless an earlier call has done so."""
-        folder = self.out / "-".join(tasks)
+    def gates(self) -> str:
+        """All tasks together with each of the three gates, and what each makes of photos in motion, as Markdown."""
+        rows = {}
+        for gate in get_args(Gate):
+            folder = self._trained(tuple(self.config.tasks), gate)
+            rows[gate] = self._measured(folder, {}) | self._moving(folder)
+        heading = ["gate", *COLUMNS.values(), *(f"{use}, % of {task}" for task, use in VIDEO_USES.items())]
+        return _markdown(heading, [_row(gate, figures, *VIDEO_USES.values()) for gate, figures in rows.items()])
+
+    def _trained(self, tasks: Sequence[str], gate: Gate | None = None) -> Path:
+        """The checkpoint of these tasks, trained unless an earlier call has done so; None is the gate of the config."""
+        config, name = of_tasks(self.config, tasks), "-".join(tasks)
+        if gate is not None and gate != config.network.get("cnp", {}).get("gate", CNPConfig.gate):
+            network = config.network | {"cnp": config.network.get("cnp", {}) | {"gate": gate}}
+            config, name = config.model_copy(update={"network": network}), f"{name}-{gate}"
+        folder = self.out / name
         if not (folder / "checkpoint" / checkpoints.CONFIG).exists():
-            LOG.info("training %s", ", ".join(tasks))
-            self.train(of_tasks(self.config, tasks), folder)
+            LOG.info("training %s", name)
+            self.train(config, folder)
         return folder / "checkpoint"
+
+    def _moving(self, folder: Path) -> dict[str, float]:
+        """Percent of what photos reach that the same photos in motion reach, by use."""
+        predictor = Predictor.load(folder)
+        answered = answer_data(predictor, self._firsts(predictor.tasks), self.data, self.limit)
+        headlines: dict[str, Comparison] = {}
+        for comparison in zero_shot(predictor, answered).motion:
+            headlines.setdefault(comparison.task, comparison)
+        return {task: 100 * found.ratio for task, found in headlines.items() if found.ratio is not None}
+
+    def _firsts(self, tasks: Iterable[str]) -> RunConfig:
+        """The run with only the first data set of each of these tasks."""
+        return self.config.model_copy(
+            update={"tasks": {task: self.config.tasks[task].model_copy(update={"more": ()}) for task in tasks}}
+        )
 
     def _measured(self, folder: Path, changes: Mapping[str, Any]) -> dict[str, float]:
         """Headline figures of a checkpoint whose CNP is configured anew."""
         found = ablated(checkpoints.load(folder), changes)
-        tasks = found.config.network.tasks
         figures = {"parameters": sum(p.numel() for p in found.network.parameters()) / 1e6}
-        firsts = {task: self.config.tasks[task].model_copy(update={"more": ()}) for task in tasks}
-        config = self.config.model_copy(update={"tasks": firsts})
+        config = self._firsts(found.config.network.tasks)
         for answered in answer_data(Predictor(found), config, self.data, self.limit):
             measured = measure(answered, official=not changes)
             figures[measured.task] = measured.value

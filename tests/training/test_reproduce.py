@@ -67,6 +67,22 @@ def test_both_tables(data: Path, tmp_path: Path) -> None:
         assert {second[f"ours, {kind}, {name}"][0] for name in reproduce.ABLATIONS} == {whole[0]}
 
 
+def test_the_gates(data: Path, tmp_path: Path) -> None:
+    config = make_config(steps=8)
+    gates: list[str] = []
+
+    def train_part(part: RunConfig, folder: Path) -> None:
+        gates.append(part.network["cnp"].get("gate", "that of the configuration"))
+        train(part, folder, Options(data, runner="single", work=tmp_path / "work"), whole=config)
+
+    found = cells(Study(config, data, tmp_path, train_part, limit=2).gates())
+
+    assert gates == ["paper", "official", "that of the configuration"]
+    assert found["gate"][-2:] == ["video-caption, % of caption", "video-qa, % of vqa"]
+    for gate in ("paper", "official", "normalised"):
+        assert "-" not in found[gate][:2] + found[gate][3:5]
+
+
 def test_an_ablation_keeps_the_weights_and_changes_the_answer(toy: Checkpoint) -> None:
     found = ablated(toy, {"spatial_cache": False})
 

@@ -1,4 +1,4 @@
-"""``omninet reproduce``: the paper's tables on your data."""
+"""``omninet reproduce``: the paper's tables, and a study of the gates, on your data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ def add(subparsers: Any) -> None:
     """Add ``reproduce``."""
     parser = subparsers.add_parser(
         "reproduce",
-        help="the paper's tables, trained and measured on your data",
+        help="the paper's tables and a study of the gates, trained and measured on your data",
         description="table1 trains every task alone, all but activity together, and all together. table2 measures "
-        "those networks without the link array and without the spatial cache. What is trained is not trained again.",
+        "those networks without the link array and without the spatial cache. gates trains all together with each "
+        "gate, and shows them photos in motion. What is trained is not trained again.",
         epilog="example: omninet reproduce table1 training/configs/reproduce.yaml --data ../data --out runs/reproduce",
     )
-    parser.add_argument("table", choices=("table1", "table2"))
+    parser.add_argument("study", choices=("table1", "table2", "gates"))
     parser.add_argument("config", type=Path, help="YAML file of the run with all tasks")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets' folders")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs and the tables")
@@ -48,9 +49,9 @@ def run(args: argparse.Namespace) -> int:
 
     study = Study(config, args.data, args.out, train_part, args.limit)
     try:
-        table = study.table1() if args.table == "table1" else study.table2()
+        table: str = getattr(study, args.study)()
     except Stopped as stopped:
         return 128 + stopped.signal
-    (args.out / f"{args.table}.md").write_text(table, encoding="utf-8")
+    (args.out / f"{args.study}.md").write_text(table, encoding="utf-8")
     print(table, end="")
     return 0
