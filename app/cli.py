@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,9 @@ def serve(arguments: argparse.Namespace) -> int:
     Raises:
         OmniNetError: a setting, the address, the device or the checkpoint cannot be used.
     """
+    # Threads of OpenMP that wait must not spin: beside anything else that runs they would take its time. Read by torch
+    # when it is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from pydantic import ValidationError
 
     from app.settings import Settings

@@ -21,16 +21,17 @@ class Turns(Generic[N]):
         self._weights = weights
         self._spent = dict.fromkeys(weights, 0.0)
         self._wanted: Collection[N] = ()
+        self._level = 0.0  # of the last one to go on
 
     def next(self, wanted: Collection[N]) -> N:
         """Who of ``wanted``, which is not empty, is to go on; who was idle has saved nothing up."""
-        staying = [self._spent[name] for name in wanted if name in self._wanted]
-        level = min(staying, default=0.0)
         for name in wanted:
             if name not in self._wanted:
-                self._spent[name] = max(self._spent[name], level)
+                self._spent[name] = max(self._spent[name], self._level)
         self._wanted = tuple(wanted)
-        return min(self._wanted, key=self._spent.__getitem__)
+        chosen = min(self._wanted, key=self._spent.__getitem__)
+        self._level = self._spent[chosen]
+        return chosen
 
     def charge(self, name: N, seconds: float) -> None:
         """Note how long a turn took."""

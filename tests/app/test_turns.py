@@ -35,3 +35,13 @@ def test_who_was_idle_has_saved_nothing_up() -> None:
     spent = shares(turns, ["a", "b"], {"a": 1.0, "b": 1.0}, 10)
 
     assert spent == {"a": 5.0, "b": 5.0}
+
+
+def test_nor_has_who_was_idle_for_longer() -> None:
+    turns = Turns({"a": 1.0, "b": 1.0, "c": 1.0})
+    shares(turns, ["a"], {"a": 1.0}, 100)
+    shares(turns, ["b"], {"b": 1.0}, 1)
+
+    spent = shares(turns, ["a", "c"], {"a": 1.0, "c": 1.0}, 10)
+
+    assert spent == {"a": 5.0, "c": 5.0}
