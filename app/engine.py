@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.replica import Replica
+from app.replica import Replica, probe
 from app.work import Work, WorkQueue
 from model.decoding import Decoded
 from model.predictor import Job, Predictor
@@ -53,6 +53,19 @@ class Engine:
         """Begin to take jobs."""
         for replica in self._replicas:
             replica.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether any replica works."""
+        return any(replica.is_alive for replica in self._replicas)
+
+    async def warm_up(self) -> None:
+        """Run every task once on every replica.
+
+        Raises:
+            ServiceError: ``internal_error``, one cannot be run.
+        """
+        await self.run(Job("", tuple(row for _ in self._replicas for row in probe(self.predictor))))
 
     async def stop(self) -> None:
         """Refuse new jobs, answer those that were accepted, and end."""

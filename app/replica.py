@@ -6,8 +6,9 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,9 +17,11 @@ from app.turns import Turns
 from app.work import Kind, Work, WorkQueue
 from model.cnp import group
 from model.decoding import RunningBatch, Search
-from model.predictor import Predictor
+from model.predictor import Predictor, Row
+from model.tasks import TASKS
 
 logger = logging.getLogger(__name__)
+RETRY_S = 1.0
 
 Activity = Literal["decode", "image", "video"]
 # Of the model's time, while all of them want it. Texts need the decoder alone, so it comes first.
@@ -35,16 +38,17 @@ class Replica:
     Args:
         rows: of each kind that it has at a time.
         frames: that go through the backbone at once.
+
+    Attributes:
+        is_alive: false from a failure that belongs to no row until the model has proved to work again.
     """
 
     def __init__(self, predictor: Predictor, queue: WorkQueue, *, rows: int, frames: int) -> None:
         self.predictor = predictor
+        self.is_alive = True
         self._queue, self._frames = queue, frames
         self._room: dict[Kind, int] = {"text": rows, "image": rows, "video": max(1, rows // 4)}
-        self._unseen: dict[Kind, list[Work]] = {"image": [], "video": []}
-        self._ready: list[Work] = []
-        self._running: dict[Search, Work] = {}
-        self._batch = RunningBatch(predictor.network.cnp)
+        self._begin_anew()
         self._turns = Turns(WEIGHTS)
         self._thread = threading.Thread(target=self._serve, name=f"model on {predictor.device}", daemon=True)
 
@@ -59,10 +63,36 @@ class Replica:
     @torch.inference_mode()
     def _serve(self) -> None:
         while self._inside() or self._queue.wait():
-            self._take()
-            self._drop_unwanted()
-            if wanted := self._wanted():
-                self._turn(self._turns.next(wanted))
+            try:
+                self._advance()
+            except Exception:
+                logger.exception("the engine failed; it gives up %d rows and begins anew", len(self._inside()))
+                self._restart()
+
+    def _begin_anew(self) -> None:
+        self._unseen: dict[Kind, list[Work]] = {"image": [], "video": []}
+        self._ready: list[Work] = []
+        self._running: dict[Search, Work] = {}
+        self._batch = RunningBatch(self.predictor.network.cnp)
+
+    def _restart(self) -> None:
+        self.is_alive = False
+        for work in self._inside():
+            work.fail(internal_error())
+        self._begin_anew()
+        while not self.is_alive:
+            try:
+                self.predictor.run(probe(self.predictor))
+                self.is_alive = True
+            except Exception:
+                logger.exception("the engine does not work yet")
+                time.sleep(RETRY_S)
+
+    def _advance(self) -> None:
+        self._take()
+        self._drop_unwanted()
+        if wanted := self._wanted():
+            self._turn(self._turns.next(wanted))
 
     def _inside(self) -> list[Work]:
         return [*self._unseen["image"], *self._unseen["video"], *self._ready, *self._running.values()]
@@ -158,6 +188,18 @@ class Replica:
         else:
             for work, result in zip(works, decoded, strict=True):
                 work.finish(result)
+
+
+def probe(predictor: Predictor) -> list[Row]:
+    """A row of every task: the first run of anything is slow, and a broken one is better found before a request is."""
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    rows: list[Row] = []
+    for task in predictor.tasks:
+        inputs: dict[str, Any] = {"text": "A dog runs."} if TASKS[task].output == "tags" else {"image": grey}
+        if {"vision", "language"} <= set(TASKS[task].inputs):
+            inputs["question"] = "What is this?"
+        rows += predictor.prepare(task, **inputs).rows
+    return rows
 
 
 def _next_frames(works: Sequence[Work], count: int) -> list[tuple[Work, Tensor]]:

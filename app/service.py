@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from fastapi import Depends, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
@@ -24,7 +23,6 @@ from app.stopwatch import Stopwatch
 from model.answers import Answer
 from model.errors import OmniNetError
 from model.predictor import Job, Predictor
-from model.tasks import TASKS
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +80,8 @@ class Service:
         """
         if self._engine is None or not self._ready:
             raise ServiceError(503, "not_ready", "the model is still being loaded", {"Retry-After": "2"})
+        if not self._engine.is_alive:
+            raise ServiceError(503, "not_ready", "the model has failed and is being restarted", {"Retry-After": "2"})
         return self._engine
 
     async def answer(
@@ -131,7 +131,7 @@ class Service:
                 [predictor], batch_rows=self.settings.batch_rows, max_waiting=self.settings.max_waiting_rows
             )
             self._engine.start()
-            await _warm_up(self._engine)
+            await self._engine.warm_up()
         except Exception as error:
             if not isinstance(error, OmniNetError):
                 logger.exception("the model could not be loaded")
@@ -157,16 +157,6 @@ def _load_predictor(settings: Settings) -> Predictor:
     return Predictor.load(
         settings.checkpoint, device=settings.device, precision=settings.precision, limits=settings.media_limits()
     )
-
-
-async def _warm_up(engine: Engine) -> None:
-    """Run every task once: the first run of anything is slow, and a broken one is better found now."""
-    grey = np.full((64, 64, 3), 128, np.uint8)
-    for task in engine.predictor.tasks:
-        inputs: dict[str, Any] = {"text": "A dog runs."} if TASKS[task].output == "tags" else {"image": grey}
-        if {"vision", "language"} <= set(TASKS[task].inputs):
-            inputs["question"] = "What is this?"
-        await engine.run(engine.predictor.prepare(task, **inputs))
 
 
 def _prepare(

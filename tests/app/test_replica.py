@@ -201,3 +201,40 @@ def test_frames_that_cannot_be_seen_fail_alone(toy_predictor: Predictor, rows: l
     assert_same(works[0].answer.result(0), alone[2])
     assert_same(works[2].answer.result(0), alone[7])
     assert works[1].answer.exception(0)
+
+
+def test_a_failure_of_no_row_fails_what_is_there_and_begins_anew(
+    toy_predictor: Predictor, rows: list[Row], alone: list[Decoded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([RuntimeError("secret"), RuntimeError("again")])
+    healthy: list[bool] = []
+
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(toy_predictor, name)
+
+        def run(self, some: Sequence[Row]) -> list[Decoded]:
+            healthy.append(running.is_alive)
+            if error := next(failures, None):
+                raise error
+            return toy_predictor.run(some)
+
+    def fail(*_: object) -> str:
+        monkeypatch.undo()
+        raise next(failures)
+
+    queue = WorkQueue(1000, 2**40)
+    running = Replica(Broken(), queue, rows=8, frames=2)  # type: ignore[arg-type]
+    monkeypatch.setattr("app.replica.RETRY_S", 0.01)
+    monkeypatch.setattr(running._turns, "next", fail)
+    lost, later = Work(rows[0]), Work(rows[0])
+    queue.put([lost])
+    running.start()
+    assert "secret" not in str(lost.answer.exception(20))
+    queue.put([later])
+    assert_same(later.answer.result(20), alone[0])
+    queue.close()
+    running.join()
+
+    assert healthy == [False, False]
+    assert running.is_alive

@@ -113,6 +113,17 @@ async def test_a_slow_video_does_not_delay_a_text(serve: Serve, monkeypatch: pyt
         assert [video.status_code for video in await asyncio.gather(*videos)] == [200] * 3
 
 
+async def test_a_model_that_has_failed_is_not_ready(toy_predictor: Predictor) -> None:
+    engine = Engine([toy_predictor])
+    async with talking_to(create_app(Settings(), engine)) as client:
+        (replica,) = engine._replicas
+        replica.is_alive = False
+        for response in (await client.get("/readyz"), await client.post("/pos", json=TEXT)):
+            check(response, 503, "not_ready")
+        replica.is_alive = True
+        assert (await client.get("/readyz")).status_code == 200
+
+
 async def test_only_the_request_that_broke_its_batch_fails(serve: Serve, toy_predictor: Predictor) -> None:
     gate = Gate()
 
