@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.metrics import Metrics
 from app.replica import Replica, probe
 from app.work import Work, WorkQueue
 from model.decoding import Decoded
@@ -39,6 +40,7 @@ class Engine:
     def __init__(
         self,
         predictors: Sequence[Predictor],
+        metrics: Metrics | None = None,
         *,
         batch_rows: int = 32,
         frames: int = 8,
@@ -47,7 +49,9 @@ class Engine:
     ) -> None:
         self.predictor = predictors[0]
         self._queue = WorkQueue(max_waiting, max_waiting_bytes)
-        self._replicas = [Replica(p, self._queue, rows=batch_rows, frames=frames) for p in predictors]
+        self.metrics = metrics or Metrics()
+        self.metrics.watch_queue(self._queue.depths, self._queue.size)
+        self._replicas = [Replica(p, self._queue, self.metrics, rows=batch_rows, frames=frames) for p in predictors]
 
     def start(self) -> None:
         """Begin to take jobs."""

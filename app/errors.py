@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
@@ -80,6 +80,17 @@ def error_response(
     return Response(json.dumps(body, separators=(",", ":")), status, dict(headers or {}), "application/json")
 
 
+def note_code(scope: MutableMapping[str, Any], code: str) -> None:
+    """Remember with a request which error it is answered with."""
+    scope.setdefault("state", {})["error_code"] = code
+
+
+def code_of(scope: Mapping[str, Any]) -> str:
+    """The code that was noted; empty where the answer is no error."""
+    code: str = scope.get("state", {}).get("error_code", "")
+    return code
+
+
 def add_error_handlers(app: FastAPI) -> None:
     """Turn everything that can be raised while a request is served into the one shape."""
     app.add_exception_handler(HTTPException, _http_error)
@@ -88,21 +99,26 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _internal_error)
 
 
-def _input_error(_: Request, error: Exception) -> Response:
+def _input_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, InputError)
+    note_code(request.scope, error.code)
     return error_response(STATUS_OF_CODE.get(error.code, 422), error.code, error.message, error.detail)
 
 
-def _internal_error(_: Request, __: Exception) -> Response:
-    return internal_error().response()
+def _internal_error(request: Request, _: Exception) -> Response:
+    error = internal_error()
+    note_code(request.scope, error.code)
+    return error.response()
 
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, ServiceError):
+        note_code(request.scope, error.code)
         return error.response()
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "_")
+    note_code(request.scope, code)
     return error_response(status, code, _http_message(request, error), {"path": request.url.path}, error.headers)
 
 
@@ -118,10 +134,11 @@ def _http_message(request: Request, error: HTTPException) -> str:
     return error.detail
 
 
-def _invalid_request(_: Request, error: Exception) -> Response:
+def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     problems = [_problem(item, error.body) for item in error.errors()[:MOST_PROBLEMS]]
     code = problems[0]["code"]
+    note_code(request.scope, code)
     message = "; ".join(problem["message"] for problem in problems)
     return error_response(400 if code == "invalid_json" else 422, code, message, {"problems": problems})
 

@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from app.engine import Engine
 from app.errors import add_error_handlers
+from app.metrics import Measured
 from app.middleware import BodyLimit, SecurityHeaders
 from app.routers import image, system, text, video
 from app.service import Service
@@ -47,6 +48,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     add_error_handlers(app)
     app.add_middleware(BodyLimit, upload=settings.max_upload_bytes, other=settings.max_text_bytes)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Measured, metrics=service.metrics)
     for router in (image.router, video.router, text.router, system.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=system.STATIC), name="static")

@@ -8,7 +8,7 @@ import contextlib
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import ServiceError
+from app.errors import ServiceError, note_code
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
@@ -78,7 +78,9 @@ class BodyLimit:
         if declared.isdecimal() and int(declared) > limit:
             if "expect" not in headers:  # else the client waits for our word before it sends anything
                 await _drain(receive, limit)
-            await _too_large(limit).response()(scope, receive, send)
+            error = _too_large(limit)
+            note_code(scope, error.code)
+            await error.response()(scope, receive, send)
             return
         received = 0
 

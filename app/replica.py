@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from app.errors import internal_error
+from app.metrics import Metrics
 from app.turns import Turns
 from app.work import Kind, Work, WorkQueue
 from model.cnp import group
-from model.decoding import RunningBatch, Search
+from model.decoding import Decoded, RunningBatch, Search
 from model.predictor import Predictor, Row
 from model.tasks import TASKS
 
@@ -43,8 +44,9 @@ class Replica:
         is_alive: false from a failure that belongs to no row until the model has proved to work again.
     """
 
-    def __init__(self, predictor: Predictor, queue: WorkQueue, *, rows: int, frames: int) -> None:
+    def __init__(self, predictor: Predictor, queue: WorkQueue, metrics: Metrics, *, rows: int, frames: int) -> None:
         self.predictor = predictor
+        self.metrics = metrics
         self.is_alive = True
         self._queue, self._frames = queue, frames
         self._room: dict[Kind, int] = {"text": rows, "image": rows, "video": max(1, rows // 4)}
@@ -78,7 +80,7 @@ class Replica:
     def _restart(self) -> None:
         self.is_alive = False
         for work in self._inside():
-            work.fail(internal_error())
+            self._fail(work)
         self._begin_anew()
         while not self.is_alive:
             try:
@@ -102,8 +104,17 @@ class Replica:
         for work in self._queue.take({kind: room - len(inside.get(kind, ())) for kind, room in self._room.items()}):
             (self._ready if work.frames is None else self._unseen[work.kind]).append(work)
 
+    def _finish(self, work: Work, decoded: Decoded) -> None:
+        self.metrics.tokens.labels(work.row.goal.task).inc(len(decoded.tokens))
+        work.finish(decoded)
+
+    def _fail(self, work: Work) -> None:
+        self.metrics.failed.inc()
+        work.fail(internal_error())
+
     def _drop_unwanted(self) -> None:
         """Let go of work whose requester has gone."""
+        self.metrics.abandoned.inc(sum(work.abandoned for work in self._inside()))
         for works in (*self._unseen.values(), self._ready):
             works[:] = [work for work in works if not work.abandoned]
         unwanted = [search for search, work in self._running.items() if work.abandoned]
@@ -132,6 +143,7 @@ class Replica:
         except Exception as error:
             self._part_with([work for work, _ in parts], error)
             return
+        self.metrics.frames.inc(len(found))
         spent = 1e3 * (time.perf_counter() - started)
         for (work, frames), features in zip(parts, torch.split(found, [len(f) for _, f in parts]), strict=True):
             work.features.append(features)
@@ -144,12 +156,13 @@ class Replica:
         ready, self._ready = self._ready, []
         try:
             self._admit(ready)
+            self.metrics.stepped(self._batch.tasks())
             ended = self._batch.step()
         except Exception as error:
             self._part_with([*ready, *self._running.values()], error)
             return
         for search in ended:
-            self._running.pop(search).finish(search.result())
+            self._finish(self._running.pop(search), search.result())
 
     def _admit(self, works: Sequence[Work]) -> None:
         rows = [work.seen_row() for work in works]
@@ -181,13 +194,13 @@ class Replica:
         except Exception:
             if len(works) == 1:
                 logger.exception("the model failed on a row")
-                works[0].fail(internal_error())
+                self._fail(works[0])
                 return
             for half in (works[: len(works) // 2], works[len(works) // 2 :]):
                 self._run_apart(half)
         else:
             for work, result in zip(works, decoded, strict=True):
-                work.finish(result)
+                self._finish(work, result)
 
 
 def probe(predictor: Predictor) -> list[Row]:

@@ -18,6 +18,7 @@ from app.disconnect import until_disconnected
 from app.engine import Engine
 from app.errors import ServiceError
 from app.media import MediaPool, decode_upload
+from app.metrics import Metrics
 from app.settings import Settings
 from app.stopwatch import Stopwatch
 from model.answers import Answer
@@ -49,6 +50,7 @@ class Service:
 
     def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
         self.settings = settings
+        self.metrics = engine.metrics if engine else Metrics()
         self.failure: Exception | None = None
         self.on_failure: Callable[[], None] = lambda: None
         self._engine = engine
@@ -108,7 +110,9 @@ class Service:
                 ``internal_error``.
         """
         seconds = seconds_of(request.headers, self.settings.deadline_seconds)
-        return await until_disconnected(request, within(seconds, self._answer(task, image, video, others)))
+        answered = await until_disconnected(request, within(seconds, self._answer(task, image, video, others)))
+        self.metrics.answered(request.scope["route"].path, answered.timings)
+        return answered
 
     async def _answer(
         self, task: str, image: UploadFile | None, video: UploadFile | None, others: dict[str, Any]
@@ -128,7 +132,10 @@ class Service:
         try:
             predictor = await asyncio.to_thread(_load_predictor, self.settings)
             self._engine = Engine(
-                [predictor], batch_rows=self.settings.batch_rows, max_waiting=self.settings.max_waiting_rows
+                [predictor],
+                self.metrics,
+                batch_rows=self.settings.batch_rows,
+                max_waiting=self.settings.max_waiting_rows,
             )
             self._engine.start()
             await self._engine.warm_up()

@@ -133,6 +133,15 @@ class WorkQueue:
             self._closed = True
             self._changed.notify_all()
 
+    def depths(self) -> dict[str, int]:
+        """Rows of each kind."""
+        return {kind: len(works) for kind, works in self._waiting.items()}
+
+    def size(self) -> int:
+        """Bytes of all rows."""
+        with self._changed:
+            return sum(work.bytes for works in self._waiting.values() for work in works)
+
     def _take(self, kind: Kind, count: int) -> list[Work]:
         taken: list[Work] = []
         waiting = self._waiting[kind]

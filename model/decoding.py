@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -143,6 +144,13 @@ class RunningBatch:
 
     def __len__(self) -> int:
         return sum(cohort.b for cohort, _ in self._groups.values())
+
+    def tasks(self) -> Counter[str]:
+        """Rows of each task."""
+        rows: Counter[str] = Counter()
+        for cohort, _ in self._groups.values():
+            rows[cohort.task] += cohort.b
+        return rows
 
     def admit(self, memory: Memory, goals: Sequence[Goal]) -> list[Search]:
         """Let the rows of ``memory`` join; the search of each."""

@@ -7,7 +7,8 @@ from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from app.schemas import ErrorReply, ModelName
@@ -74,6 +75,12 @@ async def readyz(service: ServiceDependency) -> Status:
     """503 until the model can answer."""
     service.engine()
     return Status()
+
+
+@router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
+def metrics(service: ServiceDependency) -> Response:
+    """Counters, queues and times since the start."""
+    return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/tasks", summary="What can be asked", responses={503: {"model": ErrorReply}})

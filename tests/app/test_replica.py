@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from app.metrics import Metrics
 from app.replica import Replica
 from app.work import Work, WorkQueue
 from model.decoding import Decoded, RunningBatch
@@ -48,7 +49,7 @@ def alone(toy_predictor: Predictor, rows: list[Row]) -> list[Decoded]:
 def replica(predictor: Predictor, **limits: int) -> Iterator[Callable[[Sequence[Row]], list[Work]]]:
     """Puts rows into the queue of a replica; at the end all of them are answered."""
     queue = WorkQueue(1000, 2**40)
-    running = Replica(predictor, queue, **{"rows": 8, "frames": 2} | limits)
+    running = Replica(predictor, queue, Metrics(), **{"rows": 8, "frames": 2} | limits)
     every: list[Work] = []
 
     def put(some: Sequence[Row]) -> list[Work]:
@@ -224,7 +225,7 @@ def test_a_failure_of_no_row_fails_what_is_there_and_begins_anew(
         raise next(failures)
 
     queue = WorkQueue(1000, 2**40)
-    running = Replica(Broken(), queue, rows=8, frames=2)  # type: ignore[arg-type]
+    running = Replica(Broken(), queue, Metrics(), rows=8, frames=2)  # type: ignore[arg-type]
     monkeypatch.setattr("app.replica.RETRY_S", 0.01)
     monkeypatch.setattr(running._turns, "next", fail)
     lost, later = Work(rows[0]), Work(rows[0])
