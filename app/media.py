@@ -5,24 +5,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO, Literal, TypeVar
+from queue import SimpleQueue
+from typing import TypeVar
 
 from app.errors import overloaded
-from model.media import Clip, Picture, decode_image, decode_video
-from model.predictor import Predictor
+from app.sandbox import Limits, Sandbox
+from model.peripherals.vision import VisionConfig
 
 T = TypeVar("T")
 
 
 class MediaPool:
-    """Threads of their own, so that slow videos hold up other videos and nothing else."""
+    """Processes that decode, so that a slow or deadly file holds up or ends nothing but itself.
 
-    def __init__(self, threads: int, max_waiting: int) -> None:
-        self._executor = ThreadPoolExecutor(threads, "media")
-        self._room = threads + max_waiting
+    Args:
+        processes: files that are decoded at the same time.
+        max_waiting: files that wait for that; more are refused.
+    """
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """Do ``work`` when its turn comes; cancelled before that, it is never done.
+    def __init__(self, vision: VisionConfig, limits: Limits, processes: int, max_waiting: int) -> None:
+        self._sandboxes = [Sandbox(vision, limits) for _ in range(processes)]
+        self._idle: SimpleQueue[Sandbox] = SimpleQueue()
+        for sandbox in self._sandboxes:
+            self._idle.put(sandbox)
+        self._executor = ThreadPoolExecutor(processes, "media")
+        self._room = processes + max_waiting
+
+    def start(self) -> None:
+        """Start the processes; it takes seconds."""
+        for sandbox in self._sandboxes:
+            sandbox.start()
+
+    async def run(self, work: Callable[[Sandbox], T]) -> T:
+        """Do ``work`` with a process when its turn comes; cancelled before that, it is never done.
 
         Raises:
             ServiceError: ``overloaded``, too much is waiting.
@@ -31,22 +46,19 @@ class MediaPool:
             raise overloaded("too many uploads are waiting to be decoded; try again in a moment")
         self._room -= 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, work)
         finally:
             self._room += 1
 
     def close(self) -> None:
-        """Let go of the threads."""
+        """End the processes."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+        for sandbox in self._sandboxes:
+            sandbox.close()
 
-
-def decode_upload(predictor: Predictor, kind: Literal["image", "video"], file: BinaryIO) -> dict[str, Picture | Clip]:
-    """The bytes of an upload as the predictor wants them; the name of the file is never looked at.
-
-    Raises:
-        InputError: the bytes cannot be decoded, or are more than the predictor's limits allow.
-    """
-    data = file.read()
-    if kind == "image":
-        return {kind: decode_image(data, predictor.limits)}
-    return {kind: decode_video(data, predictor.vision.frames, predictor.limits)}
+    def _run(self, work: Callable[[Sandbox], T]) -> T:
+        sandbox = self._idle.get()
+        try:
+            return work(sandbox)
+        finally:
+            self._idle.put(sandbox)

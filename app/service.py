@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import torch
 from fastapi import Depends, Request, UploadFile
@@ -17,8 +17,9 @@ from app.deadline import seconds_of, within
 from app.disconnect import until_disconnected
 from app.engine import Engine
 from app.errors import ServiceError
-from app.media import MediaPool, decode_upload
+from app.media import MediaPool
 from app.metrics import Metrics
+from app.sandbox import Kind, Limits, Sandbox
 from app.settings import Settings
 from app.stopwatch import Stopwatch
 from model.answers import Answer
@@ -56,13 +57,13 @@ class Service:
         self._engine = engine
         self._ready = False
         self._loading: asyncio.Task[None] | None = None
-        self._media = MediaPool(settings.media_threads, settings.max_waiting_media)
+        self._media: MediaPool | None = None
 
     async def start(self) -> None:
         """Begin to serve; returns before a model is loaded."""
         if self._engine is not None:
             self._engine.start()
-            self._ready = True
+            await self._open(self._engine)
         else:
             self._loading = asyncio.create_task(self._load())
 
@@ -72,7 +73,8 @@ class Service:
             self._loading.cancel()
         if self._engine is not None:
             await self._engine.stop()
-        self._media.close()
+        if self._media is not None:
+            self._media.close()
 
     def engine(self) -> Engine:
         """The engine, once it takes jobs.
@@ -120,13 +122,23 @@ class Service:
         engine, times = self.engine(), Stopwatch()
         predictor = engine.predictor
         if (upload := image or video) is not None:
-            decode = partial(decode_upload, predictor, "image" if image else "video", upload.file)
-            job = await self._media.run(partial(_prepare, predictor, task, times, others, decode))
+            assert self._media is not None
+            work = partial(_prepare_media, predictor, task, times, others, "image" if image else "video", upload.file)
+            job = await self._media.run(work)
         else:
-            job = await run_in_threadpool(_prepare, predictor, task, times, others, dict)
+            job = await run_in_threadpool(_prepare, predictor, task, times, others)
         result = await engine.run(job)
         answer = predictor.finish(job, result.decoded)
         return Answered(answer, predictor, times.stages(encode=result.encode_ms, decode=result.decode_ms))
+
+    async def _open(self, engine: Engine) -> None:
+        """Take requests from now on."""
+        settings = self.settings
+        limits = Limits(settings.media_limits(), settings.media_seconds, settings.media_memory_bytes)
+        vision = engine.predictor.vision
+        self._media = MediaPool(vision, limits, settings.media_processes, settings.max_waiting_media)
+        await asyncio.to_thread(self._media.start)
+        self._ready = True
 
     async def _load(self) -> None:
         try:
@@ -139,13 +151,13 @@ class Service:
             )
             self._engine.start()
             await self._engine.warm_up()
+            await self._open(self._engine)
         except Exception as error:
             if not isinstance(error, OmniNetError):
                 logger.exception("the model could not be loaded")
             self.failure = error
             self.on_failure()
         else:
-            self._ready = True
             logger.info("%s %s is ready on %s", predictor.name, predictor.version, predictor.device)
 
 
@@ -166,14 +178,20 @@ def _load_predictor(settings: Settings) -> Predictor:
     )
 
 
-def _prepare(
+def _prepare(predictor: Predictor, task: str, times: Stopwatch, inputs: Mapping[str, Any]) -> Job:
+    with times.stage("prepare"):
+        return predictor.prepare(task, **inputs)
+
+
+def _prepare_media(
     predictor: Predictor,
     task: str,
     times: Stopwatch,
-    others: dict[str, Any],
-    decode: Callable[[], Mapping[str, Any]],
+    others: Mapping[str, Any],
+    kind: Kind,
+    file: BinaryIO,
+    sandbox: Sandbox,
 ) -> Job:
     with times.stage("decode_media"):
-        media = decode()
-    with times.stage("prepare"):
-        return predictor.prepare(task, **media, **others)
+        seen = sandbox.decode(kind, file.read())  # the name of the file is never looked at
+    return _prepare(predictor, task, times, {kind: seen, **others})

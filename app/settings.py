@@ -30,7 +30,9 @@ class Settings(BaseSettings):
     max_video_seconds: float = Field(600.0, gt=0, description="Longest video.")
     max_decoded_frames: int = Field(6_000, gt=0, description="Most frames decoded to sample one video.")
 
-    media_threads: int = Field(2, gt=0, description="Images and videos that are decoded at the same time.")
+    media_processes: int = Field(2, gt=0, description="Processes that decode images and videos.")
+    media_seconds: float = Field(20.0, gt=0, description="Longest that decoding one file may take.")
+    media_memory_bytes: int = Field(1024 * MEBI, gt=0, description="Most memory that decoding one file may take.")
     max_waiting_media: int = Field(64, gt=0, description="Uploads that may wait to be decoded; more are refused.")
     torch_threads: int | None = Field(None, gt=0, description="Threads of the model on a CPU; none is torch's choice.")
     batch_rows: int = Field(32, gt=0, description="Most rows that the model runs at once.")
@@ -41,7 +43,7 @@ class Settings(BaseSettings):
     shutdown_seconds: int = Field(30, ge=0, description="How long requests may take to end when the server stops.")
 
     def media_limits(self) -> MediaLimits:
-        """What one upload may cost."""
+        """What one upload may be."""
         return MediaLimits(
             image_pixels=self.max_image_pixels,
             frame_pixels=self.max_frame_pixels,

@@ -15,9 +15,10 @@ import pytest
 import app.service
 from app.engine import Engine
 from app.main import create_app
+from app.sandbox import Kind, Sandbox
 from app.settings import Settings
 from model.errors import CheckpointError
-from model.media import Clip, MediaLimits, decode_video
+from model.media import Clip, Picture
 from model.predictor import Predictor, Row
 from tests.app.conftest import Serve, Watched, talking_to
 from tests.app.test_engine import Gate
@@ -93,14 +94,15 @@ async def test_a_model_that_breaks_while_it_is_loaded_is_reported(
 
 async def test_a_slow_video_does_not_delay_a_text(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     released, begun = threading.Event(), threading.Semaphore(0)
+    decode = Sandbox.decode
 
-    def slow(data: bytes, frames: int, limits: MediaLimits) -> Clip:
+    def slow(sandbox: Sandbox, kind: Kind, data: bytes) -> Picture | Clip:
         begun.release()
         assert released.wait(10)
-        return decode_video(data, frames, limits)
+        return decode(sandbox, kind, data)
 
-    monkeypatch.setattr("app.media.decode_video", slow)
-    async with serve(media_threads=2, max_waiting_media=1) as client:
+    monkeypatch.setattr(Sandbox, "decode", slow)
+    async with serve(media_processes=2, max_waiting_media=1) as client:
         videos = [asyncio.create_task(client.post("/activity", files={"video": video_bytes()})) for _ in range(3)]
         for _ in range(2):
             assert await asyncio.to_thread(begun.acquire, timeout=10)

@@ -1,0 +1,195 @@
+"""Processes that decode untrusted media.
+
+A decoder may crash, hang or eat memory. It does so in a process that is then killed and replaced, which costs the
+file's sender an error and nobody else anything. What comes back is read as JSON and bytes: a process that was taken
+over by a file must not be believed further than that.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import math
+import resource
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from typing import Any, Literal
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from model.errors import InputError
+from model.media import Clip, MediaLimits, Picture, decode_image, decode_video
+from model.peripherals.vision import VisionConfig
+from model.pictures import fit
+
+logger = logging.getLogger(__name__)
+Kind = Literal["image", "video"]
+HEADER_BYTES = 2**16
+START_SECONDS = 60.0
+ATTEMPTS = 3  # a process may have been killed for another file, or for none
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What decoding one file may cost.
+
+    Attributes:
+        seconds: wall time, and time of a processor.
+        memory: bytes beyond those that the process has to begin with.
+    """
+
+    media: MediaLimits
+    seconds: float
+    memory: int
+
+
+class Sandbox:
+    """One process, started at the first file and after each that it did not survive."""
+
+    def __init__(self, vision: VisionConfig, limits: Limits) -> None:
+        self._vision, self._limits = vision, limits
+        self._process: ForkServerProcess | None = None
+        self._connection: Connection | None = None
+
+    def start(self) -> None:
+        """Have a process that is ready; without effect where there is one."""
+        if self._process is not None and self._process.is_alive():
+            return
+        for _ in range(ATTEMPTS):
+            self.close()
+            if self._begin():
+                return
+        raise RuntimeError("a process for media does not start")
+
+    def _begin(self) -> bool:
+        context = get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        self._connection, theirs = context.Pipe()
+        arguments = theirs, self._vision, self._limits
+        self._process = context.Process(target=_work, args=arguments, name="media", daemon=True)
+        self._process.start()
+        theirs.close()
+        with suppress(EOFError, OSError):
+            return self._connection.poll(START_SECONDS) and self._connection.recv_bytes(HEADER_BYTES) == b"ready"
+        return False
+
+    def decode(self, kind: Kind, data: bytes) -> Picture | Clip:
+        """A file's frames, fitted to the square that the backbone sees.
+
+        Raises:
+            InputError: the file cannot be decoded, or not within the limits.
+        """
+        for _ in range(ATTEMPTS):
+            self.start()
+            assert self._connection is not None
+            try:
+                return self._ask(self._connection, kind, data)
+            except InputError:
+                raise
+            except Exception as error:  # whatever it was made to send
+                self.close()
+                logger.warning("a process for media died: %s", error or type(error).__name__)
+        raise too_expensive("its decoder crashed")
+
+    def _ask(self, connection: Connection, kind: Kind, data: bytes) -> Picture | Clip:
+        connection.send_bytes(kind.encode())
+        connection.send_bytes(data)
+        if not connection.poll(self._limits.seconds):
+            self.close()
+            raise too_expensive(f"it took longer than {self._limits.seconds:g} s")
+        header = json.loads(connection.recv_bytes(HEADER_BYTES))
+        if "error" in header:
+            raise InputError(header["error"], header["message"], **header["detail"])
+        return _result(kind, header, connection.recv_bytes(self._most_bytes), self._vision)
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        if self._process is not None and self._connection is not None:
+            self._process.kill()
+            self._process.join()
+            self._connection.close()
+            self._process = self._connection = None
+
+    @property
+    def _most_bytes(self) -> int:
+        return self._vision.frames * 3 * self._vision.size**2
+
+
+def too_expensive(why: str) -> InputError:
+    """A file that was given up."""
+    return InputError("media_too_expensive", f"decoding the file was given up: {why}; send a smaller or an intact one")
+
+
+def _result(kind: Kind, header: dict[str, Any], pixels: bytes, vision: VisionConfig) -> Picture | Clip:
+    count = vision.frames if kind == "video" else 1
+    frames = torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(count, 3, vision.size, vision.size)
+    if kind == "image":
+        return Picture(frames[0], bool(header["truncated"]))
+    return Clip(frames, tuple(header["times"]), header["duration"], bool(header["truncated"]))
+
+
+def _work(connection: Connection, vision: VisionConfig, limits: Limits) -> None:
+    """The body of the process: a kind and a file come in, a header and the frames go out."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # the service ends it, by closing the connection or for good
+        signal.signal(number, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    _warm_up(vision)
+    _confine(limits)
+    connection.send_bytes(b"ready")
+    with suppress(EOFError, OSError):
+        while True:
+            kind, data = connection.recv_bytes().decode(), connection.recv_bytes()
+            _limit_time(limits.seconds)
+            header, frames = _decode(kind, data, vision, limits.media)
+            connection.send_bytes(json.dumps(header).encode())
+            if frames is not None:
+                connection.send_bytes(frames.numpy().tobytes())
+
+
+def _decode(kind: str, data: bytes, vision: VisionConfig, limits: MediaLimits) -> tuple[dict[str, Any], Tensor | None]:
+    try:
+        if kind == "image":
+            picture = decode_image(data, limits)
+            return {"truncated": picture.truncated}, fit(picture.pixels[None], vision).contiguous()
+        clip = decode_video(data, vision.frames, limits)
+        found = {"truncated": clip.truncated, "times": clip.times, "duration": clip.duration}
+        return found, fit(clip.frames, vision).contiguous()
+    except InputError as error:
+        return {"error": error.code, "message": error.message, "detail": error.detail}, None
+    except (MemoryError, RuntimeError) as error:  # torch says RuntimeError where memory is short
+        logger.warning("a file could not be decoded: %s", error)
+        given_up = too_expensive("it needs too much memory")
+        return {"error": given_up.code, "message": given_up.message, "detail": {}}, None
+
+
+def _warm_up(vision: VisionConfig) -> None:
+    """Load what is loaded late: afterwards no file can be opened any more."""
+    Image.init()
+    buffer = io.BytesIO()
+    Image.new("RGB", (vision.size + 1, vision.size)).save(buffer, "GIF")
+    _decode("image", buffer.getvalue(), vision, MediaLimits())
+    _decode("video", buffer.getvalue(), vision, MediaLimits())
+
+
+def _confine(limits: Limits) -> None:
+    """Take away what decoding does not need: memory without end, and files or sockets to open."""
+    with open("/proc/self/statm", encoding="ascii") as sizes:
+        now = int(sizes.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + limits.memory, now + limits.memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+
+
+def _limit_time(seconds: float) -> None:
+    """Let the processor's time of this process end with this file's."""
+    used = time.process_time()
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used + seconds), hard))

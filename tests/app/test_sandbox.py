@@ -1,0 +1,179 @@
+"""Media in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.sandbox import Limits, Sandbox, _result
+from model.errors import InputError
+from model.media import Clip, MediaLimits, Picture, decode_image, decode_video
+from model.peripherals.vision import VisionConfig
+from model.pictures import fit
+from tests.app.conftest import Serve
+from tests.samples import CODECS, image_bytes, jpeg_bytes, picture, video_bytes
+
+VISION = VisionConfig(backbone="compact", size=64)
+LIMITS = Limits(MediaLimits(), seconds=20, memory=2**30)
+
+
+@pytest.fixture(scope="module")
+def shared_sandbox() -> Iterator[Sandbox]:
+    found = Sandbox(VISION, LIMITS)
+    found.start()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """One that the test may break."""
+    found = Sandbox(VISION, LIMITS)
+    found.start()
+    yield found
+    found.close()
+
+
+def pid(sandbox: Sandbox) -> int:
+    assert sandbox._process is not None
+    assert sandbox._process.pid is not None
+    return sandbox._process.pid
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+def test_a_picture_is_what_it_is_outside(shared_sandbox: Sandbox, kind: str) -> None:
+    data = image_bytes(picture(150, 90), kind)
+
+    found = shared_sandbox.decode("image", data)
+
+    assert isinstance(found, Picture)
+    assert torch.equal(found.pixels, fit(decode_image(data).pixels[None], VISION)[0])
+    assert not found.truncated
+
+
+@pytest.mark.parametrize("container", CODECS)
+def test_a_clip_is_what_it_is_outside(shared_sandbox: Sandbox, container: str) -> None:
+    data = video_bytes(container)
+    expected = decode_video(data, VISION.frames)
+
+    found = shared_sandbox.decode("video", data)
+
+    assert isinstance(found, Clip)
+    assert torch.equal(found.frames, fit(expected.frames, VISION))
+    assert (found.times, found.duration, found.truncated) == (expected.times, expected.duration, False)
+
+
+def test_what_is_cut_short_is_said(shared_sandbox: Sandbox) -> None:
+    data = image_bytes(picture(400, 300), "JPEG", quality=95)
+
+    assert shared_sandbox.decode("image", data[: len(data) // 2]).truncated
+
+
+def test_errors_come_through(shared_sandbox: Sandbox) -> None:
+    with pytest.raises(InputError, match="not an image") as found:
+        shared_sandbox.decode("image", b"no picture")
+    assert found.value.code == "not_an_image"
+    with pytest.raises(InputError) as found:
+        Sandbox(VISION, Limits(MediaLimits(image_pixels=10), 20, 2**30)).decode("image", jpeg_bytes(6, 5))
+    assert found.value.detail == {"width": 6, "height": 5, "limit": 10}
+
+
+def test_nothing_can_be_opened_in_there(shared_sandbox: Sandbox) -> None:
+    limits = Path(f"/proc/{pid(shared_sandbox)}/limits").read_text(encoding="ascii").splitlines()
+    allowed = {line[:26].strip(): line[26:].split()[:2] for line in limits}
+
+    assert allowed["Max open files"] == ["0", "0"]
+    assert allowed["Max core file size"] == ["0", "0"]
+    assert allowed["Max address space"][0] != "unlimited"
+
+
+def test_a_file_that_wants_too_much_memory_is_refused() -> None:
+    sandbox = Sandbox(VISION, Limits(MediaLimits(), 20, 2**25))
+    try:
+        with pytest.raises(InputError) as found:
+            sandbox.decode("image", image_bytes(picture(5000, 5000), "PNG"))
+        assert found.value.code in {"media_too_expensive", "corrupt_image"}
+        assert isinstance(sandbox.decode("image", jpeg_bytes()), Picture)
+    finally:
+        sandbox.close()
+
+
+def test_a_decoder_that_hangs_is_replaced() -> None:
+    sandbox = Sandbox(VISION, Limits(MediaLimits(), 0.5, 2**30))
+    sandbox.start()
+    hanging = pid(sandbox)
+    os.kill(hanging, signal.SIGSTOP)
+    try:
+        with pytest.raises(InputError, match=r"longer than 0\.5 s") as found:
+            sandbox.decode("image", jpeg_bytes())
+        assert found.value.code == "media_too_expensive"
+        assert isinstance(sandbox.decode("image", jpeg_bytes()), Picture)
+        assert pid(sandbox) != hanging
+    finally:
+        sandbox.close()
+
+
+def kill_soon(sandbox: Sandbox) -> None:
+    """Stop its process, and kill it once it is waited for."""
+    number = pid(sandbox)
+    os.kill(number, signal.SIGSTOP)
+    threading.Timer(0.2, os.kill, (number, signal.SIGKILL)).start()
+
+
+def test_a_file_survives_one_process(sandbox: Sandbox) -> None:
+    kill_soon(sandbox)
+
+    assert isinstance(sandbox.decode("video", video_bytes()), Clip)
+
+
+def test_a_file_that_no_process_survives_is_refused(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = Sandbox.start
+
+    def start_to_die(found: Sandbox) -> None:
+        start(found)
+        kill_soon(found)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sandbox, "start", start_to_die)
+        with pytest.raises(InputError, match="crashed") as refused:
+            sandbox.decode("video", video_bytes())
+    assert refused.value.code == "media_too_expensive"
+    assert isinstance(sandbox.decode("video", video_bytes()), Clip)
+
+
+def test_a_decoder_that_has_died_between_two_files_costs_nothing(sandbox: Sandbox) -> None:
+    assert sandbox._process is not None
+    os.kill(pid(sandbox), signal.SIGKILL)
+    sandbox._process.join()
+
+    assert isinstance(sandbox.decode("image", jpeg_bytes()), Picture)
+
+
+def test_what_a_decoder_was_made_to_send_is_not_believed() -> None:
+    with pytest.raises(RuntimeError):
+        _result("image", {"truncated": False}, b"too short", VISION)
+    with pytest.raises(KeyError):
+        _result("video", {"truncated": False}, bytes(16 * 3 * 64 * 64), VISION)
+
+
+@pytest.mark.anyio
+async def test_decoders_may_be_killed_under_load(serve: Serve) -> None:
+    async with serve(media_processes=2) as client:
+        expected = (await client.post("/caption", files={"image": jpeg_bytes()})).json()["caption"]
+        media = client._transport.app.state.service._media  # type: ignore[attr-defined]
+        work = [asyncio.create_task(client.post("/caption", files={"image": jpeg_bytes()})) for _ in range(40)]
+        for number in range(8):
+            await asyncio.sleep(0.1)
+            process = media._sandboxes[number % 2]._process
+            if process is not None and process.pid:
+                process.kill()
+        responses = await asyncio.gather(*work)
+    assert [response.status_code for response in responses] == [200] * 40
+    assert {response.json()["caption"] for response in responses} == {expected}
