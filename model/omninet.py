@@ -80,11 +80,15 @@ class OmniNet(nn.Module):
         )
         self.cnp = CNP(config.cnp, config.domains, dict(config.tasks))
 
-    def encode(self, inputs: Sequence[tuple[str, Any]]) -> Memory:
-        """Encode inputs in their order, pairs of a peripheral's name and its collated batch."""
+    def encode(self, inputs: Sequence[tuple[str, Any]], moves: bool = True) -> Memory:
+        """Encode inputs in their order, pairs of a peripheral's name and its collated batch.
+
+        Args:
+            moves: whether what changes from frame to frame is told, to tasks that have learnt what it looks like.
+        """
         memory: Memory | None = None
         for name, batch in inputs:
-            x, mask = self.peripherals[name](batch)
+            x, mask = self.peripherals[name](batch, moves)
             memory = self.cnp.encode(x, PERIPHERALS[name].domain, memory, mask)
         if memory is None:
             raise ValueError("a memory needs at least one input")

@@ -43,9 +43,14 @@ class Row:
     goal: Goal
 
     @property
-    def shape(self) -> tuple[tuple[str, int], ...]:
+    def moves(self) -> bool:
+        """Whether its task has learnt what motion looks like."""
+        return TASKS[self.goal.task].moves
+
+    @property
+    def shape(self) -> tuple[bool, tuple[tuple[str, int], ...]]:
         """Rows of equal shape are encoded together; texts are padded, pictures are not."""
-        return tuple((name, 0 if name == "language" else len(value)) for name, value in self.inputs)
+        return self.moves, tuple((name, 0 if name == "language" else len(value)) for name, value in self.inputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,7 +262,7 @@ class Predictor:
         for position, (name, _) in enumerate(rows[0].inputs):
             batch = PERIPHERALS[name].collate([row.inputs[position][1] for row in rows])
             inputs.append((name, _to(batch, self.device)))
-        memory: Memory = self.network.encode(inputs)
+        memory: Memory = self.network.encode(inputs, rows[0].moves)
         return memory
 
     def _tagging(self, job: Job, decoded: Sequence[Decoded]) -> Tagging:

@@ -14,6 +14,8 @@ class TaskSpec:
 
     Attributes:
         inputs: peripherals in the order in which their inputs are encoded.
+        moves: whether it has learnt what motion looks like; other tasks are shown a video as pictures one by one, as
+            they know them.
         output: ``label`` is one step, ``tags`` one step for each word, ``text`` runs until the end token.
         summary: what it does, for people.
     """
@@ -22,13 +24,14 @@ class TaskSpec:
     inputs: tuple[str, ...]
     output: Output
     summary: str
+    moves: bool = False
 
 
 TASKS = {
     task.name: task
     for task in (
         TaskSpec("pos", ("language",), "tags", "a part-of-speech tag for every word of a text"),
-        TaskSpec("activity", ("vision",), "label", "what is done in a video"),
+        TaskSpec("activity", ("vision",), "label", "what is done in a video", moves=True),
         TaskSpec("caption", ("vision",), "text", "a sentence about an image or a video"),
         TaskSpec("vqa", ("vision", "language"), "label", "the answer to a question about an image or a video"),
     )

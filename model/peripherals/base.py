@@ -30,5 +30,9 @@ class Peripheral(nn.Module, ABC):
         """Prepared inputs of several rows as one batch: a tensor or a named tuple of tensors."""
 
     @abstractmethod
-    def forward(self, batch: Any) -> tuple[Tensor, Tensor | None]:
-        """A batch -> (b, t, s, d) and its mask (b, t), None where nothing is padded."""
+    def forward(self, batch: Any, moves: bool = True) -> tuple[Tensor, Tensor | None]:
+        """A batch -> (b, t, s, d) and its mask (b, t), None where nothing is padded.
+
+        Args:
+            moves: whether a step may also tell what has changed since the one before.
+        """

@@ -77,7 +77,7 @@ class LanguagePeripheral(Peripheral):
         tokens = pad_sequence([row.tokens for row in rows], batch_first=True)
         return Text(tokens, pad_sequence([row.words for row in rows], batch_first=True), mask)
 
-    def forward(self, batch: Text) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Text, moves: bool = True) -> tuple[Tensor, Tensor]:  # noqa: ARG002
         """Text (b, t) -> (b, t or words, 1, d) and its mask."""
         tokens = batch.tokens.masked_fill(~batch.mask, self.config.vocabulary)
         x, mask = self.embedding(tokens), batch.mask

@@ -88,9 +88,9 @@ class VisionPeripheral(Peripheral):
         """Rows (t, 3, size, size) of one length -> (b, t, 3, size, size)."""
         return torch.stack(list(rows))
 
-    def forward(self, batch: Tensor) -> tuple[Tensor, None]:
+    def forward(self, batch: Tensor, moves: bool = True) -> tuple[Tensor, None]:
         """uint8 RGB (b, t, 3, size, size), or features of it computed before -> (b, t, s, d); nothing is padded."""
-        return self.project(self.features(batch) if batch.dim() == 5 else batch), None
+        return self.project(self.features(batch) if batch.dim() == 5 else batch, moves), None
 
     def features(self, pixels: Tensor) -> Tensor:
         """uint8 RGB (b, t, 3, size, size) -> the backbone's maps (b, t, s, channels), s row by row."""
@@ -103,11 +103,11 @@ class VisionPeripheral(Peripheral):
         flat: Tensor = maps.flatten(2).transpose(1, 2)
         return flat.view(b, t, *flat.shape[1:])
 
-    def project(self, features: Tensor) -> Tensor:
+    def project(self, features: Tensor, moves: bool = True) -> Tensor:
         """(b, t, s, channels) -> (b, t, s, d)."""
         features = self.standardised(features)
         projected: Tensor = self.projection(self.dropout(features))
-        if self.motion is None or features.shape[1] == 1:
+        if self.motion is None or not moves or features.shape[1] == 1:
             return projected
         return projected + functional.pad(self.motion(features), (0, 0, 0, 0, 1, 0))
 

@@ -20,6 +20,8 @@ from model.checkpoint import load
 from model.decoding import Decoded
 from model.errors import CheckpointError, InputError
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video
+from model.memory import Memory
+from model.omninet import OmniNet
 from model.predictor import Job, Predictor
 from model.words import MAX_CHARACTERS
 from tests.conftest import ACTIVITIES, ANSWERS, TAGS
@@ -364,3 +366,19 @@ def test_what_a_predictor_says_of_itself(toy_checkpoint: Path, toy_predictor: Pr
     assert not any(p.requires_grad for p in toy_predictor.network.parameters())
     with pytest.raises(CheckpointError, match="does not exist"):
         Predictor.load(toy_checkpoint / "nothing", device="cpu")
+
+
+def test_only_tasks_that_know_motion_are_told_of_it(toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+    encode = OmniNet.encode
+
+    def watched(network: OmniNet, inputs: Any, moves: bool = True) -> Memory:
+        told.append(moves)
+        return encode(network, inputs, moves)
+
+    monkeypatch.setattr(OmniNet, "encode", watched)
+    clip = video_bytes()
+    jobs = [toy_predictor.prepare(task, video=clip) for task in ("activity", "caption")]
+    toy_predictor.run([job.rows[0] for job in jobs])
+
+    assert told == [True, False]

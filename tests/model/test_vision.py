@@ -85,3 +85,13 @@ def test_training_leaves_out_channels_of_a_whole_input() -> None:
 def test_dropout_is_a_share(share: float) -> None:
     with pytest.raises(ConfigError, match="dropout must be from 0 to below 1"):
         VisionConfig(dropout=share)
+
+
+def test_what_does_not_move_is_shown_picture_by_picture(peripheral: VisionPeripheral) -> None:
+    features = torch.rand(1, 3, 4, 512)
+
+    still = peripheral(features, moves=False)[0]
+
+    for t in range(3):
+        torch.testing.assert_close(still[:, t : t + 1], peripheral(features[:, t : t + 1])[0])
+    assert not torch.allclose(still, peripheral(features)[0])
