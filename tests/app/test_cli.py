@@ -12,7 +12,7 @@ import httpx
 import pytest
 import uvicorn
 
-from app.cli import add_commands
+from app.cli import _listen, add_commands
 from app.settings import Settings
 from model.errors import CheckpointError, ConfigError, DeviceError
 
@@ -96,3 +96,10 @@ def test_every_setting_is_described_and_read_from_the_environment(monkeypatch: p
     monkeypatch.setenv("OMNINET_MAX_VIDEO_SECONDS", "12.5")
     monkeypatch.setenv("OMNINET_SOMETHING_ELSE", "1")
     assert Settings().media_limits().video_seconds == 12.5
+
+
+def test_no_piece_of_an_answer_waits_for_the_client() -> None:
+    with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
