@@ -24,12 +24,12 @@ def test_sinusoid_table() -> None:
 
 
 def test_hide_keeps_the_type() -> None:
-    x = torch.ones(1, 2, 3, dtype=torch.bfloat16)
+    x = torch.ones(2, 3, dtype=torch.bfloat16)
 
-    hidden = hide(x, torch.tensor([[True, False]]))
+    hidden = hide(x, torch.tensor([True, False]))
 
     assert hidden.dtype == torch.bfloat16
-    assert hidden.sum(-1).tolist() == [[3, 0]]
+    assert hidden.sum(-1).tolist() == [3, 0]
     assert hide(x, None) is x
 
 
