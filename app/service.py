@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -171,8 +172,8 @@ ServiceDependency = Annotated[Service, Depends(get_service)]
 
 
 def _load_predictor(settings: Settings) -> Predictor:
-    if settings.torch_threads is not None:
-        torch.set_num_threads(settings.torch_threads)
+    # Steps of the decoder are too small for many threads, and media and HTTP want a core as well.
+    torch.set_num_threads(settings.torch_threads or max(1, (os.cpu_count() or 1) - 1))
     return Predictor.load(
         settings.checkpoint, device=settings.device, precision=settings.precision, limits=settings.media_limits()
     )

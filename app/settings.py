@@ -34,7 +34,9 @@ class Settings(BaseSettings):
     media_seconds: float = Field(20.0, gt=0, description="Longest that decoding one file may take.")
     media_memory_bytes: int = Field(1024 * MEBI, gt=0, description="Most memory that decoding one file may take.")
     max_waiting_media: int = Field(64, gt=0, description="Uploads that may wait to be decoded; more are refused.")
-    torch_threads: int | None = Field(None, gt=0, description="Threads of the model on a CPU; none is torch's choice.")
+    torch_threads: int | None = Field(
+        None, gt=0, description="Threads of the model on a CPU; none is one less than cores."
+    )
     batch_rows: int = Field(32, gt=0, description="Most rows that the model runs at once.")
     max_waiting_rows: int = Field(512, gt=0, description="Rows that may wait for the model; more are refused.")
     deadline_seconds: float = Field(
