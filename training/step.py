@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from model.omninet import OmniNet
+from model.tasks import TASKS
 from training.batches import Batch
 
 
@@ -31,7 +32,7 @@ class StepResult:
 
 def loss_of(network: OmniNet, batch: Batch) -> tuple[Tensor, Tensor]:
     """Cross entropy and accuracy, both scalars, over the real targets of a batch."""
-    memory = network.encode(batch.inputs)
+    memory = network.encode(batch.inputs, TASKS[batch.task].moves)
     log_probabilities = network.cnp.decode(memory, batch.task, batch.targets)
     chosen = log_probabilities.gather(-1, batch.targets[..., None])[..., 0]
     right = log_probabilities.argmax(-1) == batch.targets

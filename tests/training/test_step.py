@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from model.memory import Memory
+from model.omninet import OmniNet
 from model.peripherals.language import LanguagePeripheral, Text
 from training.batches import Batch
 from training.setup import Setup
@@ -43,6 +46,21 @@ def test_loss_is_the_mean_over_real_targets(setup: Setup, task: str) -> None:
     assert loss.item() == pytest.approx(sum(values) / len(values), abs=1e-5)
     assert accuracy.item() == pytest.approx(sum(right) / len(right))
     assert len(values) == batch.mask.sum()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_training_shows_what_serving_shows(setup: Setup, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+    encode = OmniNet.encode
+
+    def watched(network: OmniNet, inputs: Any, moves: bool = True) -> Memory:
+        told.append(moves)
+        return encode(network, inputs, moves)
+
+    monkeypatch.setattr(OmniNet, "encode", watched)
+    loss_of(setup.network.eval(), batch_of(setup, task))
+
+    assert told == [task == "activity"]
 
 
 @pytest.mark.parametrize("task", ["caption", "pos"])
