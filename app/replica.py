@@ -159,7 +159,10 @@ class Replica:
             self.metrics.stepped(self._batch.tasks())
             ended = self._batch.step()
         except Exception as error:
-            self._part_with([*ready, *self._running.values()], error)
+            works = [*ready, *self._running.values()]
+            # Some may have been admitted, or be a step ahead of the others.
+            self._running, self._batch = {}, RunningBatch(self.predictor.network.cnp)
+            self._part_with(works, error)
             return
         for search in ended:
             self._finish(self._running.pop(search), search.result())
@@ -181,9 +184,6 @@ class Replica:
         logger.warning("%d rows failed together (%s); the culprits are being looked for", len(works), error)
         for works_of_kind in self._unseen.values():
             works_of_kind[:] = [work for work in works_of_kind if work not in works]
-        if any(work in self._running.values() for work in works):
-            self._running.clear()
-            self._batch = RunningBatch(self.predictor.network.cnp)
         self._run_apart(list(dict.fromkeys(works)))
 
     def _run_apart(self, works: Sequence[Work]) -> None:

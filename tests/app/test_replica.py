@@ -239,3 +239,26 @@ def test_a_failure_of_no_row_fails_what_is_there_and_begins_anew(
 
     assert healthy == [False, False]
     assert running.is_alive
+
+
+def test_rows_that_were_half_admitted_leave_nothing_behind(
+    toy_predictor: Predictor, rows: list[Row], alone: list[Decoded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admit = RunningBatch.admit
+
+    def fail_late(batch: RunningBatch, *given: Any) -> Any:
+        admit(batch, *given)
+        monkeypatch.undo()
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(RunningBatch, "admit", fail_late)
+    sizes: list[int] = []
+    with replica(toy_predictor) as put:
+        (first,) = put([rows[2]])
+        assert_same(first.answer.result(20), alone[2])
+        step = RunningBatch.step
+        monkeypatch.setattr(RunningBatch, "step", lambda batch: (sizes.append(len(batch)), step(batch))[1])
+        (second,) = put([rows[1]])
+        assert_same(second.answer.result(20), alone[1])
+
+    assert sizes == [1]
