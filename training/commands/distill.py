@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from training.commands.process import prepare
+from training.commands.process import add_overrides, prepare
 
 DESCRIPTION = """\
 Fit a small vision backbone to the feature maps of a large one, any of torchvision's classifiers that has such maps, on
@@ -47,14 +47,7 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of packed pictures, state and results")
     parser.add_argument("--minutes", type=float, default=math.inf, help="training in this call (default: to the end)")
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a value of the configuration",
-    )
+    add_overrides(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--threads", type=int, help="CPU threads to compute with")
     parser.set_defaults(run=run)

@@ -1,6 +1,20 @@
-"""What every long command does to its process."""
+"""What the long commands have in common."""
 
 from __future__ import annotations
+
+import argparse
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Add ``--set``, which may come more than once."""
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a value of the configuration",
+    )
 
 
 def prepare(threads: int | None) -> None:

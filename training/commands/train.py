@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.commands.process import prepare
+from training.commands.process import add_overrides, prepare
 
 if TYPE_CHECKING:
     from training.config import RunConfig
@@ -36,14 +36,7 @@ def add(subparsers: Any) -> None:
         "--backbone",
         help="weights of the vision backbone: a file, as distill writes it, or 'published' for torchvision's",
     )
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a value of the configuration",
-    )
+    add_overrides(parser)
     parser.add_argument("--steps", type=int, help="the same as --set steps=N")
     parser.add_argument("--resume", action="store_true", help="go on from the newest state in --out")
     parser.add_argument(
