@@ -10,8 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from app.engine import Engine
 from app.errors import add_error_handlers
-from app.metrics import Measured
-from app.middleware import BodyLimit, SecurityHeaders
+from app.middleware import BodyLimit, Measured, SecurityHeaders
 from app.routers import image, system, text, video
 from app.service import Service
 from app.settings import Settings

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from app.errors import code_of
 
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -29,7 +25,7 @@ class Metrics:
         rows: that steps have advanced, by task: the mix of the batches.
         tokens: that answers have, by task.
         frames: that went through the backbone.
-        abandoned: rows that were let go of because nobody waited any more.
+        abandoned: rows that left the model because nobody waited any more.
         failed: rows that the model failed on.
     """
 
@@ -46,7 +42,7 @@ class Metrics:
         self.rows = self._counter("decoded_rows", "Rows that steps have advanced.", "task")
         self.tokens = self._counter("tokens", "Outputs that answers have.", "task")
         self.frames = self._counter("frames", "Frames that went through the backbone.")
-        self.abandoned = self._counter("abandoned_rows", "Rows let go of, since nobody waited any more.")
+        self.abandoned = self._counter("abandoned_rows", "Rows that left the model, since nobody waited any more.")
         self.failed = self._counter("failed_rows", "Rows that the model failed on.")
         if torch.cuda.is_available():
             memory = Gauge("omninet_device_bytes", "Memory of the devices in use.", registry=self.registry)
@@ -80,32 +76,3 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"omninet_{name}", text, labels, buckets=buckets, registry=self.registry)
-
-
-class Measured:
-    """Counts every request; what matches no route is one endpoint, ``other``."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app = app
-        self.metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        status = 500
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, send_and_note)
-        finally:
-            endpoint = getattr(scope.get("route"), "path", "other")
-            self.metrics.requests.labels(endpoint, str(status), code_of(scope)).inc()
-            self.metrics.seconds.labels(endpoint).observe(time.perf_counter() - started)
