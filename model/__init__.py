@@ -7,7 +7,8 @@ b     rows of a batch
 t     time steps of one input (subwords, frames; 1 for an image)
 s     spatial cells of one time step (1 for text)
 d     width of the model, ``d_model``
-n     positions of the decoder
+n     positions of the decoder, or hypotheses of a row at one position
+N     rows of a matrix, the sum of b * n over the parts of a batch
 R     length of the temporal cache, the sum of t over the inputs
 P     length of the spatial cache, the sum of t * s where s > 1
 h     attention heads

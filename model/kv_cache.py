@@ -17,27 +17,27 @@ ROOM = 32  # outputs that there is room for at first
 class KeyValueCache:
     """One slot for each run of a decoder layer, one column for each step of the batch.
 
-    A row's ``w`` hypotheses lie side by side in a column, so that all of them can be attended to at once; a mask tells
+    A row's ``n`` hypotheses lie side by side in a column, so that all of them can be attended to at once; a mask tells
     each of them which are its own forebears. So neither a row that joins late nor a hypothesis that follows another one
     moves anything but the mask.
 
     Args:
         batch: rows.
-        width: hypotheses of a row.
+        n: hypotheses of a row.
         like: any tensor of the type and device to allocate.
 
     Attributes:
-        keys, values: (slots, b, h, columns * w, k).
-        seen: (b, w, columns * w), the columns before this one and this one.
+        keys, values: (slots, b, h, columns * n, k).
+        seen: (b, n, columns * n), the columns before this one and this one.
         first, column: the columns that are in use, from ``first`` to below ``column``.
     """
 
-    def __init__(self, config: CNPConfig, batch: int, width: int, like: Tensor) -> None:
-        slots, room = config.decoder_layers * config.recurrent_steps, ROOM * width
-        self.width = width
+    def __init__(self, config: CNPConfig, batch: int, n: int, like: Tensor) -> None:
+        slots, room = config.decoder_layers * config.recurrent_steps, ROOM * n
+        self.n = n
         self.keys = like.new_zeros(slots, batch, config.heads, room, config.d_key)
         self.values = like.new_zeros(slots, batch, config.heads, room, config.d_value)
-        self.seen = torch.zeros(batch, width, room, dtype=torch.bool, device=like.device)
+        self.seen = torch.zeros(batch, n, room, dtype=torch.bool, device=like.device)
         self.first = self.column = 0
 
     def open(self, oldest: int) -> None:
@@ -49,25 +49,23 @@ class KeyValueCache:
         self.first = self.column - oldest
         if self._end == self.seen.shape[2]:
             self._make_room()
-        self.seen[:, :, self._end : self._end + self.width] = torch.eye(
-            self.width, dtype=torch.bool, device=self.seen.device
-        )
+        self.seen[:, :, self._end : self._end + self.n] = torch.eye(self.n, dtype=torch.bool, device=self.seen.device)
         self.column += 1
 
     def append(self, slot: int, keys: Tensor, values: Tensor) -> Source:
         """Store the outputs of the column that is open, and return all that may be seen.
 
         Args:
-            keys, values: (b, h, w, k).
+            keys, values: (b, h, n, k).
         """
-        start, end = self.first * self.width, self._end
-        self.keys[slot, :, :, end - self.width : end] = keys
-        self.values[slot, :, :, end - self.width : end] = values
+        start, end = self.first * self.n, self._end
+        self.keys[slot, :, :, end - self.n : end] = keys
+        self.values[slot, :, :, end - self.n : end] = values
         window = self.keys[slot, :, :, start:end], self.values[slot, :, :, start:end]
-        return Source(self.width, *window, self.seen[:, None, :, start:end])
+        return Source(self.n, *window, self.seen[:, None, :, start:end])
 
     def follow(self, parents: Tensor) -> None:
-        """Let each hypothesis go on from another one of its row; parents (b, w)."""
+        """Let each hypothesis go on from another one of its row; parents (b, n)."""
         self.seen = self.seen.gather(1, parents[..., None].expand_as(self.seen))
 
     def select(self, rows: Tensor) -> None:
@@ -81,11 +79,11 @@ class KeyValueCache:
 
     @property
     def _end(self) -> int:
-        return self.column * self.width
+        return self.column * self.n
 
     def _make_room(self) -> None:
         """Drop the columns that are forgotten; where that is too little, take twice the room."""
-        start, end = self.first * self.width, self._end
+        start, end = self.first * self.n, self._end
         room = self.seen.shape[2] * (2 if 2 * (end - start) > self.seen.shape[2] else 1)
         grown: Sequence[Tensor] = [x.new_zeros(*x.shape[:3], room, x.shape[4]) for x in (self.keys, self.values)]
         for new, old in zip(grown, (self.keys, self.values), strict=True):
