@@ -64,7 +64,7 @@ class Engine:
         return any(replica.is_alive for replica in self._replicas)
 
     async def warm_up(self) -> None:
-        """Run every task once on every replica.
+        """Run every task, as often as there are replicas.
 
         Raises:
             ServiceError: ``internal_error``, one cannot be run.

@@ -31,7 +31,7 @@ from model.peripherals.vision import VisionConfig
 from model.pictures import fit
 
 logger = logging.getLogger(__name__)
-Kind = Literal["image", "video"]
+MediaKind = Literal["image", "video"]
 HEADER_BYTES = 2**16
 START_SECONDS = 60.0
 ATTEMPTS = 3  # a process may have been killed for another file, or for none
@@ -81,7 +81,7 @@ class Sandbox:
             return self._connection.poll(START_SECONDS) and self._connection.recv_bytes(HEADER_BYTES) == b"ready"
         return False
 
-    def decode(self, kind: Kind, data: bytes) -> Picture | Clip:
+    def decode(self, kind: MediaKind, data: bytes) -> Picture | Clip:
         """A file's frames, fitted to the square that the backbone sees.
 
         Raises:
@@ -99,7 +99,7 @@ class Sandbox:
                 logger.warning("a process for media died: %s", error or type(error).__name__)
         raise too_expensive("its decoder crashed")
 
-    def _ask(self, connection: Connection, kind: Kind, data: bytes) -> Picture | Clip:
+    def _ask(self, connection: Connection, kind: MediaKind, data: bytes) -> Picture | Clip:
         connection.send_bytes(kind.encode())
         connection.send_bytes(data)
         if not connection.poll(self._limits.seconds):
@@ -128,7 +128,7 @@ def too_expensive(why: str) -> InputError:
     return InputError("media_too_expensive", f"decoding the file was given up: {why}; send a smaller or an intact one")
 
 
-def _result(kind: Kind, header: dict[str, Any], pixels: bytes, vision: VisionConfig) -> Picture | Clip:
+def _result(kind: MediaKind, header: dict[str, Any], pixels: bytes, vision: VisionConfig) -> Picture | Clip:
     count = vision.frames if kind == "video" else 1
     frames = torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(count, 3, vision.size, vision.size)
     if kind == "image":

@@ -20,7 +20,7 @@ from app.engine import Engine
 from app.errors import ServiceError
 from app.media import MediaPool
 from app.metrics import Metrics
-from app.sandbox import Kind, Limits, Sandbox
+from app.sandbox import Limits, MediaKind, Sandbox
 from app.settings import Settings
 from app.stopwatch import Stopwatch
 from model.answers import Answer
@@ -189,7 +189,7 @@ def _prepare_media(
     task: str,
     times: Stopwatch,
     others: Mapping[str, Any],
-    kind: Kind,
+    kind: MediaKind,
     file: BinaryIO,
     sandbox: Sandbox,
 ) -> Job:

@@ -37,7 +37,9 @@ class Settings(BaseSettings):
     torch_threads: int | None = Field(
         None, gt=0, description="Threads of the model on a CPU; none is one less than cores."
     )
-    batch_rows: int = Field(32, gt=0, description="Most rows that the model runs at once.")
+    batch_rows: int = Field(
+        32, gt=0, description="Most texts, and images, that the model has at once; of videos a quarter."
+    )
     max_waiting_rows: int = Field(512, gt=0, description="Rows that may wait for the model; more are refused.")
     deadline_seconds: float = Field(
         60.0, gt=0, description="Longest that an answer may take; a request's X-Timeout-Seconds can only be shorter."

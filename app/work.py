@@ -30,7 +30,7 @@ class Work:
         answer: where its result is awaited.
         abandoned: whether nobody waits for it any more.
         features: of its frames, as far as they have been through the backbone, each (f, s, channels).
-        arrived, admitted: when it was put into the queue, and into the running batch; seconds of ``perf_counter``.
+        admitted: when it was put into the running batch; seconds of ``perf_counter``.
         encode_ms: time of the encoding that it was part of.
     """
 
@@ -38,7 +38,6 @@ class Work:
     answer: Future[Decoded] = field(default_factory=Future)
     abandoned: bool = False
     features: list[Tensor] = field(default_factory=list)
-    arrived: float = field(default_factory=time.perf_counter)
     admitted: float = 0.0
     encode_ms: float = 0.0
 

@@ -15,7 +15,7 @@ import pytest
 import app.service
 from app.engine import Engine
 from app.main import create_app
-from app.sandbox import Kind, Sandbox
+from app.sandbox import MediaKind, Sandbox
 from app.settings import Settings
 from model.errors import CheckpointError
 from model.media import Clip, Picture
@@ -96,7 +96,7 @@ async def test_a_slow_video_does_not_delay_a_text(serve: Serve, monkeypatch: pyt
     released, begun = threading.Event(), threading.Semaphore(0)
     decode = Sandbox.decode
 
-    def slow(sandbox: Sandbox, kind: Kind, data: bytes) -> Picture | Clip:
+    def slow(sandbox: Sandbox, kind: MediaKind, data: bytes) -> Picture | Clip:
         begun.release()
         assert released.wait(10)
         return decode(sandbox, kind, data)
