@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
-from app.errors import ServiceError
+from app.errors import client_closed
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ async def until_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> 
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            raise ServiceError(499, "client_closed_request", "the client closed the connection")
+            raise client_closed()
         return task.result()
     finally:
         task.cancel()

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from model.errors import InputError
 
@@ -55,6 +56,11 @@ class ServiceError(HTTPException):
         return error_response(self.status_code, self.code, self.message, self.details, self.headers)
 
 
+def client_closed() -> ServiceError:
+    """The client has gone; nobody will see it."""
+    return ServiceError(499, "client_closed_request", "the client closed the connection")
+
+
 def overloaded(message: str) -> ServiceError:
     """There is more work than the service takes on."""
     return ServiceError(503, "overloaded", message, {"Retry-After": "1"})
@@ -91,24 +97,23 @@ def code_of(scope: Mapping[str, Any]) -> str:
     return code
 
 
+async def refuse(error: ServiceError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request with an error, from outside the endpoints."""
+    note_code(scope, error.code)
+    await error.response()(scope, receive, send)
+
+
 def add_error_handlers(app: FastAPI) -> None:
-    """Turn everything that can be raised while a request is served into the one shape."""
+    """Turn what endpoints raise to tell a client into the one shape; failures of ours are left to the middleware."""
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(InputError, _input_error)
-    app.add_exception_handler(Exception, _internal_error)
 
 
 def _input_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, InputError)
     note_code(request.scope, error.code)
     return error_response(STATUS_OF_CODE.get(error.code, 422), error.code, error.message, error.detail)
-
-
-def _internal_error(request: Request, _: Exception) -> Response:
-    error = internal_error()
-    note_code(request.scope, error.code)
-    return error.response()
 
 
 def _http_error(request: Request, error: Exception) -> Response:

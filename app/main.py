@@ -7,10 +7,15 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware import Middleware
 
 from app.engine import Engine
 from app.errors import add_error_handlers
-from app.middleware import BodyLimit, Measured, SecurityHeaders
+from app.metrics import Metrics
+from app.middleware.body_limit import BodyLimit
+from app.middleware.failures import Failures
+from app.middleware.measured import Measured
+from app.middleware.security_headers import SecurityHeaders
 from app.routers import image, system, text, video
 from app.service import Service
 from app.settings import Settings
@@ -42,13 +47,27 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        middleware=_middleware(settings, service.metrics),
     )
     app.state.service = service
     add_error_handlers(app)
-    app.add_middleware(BodyLimit, upload=settings.max_upload_bytes, other=settings.max_text_bytes)
-    app.add_middleware(SecurityHeaders)
-    app.add_middleware(Measured, metrics=service.metrics)
     for router in (image.router, video.router, text.router, system.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=system.STATIC), name="static")
     return app
+
+
+def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
+    """What every request passes, from the outside in.
+
+    Outermost are those that concern every answer, refusals and failures too: the id and the log, the figures, the
+    headers. CORS answers preflights, which have no key, and lets the pages that it allows read refusals as well. All
+    that is raised from there on becomes an answer in ``Failures``. Then a request is refused for as little work as
+    possible: by its key, by the rate of that key, and only then by its body, in time and in size.
+    """
+    return [
+        Middleware(Measured, metrics=metrics),
+        Middleware(SecurityHeaders),
+        Middleware(Failures),
+        Middleware(BodyLimit, upload=settings.max_upload_bytes, other=settings.max_text_bytes),
+    ]
