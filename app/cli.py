@@ -55,16 +55,21 @@ def serve(arguments: argparse.Namespace) -> int:
 
 
 def _serve(settings: Settings) -> None:
-    import logging
-
     import uvicorn
 
+    from app.logs import configure_logs
     from app.main import create_app
 
     listener = _listen(settings.host, settings.port)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
+    configure_logs()
     app = create_app(settings)
-    config = uvicorn.Config(app, timeout_graceful_shutdown=settings.shutdown_seconds, server_header=False)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        server_header=False,
+    )
     server = uvicorn.Server(config)
 
     def stop() -> None:

@@ -15,6 +15,7 @@ from app.metrics import Metrics
 from app.middleware.body_limit import BodyLimit
 from app.middleware.failures import Failures
 from app.middleware.measured import Measured
+from app.middleware.request_log import RequestLog
 from app.middleware.security_headers import SecurityHeaders
 from app.routers import image, system, text, video
 from app.service import Service
@@ -66,6 +67,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     possible: by its key, by the rate of that key, and only then by its body, in time and in size.
     """
     return [
+        Middleware(RequestLog),
         Middleware(Measured, metrics=metrics),
         Middleware(SecurityHeaders),
         Middleware(Failures),
