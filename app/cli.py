@@ -1,4 +1,4 @@
-"""``omninet serve``."""
+"""``omninet serve`` and ``omninet key``."""
 
 from __future__ import annotations
 
@@ -29,6 +29,14 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: OMNINET_DEVICE or auto)")
     parser.set_defaults(run=serve)
 
+    parser = subparsers.add_parser(
+        "key",
+        help="make a key for a client of the service",
+        description="Print a new random key, which is kept nowhere, and the line by which the service knows it.",
+    )
+    parser.add_argument("name", metavar="NAME", help="whose key it is; logs and rate limits go by it")
+    parser.set_defaults(run=make_key)
+
 
 def serve(arguments: argparse.Namespace) -> int:
     """Serve until stopped; returns the exit code.
@@ -54,15 +62,29 @@ def serve(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def make_key(arguments: argparse.Namespace) -> int:
+    """Print a new key and what is kept of it; returns the exit code.
+
+    Raises:
+        ConfigError: the name cannot be one.
+    """
+    from app.keys import new_key
+
+    key, kept = new_key(arguments.name)
+    print(f"key, for its owner alone:   {key}")
+    print(f"for OMNINET_API_KEYS:       {kept}")
+    return 0
+
+
 def _serve(settings: Settings) -> None:
     import uvicorn
 
     from app.logs import configure_logs
     from app.main import create_app
 
-    listener = _listen(settings.host, settings.port)
     configure_logs()
     app = create_app(settings)
+    listener = _listen(settings.host, settings.port)
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
 from app.engine import Engine
 from app.errors import add_error_handlers
+from app.keys import Keyring
 from app.metrics import Metrics
+from app.middleware.api_keys import ApiKeys
 from app.middleware.body_limit import BodyLimit
 from app.middleware.failures import Failures
 from app.middleware.measured import Measured
+from app.middleware.rate_limit import RateLimit
 from app.middleware.request_log import RequestLog
 from app.middleware.security_headers import SecurityHeaders
+from app.rates import RateLimits
 from app.routers import image, system, text, video
+from app.routers.common import bearer
 from app.service import Service
 from app.settings import Settings
 
@@ -32,8 +37,11 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     Args:
         settings: every setting has a default, ``Settings()`` reads the environment.
         engine: answers in place of one made from the settings; it is started and stopped with the application.
+
+    Raises:
+        ConfigError: the keys of the settings make no sense.
     """
-    service = Service(settings, engine)
+    service, keys = Service(settings, engine), settings.keyring()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -48,17 +56,19 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=_middleware(settings, service.metrics),
+        middleware=_middleware(settings, service.metrics, keys),
     )
-    app.state.service = service
+    app.state.service, app.state.keys = service, keys
     add_error_handlers(app)
+    secured = [Depends(bearer)] if keys.required else []
     for router in (image.router, video.router, text.router, system.router):
-        app.include_router(router)
+        app.include_router(router, dependencies=secured)
+    app.include_router(system.health)
     app.mount("/static", StaticFiles(directory=system.STATIC), name="static")
     return app
 
 
-def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
+def _middleware(settings: Settings, metrics: Metrics, keys: Keyring) -> list[Middleware]:
     """What every request passes, from the outside in.
 
     Outermost are those that concern every answer, refusals and failures too: the id and the log, the figures, the
@@ -66,10 +76,13 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     that is raised from there on becomes an answer in ``Failures``. Then a request is refused for as little work as
     possible: by its key, by the rate of that key, and only then by its body, in time and in size.
     """
+    rates = RateLimits(settings.rate_per_minute, settings.rate_burst)
     return [
         Middleware(RequestLog),
         Middleware(Measured, metrics=metrics),
         Middleware(SecurityHeaders),
         Middleware(Failures),
+        Middleware(ApiKeys, keys=keys, rates=rates),
+        Middleware(RateLimit, rates=rates),
         Middleware(BodyLimit, upload=settings.max_upload_bytes, other=settings.max_text_bytes),
     ]

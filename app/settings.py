@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.keys import Keyring, read_keys
 from model.media import MediaLimits
 
 MEBI = 2**20
@@ -45,6 +46,28 @@ class Settings(BaseSettings):
         60.0, gt=0, description="Longest that an answer may take; a request's X-Timeout-Seconds can only be shorter."
     )
     shutdown_seconds: int = Field(30, ge=0, description="How long requests may take to end when the server stops.")
+
+    api_keys: SecretStr = Field(
+        SecretStr(""), description="Keys that all but health needs, each NAME:DIGEST, as `omninet key NAME` prints it."
+    )
+    api_keys_file: Path | None = Field(None, description="File of such keys, one a line.")
+    admin_keys: SecretStr = Field(SecretStr(""), description="Keys for administration, good for the rest as well.")
+    admin_keys_file: Path | None = Field(None, description="File of keys for administration, one a line.")
+    rate_per_minute: float | None = Field(
+        None, gt=0, description="Requests a minute of one key, else of one address; none is no limit."
+    )
+    rate_burst: int = Field(20, gt=0, description="Requests that may come at once before that limit holds.")
+
+    def keyring(self) -> Keyring:
+        """The keys of all four settings.
+
+        Raises:
+            ConfigError: one of them makes no sense.
+        """
+        return Keyring(
+            read_keys("OMNINET_API_KEYS", self.api_keys.get_secret_value(), self.api_keys_file),
+            read_keys("OMNINET_ADMIN_KEYS", self.admin_keys.get_secret_value(), self.admin_keys_file),
+        )
 
     def media_limits(self) -> MediaLimits:
         """What one upload may be."""

@@ -5,12 +5,19 @@ from __future__ import annotations
 from email.message import Message
 from typing import Annotated, Any
 
-from fastapi import Header, Request
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.errors import ServiceError
+from app.keys import Keyring
 from app.schemas import ErrorReply
 
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"model": ErrorReply, "description": "The key is missing or unknown"},
+    429: {"model": ErrorReply, "description": "Too many requests; try again after Retry-After seconds"},
+}
 ERRORS: dict[int | str, dict[str, Any]] = {
+    **REFUSALS,
     400: {"model": ErrorReply, "description": "The body cannot be parsed"},
     413: {"model": ErrorReply, "description": "The input is larger than accepted"},
     415: {"model": ErrorReply, "description": "The body is of another content type"},
@@ -18,6 +25,26 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"model": ErrorReply, "description": "Not ready or overloaded; try again after Retry-After seconds"},
     504: {"model": ErrorReply, "description": "There was no answer before the deadline"},
 }
+
+bearer = HTTPBearer(auto_error=False, scheme_name="key", description="A key of this service.")
+
+
+def require_admin(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+) -> None:
+    """Hold that a request has an admin key, as Bearer: a password of Basic is one that browsers send for other sites.
+
+    Raises:
+        ServiceError: ``admin_disabled``, ``missing_admin_key``, ``invalid_admin_key``.
+    """
+    keys: Keyring = request.app.state.keys
+    if not keys.has_admin:
+        raise ServiceError(403, "admin_disabled", "nobody may do this, since OMNINET_ADMIN_KEYS is not set")
+    challenge = {"WWW-Authenticate": 'Bearer realm="OmniNet"'}
+    if credentials is None:
+        raise ServiceError(401, "missing_admin_key", "send Authorization: Bearer KEY with an admin key", challenge)
+    if not keys.is_admin(credentials.credentials):
+        raise ServiceError(401, "invalid_admin_key", "this is no admin key", challenge)
 
 
 def timeout(

@@ -11,12 +11,14 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Res
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
+from app.routers.common import REFUSALS
 from app.schemas import ErrorReply, ModelName
 from app.service import ServiceDependency
 from model.tasks import TASKS
 
 STATIC = Path(__file__).parents[1] / "static"
-router = APIRouter(tags=["system"])
+router = APIRouter(tags=["system"], responses=REFUSALS)
+health = APIRouter(tags=["system"])  # for everybody, with or without a key
 
 
 class Status(BaseModel):
@@ -64,13 +66,13 @@ def docs(request: Request) -> HTMLResponse:
     )
 
 
-@router.get("/healthz", summary="Is the process alive?")
+@health.get("/healthz", summary="Is the process alive?")
 async def healthz() -> Status:
     """Answers as soon as the server listens."""
     return Status()
 
 
-@router.get("/readyz", summary="Is the model loaded?", responses={503: {"model": ErrorReply}})
+@health.get("/readyz", summary="Is the model loaded?", responses={503: {"model": ErrorReply}})
 async def readyz(service: ServiceDependency) -> Status:
     """503 until the model can answer."""
     service.engine()
