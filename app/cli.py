@@ -81,18 +81,12 @@ def _serve(settings: Settings) -> None:
 
     from app.logs import configure_logs
     from app.main import create_app
+    from app.server import ServerConfig
 
     configure_logs()
     app = create_app(settings)
     listener = _listen(settings.host, settings.port)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-        server_header=False,
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(ServerConfig(app, settings))
 
     def stop() -> None:
         server.should_exit = True

@@ -20,6 +20,7 @@ from app.middleware.measured import Measured
 from app.middleware.rate_limit import RateLimit
 from app.middleware.request_log import RequestLog
 from app.middleware.security_headers import SecurityHeaders
+from app.middleware.upload_time import UploadTime
 from app.rates import RateLimits
 from app.routers import image, system, text, video
 from app.routers.common import bearer
@@ -84,5 +85,6 @@ def _middleware(settings: Settings, metrics: Metrics, keys: Keyring) -> list[Mid
         Middleware(Failures),
         Middleware(ApiKeys, keys=keys, rates=rates),
         Middleware(RateLimit, rates=rates),
+        Middleware(UploadTime, seconds=settings.upload_seconds),
         Middleware(BodyLimit, upload=settings.max_upload_bytes, other=settings.max_text_bytes),
     ]

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.keys import Keyring, read_keys
 from model.media import MediaLimits
 
 MEBI = 2**20
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return text == "*"
+    return True
+
+
+def _split(value: Any) -> Any:
+    """Entries of a variable, separated by commas or spaces."""
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -57,6 +76,19 @@ class Settings(BaseSettings):
         None, gt=0, description="Requests a minute of one key, else of one address; none is no limit."
     )
     rate_burst: int = Field(20, gt=0, description="Requests that may come at once before that limit holds.")
+    trusted_proxies: Listed = Field(
+        (), description="Addresses or networks whose X-Forwarded-For is believed; `*` is all."
+    )
+    header_seconds: float = Field(10.0, gt=0, description="Longest that the headers of a request may take to arrive.")
+    upload_seconds: float = Field(30.0, gt=0, description="Longest that the body of a request may take to arrive.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if not _is_network(value):
+                raise PydanticCustomError("no_network", "must be addresses, networks such as 10.0.0.0/8, or *")
+        return values
 
     def keyring(self) -> Keyring:
         """The keys of all four settings.

@@ -19,6 +19,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 ERRORS: dict[int | str, dict[str, Any]] = {
     **REFUSALS,
     400: {"model": ErrorReply, "description": "The body cannot be parsed"},
+    408: {"model": ErrorReply, "description": "The body did not arrive in time"},
     413: {"model": ErrorReply, "description": "The input is larger than accepted"},
     415: {"model": ErrorReply, "description": "The body is of another content type"},
     422: {"model": ErrorReply, "description": "The input cannot be used"},
