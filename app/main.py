@@ -15,6 +15,7 @@ from app.keys import Keyring
 from app.metrics import Metrics
 from app.middleware.api_keys import ApiKeys
 from app.middleware.body_limit import BodyLimit
+from app.middleware.cors import Cors
 from app.middleware.failures import Failures
 from app.middleware.measured import Measured
 from app.middleware.rate_limit import RateLimit
@@ -82,6 +83,7 @@ def _middleware(settings: Settings, metrics: Metrics, keys: Keyring) -> list[Mid
         Middleware(RequestLog),
         Middleware(Measured, metrics=metrics),
         Middleware(SecurityHeaders),
+        *([Middleware(Cors, origins=settings.cors_origins)] if settings.cors_origins else []),
         Middleware(Failures),
         Middleware(ApiKeys, keys=keys, rates=rates),
         Middleware(RateLimit, rates=rates),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from app.keys import Keyring, read_keys
 from model.media import MediaLimits
 
 MEBI = 2**20
+ORIGIN = re.compile(r"\*|https?://[^/\s]+")
 
 
 def _is_network(text: str) -> bool:
@@ -79,6 +81,7 @@ class Settings(BaseSettings):
     trusted_proxies: Listed = Field(
         (), description="Addresses or networks whose X-Forwarded-For is believed; `*` is all."
     )
+    cors_origins: Listed = Field((), description="Origins whose pages may ask, as https://example.org; `*` is all.")
     header_seconds: float = Field(10.0, gt=0, description="Longest that the headers of a request may take to arrive.")
     upload_seconds: float = Field(30.0, gt=0, description="Longest that the body of a request may take to arrive.")
 
@@ -88,6 +91,14 @@ class Settings(BaseSettings):
         for value in values:
             if not _is_network(value):
                 raise PydanticCustomError("no_network", "must be addresses, networks such as 10.0.0.0/8, or *")
+        return values
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if not ORIGIN.fullmatch(value):
+                raise PydanticCustomError("no_origin", "must be origins such as https://example.org, or *")
         return values
 
     def keyring(self) -> Keyring:
