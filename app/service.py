@@ -23,6 +23,7 @@ from app.metrics import Metrics
 from app.sandbox import Limits, MediaKind, Sandbox
 from app.settings import Settings
 from app.stopwatch import Stopwatch
+from app.texts import check_length
 from model.answers import Answer
 from model.errors import OmniNetError
 from model.predictor import Job, Predictor
@@ -109,9 +110,10 @@ class Service:
 
         Raises:
             InputError: the input cannot be used.
-            ServiceError: ``not_ready``, ``overloaded``, ``shutting_down``, ``deadline_exceeded`` or
-                ``internal_error``.
+            ServiceError: ``text_too_long``, ``question_too_long``, ``not_ready``, ``overloaded``, ``shutting_down``,
+                ``deadline_exceeded`` or ``internal_error``.
         """
+        check_length(others, self.settings.max_text_characters)
         seconds = seconds_of(request.headers, self.settings.deadline_seconds)
         answered = await until_disconnected(request, within(seconds, self._answer(task, image, video, others)))
         self.metrics.answered(request.scope["route"].path, answered.timings)

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.keys import Keyring, read_keys
 from model.media import MediaLimits
+from model.words import MAX_CHARACTERS
 
 MEBI = 2**20
 ORIGIN = re.compile(r"\*|https?://[^/\s]+")
@@ -84,6 +85,9 @@ class Settings(BaseSettings):
     cors_origins: Listed = Field((), description="Origins whose pages may ask, as https://example.org; `*` is all.")
     header_seconds: float = Field(10.0, gt=0, description="Longest that the headers of a request may take to arrive.")
     upload_seconds: float = Field(30.0, gt=0, description="Longest that the body of a request may take to arrive.")
+    max_text_characters: int = Field(
+        MAX_CHARACTERS, gt=0, le=MAX_CHARACTERS, description="Longest text, or question, in characters."
+    )
 
     @field_validator("trusted_proxies")
     @classmethod

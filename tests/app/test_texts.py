@@ -1,0 +1,34 @@
+"""How long texts may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.errors import ServiceError
+from app.texts import check_length
+from tests.app.conftest import Serve
+from tests.app.test_errors import check
+from tests.samples import jpeg_bytes
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [{"text": "abcde"}, {"text": ["abc", "de"]}, {"tokens": ["abc", "de"]}, {"tokens": [["a", "b"], ["cde"]]}],
+)
+def test_all_that_is_sent_counts(inputs: dict[str, Any]) -> None:
+    check_length({"text": None, "tokens": None, **inputs}, 5)
+    with pytest.raises(ServiceError, match="the text has 5 characters; at most 4 are accepted"):
+        check_length(inputs, 4)
+
+
+@pytest.mark.anyio
+async def test_too_long_for_the_service(serve: Serve) -> None:
+    async with serve(max_text_characters=20) as client:
+        assert (await client.post("/pos", json={"text": "A dog runs."})).status_code == 200
+        text = check(await client.post("/pos", json={"text": "A dog runs. " * 2}), 413, "text_too_long")
+        data = {"question": "What is on the table?"}
+        question = check(await client.post("/vqa", files={"image": jpeg_bytes()}, data=data), 413, "question_too_long")
+    assert text["detail"] == {"characters": 24, "limit": 20}
+    assert question["detail"] == {"characters": 21, "limit": 20}
