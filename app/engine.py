@@ -50,8 +50,9 @@ class Engine:
         self.predictor = predictors[0]
         self._queue = WorkQueue(max_waiting, max_waiting_bytes)
         self.metrics = metrics or Metrics()
-        self.metrics.watch_queue(self._queue.depths, self._queue.size)
         self._replicas = [Replica(p, self._queue, self.metrics, rows=batch_rows, frames=frames) for p in predictors]
+        self.metrics.watch_queue(self._queue.depths, self._queue.size)
+        self.metrics.running.set_function(lambda: sum(replica.held for replica in self._replicas))
 
     def start(self) -> None:
         """Begin to take jobs."""

@@ -29,6 +29,7 @@ class MediaPool:
         for sandbox in self._sandboxes:
             self._idle.put(sandbox)
         self._executor = ThreadPoolExecutor(processes, "media")
+        self._max_waiting = max_waiting
         self._room = processes + max_waiting
 
     def start(self) -> None:
@@ -49,6 +50,18 @@ class MediaPool:
             return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, work)
         finally:
             self._room += 1
+
+    def busy(self) -> int:
+        """Processes that decode."""
+        return len(self._sandboxes) - self._idle.qsize()
+
+    def waiting(self) -> int:
+        """Uploads that no process has taken."""
+        return max(0, len(self._sandboxes) + self._max_waiting - self._room - self.busy())
+
+    def replaced(self) -> int:
+        """Processes that another one has taken the place of."""
+        return sum(max(0, sandbox.processes - 1) for sandbox in self._sandboxes)
 
     def close(self) -> None:
         """End the processes."""

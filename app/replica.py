@@ -42,6 +42,7 @@ class Replica:
 
     Attributes:
         is_alive: false from a failure that belongs to no row until the model has proved to work again.
+        held: rows that it has taken and not answered.
     """
 
     def __init__(self, predictor: Predictor, queue: WorkQueue, metrics: Metrics, *, rows: int, frames: int) -> None:
@@ -72,6 +73,7 @@ class Replica:
                 self._restart()
 
     def _begin_anew(self) -> None:
+        self.held = 0
         self._unseen: dict[Kind, list[Work]] = {"image": [], "video": []}
         self._ready: list[Work] = []
         self._running: dict[Search, Work] = {}
@@ -79,6 +81,7 @@ class Replica:
 
     def _restart(self) -> None:
         self.is_alive = False
+        self.metrics.restarts.inc()
         for work in self._inside():
             self._fail(work)
         self._begin_anew()
@@ -93,8 +96,10 @@ class Replica:
     def _advance(self) -> None:
         self._take()
         self._drop_unwanted()
+        self.held = len(self._inside())
         if wanted := self._wanted():
             self._turn(self._turns.next(wanted))
+        self.held = len(self._inside())
 
     def _inside(self) -> list[Work]:
         return [*self._unseen["image"], *self._unseen["video"], *self._ready, *self._running.values()]

@@ -52,10 +52,15 @@ class Limits:
 
 
 class Sandbox:
-    """One process, started at the first file and after each that it did not survive."""
+    """One process, started at the first file and after each that it did not survive.
+
+    Attributes:
+        processes: that it has had so far.
+    """
 
     def __init__(self, vision: VisionConfig, limits: Limits) -> None:
         self._vision, self._limits = vision, limits
+        self.processes = 0
         self._process: ForkServerProcess | None = None
         self._connection: Connection | None = None
 
@@ -76,6 +81,7 @@ class Sandbox:
         arguments = theirs, self._vision, self._limits
         self._process = context.Process(target=_work, args=arguments, name="media", daemon=True)
         self._process.start()
+        self.processes += 1
         theirs.close()
         with suppress(EOFError, OSError):
             return self._connection.poll(START_SECONDS) and self._connection.recv_bytes(HEADER_BYTES) == b"ready"

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, BinaryIO
@@ -54,6 +55,7 @@ class Service:
     def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
         self.settings = settings
         self.metrics = engine.metrics if engine else Metrics()
+        self.metrics.watch_service(settings.deadline_seconds, settings.max_waiting_rows, self.is_ready)
         self.failure: Exception | None = None
         self.on_failure: Callable[[], None] = lambda: None
         self._engine = engine
@@ -89,6 +91,12 @@ class Service:
         if not self._engine.is_alive:
             raise ServiceError(503, "not_ready", "the model has failed and is being restarted", {"Retry-After": "2"})
         return self._engine
+
+    def is_ready(self) -> bool:
+        """Whether there is an engine that takes jobs."""
+        with suppress(ServiceError):
+            return self.engine().is_alive
+        return False
 
     async def answer(
         self,
@@ -141,6 +149,8 @@ class Service:
         vision = engine.predictor.vision
         self._media = MediaPool(vision, limits, settings.media_processes, settings.max_waiting_media)
         await asyncio.to_thread(self._media.start)
+        self.metrics.watch_media(self._media)
+        self.metrics.serves(engine.predictor.name, engine.predictor.version, str(engine.predictor.dtype))
         self._ready = True
 
     async def _load(self) -> None:

@@ -225,7 +225,8 @@ def test_a_failure_of_no_row_fails_what_is_there_and_begins_anew(
         raise next(failures)
 
     queue = WorkQueue(1000, 2**40)
-    running = Replica(Broken(), queue, Metrics(), rows=8, frames=2)  # type: ignore[arg-type]
+    metrics = Metrics()
+    running = Replica(Broken(), queue, metrics, rows=8, frames=2)  # type: ignore[arg-type]
     monkeypatch.setattr("app.replica.RETRY_S", 0.01)
     monkeypatch.setattr(running._turns, "next", fail)
     lost, later = Work(rows[0]), Work(rows[0])
@@ -239,6 +240,7 @@ def test_a_failure_of_no_row_fails_what_is_there_and_begins_anew(
 
     assert healthy == [False, False]
     assert running.is_alive
+    assert metrics.registry.get_sample_value("omninet_engine_restarts_total") == 1
 
 
 def test_rows_that_were_half_admitted_leave_nothing_behind(
