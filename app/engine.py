@@ -20,11 +20,13 @@ class Result:
     Attributes:
         decoded: one for each row of the job.
         encode_ms, decode_ms: of the row that took longest.
+        batch_rows: most that one of its rows was decoded among.
     """
 
     decoded: list[Decoded]
     encode_ms: float
     decode_ms: float
+    batch_rows: int
 
 
 class Engine:
@@ -91,4 +93,5 @@ class Engine:
         finally:
             for work in works:
                 work.abandoned = True
-        return Result(decoded, max(d.encode_ms for d in decoded), max(d.decode_ms for d in decoded))
+        batch_rows = max(work.batch_rows for work in works)
+        return Result(decoded, max(d.encode_ms for d in decoded), max(d.decode_ms for d in decoded), batch_rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -27,6 +28,10 @@ from app.routers import image, system, text, video
 from app.routers.common import bearer
 from app.service import Service
 from app.settings import Settings
+from model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from app.tracing import Traces
 
 # Of the contract with clients, not of the package: it changes with the names and shapes of the JSON.
 API_VERSION = "1.0"
@@ -41,9 +46,10 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         engine: answers in place of one made from the settings; it is started and stopped with the application.
 
     Raises:
-        ConfigError: the keys of the settings make no sense.
+        ConfigError: the keys of the settings make no sense, or what traces need is not installed.
     """
-    service, keys = Service(settings, engine), settings.keyring()
+    traces, keys = _traces(settings), settings.keyring()
+    service = Service(settings, engine, traces)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -59,6 +65,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         middleware=_middleware(settings, service.metrics, keys),
+        telemetry=traces.telemetry() if traces else None,
     )
     app.state.service, app.state.keys = service, keys
     add_error_handlers(app)
@@ -90,3 +97,14 @@ def _middleware(settings: Settings, metrics: Metrics, keys: Keyring) -> list[Mid
         Middleware(UploadTime, seconds=settings.upload_seconds),
         Middleware(BodyLimit, upload=settings.max_upload_bytes, other=settings.max_text_bytes),
     ]
+
+
+def _traces(settings: Settings) -> Traces | None:
+    if settings.traces is None:
+        return None
+    try:
+        from app.tracing import Traces
+    except ModuleNotFoundError as error:
+        message = f"OMNINET_TRACES needs {error.name}, which is not installed: pip install 'omninet[otel]'"
+        raise ConfigError(message) from error
+    return Traces.to(str(settings.traces))

@@ -161,6 +161,8 @@ class Replica:
         ready, self._ready = self._ready, []
         try:
             self._admit(ready)
+            for work in ready:
+                work.batch_rows = len(self._batch)
             self.metrics.stepped(self._batch.tasks())
             ended = self._batch.step()
         except Exception as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import torch
 from fastapi import Depends, Request, UploadFile
@@ -29,6 +29,9 @@ from model.answers import Answer
 from model.errors import OmniNetError
 from model.predictor import Job, Predictor
 
+if TYPE_CHECKING:
+    from app.tracing import Traces
+
 logger = logging.getLogger(__name__)
 
 
@@ -46,14 +49,16 @@ class Service:
 
     Args:
         engine: used as it is; None loads the checkpoint of the settings in the background.
+        traces: of the requests, if somebody wants them.
 
     Attributes:
         failure: why the model could not be loaded, if it could not.
         on_failure: called then.
     """
 
-    def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
+    def __init__(self, settings: Settings, engine: Engine | None = None, traces: Traces | None = None) -> None:
         self.settings = settings
+        self.traces = traces
         self.metrics = engine.metrics if engine else Metrics()
         self.metrics.watch_service(settings.deadline_seconds, settings.max_waiting_rows, self.is_ready)
         self.failure: Exception | None = None
@@ -79,6 +84,8 @@ class Service:
             await self._engine.stop()
         if self._media is not None:
             self._media.close()
+        if self.traces is not None:
+            await asyncio.to_thread(self.traces.close)
 
     def engine(self) -> Engine:
         """The engine, once it takes jobs.
@@ -130,7 +137,7 @@ class Service:
     async def _answer(
         self, task: str, image: UploadFile | None, video: UploadFile | None, others: dict[str, Any]
     ) -> Answered:
-        engine, times = self.engine(), Stopwatch()
+        engine, times = self.engine(), Stopwatch(self.traces.request(task) if self.traces else None)
         predictor = engine.predictor
         if (upload := image or video) is not None:
             assert self._media is not None
@@ -140,6 +147,7 @@ class Service:
             job = await run_in_threadpool(_prepare, predictor, task, times, others)
         result = await engine.run(job)
         answer = predictor.finish(job, result.decoded)
+        times.note(tokens=sum(len(row.tokens) for row in result.decoded), batch_rows=result.batch_rows)
         return Answered(answer, predictor, times.stages(encode=result.encode_ms, decode=result.decode_ms))
 
     async def _open(self, engine: Engine) -> None:

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     max_waiting_rows: int = Field(512, gt=0, description="Rows that may wait for the model; more are refused.")
     deadline_seconds: float = Field(
         60.0, gt=0, description="Longest that an answer may take; a request's X-Timeout-Seconds can only be shorter."
+    )
+    traces: AnyHttpUrl | None = Field(
+        None, description="Where traces are posted to (OTLP over HTTP), such as http://localhost:4318/v1/traces."
     )
     shutdown_seconds: int = Field(30, ge=0, description="How long requests may take to end when the server stops.")
 

@@ -32,6 +32,7 @@ class Work:
         features: of its frames, as far as they have been through the backbone, each (f, s, channels).
         admitted: when it was put into the running batch; seconds of ``perf_counter``.
         encode_ms: time of the encoding that it was part of.
+        batch_rows: in the running batch when it joined, itself among them.
     """
 
     row: Row
@@ -40,6 +41,7 @@ class Work:
     features: list[Tensor] = field(default_factory=list)
     admitted: float = 0.0
     encode_ms: float = 0.0
+    batch_rows: int = 1
 
     @property
     def frames(self) -> Tensor | None:

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("app", "model", "training")
 MAY_IMPORT = {"model": {"model"}, "app": {"app", "model"}, "training": {"training", "model"}}
 OURS = {*PACKAGES, "omninet", "tests"}
+OPTIONAL = {"model": set[str](), "app": {"opentelemetry"}}  # of extras, imported only where a setting asks for it
 HTTP = {"fastapi", "starlette", "uvicorn", "pydantic_settings", "multipart", "python_multipart"}
 
 
@@ -76,7 +77,15 @@ def test_only_app_knows_http(package: str) -> None:
 def test_serving_needs_no_extra(package: str) -> None:
     extras = modules_of_extras()
     assert {"yaml", "pycocoevalcap", "pytest"} <= extras
-    assert imports_of(package) & extras == set()
+    assert imports_of(package) & extras == OPTIONAL[package]
+
+
+def test_traces_cost_nothing_where_nobody_wants_them() -> None:
+    assert [file.name for file in source_files("app") if "opentelemetry" in imported(file)] == ["tracing.py"]
+    program = "import sys; from app.main import create_app as c; from app.settings import Settings as s; c(s()); "
+    program += "print(*(name for name in sys.modules if name.startswith(('app.tracing', 'opentelemetry.sdk'))))"
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []
 
 
 @pytest.mark.parametrize("module", ["omninet", "app.cli", "model.cli", "training.cli"])
