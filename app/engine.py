@@ -53,11 +53,11 @@ class Engine:
         self._queue = WorkQueue(max_waiting, max_waiting_bytes)
         self.metrics = metrics or Metrics()
         self._replicas = [Replica(p, self._queue, self.metrics, rows=batch_rows, frames=frames) for p in predictors]
-        self.metrics.watch_queue(self._queue.depths, self._queue.size)
-        self.metrics.running.set_function(lambda: sum(replica.held for replica in self._replicas))
 
     def start(self) -> None:
         """Begin to take jobs."""
+        self.metrics.watch_queue(self._queue.depths, self._queue.size)
+        self.metrics.running.set_function(lambda: sum(replica.held for replica in self._replicas))
         for replica in self._replicas:
             replica.start()
 

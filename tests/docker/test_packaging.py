@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,18 @@ def test_the_environment_is_copied_and_found() -> None:
     assert FINAL.all("COPY") == ["--from=builder /opt/omninet /opt/omninet"]
     for stage in (BUILDER, FINAL):
         assert any("PATH=/opt/omninet/bin:$PATH" in line for line in stage.all("ENV"))
+
+
+def test_the_image_has_what_serving_needs_and_what_traces_need(tmp_path: Path) -> None:
+    (step,) = (line for line in BUILDER.all("RUN") if "requirements.txt" in line)
+    listing, _, install = step.partition(" && ")
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-c", listing], cwd=tmp_path, env=os.environ | {"PATH": path}, check=True)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["otel"]]
+    assert (tmp_path / "requirements.txt").read_text().splitlines() == wanted
+    assert install == "pip install --requirement requirements.txt"
 
 
 def test_no_cache_stays_in_a_layer() -> None:
