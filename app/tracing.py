@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from importlib.metadata import version
+from threading import Thread
 
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry.context import Context
@@ -18,6 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Tracer, get_current_span, set_span_in_context
 
 UNTRACED = ("/healthz", "/readyz", "/metrics")
+PATIENCE_S = 3.0
 
 
 class Traces:
@@ -52,8 +54,10 @@ class Traces:
         return Trace(self._tracer, set_span_in_context(span))
 
     def close(self) -> None:
-        """Send what is left, and end."""
-        self._provider.shutdown()
+        """Send what is left, and end; a collector that does not answer is not waited for as long as the SDK would."""
+        ending = Thread(target=self._provider.shutdown, daemon=True)
+        ending.start()
+        ending.join(PATIENCE_S)
 
 
 class Trace:

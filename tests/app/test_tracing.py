@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -172,9 +174,15 @@ async def test_a_collector_is_sent_them(serve: Serve, collector: tuple[str, list
     assert names - {"queue"} == {"POST /pos", "prepare", "encode", "decode"}
 
 
-async def test_a_collector_that_is_not_there_harms_nobody(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    async with serve(traces="http://127.0.0.1:9/v1/traces") as client:
-        assert (await client.post("/pos", json={"tokens": ["Go"]})).status_code == 200
+async def test_a_collector_that_does_not_answer_holds_nobody_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.tracing.PATIENCE_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        async with serve(traces=f"http://127.0.0.1:{port}/v1/traces") as client:
+            assert (await client.post("/pos", json={"tokens": ["Go"]})).status_code == 200
+            before = time.monotonic()
+            await asyncio.to_thread(client._transport.app.state.service.traces.close)  # type: ignore[attr-defined]
+            assert time.monotonic() - before < 1
 
 
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
