@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from app.tracing import Trace
 
-WORTH_A_SPAN = 1e-4  # seconds
+WORTH_A_SPAN = 1e-3  # seconds of waiting
 
 
 class Stopwatch:

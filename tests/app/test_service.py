@@ -197,4 +197,6 @@ async def test_a_client_that_goes_away_takes_its_work_along(toy_predictor: Predi
         await asyncio.wait_for(gone, 10)
         gate.open.set()
         assert (await first).status_code == 200
+        figures = (await client.get("/metrics")).text
     assert predictor.batches == [["pos"]]
+    assert 'omninet_requests_total{code="client_closed_request",endpoint="/pos",status="499"} 1.0' in figures
