@@ -259,7 +259,12 @@ def test_rows_that_were_half_admitted_leave_nothing_behind(
         (first,) = put([rows[2]])
         assert_same(first.answer.result(20), alone[2])
         step = RunningBatch.step
-        monkeypatch.setattr(RunningBatch, "step", lambda batch: (sizes.append(len(batch)), step(batch))[1])
+
+        def counted(batch: RunningBatch) -> Any:
+            sizes.append(len(batch))
+            return step(batch)
+
+        monkeypatch.setattr(RunningBatch, "step", counted)
         (second,) = put([rows[1]])
         assert_same(second.answer.result(20), alone[1])
 
