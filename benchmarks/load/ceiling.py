@@ -1,0 +1,106 @@
+"""What the bare model can do: prepared rows, no service around it."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.load.baseline import reply
+from benchmarks.load.posts import Post, answer_in
+from model.cnp import group
+from model.decoding import RunningBatch
+from model.predictor import Predictor, Row
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """Figures of one endpoint.
+
+    Attributes:
+        alone_ms: median time of ``Predictor.run`` on a single row, of ``whole_ms`` together with decoding its media,
+            tokenising and naming the answer.
+        rates: rows a second by size of the batch, each batch run to its end.
+        continuous: rows a second of a running batch into which a new row is admitted for each that leaves, by size.
+    """
+
+    alone_ms: float
+    whole_ms: float
+    rates: dict[int, float] = field(default_factory=dict)
+    continuous: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def best(self) -> float:
+        """The highest rate at any size."""
+        return max(*self.rates.values(), *self.continuous.values())
+
+
+class BareModel:
+    """The model by itself, with the threads that the service would give it."""
+
+    def __init__(self, checkpoint: Path | None) -> None:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+        self.predictor = Predictor.load(checkpoint)
+
+    def expect(self, posts: Sequence[Post]) -> list[Post]:
+        """The same requests, each with its answer."""
+        return [replace(post, expected=answer_in(self._predict(post))) for post in posts]
+
+    def measure(self, posts: Sequence[Post], sizes: Sequence[int], seconds: float) -> Ceiling:
+        """Rows a second, each size for so long."""
+        rows = [self.predictor.prepare(p.task, **p.inputs).rows[0] for p in posts]
+        alone = _each(lambda i: self.predictor.run([rows[i % len(rows)]]), seconds)
+        whole = _each(lambda i: self._predict(posts[i % len(posts)]), seconds)
+        rates = {size: self._rate(_cycled(rows, size), seconds) for size in sizes}
+        continuous = {size: self._continuous(rows, size, seconds) for size in sizes if size > 1}
+        return Ceiling(1e3 * statistics.median(alone), 1e3 * statistics.median(whole), rates, continuous)
+
+    def _predict(self, post: Post) -> dict[str, Any]:
+        return reply(self.predictor.predict(post.task, **post.inputs))
+
+    def _rate(self, rows: Sequence[Row], seconds: float) -> float:
+        return len(rows) / statistics.median(_each(lambda _: self.predictor.run(rows), seconds))
+
+    @torch.inference_mode()
+    def _continuous(self, rows: Sequence[Row], size: int, seconds: float) -> float:
+        running, waiting, ended = RunningBatch(self.predictor.network.cnp), cycle(rows), 0
+        started = time.perf_counter()
+        while time.perf_counter() - started < seconds or ended < size:
+            self._admit(running, list(islice(waiting, size - len(running))))
+            ended += len(running.step())
+        return ended / (time.perf_counter() - started)
+
+    def _admit(self, running: RunningBatch, rows: Sequence[Row]) -> None:
+        for members in group(row.shape for row in rows).values():
+            alike = [rows[i] for i in members]
+            running.admit(self.predictor.encode(alike), [row.goal for row in alike])
+
+
+def _each(run: Callable[[int], object], seconds: float) -> list[float]:
+    """Seconds of each run; the first one, which is slow, is left out unless it takes all the time."""
+    times: list[float] = []
+    while sum(times) < seconds:
+        started = time.perf_counter()
+        run(len(times))
+        times.append(time.perf_counter() - started)
+    return times[1:] or times
+
+
+def _cycled(rows: Sequence[Row], size: int) -> list[Row]:
+    return list(islice(cycle(rows), size))
+
+
+def measure(
+    checkpoint: Path | None, posts: Mapping[str, Sequence[Post]], sizes: Sequence[int], seconds: float
+) -> tuple[dict[str, list[Post]], dict[str, Ceiling]]:
+    """The requests with their answers, and the ceiling of each endpoint."""
+    bare = BareModel(checkpoint)
+    expecting = {endpoint: bare.expect(some) for endpoint, some in posts.items()}
+    return expecting, {endpoint: bare.measure(some, sizes, seconds) for endpoint, some in posts.items()}

@@ -1,0 +1,48 @@
+"""Variant: the model behind plain FastAPI, one request at a time by a lock.
+
+Media are decoded and texts tokenised in FastAPI's threads, outside the lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request
+from starlette.concurrency import run_in_threadpool
+
+from benchmarks.load.baseline import arguments, fields_of, load, prepare, reply
+from model.predictor import Predictor
+
+
+def create_app(predictor: Predictor) -> FastAPI:
+    """All endpoints by one function."""
+    app, lock = FastAPI(), threading.Lock()
+
+    def predict(endpoint: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        job = prepare(predictor, endpoint, fields)
+        with lock:
+            decoded = predictor.run(job.rows)
+        return reply(predictor.finish(job, decoded))
+
+    @app.get("/readyz")
+    async def readyz() -> str:
+        return "ok"
+
+    @app.post("/{endpoint}")
+    async def answer(endpoint: str, request: Request) -> dict[str, Any]:
+        return await run_in_threadpool(predict, endpoint, await fields_of(request))
+
+    return app
+
+
+def main() -> None:
+    """Serve until stopped."""
+    args = arguments()
+    uvicorn.run(create_app(load(args.checkpoint, args.threads)), port=args.port, access_log=False)
+
+
+if __name__ == "__main__":
+    main()

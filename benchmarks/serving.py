@@ -1,0 +1,160 @@
+"""The service under load, against the bare model, a lock and LitServe, on one machine and checkpoint.
+
+    python -m benchmarks.serving --out runs/serving
+
+Measures the ceiling (the model without any service), then each variant in a process of its own, in turn: this engine,
+this engine with batches of one row, the model behind FastAPI with a lock, and behind LitServe with its batching; the
+two baselines with the number of threads, and size of a batch, that turns out best for them. Writes serving.json,
+serving.md, throughput.png and latency.png. Needs the extra ``bench``; takes about 25 minutes, with --quick 5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+
+from benchmarks.load import ceiling, servers
+from benchmarks.load.client import Group, press
+from benchmarks.load.figures import Cell, errors, latencies, within
+from benchmarks.load.plots import draw
+from benchmarks.load.posts import HEALTH, Post, posts
+from benchmarks.load.report import BUSY, Results, save
+from benchmarks.load.servers import PeakMemory, Server, Variant, serving
+
+CLIENTS = (1, 8, 32, 128)
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+RAMP = 0.2  # of the measured time, before it: until all queues are as long as they get
+THREADS = (1, 2)
+BATCHES = (8, 32)
+SOFTWARE = ("torch", "fastapi", "uvicorn", "litserve")
+
+Posts = Mapping[str, Sequence[Post]]
+
+
+class Run:
+    """A run's load generator, in a process of its own, and what it asks."""
+
+    def __init__(self, generator: Executor, asked: Posts, seconds: float) -> None:
+        self._generator, self.asked, self.seconds = generator, asked, seconds
+
+    def cell(self, server: Server, variant: str, workload: str, groups: Sequence[Group], seconds: float) -> Cell:
+        """Put a load on a server, and measure."""
+        ramp = RAMP * seconds
+        cpu = server.cpu_seconds()
+        with PeakMemory(server) as memory:
+            pressed = self._generator.submit(press, server.port, groups, ramp + seconds).result()
+        lasted = max(sample.ended for sample in pressed.samples)
+        measured = within(pressed.samples, ramp, ramp + seconds)
+        return Cell(
+            variant,
+            workload,
+            groups[0].clients,
+            latencies(measured, seconds),
+            errors(pressed.samples),
+            sum(not sample.right for sample in pressed.samples),
+            memory.mb,
+            (server.cpu_seconds() - cpu) / lasted,
+            pressed.cpu_seconds / lasted,
+        )
+
+    def loads(self) -> Iterator[tuple[str, list[Group]]]:
+        """Every workload at every number of clients."""
+        for name, endpoints in (("captions", ["caption"]), ("pos", ["pos"]), ("mix", list(self.asked))):
+            for clients in CLIENTS:
+                yield name, [self.group(clients, endpoints)]
+        yield "flood", [self.group(BUSY, ["video-caption"]), self.group(2, ["pos"])]
+
+    def group(self, clients: int, endpoints: Sequence[str]) -> Group:
+        """Clients that ask at these endpoints."""
+        return Group(clients, {endpoint: self.asked[endpoint] for endpoint in endpoints})
+
+    def mix(self, variant: Variant) -> float:
+        """Requests a second of the mix, measured briefly."""
+        with serving(variant) as server:
+            self.warm_up(server)
+            mix = [self.group(BUSY, list(self.asked))]
+            return self.cell(server, variant.key, "mix", mix, self.seconds / 2).all.rate
+
+    def warm_up(self, server: Server) -> None:
+        """Let everything run once that is slow the first time."""
+        self.cell(server, "", "", [self.group(8, list(self.asked))], min(3.0, self.seconds))
+
+    def health(self, variant: Variant) -> float:
+        """Answers a second of an endpoint that does nothing: what the load generator could do at most."""
+        with serving(variant) as server:
+            groups = [Group(BUSY, {"healthz": [HEALTH]})]
+            return self.cell(server, variant.key, "", groups, min(3.0, self.seconds)).all.rate
+
+    def variant(self, variant: Variant) -> Iterator[Cell]:
+        """All cells of a variant."""
+        with serving(variant) as server:
+            self.warm_up(server)
+            for workload, groups in self.loads():
+                cell = self.cell(server, variant.key, workload, groups, self.seconds)
+                print(f"({variant.key}) {workload} {cell.clients}: {cell.all.rate:.1f} requests/s", flush=True)
+                yield cell
+
+
+def main() -> None:
+    """Measure and write everything."""
+    args = _arguments()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the service has it: for the baselines too
+    args.out.mkdir(parents=True, exist_ok=True)
+    context = get_context("spawn")
+    with ProcessPoolExecutor(1, context) as bare:
+        measured = bare.submit(ceiling.measure, args.checkpoint, posts(args.data), SIZES, args.seconds / 10)
+        asked, ceilings = measured.result()
+    with ProcessPoolExecutor(1, context) as generator:
+        run = Run(generator, asked, args.seconds)
+        variants, tried = _variants(run, args.checkpoint)
+        results = Results(
+            _conditions(args), ceilings, {v.key: v.title for v in variants}, tried, run.health(variants[0]), []
+        )
+        for variant in variants:
+            for cell in run.variant(variant):
+                results.cells.append(cell)
+                save(results, args.out)
+    draw(results, args.out)
+
+
+def _variants(run: Run, checkpoint: Path | None) -> tuple[list[Variant], dict[str, float]]:
+    """The four, and what was tried to find the best of the baselines."""
+    locked = [servers.locked(checkpoint, threads) for threads in THREADS]
+    batched = [servers.batched(checkpoint, threads, rows) for threads in THREADS for rows in BATCHES]
+    tried = {variant.title: run.mix(variant) for variant in (*locked, *batched)}
+
+    def best(some: list[Variant]) -> Variant:
+        return max(some, key=lambda variant: tried[variant.title])
+
+    ours = servers.service(checkpoint)
+    single = servers.service(checkpoint, "b", "this engine, batches of one row", batch_rows=1)
+    return [ours, single, best(locked), best(batched)], tried
+
+
+def _conditions(args: argparse.Namespace) -> dict[str, str]:
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "software": ", ".join(f"{name} {version(name)}" for name in SOFTWARE),
+        "checkpoint": str(args.checkpoint or "bundled"),
+        "seconds of each load": f"{args.seconds:g}, after {RAMP * args.seconds:g} that are not counted",
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--checkpoint", type=Path, help="default: the bundled one")
+    parser.add_argument("--data", type=Path, help="take photos of flickr8k and clips of activities from here")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each load")
+    parser.add_argument("--quick", action="store_const", dest="seconds", const=2.0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
