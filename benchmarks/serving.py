@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.load import ceiling, servers
 from benchmarks.load.client import Group, press
-from benchmarks.load.figures import Cell, errors, latencies, within
+from benchmarks.load.figures import Cell, Span, errors, latencies
 from benchmarks.load.plots import draw
 from benchmarks.load.posts import HEALTH, Post, posts
 from benchmarks.load.report import BUSY, Results, save
@@ -45,17 +45,16 @@ class Run:
 
     def cell(self, server: Server, variant: str, workload: str, groups: Sequence[Group], seconds: float) -> Cell:
         """Put a load on a server, and measure."""
-        ramp = RAMP * seconds
+        span = Span(RAMP * seconds, (1 + RAMP) * seconds)
         cpu = server.cpu_seconds()
         with PeakMemory(server) as memory:
-            pressed = self._generator.submit(press, server.port, groups, ramp + seconds).result()
+            pressed = self._generator.submit(press, server.port, groups, span.end).result()
         lasted = max(sample.ended for sample in pressed.samples)
-        measured = within(pressed.samples, ramp, ramp + seconds)
         return Cell(
             variant,
             workload,
             groups[0].clients,
-            latencies(measured, seconds),
+            latencies(pressed.samples, span),
             errors(pressed.samples),
             sum(not sample.right for sample in pressed.samples),
             memory.mb,
@@ -110,6 +109,7 @@ def main() -> None:
     with ProcessPoolExecutor(1, context) as bare:
         measured = bare.submit(ceiling.measure, args.checkpoint, posts(args.data), SIZES, args.seconds / 10)
         asked, ceilings = measured.result()
+    print("the bare model is measured", flush=True)
     with ProcessPoolExecutor(1, context) as generator:
         run = Run(generator, asked, args.seconds)
         variants, tried = _variants(run, args.checkpoint)

@@ -11,6 +11,14 @@ from benchmarks.load.client import Sample
 
 
 @dataclass(frozen=True)
+class Span:
+    """The measured time, seconds since the load began; what comes before it fills the queues."""
+
+    begin: float
+    end: float
+
+
+@dataclass(frozen=True)
 class Latency:
     """Of the requests that were answered: how many a second, and milliseconds by quantile; None where there is none."""
 
@@ -48,17 +56,12 @@ class Cell:
         return self.endpoints["all"]
 
 
-def within(samples: Sequence[Sample], begin: float, end: float) -> list[Sample]:
-    """Those that ended in a span of seconds."""
-    return [sample for sample in samples if begin <= sample.ended < end]
-
-
-def latencies(samples: Sequence[Sample], seconds: float) -> dict[str, Latency]:
+def latencies(samples: Sequence[Sample], span: Span) -> dict[str, Latency]:
     """Of each endpoint that was asked, and of all."""
     endpoints = sorted({sample.endpoint for sample in samples})
     answered = [sample for sample in samples if sample.status == 200]
-    apart = {name: _latency([s for s in answered if s.endpoint == name], seconds) for name in endpoints}
-    return {**apart, "all": _latency(answered, seconds)}
+    apart = {name: _latency([s for s in answered if s.endpoint == name], span) for name in endpoints}
+    return {**apart, "all": _latency(answered, span)}
 
 
 def errors(samples: Sequence[Sample]) -> dict[str, int]:
@@ -66,9 +69,11 @@ def errors(samples: Sequence[Sample]) -> dict[str, int]:
     return dict(Counter(sample.code for sample in samples if sample.status != 200))
 
 
-def _latency(samples: Sequence[Sample], seconds: float) -> Latency:
-    times = sorted(1e3 * sample.seconds for sample in samples)
-    return Latency(len(times) / seconds, *(_quantile(times, q) for q in (0.5, 0.9, 0.99)))
+def _latency(samples: Sequence[Sample], span: Span) -> Latency:
+    ended = sum(span.begin <= sample.ended < span.end for sample in samples)
+    # By when they began: to take those that ended would leave out the slowest.
+    times = sorted(1e3 * s.seconds for s in samples if span.begin <= s.ended - s.seconds < span.end)
+    return Latency(ended / (span.end - span.begin), *(_quantile(times, q) for q in (0.5, 0.9, 0.99)))
 
 
 def _quantile(times: Sequence[float], share: float) -> float | None:

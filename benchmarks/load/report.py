@@ -103,8 +103,12 @@ def _shares(results: Results) -> str:
         rate = results.rate(ours, workload)
         best = results.ceilings[ENDPOINT[workload]].best if workload in ENDPOINT else None
         share = f"{rate / best:.0%} of {best:.1f}" if best else ""
-        rows.append([workload, share, *(f"{rate / results.rate(key, workload):.2f}" for key in others)])
+        rows.append([workload, share, *(_times(rate, results.rate(key, workload)) for key in others)])
     return table([f"({ours}) at {BUSY} clients", "of the bare model's best", *(f"times ({k})" for k in others)], rows)
+
+
+def _times(rate: float, other: float) -> str:
+    return f"{rate / other:.2f}" if other else ""
 
 
 def _overheads(results: Results) -> str:

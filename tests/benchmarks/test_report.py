@@ -54,6 +54,11 @@ def test_a_load_that_was_not_measured_leaves_its_place_empty(results: Results) -
     assert "| pos | 32 | 12 / 20 / 30 |  |" in markdown(results).splitlines()
 
 
+def test_a_variant_that_answered_nothing_is_not_divided_by(results: Results) -> None:
+    results.cells[:] = [c if c.variant == "a" else cell("c", c.workload, c.clients, 0.0) for c in results.cells]
+    assert "| pos | 80% of 100.0 |  |" in markdown(results).splitlines()
+
+
 def test_a_run_is_written_as_json_markdown_and_pictures(results: Results, tmp_path: Path) -> None:
     save(results, tmp_path)
     draw(results, tmp_path)
