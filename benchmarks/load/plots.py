@@ -45,17 +45,17 @@ def _lines(axes: Axes, results: Results, workload: str) -> None:
 
 
 def _latency(results: Results) -> Figure:
-    """Of the mix: for each endpoint a bar from the median to the 99th percentile of each variant."""
+    """Of the mix: for each endpoint a line from the median to the 99th percentile of each variant."""
     figure = Figure((9, 4), layout="constrained")
     axes = figure.subplots()
     endpoints = list(results.ceilings)
-    width = 0.8 / len(results.titles)
+    apart = 0.8 / len(results.titles)
     for place, ((key, title), colour) in enumerate(zip(results.titles.items(), COLOURS, strict=False)):
         for i, endpoint in enumerate(endpoints):
             found = latency(results, key, "mix", endpoint)
             if found and found.p50 and found.p99:
-                x, label = i + (place - (len(results.titles) - 1) / 2) * width, None if i else f"({key}) {title}"
-                axes.bar(x, found.p99 - found.p50, 0.9 * width, found.p50, color=colour, label=label)
+                x, label = i + (place - (len(results.titles) - 1) / 2) * apart, None if i else f"({key}) {title}"
+                axes.plot([x, x], [found.p50, found.p99], "_-", color=colour, linewidth=5, markersize=12, label=label)
     axes.set_yscale("log")
     axes.set_xticks(range(len(endpoints)), [f"/{endpoint}" for endpoint in endpoints])
     axes.set_ylabel("ms, from the median to the 99th percentile")
