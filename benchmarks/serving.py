@@ -5,7 +5,8 @@
 Measures the ceiling (the model without any service), then each variant in a process of its own, in turn: this engine,
 this engine with batches of one row, the model behind FastAPI with a lock, and behind LitServe with its batching; the
 two baselines with the number of threads, and size of a batch, that turns out best for them. Writes serving.json,
-serving.md, throughput.png and latency.png. Needs the extra ``bench``; takes about 25 minutes, with --quick 5.
+serving.md, throughput.png and latency.png. LitServe brings uvloop and httptools, which uvicorn then takes for every
+variant. Needs the extra ``bench``; takes about 25 minutes, with --quick 5.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ SIZES = (1, 2, 4, 8, 16, 32, 64)
 RAMP = 0.2  # of the measured time, before it: until all queues are as long as they get
 THREADS = (1, 2)
 BATCHES = (8, 32)
-SOFTWARE = ("torch", "fastapi", "uvicorn", "litserve")
+SOFTWARE = ("torch", "fastapi", "uvicorn", "uvloop", "httptools", "litserve")
 
 Posts = Mapping[str, Sequence[Post]]
 
