@@ -6,7 +6,7 @@ Measures the ceiling (the model without any service), then each variant in a pro
 this engine with batches of one row, the model behind FastAPI with a lock, and behind LitServe with its batching; the
 two baselines with the number of threads, and size of a batch, that turns out best for them. Writes serving.json,
 serving.md, throughput.png and latency.png. LitServe brings uvloop and httptools, which uvicorn then takes for every
-variant. Needs the extra ``bench``; takes about 25 minutes, with --quick 5.
+variant. Needs the extra ``bench``; there are 52 loads, of --seconds each; --quick is for trying the script out.
 """
 
 from __future__ import annotations
