@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import torch
@@ -128,7 +129,8 @@ class CNP(nn.Module):
             task=task,
             n=width,
             memories=self.decoder.remember(memory),
-            masks=MemoryMasks.of(memory),
+            # Rows that join are written into all of this, but not into the memory.
+            masks=replace(MemoryMasks.of(memory), frame=memory.frame.clone()),
             cache=KeyValueCache(self.config, memory.batch, width, memory.temporal),
             positions=[0] * memory.batch,
         )
@@ -155,7 +157,7 @@ class CNP(nn.Module):
         if not any(cohort.positions):
             return start
         x = self.output_projection(self.output_embeddings[cohort.task](tokens))
-        starting = torch.tensor([position == 0 for position in cohort.positions], device=tokens.device)
+        starting = torch.tensor([not position for position in cohort.positions], device=tokens.device)
         return torch.where(starting[:, None, None], start, x)
 
     def _classify(self, hidden: Sequence[Tensor], cohorts: Sequence[Cohort]) -> list[Tensor]:
@@ -246,13 +248,13 @@ class Decoder(nn.Module):
 
     def step(self, x: Tensor, cohorts: Sequence[Cohort]) -> Tensor:
         """One position of every row, x (N, d) -> (N, d); the cohorts move on."""
-        numbers = [position + 1 for cohort in cohorts for position in cohort.positions for _ in range(cohort.n)]
+        numbers = [(position or 0) + 1 for cohort in cohorts for position in cohort.positions for _ in range(cohort.n)]
         self._check_length(max(numbers))
         for cohort in cohorts:
-            cohort.cache.open(max(cohort.positions))
+            cohort.cache.open(max(position or 0 for position in cohort.positions))
         hidden, _ = self._run(x + self.positions[torch.tensor(numbers, device=x.device)], cohorts)
         for cohort in cohorts:
-            cohort.positions = [position + 1 for position in cohort.positions]
+            cohort.move_on()
         return hidden
 
     def _run(self, x: Tensor, parts: Sequence[Part], rows: Tensor | None = None) -> tuple[Tensor, list[LayerAttention]]:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from model.attention import Source
 from model.kv_cache import KeyValueCache
 from model.layers import LayerMemory, MemoryMasks
+from model.placing import Placing
 
 
 @dataclass
 class Cohort:
     """Rows of one task that are decoded side by side, each with ``n`` hypotheses that share its memory.
 
-    It is a Part of the decoder. Rows need not stand at the same position: they join and leave at any step.
+    It is a Part of the decoder. Rows need not stand at the same position: they join and leave at any step. A row that
+    leaves frees its place for another one, so that nothing else has to be copied; until then the place is decoded in
+    vain.
 
     Attributes:
-        positions: outputs that each row has decoded so far.
+        positions: outputs that the row in each place has decoded so far; None where the place is free.
         cache: of their keys and values.
     """
 
@@ -30,11 +32,11 @@ class Cohort:
     memories: Sequence[LayerMemory]
     masks: MemoryMasks
     cache: KeyValueCache
-    positions: list[int]
+    positions: list[int | None]
 
     @property
     def b(self) -> int:
-        """Rows."""
+        """Places."""
         return len(self.positions)
 
     @property
@@ -50,9 +52,18 @@ class Cohort:
         """Let each hypothesis go on from another one of its row; parents (b, n)."""
         self.cache.follow(parents)
 
-    def select(self, rows: Sequence[int]) -> None:
-        """Keep the given rows, in the given order; the others leave."""
-        index = torch.tensor(rows, device=self.masks.frame.device)
+    def move_on(self) -> None:
+        """Note that every row has decoded one more output."""
+        self.positions = [None if position is None else position + 1 for position in self.positions]
+
+    def leave(self, places: Iterable[int]) -> None:
+        """Free places."""
+        for place in places:
+            self.positions[place] = None
+
+    def select(self, places: Sequence[int]) -> None:
+        """Keep the given places, in the given order, and no others."""
+        index = torch.tensor(places, device=self.masks.frame.device)
         self.memories = [
             LayerMemory(_pick(m.temporal, index), m.spatial and _pick(m.spatial, index)) for m in self.memories
         ]
@@ -61,29 +72,35 @@ class Cohort:
             masks.temporal[index], masks.spatial[index], masks.has_spatial[index], masks.frame[index]
         )
         self.cache.select(index)
-        self.positions = [self.positions[i] for i in rows]
+        self.positions = [self.positions[i] for i in places]
 
-    def join(self, other: Cohort) -> None:
-        """Add the rows of a cohort that has decoded nothing.
+    def join(self, other: Cohort) -> list[int]:
+        """Add the rows of a cohort that has decoded nothing; returns the place of each.
 
         Raises:
             ValueError: it has, or it is of another kind.
         """
         if other.kind != self.kind or any(other.positions):
             raise ValueError(f"rows {other.kind} at {other.positions} cannot join {self.kind}")
+        free = [place for place, position in enumerate(self.positions) if position is None][: other.b]
+        put = Placing(torch.tensor(free, dtype=torch.long, device=self.masks.frame.device), other.b)
         self.memories = [
-            LayerMemory(_add(a.temporal, b.temporal), a.spatial and b.spatial and _add(a.spatial, b.spatial))
+            LayerMemory(_put(a.temporal, b.temporal, put), a.spatial and b.spatial and _put(a.spatial, b.spatial, put))
             for a, b in zip(self.memories, other.memories, strict=True)
         ]
         mine, new = self.masks, other.masks
         self.masks = MemoryMasks(
-            stacked(mine.temporal, new.temporal),
-            stacked(mine.spatial, new.spatial),
-            stacked(mine.has_spatial, new.has_spatial),
-            stacked(mine.frame, new.frame),
+            put(mine.temporal, new.temporal),
+            put(mine.spatial, new.spatial),
+            put(mine.has_spatial, new.has_spatial),
+            put(mine.frame, new.frame),
         )
-        self.cache.join(other.b)
-        self.positions = [*self.positions, *other.positions]
+        self.cache.join(put)
+        places = [*free, *range(self.b, self.b + other.b - len(free))]
+        self.positions += [None] * (other.b - len(free))
+        for place in places:
+            self.positions[place] = 0
+        return places
 
 
 Pair = tuple[Tensor, Tensor]
@@ -93,16 +110,5 @@ def _pick(pair: Pair, index: Tensor) -> Pair:
     return pair[0][index], pair[1][index]
 
 
-def _add(pair: Pair, other: Pair) -> Pair:
-    return stacked(pair[0], other[0]), stacked(pair[1], other[1])
-
-
-def stacked(x: Tensor, y: Tensor) -> Tensor:
-    """The rows of both, one after another, each padded with zeros to the larger of their sizes."""
-    sizes = [max(pair) for pair in zip(x.shape[1:], y.shape[1:], strict=True)]
-    return torch.cat([_padded(x, sizes), _padded(y, sizes)])
-
-
-def _padded(x: Tensor, sizes: Sequence[int]) -> Tensor:
-    missing = [want - size for want, size in zip(sizes, x.shape[1:], strict=True)]
-    return functional.pad(x, [n for size in reversed(missing) for n in (0, size)]) if any(missing) else x
+def _put(pair: Pair, other: Pair, put: Placing) -> Pair:
+    return put(pair[0], other[0]), put(pair[1], other[1])

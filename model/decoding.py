@@ -132,6 +132,9 @@ class Search:
         return Decoded(list(best.tokens), list(best.log_probabilities), self.candidates)
 
 
+Places = list[Search | None]  # of a cohort; None where one is free
+
+
 class RunningBatch:
     """Rows of any tasks that decode together: every step advances all of them, and rows join and leave between steps.
 
@@ -140,16 +143,16 @@ class RunningBatch:
 
     def __init__(self, cnp: CNP) -> None:
         self._cnp = cnp
-        self._groups: dict[tuple[str, int, int], tuple[Cohort, list[Search]]] = {}
+        self._groups: dict[tuple[str, int, int], tuple[Cohort, Places]] = {}
 
     def __len__(self) -> int:
-        return sum(cohort.b for cohort, _ in self._groups.values())
+        return sum(self.tasks().values())
 
     def tasks(self) -> Counter[str]:
         """Rows of each task."""
         rows: Counter[str] = Counter()
-        for cohort, _ in self._groups.values():
-            rows[cohort.task] += cohort.b
+        for cohort, places in self._groups.values():
+            rows[cohort.task] += sum(search is not None for search in places)
         return rows
 
     def admit(self, memory: Memory, goals: Sequence[Goal]) -> list[Search]:
@@ -157,52 +160,69 @@ class RunningBatch:
         searches = [Search(goal) for goal in goals]
         for (task, beams), rows in group((goal.task, goal.beams) for goal in goals).items():
             cohort = self._cnp.start(memory if len(rows) == len(goals) else memory.select(rows), task, beams)
-            new = [searches[i] for i in rows]
-            if cohort.kind in self._groups:
-                running, owners = self._groups[cohort.kind]
-                running.join(cohort)
-                owners += new
-            else:
-                self._groups[cohort.kind] = cohort, new
+            self._join(cohort, [searches[i] for i in rows])
         return searches
 
     def step(self) -> list[Search]:
         """Advance every row by one output; the searches that have ended, whose rows have left."""
         groups = list(self._groups.values())
         device = groups[0][0].masks.frame.device
-        tokens = [torch.tensor([search.last for search in searches], device=device) for _, searches in groups]
+        tokens = [
+            torch.tensor([search.last if search else [0] * cohort.n for search in places], device=device)
+            for cohort, places in groups
+        ]
         scores = self._cnp.step([cohort for cohort, _ in groups], tokens)
         return [
             ended
-            for (cohort, searches), found in zip(groups, scores, strict=True)
-            for ended in self._advance(cohort, searches, found)
+            for (cohort, places), found in zip(groups, scores, strict=True)
+            for ended in self._advance(cohort, places, found)
         ]
 
     def drop(self, unwanted: Collection[Search]) -> None:
         """Let rows leave before their end."""
-        for cohort, searches in list(self._groups.values()):
-            self._keep(cohort, searches, [i for i, search in enumerate(searches) if search not in unwanted])
+        for cohort, places in list(self._groups.values()):
+            self._leave(cohort, places, [i for i, search in enumerate(places) if search in unwanted])
 
-    def _advance(self, cohort: Cohort, searches: list[Search], scores: Tensor) -> list[Search]:
-        for row, search in enumerate(searches):
-            if cohort.positions[row] == 1:
-                search.candidates = _candidates(scores[row, 0])
-        parents = [
-            search.advance(longer) for search, longer in zip(searches, _continuations(searches, scores), strict=True)
-        ]
-        ended = [search for search, mine in zip(searches, parents, strict=True) if not mine]
-        kept = [i for i, mine in enumerate(parents) if mine]
-        self._keep(cohort, searches, kept)
-        if cohort.n > 1 and kept:
-            cohort.follow(torch.tensor([parents[i] for i in kept], device=scores.device))
+    def _join(self, cohort: Cohort, searches: Sequence[Search]) -> None:
+        running, places = self._groups.setdefault(cohort.kind, (cohort, [None] * cohort.b))
+        taken = range(cohort.b) if running is cohort else running.join(cohort)
+        places += [None] * (running.b - len(places))
+        for place, search in zip(taken, searches, strict=True):
+            places[place] = search
+
+    def _advance(self, cohort: Cohort, places: Places, scores: Tensor) -> list[Search]:
+        starting = [i for i, position in enumerate(cohort.positions) if position == 1]
+        for i, candidates in zip(starting, _candidates(scores[starting, 0]), strict=True):
+            _at(places, i).candidates = candidates
+        parents: dict[int, list[int]] = {}
+        for i, longer in enumerate(_continuations(places, scores)):
+            if search := places[i]:
+                parents[i] = search.advance(longer)
+        if cohort.n > 1:
+            stay = [0] * cohort.n
+            cohort.follow(torch.tensor([parents.get(i) or stay for i in range(cohort.b)], device=scores.device))
+        over = [i for i, mine in parents.items() if not mine]
+        ended = [_at(places, i) for i in over]
+        self._leave(cohort, places, over)
         return ended
 
-    def _keep(self, cohort: Cohort, searches: list[Search], rows: Sequence[int]) -> None:
-        if not rows:
+    def _leave(self, cohort: Cohort, places: Places, leaving: Sequence[int]) -> None:
+        """Free places; where most are free, move together."""
+        for place in leaving:
+            places[place] = None
+        cohort.leave(leaving)
+        kept = [i for i, search in enumerate(places) if search]
+        if not kept:
             del self._groups[cohort.kind]
-        elif len(rows) < len(searches):
-            cohort.select(rows)
-            searches[:] = [searches[i] for i in rows]
+        elif 2 * len(kept) <= len(places):
+            cohort.select(kept)
+            places[:] = [places[i] for i in kept]
+
+
+def _at(places: Places, place: int) -> Search:
+    search = places[place]
+    assert search is not None
+    return search
 
 
 def decode(cnp: CNP, memory: Memory, goals: Sequence[Goal]) -> list[Decoded]:
@@ -214,13 +234,14 @@ def decode(cnp: CNP, memory: Memory, goals: Sequence[Goal]) -> list[Decoded]:
     return [search.result() for search in searches]
 
 
-def _candidates(scores: Tensor) -> list[tuple[int, float]]:
-    values, ids = scores.topk(min(CANDIDATES, len(scores)))
-    return list(zip(ids.tolist(), values.tolist(), strict=True))
+def _candidates(scores: Tensor) -> list[list[tuple[int, float]]]:
+    """The likeliest classes of each row, best first, with their logarithms; scores (b, c)."""
+    values, ids = scores.topk(min(CANDIDATES, scores.shape[1]))
+    return [list(zip(*row, strict=True)) for row in zip(ids.tolist(), values.tolist(), strict=True)]
 
 
-def _continuations(searches: Sequence[Search], scores: Tensor) -> Iterator[Iterator[tuple[int, int, float]]]:
-    """For each row the likeliest continuations as (hypothesis, token, log-probability), best first.
+def _continuations(places: Places, scores: Tensor) -> Iterator[Iterator[tuple[int, int, float]]]:
+    """For each place the likeliest continuations as (hypothesis, token, log-probability), best first.
 
     Twice as many as there are beams: if half of them end, the others go on.
 
@@ -234,9 +255,11 @@ def _continuations(searches: Sequence[Search], scores: Tensor) -> Iterator[Itera
     else:
         # What is best of all is among the best of its own hypothesis.
         values, tokens = (x.flatten(1) for x in scores.topk(min(2 * n, classes)))
-        totals = torch.tensor([search.totals for search in searches], dtype=torch.double, device=scores.device)
+        none = [-math.inf] * n
+        totals = [search.totals if search else none for search in places]
+        of_hypotheses = torch.tensor(totals, dtype=torch.double, device=scores.device)
         each = values.shape[1] // n
-        best = (values.double() + totals.repeat_interleave(each, 1)).topk(min(2 * n, values.shape[1])).indices
+        best = (values.double() + of_hypotheses.repeat_interleave(each, 1)).topk(min(2 * n, values.shape[1])).indices
         values, tokens, parents = values.gather(1, best), tokens.gather(1, best), best // each
     for row in zip(parents.tolist(), tokens.tolist(), values.tolist(), strict=True):
         yield zip(*row, strict=True)

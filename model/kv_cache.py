@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from model.attention import Source
 from model.config import CNPConfig
+from model.placing import Placing
 
 ROOM = 32  # outputs that there is room for at first
 
@@ -72,10 +73,12 @@ class KeyValueCache:
         """Keep the given rows, in the given order."""
         self.keys, self.values, self.seen = self.keys[:, rows], self.values[:, rows], self.seen[rows]
 
-    def join(self, count: int) -> None:
+    def join(self, put: Placing) -> None:
         """Add rows that have decoded nothing."""
-        self.keys, self.values = (functional.pad(x, (0, 0) * 3 + (0, count)) for x in (self.keys, self.values))
-        self.seen = functional.pad(self.seen, (0, 0, 0, 0, 0, count))
+        self.seen[put.free] = False
+        if put.behind:
+            self.keys, self.values = (functional.pad(x, (0, 0) * 3 + (0, put.behind)) for x in (self.keys, self.values))
+            self.seen = functional.pad(self.seen, (0, 0, 0, 0, 0, put.behind))
 
     @property
     def _end(self) -> int:

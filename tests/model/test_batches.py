@@ -140,6 +140,30 @@ def test_a_row_may_join_a_running_batch() -> None:
     assert_same(torch.stack(outputs[1]), step_through(cnp, [joining], 4)[0])
 
 
+def test_a_row_takes_the_place_of_one_that_has_left() -> None:
+    cnp = small_cnp()
+    staying, leaving, joining = Row((IMAGE,)), Row((IMAGE, TEXT)), Row((TEXT, IMAGE))
+    memory = collate([staying.encode(cnp), leaving.encode(cnp)])
+    cohort, frames = cnp.start(memory, "caption"), memory.frame.clone()
+    cnp.step([cohort], [torch.zeros(2, 1, dtype=torch.long)])
+
+    cohort.leave([1])
+    places = cohort.join(cnp.start(collate([joining.encode(cnp)] * 2), "caption"))
+    tokens = [staying.tokens(4)[1:], joining.tokens(3), joining.tokens(3)]
+    steps = [
+        cnp.step([cohort], [torch.tensor([[staying.tokens(4)[i]], *[[row[i - 1]] for row in tokens[1:]]])])[0][:, 0]
+        for i in range(3)
+    ]
+
+    assert places == [1, 2]
+    assert cohort.positions == [4, 3, 3]
+    assert torch.equal(memory.frame, frames)
+    found = torch.stack(steps, 1)
+    assert_same(found[0], step_through(cnp, [staying], 4)[0][1:])
+    assert_same(found[1], step_through(cnp, [joining], 3)[0])
+    assert_same(found[2], found[1])
+
+
 @pytest.mark.parametrize("other", [Row((TEXT,)), Row((IMAGE,), "vqa"), Row((VIDEO,))], ids=["text", "vqa", "video"])
 def test_a_row_of_another_kind_cannot_join(other: Row) -> None:
     cnp = small_cnp()

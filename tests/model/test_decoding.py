@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from model.cnp import CNP
 from model.decoding import CANDIDATES, Goal, Hypothesis, RunningBatch, Search, decode
@@ -163,6 +165,45 @@ def test_rows_that_join_and_leave_a_running_batch_decode_what_they_decode_alone(
         assert search.result().tokens == alone.tokens
         assert search.result().candidates[0][0] == alone.candidates[0][0]
         assert search.result().log_probabilities == pytest.approx(alone.log_probabilities, abs=1e-10)
+
+
+GOALS_OF = {
+    "pos": st.builds(Goal, task=st.just("pos"), steps=st.integers(1, 6)),
+    "caption": st.builds(
+        Goal, task=st.just("caption"), steps=st.integers(1, 8), end=st.just(3), beams=st.sampled_from([1, 1, 3])
+    ),
+}
+ARRIVALS = st.lists(
+    st.tuples(st.sampled_from([Row((TEXT,), "pos"), Row((IMAGE,)), Row((IMAGE, TEXT))]), st.integers(0, 3)),
+    min_size=4,
+    max_size=12,
+)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@given(arrivals=ARRIVALS, data=st.data())
+def test_whoever_comes_and_goes_each_row_decodes_what_it_decodes_alone(
+    cnp: CNP, arrivals: list[tuple[Row, int]], data: st.DataObject
+) -> None:
+    goals = [data.draw(GOALS_OF[row.task]) for row, _ in arrivals]
+    unwanted = data.draw(st.sets(st.integers(0, len(arrivals) - 1), max_size=2))
+    running, searches, ended = RunningBatch(cnp), list[Search](), list[Search]()
+    for (row, steps), goal in zip(arrivals, goals, strict=True):
+        searches += running.admit(row.encode(cnp), [goal])
+        for _ in range(steps):
+            ended += running.step() if running else []
+    running.drop({searches[i] for i in unwanted})
+    while running:
+        ended += running.step()
+
+    assert len(ended) == len(set(ended))
+    assert {search for i, search in enumerate(searches) if i not in unwanted} <= set(ended) <= set(searches)
+    for (row, _), goal, search in zip(arrivals, goals, searches, strict=True):
+        if search in ended:
+            (alone,) = decode(cnp, row.encode(cnp), [goal])
+            assert search.result().tokens == alone.tokens
+            assert dict(search.result().candidates) == pytest.approx(dict(alone.candidates), abs=1e-10)
+            assert search.result().log_probabilities == pytest.approx(alone.log_probabilities, abs=1e-10)
 
 
 def test_a_row_that_is_dropped_leaves_the_others_alone(cnp: CNP) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 from model.attention import Source
 from model.config import CNPConfig
 from model.kv_cache import ROOM, KeyValueCache
+from model.placing import Placing
 from tests.model.networks import SMALL, numbers
 
 CONFIG = CNPConfig(**{**SMALL, "recurrent_steps": 2})
@@ -60,12 +61,25 @@ def test_a_row_that_joins_sees_nothing_of_what_was_before() -> None:
         kept.open(i)
         kept.append(0, *pair(f"{i}", 1))
 
-    kept.join(1)
+    kept.join(Placing(torch.tensor([], dtype=torch.long), 1))
     kept.open(2)
     found = kept.append(0, *pair("late"))
 
     assert torch.equal(seen_keys(found, 0), torch.cat([pair("0", 1)[0], pair("1", 1)[0], pair("late")[0][:1]], 2)[0])
     assert torch.equal(seen_keys(found, 1), pair("late")[0][1])
+
+
+def test_a_row_in_a_place_that_was_free_sees_nothing_of_who_was_there() -> None:
+    kept = cache()
+    kept.open(0)
+    kept.append(0, *pair("0"))
+
+    kept.join(Placing(torch.tensor([1]), 1))
+    kept.open(1)
+    found = kept.append(0, *pair("1"))
+
+    assert torch.equal(seen_keys(found, 0), torch.cat([pair("0")[0][:1], pair("1")[0][:1]], 2)[0])
+    assert torch.equal(seen_keys(found, 1), pair("1")[0][1])
 
 
 def test_a_hypothesis_sees_its_own_forebears() -> None:
