@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.errors import ServiceError
 from app.metrics import Metrics
@@ -17,6 +17,7 @@ from app.middleware.security_headers import CSP, SECURITY_HEADERS
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
+HEADER_BYTES = 2**16
 
 
 class ServerConfig(uvicorn.Config):
@@ -43,16 +44,18 @@ class ServerConfig(uvicorn.Config):
         self.metrics: Metrics = app.state.service.metrics
 
 
-class Protocol(H11Protocol):
-    """HTTP/1.1 that does not wait for ever.
+class Protocol(HttpToolsProtocol):
+    """HTTP/1.1 that neither waits nor reads for ever.
 
     The headers of a request must have come within some seconds of the connection, or of the last answer; so must what
-    is left of a body that was answered before all of it had come.
+    is left of a body that was answered before all of it had come. httptools reads headers and trailers of any size:
+    here what is no body is limited, to some more bytes than there are of the body.
     """
 
     config: ServerConfig
     _timer: asyncio.TimerHandle | None = None
-    _heard = False  # of the request that is awaited
+    _in_head = False  # whether a request has begun whose headers have not ended
+    _extra = 0  # bytes of this request that are no body, less those of the body
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for a request."""
@@ -61,15 +64,32 @@ class Protocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Go on with a request."""
-        self._heard = True
+        self._extra += len(data)
         super().data_received(data)
+        if self._extra > HEADER_BYTES:
+            message = f"the headers of the request are too large; at most {HEADER_BYTES} bytes are accepted"
+            self._refuse(ServiceError(431, "headers_too_large", message, limit=HEADER_BYTES))
         self._wait()
 
     def on_response_complete(self) -> None:
         """Start to wait for the next request, unless it is there."""
-        self._heard = False
         super().on_response_complete()
         self._wait()
+
+    def on_message_begin(self) -> None:
+        """Expect headers."""
+        self._in_head, self._extra = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Expect no more of them."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Go on with the body."""
+        self._extra -= 2 * len(body)
+        super().on_body(body)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
@@ -99,10 +119,10 @@ class Protocol(H11Protocol):
         """Whether no answer has begun to the request that comes."""
         if self._is_working():
             return not self.cycle.response_started
-        return self.cycle is None or not self.cycle.more_body
+        return self._in_head or self.cycle is None or not self.cycle.more_body
 
     def _give_up(self) -> None:
-        if not self._heard:  # a browser would take an answer for that to what it asks next
+        if not self._in_head:  # a browser would take an answer for that to what it asks next
             self.transport.close()
             return
         seconds = self.config.header_seconds

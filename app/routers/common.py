@@ -30,7 +30,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 bearer = HTTPBearer(auto_error=False, scheme_name="key", description="A key of this service.")
 
 
-def require_admin(
+async def require_admin(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 ) -> None:
     """Hold that a request has an admin key, as Bearer: a password of Basic is one that browsers send for other sites.
@@ -48,7 +48,7 @@ def require_admin(
         raise ServiceError(401, "invalid_admin_key", "this is no admin key", challenge)
 
 
-def timeout(
+async def timeout(
     x_timeout_seconds: Annotated[
         float | None, Header(gt=0, allow_inf_nan=False, description="After which nobody waits for the answer any more")
     ] = None,
@@ -69,7 +69,7 @@ async def require_multipart(request: Request) -> None:
             raise ServiceError(422, "repeated_part", f"the part {name!r} came more than once; send it once", part=name)
 
 
-def require_json(request: Request) -> None:
+async def require_json(request: Request) -> None:
     """Hold that the body is JSON.
 
     Raises:
