@@ -23,6 +23,7 @@ from model.tasks import TASKS
 
 logger = logging.getLogger(__name__)
 RETRY_S = 1.0
+PATIENCE = 3  # steps of the decoder
 
 Activity = Literal["decode", "image", "video"]
 # Of the model's time, while all of them want it. Texts need the decoder alone, so it comes first.
@@ -33,8 +34,9 @@ class Replica:
     """Takes work from the queue, brings it through the model and answers it.
 
     What it has taken is in one of three places: its frames go through the backbone, a few at a time; it is ready to
-    be encoded; or it is in the running batch, which every step of the decoder advances by one output. Nothing waits for
-    a batch to fill up or to end.
+    be encoded; or it is in the running batch, which every step of the decoder advances by one output. What the model is
+    free for begins at once, and nothing waits for a batch to end. But several rows are encoded for little more than
+    one: while others decode, a row lets a few of these steps pass for company.
 
     Args:
         rows: of each kind that it has at a time.
@@ -78,6 +80,7 @@ class Replica:
         self._ready: list[Work] = []
         self._running: dict[Search, Work] = {}
         self._batch = RunningBatch(self.predictor.network.cnp)
+        self._steps = 0
 
     def _restart(self) -> None:
         self.is_alive = False
@@ -107,7 +110,7 @@ class Replica:
     def _take(self) -> None:
         inside = group(work.kind for work in self._inside())
         for work in self._queue.take({kind: room - len(inside.get(kind, ())) for kind, room in self._room.items()}):
-            (self._ready if work.frames is None else self._unseen[work.kind]).append(work)
+            self._wait(work, self._ready if work.frames is None else self._unseen[work.kind])
 
     def _finish(self, work: Work, decoded: Decoded) -> None:
         self.metrics.tokens.labels(work.row.goal.task).inc(len(decoded.tokens))
@@ -129,7 +132,17 @@ class Replica:
 
     def _wanted(self) -> list[Activity]:
         decode: list[Activity] = ["decode"] if self._ready or self._running else []
-        return decode + [kind for kind in ("image", "video") if self._unseen[kind]]
+        return decode + [kind for kind in ("image", "video") if self._is_due(self._unseen[kind])]
+
+    def _wait(self, work: Work, among: list[Work]) -> None:
+        work.since = self._steps
+        among.append(work)
+
+    def _is_due(self, works: Sequence[Work]) -> bool:
+        """Whether works that wait to be encoded are enough, beside those that decode, or have been patient."""
+        if not works or not self._running:
+            return bool(works)
+        return 4 * len(works) >= len(self._running) or self._steps - works[0].since >= PATIENCE
 
     def _turn(self, activity: Activity) -> None:
         started = time.perf_counter()
@@ -153,12 +166,16 @@ class Replica:
         for (work, frames), features in zip(parts, torch.split(found, [len(f) for _, f in parts]), strict=True):
             work.features.append(features)
             work.encode_ms += spent * len(frames) / len(found)
-        self._ready += [work for work in works if work.is_seen]
+        for work in works:
+            if work.is_seen:
+                self._wait(work, self._ready)
         works[:] = [work for work in works if not work.is_seen]
 
     def _decode(self) -> None:
         """Admit what is ready, and advance everything by one output."""
-        ready, self._ready = self._ready, []
+        ready = self._ready[:] if self._is_due(self._ready) else []
+        del self._ready[: len(ready)]
+        self._steps += 1
         try:
             self._admit(ready)
             for work in ready:

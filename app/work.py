@@ -30,6 +30,7 @@ class Work:
         answer: where its result is awaited.
         abandoned: whether nobody waits for it any more.
         features: of its frames, as far as they have been through the backbone, each (f, s, channels).
+        since: number of the decoder's step at which it began to wait for its turn to be encoded.
         admitted: when it was put into the running batch; seconds of ``perf_counter``.
         encode_ms: time of the encoding that it was part of.
         batch_rows: in the running batch when it joined, itself among them.
@@ -39,6 +40,7 @@ class Work:
     answer: Future[Decoded] = field(default_factory=Future)
     abandoned: bool = False
     features: list[Tensor] = field(default_factory=list)
+    since: int = 0
     admitted: float = 0.0
     encode_ms: float = 0.0
     batch_rows: int = 1
