@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import os
+import signal
 import socket
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +30,9 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--checkpoint", type=Path, help="checkpoint folder (default: OMNINET_CHECKPOINT or the bundled)"
     )
-    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: OMNINET_DEVICE or auto)")
+    parser.add_argument(
+        "--device", help="auto, cpu, cuda or cuda:N, or several: cuda:0,cuda:1 (default: OMNINET_DEVICE or auto)"
+    )
     parser.set_defaults(run=serve)
 
     parser = subparsers.add_parser(
@@ -86,7 +92,8 @@ def _serve(settings: Settings) -> None:
     configure_logs()
     app = create_app(settings)
     listener = _listen(settings.host, settings.port)
-    server = uvicorn.Server(ServerConfig(app, settings))
+    config = ServerConfig(app, settings)
+    server = uvicorn.Server(config)
 
     def stop() -> None:
         server.should_exit = True
@@ -94,10 +101,19 @@ def _serve(settings: Settings) -> None:
     app.state.service.on_failure = stop
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"OmniNet listens on http://{host}:{listener.getsockname()[1]}", flush=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        _heed_signals(runner.get_loop(), app.state.service.reload_soon)
+        runner.run(server.serve(sockets=[listener]))
     if app.state.service.failure is not None:
         raise app.state.service.failure
+
+
+def _heed_signals(loop: asyncio.AbstractEventLoop, reload: Callable[[], None]) -> None:
+    if threading.current_thread() is not threading.main_thread():  # where nobody can
+        return
+    # uvicorn stops at SIGTERM as it does at SIGINT, and sends it once more when it has: that is no reason to fail.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    loop.add_signal_handler(signal.SIGHUP, reload)
 
 
 def _listen(host: str, port: int) -> socket.socket:

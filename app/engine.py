@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.errors import internal_error
 from app.metrics import Metrics
-from app.replica import Replica, probe
+from app.replica import Replica
 from app.work import Work, WorkQueue
 from model.decoding import Decoded
 from model.predictor import Job, Predictor
@@ -66,19 +67,26 @@ class Engine:
         """Whether any replica works."""
         return any(replica.is_alive for replica in self._replicas)
 
-    async def warm_up(self) -> None:
-        """Run every task, as often as there are replicas.
+    @property
+    def devices(self) -> list[str]:
+        """Where the replicas are."""
+        return [str(replica.predictor.device) for replica in self._replicas]
+
+    def warm_up(self) -> None:
+        """Run every task on every replica, before it is started.
 
         Raises:
-            ServiceError: ``internal_error``, one cannot be run.
+            CheckpointError: a task gives no numbers.
         """
-        await self.run(Job("", tuple(row for _ in self._replicas for row in probe(self.predictor))))
+        for replica in self._replicas:
+            replica.warm_up()
 
     async def stop(self) -> None:
         """Refuse new jobs, answer those that were accepted, and end."""
         self._queue.close()
         for replica in self._replicas:
             await asyncio.to_thread(replica.join)
+        self._queue.fail(internal_error())  # where no replica works any more
 
     async def run(self, job: Job) -> Result:
         """The result of a job; cancelled, its rows leave the model at the next step.
@@ -90,8 +98,8 @@ class Engine:
         self._queue.put(works)
         try:
             decoded = await asyncio.gather(*[asyncio.wrap_future(work.answer) for work in works])
-        finally:
-            for work in works:
-                work.abandoned = True
+        except BaseException:
+            self._queue.withdraw(works)
+            raise
         batch_rows = max(work.batch_rows for work in works)
         return Result(decoded, max(d.encode_ms for d in decoded), max(d.decode_ms for d in decoded), batch_rows)

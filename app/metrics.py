@@ -45,6 +45,7 @@ class Metrics:
         abandoned: rows that left the model because nobody waited any more.
         failed: rows that the model failed on.
         restarts: of replicas that failed on no row in particular.
+        reloads: of the checkpoint, by result.
     """
 
     def __init__(self) -> None:
@@ -65,6 +66,7 @@ class Metrics:
         self.abandoned = self._counter("abandoned_rows", "Rows that left the model, since nobody waited any more.")
         self.failed = self._counter("failed_rows", "Rows that the model failed on.")
         self.restarts = self._counter("engine_restarts", "Failures that belong to no row.")
+        self.reloads = self._counter("reloads", "Reloads of the checkpoint.", "result")
         self._media_busy = self._gauge("media_busy_processes", "Processes that decode an upload.")
         self._media_waiting = self._gauge("media_waiting_uploads", "Uploads that wait to be decoded.")
         self._media_replaced = _Watched("omninet_media_replaced_processes", "Processes for media that were replaced.")

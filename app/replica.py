@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from app.turns import Turns
 from app.work import Kind, Work, WorkQueue
 from model.cnp import group
 from model.decoding import Decoded, RunningBatch, Search
+from model.errors import CheckpointError
 from model.predictor import Predictor, Row
 from model.tasks import TASKS
 
@@ -57,17 +59,29 @@ class Replica:
         self._turns = Turns(WEIGHTS)
         self._thread = threading.Thread(target=self._serve, name=f"model on {predictor.device}", daemon=True)
 
+    def warm_up(self) -> None:
+        """Run every task once.
+
+        Raises:
+            CheckpointError: a probability is no number.
+        """
+        rows = probe(self.predictor)
+        for row, decoded in zip(rows, self.predictor.run(rows), strict=True):
+            found = [*decoded.log_probabilities, *(value for _, value in decoded.candidates)]
+            if not all(map(math.isfinite, found)):
+                raise CheckpointError(f"task {row.goal.task} gives probabilities that are no numbers")
+
     def start(self) -> None:
         """Begin to take work."""
         self._thread.start()
 
     def join(self) -> None:
-        """Wait until the queue is closed and all work is answered."""
+        """Wait until the queue is closed and all work is answered, or nothing works any more."""
         self._thread.join()
 
     @torch.inference_mode()
     def _serve(self) -> None:
-        while self._inside() or self._queue.wait():
+        while self.is_alive and (self._inside() or self._queue.wait()):
             try:
                 self._advance()
             except Exception:
@@ -90,11 +104,12 @@ class Replica:
         self._begin_anew()
         while not self.is_alive:
             try:
-                self.predictor.run(probe(self.predictor))
+                self.warm_up()
                 self.is_alive = True
             except Exception:
                 logger.exception("the engine does not work yet")
-                time.sleep(RETRY_S)
+                if self._queue.closes_within(RETRY_S):
+                    return
 
     def _advance(self) -> None:
         self._take()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
-import torch
 from fastapi import Depends, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
 
@@ -19,9 +18,9 @@ from app.deadline import seconds_of, within
 from app.disconnect import until_disconnected
 from app.engine import Engine
 from app.errors import ServiceError
-from app.media import MediaPool
 from app.metrics import Metrics
-from app.sandbox import Limits, MediaKind, Sandbox
+from app.sandbox import MediaKind, Sandbox
+from app.serving import Serving, load, opened
 from app.settings import Settings
 from app.stopwatch import Stopwatch
 from app.texts import check_length
@@ -63,41 +62,52 @@ class Service:
         self.metrics.watch_service(settings.deadline_seconds, settings.max_waiting_rows, self.is_ready)
         self.failure: Exception | None = None
         self.on_failure: Callable[[], None] = lambda: None
-        self._engine = engine
-        self._ready = False
-        self._loading: asyncio.Task[None] | None = None
-        self._media: MediaPool | None = None
+        self._given = engine
+        self._serving: Serving | None = None
+        self._loading: asyncio.Task[Any] | None = None
+        self._hangup: asyncio.Task[None] | None = None  # kept, else it could be collected as garbage
 
     async def start(self) -> None:
         """Begin to serve; returns before a model is loaded."""
-        if self._engine is not None:
-            self._engine.start()
-            await self._open(self._engine)
-        else:
+        if self._given is None:
             self._loading = asyncio.create_task(self._load())
+            return
+        self._take_over(await opened(self.settings, self._given))
+        self._given = None
 
     async def stop(self) -> None:
         """Answer what was accepted, then end."""
         if self._loading is not None:
             self._loading.cancel()
-        if self._engine is not None:
-            await self._engine.stop()
-        if self._media is not None:
-            self._media.close()
+            await asyncio.wait([self._loading])
+        if self._serving is not None:
+            await self._serving.stop()
         if self.traces is not None:
             await asyncio.to_thread(self.traces.close)
 
     def engine(self) -> Engine:
-        """The engine, once it takes jobs.
+        """The engine that takes jobs now; it may be another one a moment later.
 
         Raises:
             ServiceError: ``not_ready``.
         """
-        if self._engine is None or not self._ready:
-            raise ServiceError(503, "not_ready", "the model is still being loaded", {"Retry-After": "2"})
-        if not self._engine.is_alive:
-            raise ServiceError(503, "not_ready", "the model has failed and is being restarted", {"Retry-After": "2"})
-        return self._engine
+        return self._ready().engine
+
+    async def reload(self) -> Predictor:
+        """Serve what is in the checkpoint's folder now; returns when nothing is left of what was served before.
+
+        Raises:
+            ServiceError: ``not_ready``, ``reload_running``, or ``reload_failed``, and all is as before.
+        """
+        try:
+            return await asyncio.shield(self._begin_reload())  # it goes on if the client goes away
+        except ServiceError as error:
+            logger.warning("no reload: %s", error.message)
+            raise
+
+    def reload_soon(self) -> None:
+        """The same, where nobody waits for it; the log says how it went."""
+        self._hangup = asyncio.create_task(self._reload_quietly())
 
     def is_ready(self) -> bool:
         """Whether there is an engine that takes jobs."""
@@ -137,49 +147,78 @@ class Service:
     async def _answer(
         self, task: str, image: UploadFile | None, video: UploadFile | None, others: dict[str, Any]
     ) -> Answered:
-        engine, times = self.engine(), Stopwatch(self.traces.request(task) if self.traces else None)
-        predictor = engine.predictor
-        if (upload := image or video) is not None:
-            assert self._media is not None
-            work = partial(_prepare_media, predictor, task, times, others, "image" if image else "video", upload.file)
-            job = await self._media.run(work)
-        else:
-            job = await run_in_threadpool(_prepare, predictor, task, times, others)
-        result = await engine.run(job)
-        answer = predictor.finish(job, result.decoded)
+        serving, times = self._ready(), Stopwatch(self.traces.request(task) if self.traces else None)
+        engine, predictor = serving.engine, serving.engine.predictor
+        with serving.in_use():
+            if (upload := image or video) is not None:
+                kind: MediaKind = "image" if image else "video"
+                job = await serving.media.run(
+                    partial(_prepare_media, predictor, task, times, others, kind, upload.file)
+                )
+            else:
+                job = await run_in_threadpool(_prepare, predictor, task, times, others)
+            result = await engine.run(job)
+            answer = predictor.finish(job, result.decoded)
         times.note(tokens=sum(len(row.tokens) for row in result.decoded), batch_rows=result.batch_rows)
         return Answered(answer, predictor, times.stages(encode=result.encode_ms, decode=result.decode_ms))
 
-    async def _open(self, engine: Engine) -> None:
-        """Take requests from now on."""
-        settings = self.settings
-        limits = Limits(settings.media_limits(), settings.media_seconds, settings.media_memory_bytes)
-        vision = engine.predictor.vision
-        self._media = MediaPool(vision, limits, settings.media_processes, settings.max_waiting_media)
-        await asyncio.to_thread(self._media.start)
-        self.metrics.watch_media(self._media)
-        self.metrics.serves(engine.predictor.name, engine.predictor.version, str(engine.predictor.dtype))
-        self._ready = True
+    def _loaded(self) -> Serving:
+        if self._serving is None:
+            raise ServiceError(503, "not_ready", "the model is still being loaded", {"Retry-After": "2"})
+        return self._serving
+
+    def _ready(self) -> Serving:
+        if not (serving := self._loaded()).engine.is_alive:
+            raise ServiceError(503, "not_ready", "the model has failed and is being restarted", {"Retry-After": "2"})
+        return serving
+
+    def _take_over(self, serving: Serving) -> None:
+        """Let it answer all requests that come from now on."""
+        serving.engine.start()
+        self._serving = serving
+        predictor, devices = serving.engine.predictor, ", ".join(serving.engine.devices)
+        self.metrics.watch_media(serving.media)
+        self.metrics.serves(predictor.name, predictor.version, str(predictor.dtype))
+        logger.info("%s %s is ready on %s", predictor.name, predictor.version, devices)
 
     async def _load(self) -> None:
         try:
-            predictor = await asyncio.to_thread(_load_predictor, self.settings)
-            self._engine = Engine(
-                [predictor],
-                self.metrics,
-                batch_rows=self.settings.batch_rows,
-                max_waiting=self.settings.max_waiting_rows,
-            )
-            self._engine.start()
-            await self._engine.warm_up()
-            await self._open(self._engine)
+            self._take_over(await load(self.settings, self.metrics))
         except Exception as error:
             if not isinstance(error, OmniNetError):
                 logger.exception("the model could not be loaded")
             self.failure = error
             self.on_failure()
+        self._loading = None
+
+    async def _reload_quietly(self) -> None:
+        with suppress(ServiceError):
+            await self.reload()
+
+    def _begin_reload(self) -> asyncio.Task[Predictor]:
+        old = self._loaded()
+        if self._loading is not None:
+            raise ServiceError(409, "reload_running", "a reload is running already; wait for its end")
+        self._loading = reloading = asyncio.create_task(self._reload(old))
+        reloading.add_done_callback(self._forget_loading)
+        return reloading
+
+    async def _reload(self, old: Serving) -> Predictor:
+        try:
+            new = await load(self.settings, self.metrics, old)
+        except Exception as error:
+            # A task keeps its exception, and that one all that it came through, such as a model that is too large.
+            failure = _reload_failed(error, self.settings.checkpoint_folder())
         else:
-            logger.info("%s %s is ready on %s", predictor.name, predictor.version, predictor.device)
+            self.metrics.reloads.labels("succeeded").inc()
+            self._take_over(new)
+            await old.retire(new)
+            return new.engine.predictor
+        self.metrics.reloads.labels("failed").inc()
+        raise failure
+
+    def _forget_loading(self, _: object) -> None:
+        self._loading = None
 
 
 def get_service(request: Request) -> Service:
@@ -191,12 +230,14 @@ def get_service(request: Request) -> Service:
 ServiceDependency = Annotated[Service, Depends(get_service)]
 
 
-def _load_predictor(settings: Settings) -> Predictor:
-    # Steps of the decoder are too small for many threads, and media and HTTP want a core as well.
-    torch.set_num_threads(settings.torch_threads or max(1, (os.cpu_count() or 1) - 1))
-    return Predictor.load(
-        settings.checkpoint, device=settings.device, precision=settings.precision, limits=settings.media_limits()
-    )
+def _reload_failed(error: Exception, folder: Path) -> ServiceError:
+    """What a client learns of it: where the folder is stays with us."""
+    if isinstance(error, OmniNetError):
+        reason = str(error).replace(str(folder), folder.absolute().name)
+    else:
+        logger.error("the checkpoint could not be reloaded", exc_info=error)
+        reason = "it failed in a way that the server's log tells"
+    return ServiceError(409, "reload_failed", f"the former model goes on, since the new one cannot be used: {reason}")
 
 
 def _prepare(predictor: Predictor, task: str, times: Stopwatch, inputs: Mapping[str, Any]) -> Job:

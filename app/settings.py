@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.keys import Keyring, read_keys
+from model.checkpoint import BUNDLED
 from model.media import MediaLimits
 from model.words import MAX_CHARACTERS
 
@@ -41,7 +42,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="OMNINET_", extra="forbid")
 
     checkpoint: Path | None = Field(None, description="Folder of the checkpoint to serve; none is the bundled one.")
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:N; auto takes CUDA where there is one.")
+    device: str = Field(
+        "auto",
+        description="auto, cpu, cuda or cuda:N; auto takes CUDA where there is one; several, as cuda:0,cuda:1, have"
+        " a copy of the model each.",
+    )
     precision: str = Field("auto", description="auto, float32 or bfloat16.")
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every address of the machine.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any that is free.")
@@ -58,12 +63,15 @@ class Settings(BaseSettings):
     media_memory_bytes: int = Field(1024 * MEBI, gt=0, description="Most memory that decoding one file may take.")
     max_waiting_media: int = Field(64, gt=0, description="Uploads that may wait to be decoded; more are refused.")
     torch_threads: int | None = Field(
-        None, gt=0, description="Threads of the model on a CPU; none is one less than cores."
+        None, gt=0, description="Threads of the model on a CPU, of all its copies; none is one less than cores."
     )
     batch_rows: int = Field(
         32, gt=0, description="Most texts, and images, that the model has at once; of videos a quarter."
     )
     max_waiting_rows: int = Field(512, gt=0, description="Rows that may wait for the model; more are refused.")
+    max_waiting_bytes: int = Field(
+        1024 * MEBI, gt=0, description="Memory of the rows that wait for the model; more are refused."
+    )
     deadline_seconds: float = Field(
         60.0, gt=0, description="Longest that an answer may take; a request's X-Timeout-Seconds can only be shorter."
     )
@@ -118,6 +126,14 @@ class Settings(BaseSettings):
             read_keys("OMNINET_API_KEYS", self.api_keys.get_secret_value(), self.api_keys_file),
             read_keys("OMNINET_ADMIN_KEYS", self.admin_keys.get_secret_value(), self.admin_keys_file),
         )
+
+    def checkpoint_folder(self) -> Path:
+        """Where the checkpoint is."""
+        return self.checkpoint or BUNDLED
+
+    def devices(self) -> list[str]:
+        """Name of each device."""
+        return [name.strip() for name in self.device.split(",")]
 
     def media_limits(self) -> MediaLimits:
         """What one upload may be."""

@@ -110,8 +110,6 @@ class WorkQueue:
         with self._changed:
             if self._closed:
                 raise ServiceError(503, "shutting_down", "the server is stopping; try again soon", {"Retry-After": "5"})
-            if self._is_full():
-                self._forget()
             # Any request fits into a queue with room, however many rows it has: else a long text would never be taken.
             if self._is_full():
                 raise overloaded("too many requests are waiting for the model; try again in a moment")
@@ -136,6 +134,26 @@ class WorkQueue:
             self._closed = True
             self._changed.notify_all()
 
+    def closes_within(self, seconds: float) -> bool:
+        """Whether it is closed before so much time is over."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._closed, seconds)
+
+    def withdraw(self, works: Collection[Work]) -> None:
+        """Nobody waits any more for the rows of a request: they leave at once, or the model at its next step."""
+        for work in works:
+            work.abandoned = True
+        with self._changed:
+            for kind, waiting in self._waiting.items():
+                self._waiting[kind] = deque(work for work in waiting if not work.abandoned)
+
+    def fail(self, error: ServiceError) -> None:
+        """Answer all that wait with an error."""
+        with self._changed:
+            for kind, waiting in self._waiting.items():
+                for work in self._take(kind, len(waiting)):
+                    work.fail(error)
+
     def depths(self) -> dict[str, int]:
         """Rows of each kind."""
         return {kind: len(works) for kind, works in self._waiting.items()}
@@ -156,7 +174,3 @@ class WorkQueue:
     def _is_full(self) -> bool:
         waiting = [work for works in self._waiting.values() for work in works]
         return len(waiting) >= self._max_rows or sum(work.bytes for work in waiting) >= self._max_bytes
-
-    def _forget(self) -> None:
-        for kind, works in self._waiting.items():
-            self._waiting[kind] = deque(work for work in works if not work.abandoned)

@@ -28,9 +28,9 @@ class Status(BaseModel):
 
 
 class ServedModel(ModelName):
-    """The model, and where it runs."""
+    """The model, and where it runs: a copy on each device."""
 
-    device: str
+    devices: list[str]
     precision: str
 
 
@@ -88,7 +88,8 @@ def metrics(service: ServiceDependency) -> Response:
 @router.get("/tasks", summary="What can be asked", responses={503: {"model": ErrorReply}})
 async def tasks(request: Request, service: ServiceDependency) -> Tasks:
     """The tasks with their inputs, outputs and endpoints, and the model that does them."""
-    predictor = service.engine().predictor
+    engine = service.engine()
+    predictor = engine.predictor
     paths = request.app.openapi()["paths"]
     served = [
         ServedTask(
@@ -103,7 +104,7 @@ async def tasks(request: Request, service: ServiceDependency) -> Tasks:
     model = ServedModel(
         name=predictor.name,
         version=predictor.version,
-        device=str(predictor.device),
+        devices=engine.devices,
         precision=str(predictor.dtype).removeprefix("torch."),
     )
     return Tasks(model=model, tasks=served)

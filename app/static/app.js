@@ -237,7 +237,7 @@ async function showModel() {
     const response = await fetch(new URL("tasks", here));
     if (response.ok) {
       const { model } = await response.json();
-      $("model").textContent = `${model.name} ${model.version} on ${model.device}`;
+      $("model").textContent = `${model.name} ${model.version} on ${model.devices.join(", ")}`;
       return;
     }
     $("model").textContent = "The model is being loaded…";

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-import app.service
+import app.loading
 from app.engine import Engine
 from app.main import create_app
 from app.sandbox import MediaKind, Sandbox
@@ -38,12 +37,13 @@ async def until_ready(client: httpx.AsyncClient) -> None:
 async def test_health_is_there_before_the_model_is(toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = threading.Event()
 
-    def load(_: Settings) -> Watched:
+    def load(_: Settings) -> list[Watched]:
         assert loaded.wait(10)
-        return predictor
+        return [predictor]
 
-    predictor = Watched(toy_predictor)
-    monkeypatch.setattr(app.service, "_load_predictor", load)
+    warmed_up: list[str] = []
+    predictor = Watched(toy_predictor, lambda rows: warmed_up.extend(row.goal.task for row in rows))
+    monkeypatch.setattr(app.loading, "load_predictors", load)
     async with talking_to(create_app(Settings())) as client:
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         for response in (
@@ -56,7 +56,7 @@ async def test_health_is_there_before_the_model_is(toy_predictor: Predictor, mon
             assert response.headers["retry-after"]
         loaded.set()
         await until_ready(client)
-        assert sorted(itertools.chain(*predictor.batches)) == ["activity", "caption", "pos", "vqa"]  # warmed up
+        assert sorted(warmed_up) == ["activity", "caption", "pos", "vqa"]
         assert (await client.post("/pos", json=TEXT)).status_code == 200
 
 
@@ -85,7 +85,7 @@ async def test_a_model_that_breaks_while_it_is_loaded_is_reported(
     def load(_: Settings) -> None:
         raise RuntimeError("no memory")
 
-    monkeypatch.setattr(app.service, "_load_predictor", load)
+    monkeypatch.setattr(app.loading, "load_predictors", load)
     async with talking_to(create_app(Settings())) as client, asyncio.timeout(10):
         while "no memory" not in caplog.text:
             await asyncio.sleep(0.01)

@@ -1,0 +1,59 @@
+"""From the settings to an engine whose model has been tried."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import replace
+
+import torch
+
+from app.engine import Engine
+from app.metrics import Metrics
+from app.settings import Settings
+from model import checkpoint as checkpoints
+from model.devices import choose_device
+from model.predictor import Predictor
+
+
+def load_engine(settings: Settings, metrics: Metrics) -> Engine:
+    """Read the checkpoint and run every task on each device; it takes seconds.
+
+    Raises:
+        CheckpointError, DeviceError: say what is wrong with the folder or the devices.
+    """
+    engine = Engine(
+        load_predictors(settings),
+        metrics,
+        batch_rows=settings.batch_rows,
+        max_waiting=settings.max_waiting_rows,
+        max_waiting_bytes=settings.max_waiting_bytes,
+    )
+    engine.warm_up()
+    return engine
+
+
+def load_predictors(settings: Settings) -> list[Predictor]:
+    """The checkpoint, read once, on each device of the settings."""
+    names = settings.devices()
+    on_cpu = [choose_device(name).type for name in names].count("cpu")  # before minutes are spent on reading
+    torch.set_num_threads(cpu_threads(settings.torch_threads, on_cpu))
+    checkpoint = checkpoints.load(settings.checkpoint_folder())
+    # A network moves to its device as it is, so each needs its own.
+    networks = [*(copy.deepcopy(checkpoint.network) for _ in names[1:]), checkpoint.network]
+    return [
+        Predictor(
+            replace(checkpoint, network=network),
+            device=name,
+            precision=settings.precision,
+            limits=settings.media_limits(),
+        )
+        for name, network in zip(names, networks, strict=True)
+    ]
+
+
+def cpu_threads(wanted: int | None, replicas: int) -> int:
+    """How many of ``wanted`` threads each replica on the CPU has; None is one less than there are cores."""
+    # Steps of the decoder are too small for many threads, and media and HTTP want a core as well.
+    total = wanted or max(1, (os.cpu_count() or 1) - 1)
+    return max(1, total // max(1, replicas))

@@ -1,0 +1,372 @@
+"""Another checkpoint while requests come: none is lost, each is answered by one model, and nothing of the old stays."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import multiprocessing
+import resource
+import threading
+import weakref
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import torch
+from fastapi import FastAPI
+
+import app.loading
+from app.main import create_app
+from app.routers.common import require_admin
+from app.sandbox import MediaKind, Sandbox
+from app.settings import Settings
+from model.checkpoint import Checkpoint, load, save
+from model.media import Clip, Picture
+from model.omninet import OmniNet
+from model.predictor import Predictor
+from tests.app.conftest import Serve, talking_to
+from tests.app.test_errors import check
+from tests.app.test_metrics import figures, of
+from tests.app.test_service import until_ready
+from tests.samples import jpeg_bytes, video_bytes
+
+pytestmark = pytest.mark.anyio
+PICTURE, CLIP = jpeg_bytes(), video_bytes()
+POSTS: dict[str, dict[str, Any]] = {
+    "/pos": {"json": {"text": "A dog runs through the grass."}},
+    "/caption": {"files": {"image": PICTURE}, "data": {"beams": 2}},
+    "/vqa": {"files": {"image": PICTURE}, "data": {"question": "what is it ?"}},
+    "/activity": {"files": {"video": CLIP}},
+    "/video-caption": {"files": {"video": CLIP}},
+    "/video-qa": {"files": {"video": CLIP}, "data": {"question": "where ?"}},
+}
+
+
+def variant(toy: Checkpoint, version: int, size: int = 64) -> Checkpoint:
+    """The toy with other weights, and perhaps an eye for pictures of another size."""
+    network = toy.config.network
+    vision = replace(network.peripherals["vision"], size=size)
+    network = replace(network, peripherals={**network.peripherals, "vision": vision})
+    with torch.random.fork_rng():
+        torch.manual_seed(version)
+        return replace(
+            toy, config=replace(toy.config, version=str(version), network=network), network=OmniNet(network).eval()
+        )
+
+
+def damage(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+
+
+def cut(folder: Path) -> None:
+    """Of the length that the sums know, but not of that which its head tells."""
+    weights, sums = folder / "model.safetensors", folder / "SHA256SUMS"
+    known = hashlib.sha256(weights.read_bytes()).hexdigest()
+    weights.write_bytes(weights.read_bytes()[:-100])
+    sums.write_text(sums.read_text().replace(known, hashlib.sha256(weights.read_bytes()).hexdigest()))
+
+
+def spoil(folder: Path) -> None:
+    """Whole, but with a weight that is no number, where only one task sees it."""
+    found = load(folder)
+    with torch.no_grad():
+        found.network.get_parameter("cnp.classifiers.vqa.bias")[0] = torch.nan
+    save(found, folder)
+
+
+async def ask(client: httpx.AsyncClient, path: str) -> tuple[str, dict[str, Any]]:
+    """The version that answered, and its answer."""
+    response = await client.post(path, **POSTS[path])
+    assert response.status_code == 200, response.text
+    body = response.json()
+    del body["timings_ms"]
+    return body.pop("model")["version"], body
+
+
+async def ask_all(client: httpx.AsyncClient) -> dict[str, Any]:
+    return {path: (await ask(client, path))[1] for path in POSTS}
+
+
+def assert_alike(found: Any, expected: Any) -> None:
+    """Equal but for the rounding of probabilities."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert_alike(found[name], value)
+    elif isinstance(expected, list):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_alike(one, other)
+    else:
+        assert found == (pytest.approx(expected, abs=0.002) if isinstance(expected, float) else expected)
+
+
+@pytest.fixture
+def folder(toy: Checkpoint, tmp_path: Path) -> Path:
+    """A checkpoint folder that a test may change."""
+    save(variant(toy, 1), tmp_path / "served")
+    return tmp_path / "served"
+
+
+@pytest.fixture
+def served(folder: Path) -> FastAPI:
+    """A service of that folder whose administrator is anybody."""
+    application = create_app(Settings(checkpoint=folder, device="cpu", torch_threads=1))
+    application.dependency_overrides[require_admin] = lambda: None
+    return application
+
+
+@pytest.fixture
+async def client(served: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with talking_to(served) as client:
+        await until_ready(client)
+        yield client
+
+
+async def reload(client: httpx.AsyncClient) -> str:
+    """The version that has taken over."""
+    response = await client.post("/admin/reload")
+    assert response.status_code == 200, response.text
+    assert response.json()["name"] == "toy"
+    version: str = response.json()["version"]
+    return version
+
+
+def processes() -> int:
+    return sum(process.name == "media" for process in multiprocessing.active_children())
+
+
+def model_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("model", "loading"))]
+
+
+@asynccontextmanager
+async def load_on(
+    client: httpx.AsyncClient, expected: dict[str, dict[str, Any]], workers: int = 8
+) -> AsyncIterator[list[str]]:
+    """Clients that ask without end, each answer held against that of its model; the versions that answered."""
+    versions: list[str] = []
+    over = asyncio.Event()
+
+    async def worker(first: int) -> None:
+        for path in itertools.islice(itertools.cycle(POSTS), first, None):
+            if over.is_set():
+                return
+            version, body = await ask(client, path)
+            assert_alike(body, expected[version][path])
+            versions.append(version)
+
+    async with asyncio.TaskGroup() as group:
+        for i in range(workers):
+            group.create_task(worker(i))
+        try:
+            yield versions
+        finally:
+            over.set()
+
+
+@pytest.mark.slow
+async def test_no_request_is_lost_and_nothing_stays(
+    served: FastAPI, client: httpx.AsyncClient, folder: Path, toy: Checkpoint
+) -> None:
+    expected, former = {"1": await ask_all(client)}, list[weakref.ref[Predictor]]()
+    save(variant(toy, 2, size=32), folder)
+    assert await reload(client) == "2"
+    expected["2"] = await ask_all(client)
+    assert expected["1"]["/caption"] != expected["2"]["/caption"]
+    resident: list[int] = []
+
+    async with load_on(client, expected) as versions:
+        for i in range(10):
+            former.append(weakref.ref(served.state.service.engine().predictor))
+            save(variant(toy, 1 + i % 2, size=(64, 32)[i % 2]), folder)
+            assert await reload(client) == str(1 + i % 2)
+            seen = len(versions)
+            while len(versions) < seen + 12:
+                await asyncio.sleep(0.01)
+            resident.append(resident_bytes())
+
+    assert {"1", "2"} == set(versions)
+    assert [reference() for reference in former] == [None] * 10
+    assert model_threads() == ["model on cpu"]
+    assert processes() == 2
+    assert max(resident[5:]) < 1.03 * max(resident[:5])
+    assert of(figures((await client.get("/metrics")).text), "reloads_total", result="succeeded") == 11
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (lambda folder: (folder / "tokenizer.model").unlink(), "served/tokenizer.model is missing"),
+        (damage, "served/model.safetensors was altered"),
+        (cut, "served/model.safetensors is not a safetensors file"),
+        (spoil, "task vqa gives probabilities that are no numbers"),
+        (lambda folder: folder.rename(folder.with_name("elsewhere")), "served is no checkpoint folder"),
+    ],
+    ids=["missing", "damaged", "cut", "no numbers", "nothing there"],
+)
+async def test_a_broken_checkpoint_changes_nothing(
+    served: FastAPI,
+    client: httpx.AsyncClient,
+    folder: Path,
+    harm: Callable[[Path], object],
+    reason: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    expected, engine = {"1": await ask_all(client)}, served.state.service.engine()
+    async with load_on(client, expected) as versions:
+        harm(folder)
+        message = check(await client.post("/admin/reload"), 409, "reload_failed")["message"]
+        seen = len(versions)
+        while len(versions) < seen + 12:
+            await asyncio.sleep(0.01)
+
+    assert reason in message
+    assert str(folder.parent) not in message
+    assert reason in caplog.text
+    assert served.state.service.engine() is engine
+    assert model_threads() == ["model on cpu"]
+    assert of(figures((await client.get("/metrics")).text), "reloads_total", result="failed") == 1
+
+
+async def test_a_failure_that_is_none_of_the_checkpoint_stays_in_the_log(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Settings) -> None:
+        raise MemoryError("secret")
+
+    monkeypatch.setattr(app.loading, "load_predictors", fail)
+    message = check(await client.post("/admin/reload"), 409, "reload_failed")["message"]
+
+    assert "secret" not in message
+    assert "secret" in caplog.text
+
+
+async def test_one_reload_at_a_time(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    going, go_on = threading.Event(), threading.Event()
+    load_predictors = app.loading.load_predictors
+
+    def held_up(settings: Settings) -> list[Predictor]:
+        going.set()
+        assert go_on.wait(10)
+        return load_predictors(settings)
+
+    monkeypatch.setattr(app.loading, "load_predictors", held_up)
+    first = asyncio.create_task(reload(client))
+    assert await asyncio.to_thread(going.wait, 10)
+    check(await client.post("/admin/reload"), 409, "reload_running")
+    go_on.set()
+    assert await first == "1"
+    assert await reload(client) == "1"
+
+
+async def test_the_old_model_ends_what_it_has_begun(
+    served: FastAPI, client: httpx.AsyncClient, folder: Path, toy: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request keeps to its model and its media processes from the first byte to the answer."""
+    expected = await ask(client, "/activity")
+    begun, go_on = threading.Event(), threading.Event()
+    decode = Sandbox.decode
+
+    def slow(sandbox: Sandbox, kind: MediaKind, data: bytes) -> Picture | Clip:
+        begun.set()
+        assert go_on.wait(20)
+        return decode(sandbox, kind, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sandbox, "decode", slow)
+        early = asyncio.create_task(ask(client, "/activity"))
+        assert await asyncio.to_thread(begun.wait, 10)
+    save(variant(toy, 2, size=32), folder)
+    reloading = asyncio.create_task(reload(client))
+    while (await client.get("/tasks")).json()["model"]["version"] != "2":
+        await asyncio.sleep(0.01)
+    assert (await ask(client, "/pos"))[0] == "2"
+    assert not early.done()
+    assert not reloading.done()
+    assert processes() == 4
+
+    go_on.set()
+    assert_alike(await early, expected)
+    assert await reloading == "2"
+    assert model_threads() == ["model on cpu"]
+    assert processes() == 2
+
+
+async def test_metrics_tell_of_the_new_model(
+    served: FastAPI, client: httpx.AsyncClient, folder: Path, toy: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode, busy = Sandbox.decode, list[float]()
+
+    def watching(sandbox: Sandbox, kind: MediaKind, data: bytes) -> Picture | Clip:
+        busy.append(of(figures(served.state.service.metrics.text().decode()), "media_busy_processes"))
+        return decode(sandbox, kind, data)
+
+    save(variant(toy, 2, size=32), folder)
+    assert await reload(client) == "2"
+    monkeypatch.setattr(Sandbox, "decode", watching)
+    await ask(client, "/caption")
+    found = figures((await client.get("/metrics")).text)
+
+    assert busy == [1]
+    assert [dict(labels)["version"] for name, labels in found if name == "omninet_model_info"] == ["2"]
+
+
+async def test_media_processes_that_still_fit_are_kept(
+    client: httpx.AsyncClient, folder: Path, toy: Checkpoint
+) -> None:
+    before = {process.pid for process in multiprocessing.active_children()}
+    save(variant(toy, 2), folder)
+    assert await reload(client) == "2"
+    assert {process.pid for process in multiprocessing.active_children()} == before
+
+
+async def test_a_service_that_stops_in_the_middle_of_a_reload(
+    served: FastAPI, folder: Path, toy: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the new model is still being loaded or the old one has not ended yet."""
+    async with talking_to(served) as client:
+        await until_ready(client)
+        with served.state.service._serving.in_use():
+            save(variant(toy, 2, size=32), folder)
+            served.state.service.reload_soon()
+            while (await client.get("/tasks")).json()["model"]["version"] != "2":
+                await asyncio.sleep(0.01)
+        served.state.service.reload_soon()
+    assert model_threads() in ([], ["loading_0"])
+    assert processes() == 0
+
+
+async def test_a_model_that_is_not_there_yet_cannot_be_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    load_predictors = app.loading.load_predictors
+    monkeypatch.setattr(app.loading, "load_predictors", lambda settings: go_on.wait(10) and load_predictors(settings))
+    application = create_app(Settings(checkpoint=folder, device="cpu"))
+    application.dependency_overrides[require_admin] = lambda: None
+    async with talking_to(application) as client:
+        check(await client.post("/admin/reload"), 503, "not_ready")
+        go_on.set()
+        await until_ready(client)
+
+
+async def test_a_model_that_has_failed_can_be_replaced(served: FastAPI, client: httpx.AsyncClient) -> None:
+    (replica,) = served.state.service.engine()._replicas
+    replica.is_alive = False
+    assert await reload(client) == "1"
+    assert (await client.post("/pos", **POSTS["/pos"])).status_code == 200
+
+
+async def test_nobody_reloads_without_a_key(serve: Serve) -> None:
+    async with serve() as client:
+        check(await client.post("/admin/reload"), 403, "admin_disabled")
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
