@@ -100,9 +100,9 @@ def _serve(settings: Settings) -> None:
 
     app.state.service.on_failure = stop
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"OmniNet listens on http://{host}:{listener.getsockname()[1]}", flush=True)
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         _heed_signals(runner.get_loop(), app.state.service.reload_soon)
+        print(f"OmniNet listens on http://{host}:{listener.getsockname()[1]}", flush=True)
         runner.run(server.serve(sockets=[listener]))
     if app.state.service.failure is not None:
         raise app.state.service.failure
