@@ -13,6 +13,9 @@ from app.work import Work, WorkQueue
 from model.decoding import Decoded
 from model.predictor import Job, Predictor
 
+# Four frames of the bundled model. Eight are seen 8% sooner, but texts then wait twice as long among videos.
+PIXELS = 4 * 224**2
+
 
 @dataclass(frozen=True)
 class Result:
@@ -36,7 +39,8 @@ class Engine:
     Args:
         predictors: the same checkpoint, each on a device of its own.
         batch_rows: of each kind of work that a replica has at a time.
-        frames: that a replica brings through the backbone at once.
+        pixels: of frames that a replica brings through the backbone at once, one frame at least. Nothing else goes on
+            meanwhile, and memory grows with it: ResNet-152 takes 210 bytes for a pixel.
         max_waiting, max_waiting_bytes: rows that no replica has taken yet, and their size.
     """
 
@@ -46,13 +50,14 @@ class Engine:
         metrics: Metrics | None = None,
         *,
         batch_rows: int = 32,
-        frames: int = 8,
+        pixels: int = PIXELS,
         max_waiting: int = 512,
         max_waiting_bytes: int = 2**30,
     ) -> None:
         self.predictor = predictors[0]
         self._queue = WorkQueue(max_waiting, max_waiting_bytes)
         self.metrics = metrics or Metrics()
+        frames = max(1, pixels // self.predictor.vision.size**2)
         self._replicas = [Replica(p, self._queue, self.metrics, rows=batch_rows, frames=frames) for p in predictors]
 
     def start(self) -> None:

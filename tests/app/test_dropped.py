@@ -47,7 +47,7 @@ def stepwise(toy_predictor: Predictor) -> Stepwise:
 
 @pytest.fixture
 async def engine(stepwise: Stepwise) -> AsyncIterator[Engine]:
-    engine = Engine([stepwise], batch_rows=4, frames=4)  # type: ignore[list-item]
+    engine = Engine([stepwise], batch_rows=4, pixels=4 * 64**2)  # type: ignore[list-item]
     engine.start()
     yield engine
     for _ in range(100):

@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
+from torch import Tensor
 
 from app.engine import Engine, Result
 from app.errors import ServiceError
 from model.predictor import Job, Predictor, Row
 from tests.app.conftest import Watched
+from tests.samples import video_bytes
 
 pytestmark = pytest.mark.anyio
 
@@ -150,6 +152,20 @@ async def test_stopping_answers_what_was_accepted_and_refuses_the_rest(toy_predi
         await engine.run(job)
     gate.open.set()
     await asyncio.gather(first, second, stopping)
+
+
+@pytest.mark.parametrize(("pixels", "frames"), [(1, [1] * 16), (7 * 64**2 - 1, [6, 6, 4]), (2**20, [16])])
+async def test_frames_are_seen_within_a_budget(toy_predictor: Predictor, pixels: int, frames: list[int]) -> None:
+    seen: list[int] = []
+
+    class Seeing(Watched):
+        def see(self, frames: Tensor) -> Tensor:
+            seen.append(len(frames))
+            return toy_predictor.see(frames)
+
+    async with running(Seeing(toy_predictor), pixels=pixels) as engine:
+        await engine.run(toy_predictor.prepare("activity", video=video_bytes()))
+    assert seen == frames
 
 
 async def test_replicas_share_one_queue(toy_predictor: Predictor, job: Job) -> None:

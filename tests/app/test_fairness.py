@@ -1,0 +1,50 @@
+"""Texts among a flood of videos, with the bundled model."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+import app
+from app.engine import Engine
+from model.predictor import Predictor
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+VIDEOS, TEXTS = 16, 50
+CLIP = Path(app.__file__).parent / "static/samples/waving.webm"
+
+
+async def test_texts_do_not_wait_for_videos() -> None:
+    """First come, first served, each would wait until all videos that came before it are answered."""
+    predictor = Predictor.load(device="cpu")
+    video, text = predictor.prepare("activity", video=CLIP), predictor.prepare("pos", text="She saw two big dogs run.")
+    engine = Engine([predictor])
+    engine.warm_up()
+    engine.start()
+    answered = 0
+
+    async def flood() -> None:
+        nonlocal answered
+        while True:
+            await engine.run(video)
+            answered += 1
+
+    flooding = [asyncio.create_task(flood()) for _ in range(VIDEOS)]
+    started, waits = time.perf_counter(), []
+    for _ in range(TEXTS):
+        await asyncio.sleep(0.01)
+        asked = time.perf_counter()
+        await engine.run(text)
+        waits.append(time.perf_counter() - asked)
+    spent = time.perf_counter() - started
+    for task in flooding:
+        task.cancel()
+    await asyncio.gather(*flooding, return_exceptions=True)
+    await engine.stop()
+
+    assert answered > 0, "videos go on as well"
+    in_turn = VIDEOS * spent / answered
+    assert max(waits) < in_turn / 4
