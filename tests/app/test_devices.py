@@ -12,9 +12,11 @@ import pytest
 
 from app.engine import Engine
 from app.errors import ServiceError
-from app.loading import cpu_threads, load_predictors
+from app.loading import cpu_threads, load_engine, load_predictors
 from app.main import create_app
+from app.metrics import Metrics
 from app.settings import Settings
+from app.work import Work
 from model.decoding import Decoded
 from model.errors import DeviceError
 from model.predictor import Job, Predictor, Row
@@ -153,6 +155,14 @@ async def test_the_end_of_an_engine_that_has_failed_for_good(
 def test_one_that_is_not_there(settings: Settings, device: str) -> None:
     with pytest.raises(DeviceError, match=r"device '(cuda:99)?'"):
         load_predictors(settings.model_copy(update={"device": device}))
+
+
+def test_settings_reach_the_engine(settings: Settings) -> None:
+    engine = load_engine(settings.model_copy(update={"device": "cpu", "max_waiting_bytes": 1}), Metrics())
+    picture_row, text_row = (engine.predictor.prepare(task, **inputs).rows[0] for task, inputs in REQUESTS[3:0:-2])
+    engine._queue.put([Work(picture_row)])
+    with pytest.raises(ServiceError, match="waiting for the model"):
+        engine._queue.put([Work(text_row)])
 
 
 def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
