@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,20 +100,29 @@ def _serve(settings: Settings) -> None:
 
     app.state.service.on_failure = stop
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        _heed_signals(runner.get_loop(), app.state.service.reload_soon)
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
+        _heeding_signals(runner.get_loop(), app.state.service.reload_soon),
+    ):
         print(f"OmniNet listens on http://{host}:{listener.getsockname()[1]}", flush=True)
         runner.run(server.serve(sockets=[listener]))
     if app.state.service.failure is not None:
         raise app.state.service.failure
 
 
-def _heed_signals(loop: asyncio.AbstractEventLoop, reload: Callable[[], None]) -> None:
+@contextlib.contextmanager
+def _heeding_signals(loop: asyncio.AbstractEventLoop, reload: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # where nobody can
+        yield
         return
     # uvicorn stops at SIGTERM as it does at SIGINT, and sends it once more when it has: that is no reason to fail.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     loop.add_signal_handler(signal.SIGHUP, reload)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def _listen(host: str, port: int) -> socket.socket:
