@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -14,6 +17,8 @@ from app.settings import Settings
 from model import checkpoint as checkpoints
 from model.devices import choose_device
 from model.predictor import Predictor
+
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def load_engine(settings: Settings, metrics: Metrics) -> Engine:
@@ -53,7 +58,17 @@ def load_predictors(settings: Settings) -> list[Predictor]:
 
 
 def cpu_threads(wanted: int | None, replicas: int) -> int:
-    """How many of ``wanted`` threads each replica on the CPU has; None is one less than there are cores."""
+    """How many of ``wanted`` threads each replica on the CPU has; None is one less than ``cores()``."""
     # Steps of the decoder are too small for many threads, and media and HTTP want a core as well.
-    total = wanted or max(1, (os.cpu_count() or 1) - 1)
+    total = wanted or max(1, cores() - 1)
     return max(1, total // max(1, replicas))
+
+
+def cores(quota: Path = CPU_QUOTA) -> int:
+    """How many this process may use: those of its affinity, and no more than the quota of its container."""
+    found = len(os.sched_getaffinity(0))
+    # Without a quota the file says "max"; where there is no container, or no cgroup v2, it is not there.
+    with suppress(OSError, ValueError):
+        microseconds, period = map(int, quota.read_text().split())
+        found = min(found, math.ceil(microseconds / period))
+    return found

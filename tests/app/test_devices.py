@@ -12,7 +12,7 @@ import pytest
 
 from app.engine import Engine
 from app.errors import ServiceError
-from app.loading import cpu_threads, load_engine, load_predictors
+from app.loading import cores, cpu_threads, load_engine, load_predictors
 from app.main import create_app
 from app.metrics import Metrics
 from app.settings import Settings
@@ -166,6 +166,19 @@ def test_settings_reach_the_engine(settings: Settings) -> None:
 
 
 def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("app.loading.cores", lambda: 8)
     assert [cpu_threads(None, replicas) for replicas in (0, 1, 2, 3, 20)] == [7, 7, 3, 2, 1]
     assert cpu_threads(4, 2) == 2
+
+
+@pytest.mark.parametrize(
+    ("quota", "found"),
+    [("max 100000", 4), ("150000 100000", 2), ("200000 100000", 2), ("10000 100000", 1), ("900000 100000", 4), ("", 4)],
+)
+def test_cores_are_those_that_may_be_used(
+    quota: str, found: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 2, 4, 6})
+    assert cores(tmp_path / "cpu.max") == 4
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    assert cores(tmp_path / "cpu.max") == found
