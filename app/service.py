@@ -221,7 +221,7 @@ class Service:
         self._loading = None
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: Request) -> Service:
     """The service of the application that the request came to."""
     service: Service = request.app.state.service
     return service
