@@ -66,6 +66,11 @@ def overloaded(message: str) -> ServiceError:
     return ServiceError(503, "overloaded", message, {"Retry-After": "1"})
 
 
+def shutting_down() -> ServiceError:
+    """The service takes on nothing any more."""
+    return ServiceError(503, "shutting_down", "the server is stopping; try again soon", {"Retry-After": "5"})
+
+
 def deadline_exceeded(seconds: float) -> ServiceError:
     """The answer would have come too late."""
     message = f"there was no answer within {seconds:g} seconds; allow more time, or try again when there is less to do"

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TypeVar
 
-from app.errors import overloaded
-from app.sandbox import Limits, Sandbox
+from app.errors import overloaded, shutting_down
+from app.sandbox import ClosedError, Limits, Sandbox
 from model.peripherals.vision import VisionConfig
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class MediaPool:
         """Do ``work`` with a process when its turn comes; cancelled before that, it is never done.
 
         Raises:
-            ServiceError: ``overloaded``, too much is waiting.
+            ServiceError: ``overloaded``, too much is waiting; ``shutting_down``, it was closed meanwhile.
         """
         if not self._room:
             raise overloaded("too many uploads are waiting to be decoded; try again in a moment")
@@ -73,5 +73,7 @@ class MediaPool:
         sandbox = self._idle.get()
         try:
             return work(sandbox)
+        except ClosedError:
+            raise shutting_down() from None
         finally:
             self._idle.put(sandbox)

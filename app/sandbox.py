@@ -7,17 +7,19 @@ over by a file must not be believed further than that.
 
 from __future__ import annotations
 
+import ctypes
 import io
 import json
 import logging
 import math
+import os
 import resource
 import signal
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import Any, Literal
 
@@ -25,6 +27,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from app.channel import Channel, channels
 from model.errors import InputError
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video
 from model.peripherals.vision import VisionConfig
@@ -34,7 +37,9 @@ logger = logging.getLogger(__name__)
 MediaKind = Literal["image", "video"]
 HEADER_BYTES = 2**16
 START_SECONDS = 60.0
+STARTS = 10  # that may fail in a row: no file is to blame for that
 ATTEMPTS = 3  # a process may have been killed for another file, or for none
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,10 @@ class Limits:
     memory: int
 
 
+class ClosedError(Exception):
+    """The sandbox has been closed: it decodes nothing any more."""
+
+
 class Sandbox:
     """One process, started at the first file and after each that it did not survive.
 
@@ -62,29 +71,41 @@ class Sandbox:
         self._vision, self._limits = vision, limits
         self.processes = 0
         self._process: ForkServerProcess | None = None
-        self._connection: Connection | None = None
+        self._channel: Channel | None = None
+        self._closed = False
+        self._beginning = threading.Lock()  # held while a process is made, or forbidden to be made
+        self._busy = threading.RLock()  # held by whoever uses the process
 
     def start(self) -> None:
-        """Have a process that is ready; without effect where there is one."""
-        if self._process is not None and self._process.is_alive():
-            return
-        for _ in range(ATTEMPTS):
-            self.close()
-            if self._begin():
-                return
+        """Have a process that is ready; without effect where there is one.
+
+        Raises:
+            ClosedError: it has been, meanwhile perhaps.
+        """
+        with self._busy:
+            for _ in range(STARTS):
+                if self._process is not None and self._process.is_alive():
+                    return
+                self._end()
+                if self._begin():
+                    return
         raise RuntimeError("a process for media does not start")
 
     def _begin(self) -> bool:
         context = get_context("forkserver")
         context.set_forkserver_preload([__name__])
-        self._connection, theirs = context.Pipe()
+        self._channel, theirs = channels()
         arguments = theirs, self._vision, self._limits
-        self._process = context.Process(target=_work, args=arguments, name="media", daemon=True)
-        self._process.start()
-        self.processes += 1
+        with self._beginning:
+            if self._closed:
+                theirs.close()
+                raise ClosedError
+            self._process = context.Process(target=_work, args=arguments, name="media", daemon=True)
+            self._process.start()
+            self.processes += 1
         theirs.close()
-        with suppress(EOFError, OSError):
-            return self._connection.poll(START_SECONDS) and self._connection.recv_bytes(HEADER_BYTES) == b"ready"
+        with suppress(OSError):
+            return self._channel.receive(HEADER_BYTES, time.monotonic() + START_SECONDS) == b"ready"
         return False
 
     def decode(self, kind: MediaKind, data: bytes) -> Picture | Clip:
@@ -92,37 +113,50 @@ class Sandbox:
 
         Raises:
             InputError: the file cannot be decoded, or not within the limits.
+            ClosedError: the sandbox has been, meanwhile perhaps.
         """
-        for _ in range(ATTEMPTS):
-            self.start()
-            assert self._connection is not None
-            try:
-                return self._ask(self._connection, kind, data)
-            except InputError:
-                raise
-            except Exception as error:  # whatever it was made to send
-                self.close()
-                logger.warning("a process for media died: %s", error or type(error).__name__)
+        with self._busy:
+            for _ in range(ATTEMPTS):
+                self.start()
+                assert self._channel is not None
+                try:
+                    return self._ask(self._channel, kind, data)
+                except InputError:
+                    raise
+                except TimeoutError:
+                    self._end()
+                    raise too_expensive(f"it took longer than {self._limits.seconds:g} s") from None
+                except Exception as error:  # whatever it was made to send
+                    self._end()
+                    logger.warning("a process for media died: %s", error or type(error).__name__)
         raise too_expensive("its decoder crashed")
 
-    def _ask(self, connection: Connection, kind: MediaKind, data: bytes) -> Picture | Clip:
-        connection.send_bytes(kind.encode())
-        connection.send_bytes(data)
-        if not connection.poll(self._limits.seconds):
-            self.close()
-            raise too_expensive(f"it took longer than {self._limits.seconds:g} s")
-        header = json.loads(connection.recv_bytes(HEADER_BYTES))
+    def _ask(self, channel: Channel, kind: MediaKind, data: bytes) -> Picture | Clip:
+        until = time.monotonic() + self._limits.seconds
+        channel.send(kind.encode(), until)
+        channel.send(data, until)
+        header = json.loads(channel.receive(HEADER_BYTES, until))
         if "error" in header:
             raise InputError(header["error"], header["message"], **header["detail"])
-        return _result(kind, header, connection.recv_bytes(self._most_bytes), self._vision)
+        return _result(kind, header, channel.receive(self._most_bytes, until), self._vision)
 
     def close(self) -> None:
-        """End the process, whatever it is doing."""
-        if self._process is not None and self._connection is not None:
-            self._process.kill()
-            self._process.join()
-            self._connection.close()
-            self._process = self._connection = None
+        """End the process for good, whatever it is doing."""
+        with self._beginning:
+            self._closed = True
+            if (process := self._process) is not None:
+                process.kill()
+        with self._busy:  # whoever waited for the process has noticed
+            self._end()
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.join()
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
 
     @property
     def _most_bytes(self) -> int:
@@ -142,22 +176,34 @@ def _result(kind: MediaKind, header: dict[str, Any], pixels: bytes, vision: Visi
     return Clip(frames, tuple(header["times"]), header["duration"], bool(header["truncated"]))
 
 
-def _work(connection: Connection, vision: VisionConfig, limits: Limits) -> None:
+def _work(channel: Channel, vision: VisionConfig, limits: Limits) -> None:
     """The body of the process: a kind and a file come in, a header and the frames go out."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # the service ends it, by closing the connection or for good
+    for number in (signal.SIGINT, signal.SIGTERM):  # the service ends it, by closing the channel or for good
         signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)
-    _warm_up(vision)
-    _confine(limits)
-    connection.send_bytes(b"ready")
-    with suppress(EOFError, OSError):
+    with suppress(OSError):
+        _die_with_the_service(channel.fileno())
+        _warm_up(vision)
+        _confine(limits)
+        channel.send(b"ready")
         while True:
-            kind, data = connection.recv_bytes().decode(), connection.recv_bytes()
+            kind, data = channel.receive().decode(), channel.receive()
             _limit_time(limits.seconds)
             header, frames = _decode(kind, data, vision, limits.media)
-            connection.send_bytes(json.dumps(header).encode())
+            channel.send(json.dumps(header).encode())
             if frames is not None:
-                connection.send_bytes(frames.numpy().tobytes())
+                channel.send(frames.numpy().tobytes())
+
+
+def _die_with_the_service(kept: int) -> None:
+    """Be killed as soon as the fork server ends, which it does with the service; a process that hangs hears of no end.
+
+    For that nothing but one descriptor is kept open: as long as anybody has the pipe by which the fork server sees who
+    needs it, it does not end.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.closerange(3, kept)
+    os.closerange(kept + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _decode(kind: str, data: bytes, vision: VisionConfig, limits: MediaLimits) -> tuple[dict[str, Any], Tensor | None]:

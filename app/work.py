@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from app.errors import ServiceError, overloaded
+from app.errors import ServiceError, overloaded, shutting_down
 from model.decoding import Decoded
 from model.predictor import Row
 
@@ -109,7 +109,7 @@ class WorkQueue:
         """
         with self._changed:
             if self._closed:
-                raise ServiceError(503, "shutting_down", "the server is stopping; try again soon", {"Retry-After": "5"})
+                raise shutting_down()
             # Any request fits into a queue with room, however many rows it has: else a long text would never be taken.
             if self._is_full():
                 raise overloaded("too many requests are waiting for the model; try again in a moment")

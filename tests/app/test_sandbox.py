@@ -5,14 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
-from app.sandbox import Limits, Sandbox, _result
+from app.channel import LENGTH, Channel
+from app.errors import ServiceError
+from app.media import MediaPool
+from app.sandbox import ClosedError, Limits, Sandbox, _result
 from model.errors import InputError
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video
 from model.peripherals.vision import VisionConfig
@@ -80,8 +88,10 @@ def test_errors_come_through(shared_sandbox: Sandbox) -> None:
     with pytest.raises(InputError, match="not an image") as found:
         shared_sandbox.decode("image", b"no picture")
     assert found.value.code == "not_an_image"
+    sandbox = Sandbox(VISION, Limits(MediaLimits(image_pixels=10), 20, 2**30))
     with pytest.raises(InputError) as found:
-        Sandbox(VISION, Limits(MediaLimits(image_pixels=10), 20, 2**30)).decode("image", jpeg_bytes(6, 5))
+        sandbox.decode("image", jpeg_bytes(6, 5))
+    sandbox.close()
     assert found.value.detail == {"width": 6, "height": 5, "limit": 10}
 
 
@@ -177,3 +187,117 @@ async def test_decoders_may_be_killed_under_load(serve: Serve) -> None:
         responses = await asyncio.gather(*work)
     assert [response.status_code for response in responses] == [200] * 40
     assert {response.json()["caption"] for response in responses} == {expected}
+
+
+def half_an_answer(channel: Channel, vision: VisionConfig, limits: Limits) -> None:
+    """A process that a file has taken over."""
+    channel.send(b"ready")
+    channel.receive()
+    channel._socket.sendall(LENGTH.pack(100) + b'{"tr')
+    time.sleep(600)
+
+
+def test_half_an_answer_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.sandbox._work", half_an_answer)
+    sandbox = Sandbox(VISION, Limits(MediaLimits(), 0.5, 2**30))
+    try:
+        with pytest.raises(InputError, match=r"longer than 0\.5 s"):
+            sandbox.decode("image", jpeg_bytes())
+    finally:
+        sandbox.close()
+
+
+def test_a_large_file_for_a_decoder_that_does_not_read() -> None:
+    sandbox = Sandbox(VISION, Limits(MediaLimits(), 0.5, 2**30))
+    sandbox.start()
+    os.kill(pid(sandbox), signal.SIGSTOP)
+    try:
+        with pytest.raises(InputError, match=r"longer than 0\.5 s"):
+            sandbox.decode("image", bytes(2**24))
+        assert isinstance(sandbox.decode("image", jpeg_bytes()), Picture)
+    finally:
+        sandbox.close()
+
+
+def test_closed_while_it_decodes(sandbox: Sandbox) -> None:
+    found: list[BaseException] = []
+
+    def decode() -> None:
+        try:
+            sandbox.decode("image", jpeg_bytes())
+        except ClosedError as error:
+            found.append(error)
+
+    os.kill(pid(sandbox), signal.SIGSTOP)
+    thread = threading.Thread(target=decode)
+    thread.start()
+    time.sleep(0.2)
+    started = time.monotonic()
+    sandbox.close()
+    thread.join()
+
+    assert time.monotonic() - started < 2
+    assert len(found) == 1
+    assert sandbox._process is None
+    with pytest.raises(ClosedError):
+        sandbox.start()
+
+
+def test_closed_while_it_starts() -> None:
+    sandbox = Sandbox(VISION, LIMITS)
+    closed = threading.Timer(0.02, sandbox.close)
+    closed.start()
+    with suppress(ClosedError):
+        sandbox.start()
+    closed.join()
+
+    assert sandbox._process is None
+
+
+@pytest.mark.anyio
+async def test_a_pool_that_is_closed_says_that_it_stops() -> None:
+    pool = MediaPool(VISION, LIMITS, processes=1, max_waiting=1)
+    pool.start()
+    os.kill(pid(pool._sandboxes[0]), signal.SIGSTOP)
+    work = asyncio.create_task(pool.run(lambda sandbox: sandbox.decode("image", jpeg_bytes())))
+    await asyncio.sleep(0.2)
+    pool.close()
+
+    with pytest.raises(ServiceError) as found:
+        await work
+    assert found.value.code == "shutting_down"
+
+
+def test_a_process_has_no_file_but_its_channel(shared_sandbox: Sandbox) -> None:
+    opened = sorted(int(entry.name) for entry in Path(f"/proc/{pid(shared_sandbox)}/fd").iterdir())
+
+    assert opened[:3] == [0, 1, 2]
+    assert len(opened) == 4
+
+
+OWNER = """
+import time
+from app.sandbox import Limits, Sandbox
+from model.media import MediaLimits
+from model.peripherals.vision import VisionConfig
+
+if __name__ == "__main__":
+    sandbox = Sandbox(VisionConfig(backbone="compact", size=64), Limits(MediaLimits(), 20, 2**30))
+    sandbox.start()
+    print(sandbox._process.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_hangs_dies_with_its_service(tmp_path: Path) -> None:
+    script = tmp_path / "owner.py"
+    script.write_text(OWNER, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=environment) as owner:
+        assert owner.stdout is not None
+        process = psutil.Process(int(owner.stdout.readline()))
+        process.suspend()
+        owner.kill()
+
+    process.wait(10)
