@@ -19,6 +19,7 @@ from model.media.limits import MediaLimits
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 # What Pillow's decoders raise on damaged files.
 DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError, MemoryError, struct.error)
+MOST_SCANS = 100  # of a JPEG; real ones have some ten
 # What undoes each EXIF orientation.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -50,8 +51,8 @@ def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:
     EXIF orientation is obeyed, transparency is laid over white, every mode is converted.
 
     Raises:
-        InputError: ``empty_file``, ``not_an_image``, ``unsupported_image``, ``image_too_large`` or
-            ``corrupt_image``.
+        InputError: ``empty_file``, ``not_an_image``, ``unsupported_image``, ``image_too_large``,
+            ``media_too_expensive`` or ``corrupt_image``.
     """
     limits = limits or MediaLimits()
     if not data:
@@ -65,6 +66,14 @@ def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:
             width=image.width,
             height=image.height,
             limit=limits.image_pixels,
+        )
+    # Each scan is a pass over all pixels: a small file of many may take minutes.
+    if "progressive" in image.info and (scans := data.count(b"\xff\xda")) > MOST_SCANS:
+        raise InputError(
+            "media_too_expensive",
+            f"the JPEG has {scans} scans; at most {MOST_SCANS} are accepted",
+            scans=scans,
+            limit=MOST_SCANS,
         )
     image, truncated = _load_pixels(image, data)
     return Picture(image_to_tensor(image), truncated)

@@ -221,3 +221,10 @@ def test_damaged_bytes_give_a_picture_or_an_input_error(kind: str) -> None:
 
     assert outcomes <= {"decoded", "not_an_image", "corrupt_image", "image_too_large"}
     assert len(outcomes) > 1
+
+
+def test_a_jpeg_of_a_thousand_scans_is_refused_undecoded() -> None:
+    data = image_bytes(picture(), "JPEG", progressive=True)
+    start = data.rindex(b"\xff\xda")
+
+    assert code_of(data[:start] + data[start:-2] * 1000 + b"\xff\xd9") == "media_too_expensive"
