@@ -15,6 +15,7 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.service import Answered
@@ -66,11 +67,10 @@ class VideoForm(BaseModel):
     video: Annotated[UploadFile, Field(description="mp4, webm, mkv, avi, mov, mpeg-ts or gif.")]
 
 
+# No form can hold a null, which a schema with None in it would promise.
 Beams = Annotated[
-    int | None,
+    Annotated[int, Field(ge=1, le=MAX_BEAMS)] | SkipJsonSchema[None],
     Field(
-        ge=1,
-        le=MAX_BEAMS,
         description="Sentences that are followed at the same time to find the likeliest; 1 is greedy, which is the "
         "quickest. By default what the checkpoint was found to do best with.",
     ),

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from app.errors import ServiceError
 from app.keys import Keyring
@@ -50,7 +52,8 @@ async def require_admin(
 
 async def timeout(
     x_timeout_seconds: Annotated[
-        float | None, Header(gt=0, allow_inf_nan=False, description="After which nobody waits for the answer any more")
+        Annotated[float, Field(gt=0, allow_inf_nan=False)] | SkipJsonSchema[None],
+        Header(description="After which nobody waits for the answer any more"),
     ] = None,
 ) -> None:
     """Check the header that shortens the deadline."""

@@ -139,3 +139,13 @@ def test_samples_are_what_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         if path.suffix == ".jpg":
             drawn, kept = (decode_image(file.read_bytes()).pixels.float() for file in (tmp_path / path.name, path))
             assert (drawn - kept).abs().mean() < 2
+
+
+@pytest.mark.anyio
+async def test_the_schema_promises_no_null_where_none_can_be_sent(client: httpx.AsyncClient) -> None:
+    schema = (await client.get("/openapi.json")).json()
+    (header,) = schema["paths"]["/pos"]["post"]["parameters"]
+    beams = schema["components"]["schemas"]["ImageCaption"]["properties"]["beams"]
+
+    assert header["schema"] | {"type": "number", "exclusiveMinimum": 0} == header["schema"]
+    assert beams | {"type": "integer", "minimum": 1} == beams
