@@ -5,19 +5,21 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 TORCH_INDEX ?=
+MINUTES ?= 10
 
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test
+.PHONY: help serve test soak
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  HOST=$(HOST) PORT=$(PORT)   where serve listens"
 	@echo "  PYTHON=$(PYTHON)   the Python that the environment is made of"
+	@echo "  MINUTES=$(MINUTES)   with 128 clients in soak; the rest of it takes ten more"
 	@echo "  TORCH_INDEX=URL   another index to take torch from, such as one with wheels for CPU only"
 
 serve: $(VENV)/serve.stamp ## install into .venv and serve the bundled model
@@ -28,6 +30,9 @@ test: $(VENV)/test.stamp ## install into .venv and run ruff, mypy and pytest wit
 	$(VENV)/bin/python -m ruff format --check .
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/python -m pytest --cov
+
+soak: $(VENV)/test.stamp ## install into .venv and do at length what the tests do to a server that is to break
+	SOAK_MINUTES=$(MINUTES) $(VENV)/bin/python -m pytest tests/robustness
 
 $(VENV)/serve.stamp: pyproject.toml | $(VENV)/bin/pip
 	$(install_torch)

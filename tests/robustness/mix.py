@@ -1,0 +1,80 @@
+"""What many clients ask for at the same time: everything that there is, good and bad."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from tests.robustness.bombs import deep_exif, gif_canvas, many_scans, png, vp8_sized
+from tests.robustness.mutations import SAMPLES, mutated
+from tests.robustness.playlists import references
+from tests.robustness.traffic import IMAGE_PATHS, MEDIA_PATHS, Ask, Upload, ask
+
+T = TypeVar("T")
+TEXT = "The quick brown fox didn't jump over the lazy dog. It slept."
+SHARES = {"good": 75, "mutated": 10, "hurried": 5, "gone": 4, "malformed": 3, "playlist": 2, "bomb": 1}
+
+
+def one_of_each() -> list[Ask]:
+    """A good request for each of the six endpoints."""
+    image, clip = (SAMPLES / "dog.jpg").read_bytes(), (SAMPLES / "waving.webm").read_bytes()
+    asks = [ask(path, Upload(image if path in IMAGE_PATHS else clip)) for path in MEDIA_PATHS]
+    return [*asks, Ask("/pos", {"json": {"text": TEXT}})]
+
+
+class Mix:
+    """An endless stream of requests, of the kinds and in the proportions of SHARES; ``note`` names the kind."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._generator = random.Random(seed)
+        self._good = one_of_each()
+        self._mutated = list(mutated(200, seed))
+        self._bombs = [png(20_000, 20_000), gif_canvas(65_535, 65_535), vp8_sized(16_383, 16_383), deep_exif(3_000)]
+        self._bombs.append(many_scans(2_000, 2_000, 1_000))
+        self._makers: dict[str, Callable[[], Ask]] = {
+            "good": lambda: self._choose(self._good),
+            "mutated": lambda: self._sent(self._choose(self._mutated)),
+            "hurried": lambda: self._with(self._choose(self._good), headers={"X-Timeout-Seconds": "0.3"}),
+            "gone": lambda: self._with(self._choose(self._good), timeout=self._generator.uniform(0.01, 1)),
+            "malformed": lambda: self._choose(malformed()),
+            "playlist": lambda: self._sent(Upload(self._choose(self._playlists()))),
+            "bomb": lambda: self._sent(Upload(self._choose(self._bombs))),
+        }
+
+    def __iter__(self) -> Iterator[Ask]:
+        """For ever."""
+        while True:
+            (kind,) = self._generator.choices(list(SHARES), list(SHARES.values()))
+            made = self._makers[kind]()
+            yield Ask(made.path, made.arguments, kind)
+
+    def _sent(self, upload: Upload) -> Ask:
+        return ask(self._choose(MEDIA_PATHS), upload)
+
+    def _with(self, made: Ask, **arguments: object) -> Ask:
+        return Ask(made.path, {**made.arguments, **arguments})
+
+    def _playlists(self) -> list[bytes]:
+        return [text.encode() for text in references("http://127.0.0.1:9/clip.mp4").values()]
+
+    def _choose(self, things: Sequence[T]) -> T:
+        return self._generator.choice(things)
+
+
+def malformed() -> list[Ask]:
+    """Requests that are wrong before there is a file in them."""
+    multipart = {"Content-Type": "multipart/form-data; boundary=x"}
+    return [
+        Ask("/pos", {"content": b'{"text": ', "headers": {"Content-Type": "application/json"}}),
+        Ask("/pos", {"json": {"text": 5}}),
+        Ask("/pos", {"json": {}}),
+        Ask("/pos", {"content": b"text", "headers": {"Content-Type": "text/plain"}}),
+        Ask("/caption", {"content": b"no boundary in it", "headers": multipart}),
+        Ask("/caption", {"content": b"", "headers": multipart}),
+        Ask("/caption", {"files": {"picture": b"x"}}),
+        Ask("/caption", {"files": {"image": b"x"}, "data": {"beams": "many"}}),
+        Ask("/vqa", {"data": {"question": "no image?"}}),
+        Ask("/video-qa", {"files": {"video": b""}, "data": {"question": ""}}),
+        Ask("/nowhere", {"json": {}}),
+    ]

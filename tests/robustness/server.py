@@ -1,0 +1,123 @@
+"""A server of the bundled model in a process of its own, and what it takes of the machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+READY_SECONDS = 120
+QUIET_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the processes of a server hold.
+
+    Attributes:
+        memory: MB, what is shared counted once.
+        threads, descriptors, connections: of the process that listens.
+        processes: all of them.
+    """
+
+    memory: float
+    threads: int
+    descriptors: int
+    connections: int
+    processes: int
+
+
+class Server:
+    """A running ``omninet serve``.
+
+    Args:
+        address: where it listens.
+        process: the one that was started.
+    """
+
+    def __init__(self, address: str, process: psutil.Process) -> None:
+        self.address = address
+        self.process = process
+
+    def tree(self) -> list[psutil.Process]:
+        """All of its processes."""
+        return [self.process, *self.process.children(recursive=True)]
+
+    def media_processes(self) -> list[psutil.Process]:
+        """Those that decode."""
+        return [each for each in self.tree() if each.ppid() != self.process.pid and each.pid != self.process.pid]
+
+    def usage(self) -> Usage:
+        """What it holds now."""
+        memory, tree = 0.0, self.tree()
+        for each in tree:
+            with suppress(psutil.NoSuchProcess):
+                memory += each.memory_full_info().pss / 1e6
+        connections = [each for each in self.process.net_connections() if each.status == psutil.CONN_ESTABLISHED]
+        return Usage(memory, self.process.num_threads(), self.process.num_fds(), len(connections), len(tree))
+
+    def figures(self) -> Mapping[str, float]:
+        """What ``/metrics`` says, summed over labels; zero for what it does not say yet."""
+        found: dict[str, float] = defaultdict(float)
+        for family in text_string_to_metric_families(httpx.get(f"{self.address}/metrics", timeout=60).text):
+            for sample in family.samples:
+                found[sample.name] += sample.value
+        return found
+
+    def is_quiet(self) -> bool:
+        """Whether nothing waits, and the decoder makes no step for half a second."""
+        before = self.figures()
+        time.sleep(0.5)
+        after = self.figures()
+        steps = "omninet_decoder_steps_total"
+        return after["omninet_waiting_rows"] == after["omninet_waiting_bytes"] == 0 and before[steps] == after[steps]
+
+    def settle(self) -> None:
+        """Return when it has nothing left to do."""
+        until = time.monotonic() + QUIET_SECONDS
+        while not self.is_quiet():
+            assert time.monotonic() < until, f"still at work after {QUIET_SECONDS} s in which nobody asked for anything"
+
+
+@contextmanager
+def serving(log: Path, **settings: object) -> Iterator[Server]:
+    """A server that is ready, on a free port, which is killed in the end with all that it has started.
+
+    Args:
+        log: file for what it prints.
+        settings: fields of ``app.settings.Settings``.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OMNINET_")}
+    environment |= {f"OMNINET_{name.upper()}": str(value) for name, value in settings.items()}
+    command = [sys.executable, "-m", "omninet", "serve", "--port", "0"]
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=environment) as popen:
+        server = Server("", psutil.Process(popen.pid))
+        try:
+            server.address = _address(popen, log)
+            yield server
+        finally:
+            tree = server.tree() if server.process.is_running() else []
+            popen.kill()
+            psutil.wait_procs(tree, 10)
+
+
+def _address(popen: subprocess.Popen[bytes], log: Path) -> str:
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until and popen.poll() is None:
+        with suppress(httpx.TransportError, StopIteration):
+            lines = log.read_text(encoding="utf-8").splitlines()
+            address = next(line.split()[-1] for line in lines if line.startswith("OmniNet listens on"))
+            if httpx.get(f"{address}/readyz", timeout=5).status_code == 200:
+                return address
+        time.sleep(0.1)
+    raise AssertionError(f"the server was not ready within {READY_SECONDS} s:\n{log.read_text(encoding='utf-8')}")

@@ -1,0 +1,77 @@
+"""Many clients at once, with everything that there is, good and bad."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from app.settings import Settings
+from tests.robustness.conftest import Figures, Scale
+from tests.robustness.mix import Mix
+from tests.robustness.server import Server
+from tests.robustness.traffic import Ask, Reply, connect, outcomes, percentile, send
+from tests.robustness.watch import Watch
+
+pytestmark = [pytest.mark.slow, pytest.mark.anyio]
+CLIENTS = 128
+GRACE_SECONDS = 10  # for a deadline: the client is as busy as the server
+FLAT = 0.05
+LONG_MINUTES = 2  # it takes that long to see whether memory grows
+REFUSED = {400, 404, 413, 415, 422, 503}
+
+
+async def test_many_clients_at_once(server: Server, scale: Scale, figures: Figures) -> None:
+    replies, ended = list[Reply](), asyncio.Event()
+
+    async def ask_on(asks: Iterator[Ask]) -> None:
+        async with connect(server) as client:
+            while not ended.is_set():
+                replies.append(reply := await send(client, next(asks)))
+                await asyncio.sleep(1 if reply.status == 503 else 0)  # as Retry-After says
+
+    asks = iter(Mix())
+    with Watch(server, every=1) as watch:
+        clients = [asyncio.create_task(ask_on(asks)) for _ in range(CLIENTS)]
+        await asyncio.sleep(60 * scale.load_minutes)
+        ended.set()
+        await asyncio.gather(*clients)
+    await asyncio.to_thread(server.settle)
+
+    assert not [(r.ask.note, r.ask.path, r.status, r.code) for r in replies if not is_as_it_should_be(r)]
+    deadline = Settings.model_fields["deadline_seconds"].default
+    assert max(reply.seconds for reply in replies) < deadline + GRACE_SECONDS
+    first, last = thirds(watch.samples)
+    if scale.load_minutes > LONG_MINUTES:
+        assert abs(last / first - 1) < FLAT, (first, last)
+    _note(figures, replies, scale.load_minutes)
+    figures.note("  memory MB", f"{first:.0f} in the first third, {last:.0f} in the last, peak {watch.peak:.0f}")
+
+
+def is_as_it_should_be(reply: Reply) -> bool:
+    """Whether it is an answer, or a refusal that this request may get."""
+    if reply.ask.note == "gone" and reply.code.endswith("Timeout"):
+        return True
+    if reply.ask.note == "hurried" and reply.status == 504:
+        return True
+    if reply.ask.note in {"good", "hurried", "gone"}:
+        return reply.status in {200, 503}
+    return reply.status in {200, *REFUSED}
+
+
+def thirds(samples: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Median MB in the first third of the time and in the last."""
+    ended = samples[-1][0]
+    first = [memory for seconds, memory in samples if seconds <= ended / 3]
+    last = [memory for seconds, memory in samples if seconds >= ended * 2 / 3]
+    return statistics.median(first), statistics.median(last)
+
+
+def _note(figures: Figures, replies: Sequence[Reply], minutes: float) -> None:
+    figures.note(f"{CLIENTS} clients for {minutes:g} min", f"{len(replies)}: {outcomes(replies)}")
+    answered = [reply for reply in replies if reply.status == 200]
+    rate = len(answered) / (60 * minutes)
+    times = ", ".join(f"p{100 * share:.0f} {percentile(answered, share):.1f}" for share in (0.5, 0.9, 0.99))
+    figures.note("  answered, seconds", f"{len(answered)} ({rate:.1f}/s): {times}, {percentile(answered, 1):.1f}")

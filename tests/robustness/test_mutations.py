@@ -1,0 +1,41 @@
+"""Damaged and disguised files."""
+
+from __future__ import annotations
+
+from itertools import cycle
+
+import pytest
+
+from tests.robustness.conftest import Figures, Scale
+from tests.robustness.mutations import is_image, mutated, seeds
+from tests.robustness.server import Server
+from tests.robustness.traffic import IMAGE_PATHS, VIDEO_PATHS, Upload, ask, outcomes, percentile, send_all
+from tests.robustness.watch import Watch
+
+pytestmark = [pytest.mark.slow, pytest.mark.anyio]
+HANG_SECONDS = 10
+GROWTH_MB = 1_500  # two decoders at a time, each with what an image or a clip within the limits takes
+
+
+async def test_the_files_are_good_before_they_are_damaged(server: Server) -> None:
+    intact = [(name, Upload(data)) for name, data in seeds().items()]
+    asks = [ask("/caption" if is_image(name) else "/activity", upload) for name, upload in intact]
+
+    replies = await send_all(server, asks)
+
+    assert {reply.status for reply in replies} == {200}, outcomes(replies)
+
+
+async def test_a_damaged_file_is_answered_or_refused(server: Server, scale: Scale, figures: Figures) -> None:
+    paths = zip(cycle(IMAGE_PATHS), cycle(VIDEO_PATHS), strict=False)
+    asks = [ask(path, upload) for upload, both in zip(mutated(scale.mutations), paths, strict=False) for path in both]
+    with Watch(server) as watch:
+        replies = await send_all(server, asks)
+
+    assert not [(r.status, r.code, r.ask.path, r.ask.note) for r in replies if r.status not in {200, 413, 422}]
+    assert not [(r.seconds, r.ask.path, r.ask.note) for r in replies if r.seconds > HANG_SECONDS]
+    assert watch.peak < watch.before + GROWTH_MB
+    slowest = max(reply.seconds for reply in replies)
+    figures.note(f"{scale.mutations} mutated files, requests", f"{len(replies)}: {outcomes(replies)}")
+    figures.note("  seconds", f"p50 {percentile(replies, 0.5):.2f}, p99 {percentile(replies, 0.99):.2f}, {slowest:.2f}")
+    figures.note("  memory MB", f"{watch.before:.0f} before, peak {watch.peak:.0f}, {server.usage().memory:.0f} after")

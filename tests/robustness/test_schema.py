@@ -1,0 +1,40 @@
+"""What the OpenAPI schema says is true, whatever is sent."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.robustness.conftest import Figures, Scale
+from tests.robustness.server import Server
+
+pytestmark = pytest.mark.slow
+HERE = Path(__file__).parent
+
+
+def test_the_schema_is_kept(server: Server, scale: Scale, figures: Figures, tmp_path: Path) -> None:
+    answered = server.figures()["omninet_stage_seconds_count"]
+    program = str(Path(sys.executable).with_name("schemathesis"))
+    command = [program, "--config-file", str(HERE / "schemathesis.toml"), "run"]
+    options = ["--max-examples", str(scale.examples), "--seed", "1", "--request-timeout", "60", "--no-color"]
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.robustness.schema_hooks", "PYTHONPATH": str(HERE.parents[1])}
+
+    found = subprocess.run(
+        [*command, f"{server.address}/openapi.json", *options],
+        env={**os.environ, **hooks},
+        cwd=tmp_path,  # it leaves notes for its next run
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert found.returncode == 0, found.stdout
+    assert server.figures()["omninet_stage_seconds_count"] > answered  # real files were among those sent
+    cases = re.search(r"(\d+) generated", found.stdout)
+    assert cases is not None
+    figures.note("schemathesis", f"{cases[1]} requests, no failure")

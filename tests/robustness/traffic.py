@@ -1,0 +1,110 @@
+"""Requests by many clients, and what came of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tests.robustness.server import Server
+
+IMAGE_PATHS = ("/caption", "/vqa")
+VIDEO_PATHS = ("/activity", "/video-caption", "/video-qa")
+MEDIA_PATHS = IMAGE_PATHS + VIDEO_PATHS
+QUESTION = "What is there?"
+GIVE_UP_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as a client sends it."""
+
+    data: bytes
+    name: str = "file"
+    content_type: str = "application/octet-stream"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request: a path, and the arguments of ``httpx.AsyncClient.post``."""
+
+    path: str
+    arguments: dict[str, Any]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back; ``status`` 0 is no answer at all."""
+
+    ask: Ask
+    status: int
+    seconds: float
+    body: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def code(self) -> str:
+        """Of the error; empty where there is none."""
+        code: str = self.body.get("error", {}).get("code", "")
+        return code
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """Without what differs between two answers to the same question."""
+        return {key: value for key, value in self.body.items() if key != "timings_ms"}
+
+
+def ask(path: str, upload: Upload) -> Ask:
+    """A request with a file."""
+    part = "image" if path in IMAGE_PATHS else "video"
+    arguments: dict[str, Any] = {"files": {part: (upload.name, upload.data, upload.content_type)}}
+    if path in {"/vqa", "/video-qa"}:
+        arguments["data"] = {"question": QUESTION}
+    return Ask(path, arguments, upload.note)
+
+
+async def send(client: httpx.AsyncClient, question: Ask) -> Reply:
+    """The reply to one request."""
+    started = time.perf_counter()
+    try:
+        response = await client.post(question.path, **question.arguments)
+    except httpx.TransportError as error:
+        return Reply(question, 0, time.perf_counter() - started, {"error": {"code": type(error).__name__}})
+    return Reply(question, response.status_code, time.perf_counter() - started, response.json())
+
+
+def connect(server: Server) -> httpx.AsyncClient:
+    """A client with a connection for everything that it is asked at a time."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    return httpx.AsyncClient(base_url=server.address, timeout=GIVE_UP_SECONDS, limits=limits)
+
+
+async def send_all(server: Server, questions: Iterable[Ask], clients: int = 8) -> list[Reply]:
+    """The replies in the order in which they came; each client asks one thing at a time."""
+    waiting, replies = iter(questions), list[Reply]()
+
+    async def ask_on(client: httpx.AsyncClient) -> None:
+        for question in waiting:
+            replies.append(await send(client, question))
+
+    async with connect(server) as client:
+        await asyncio.gather(*[ask_on(client) for _ in range(clients)])
+    return replies
+
+
+def outcomes(replies: Sequence[Reply]) -> str:
+    """How often each status and code came, for people."""
+    counted = Counter(f"{reply.status} {reply.code}".strip() for reply in replies)
+    return ", ".join(f"{count} x {what}" for what, count in counted.most_common())
+
+
+def percentile(replies: Sequence[Reply], share: float) -> float:
+    """Seconds within which that share of the replies came."""
+    times = sorted(reply.seconds for reply in replies)
+    return times[min(len(times) - 1, int(share * len(times)))]
