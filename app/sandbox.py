@@ -38,7 +38,9 @@ MediaKind = Literal["image", "video"]
 HEADER_BYTES = 2**16
 START_SECONDS = 60.0
 STARTS = 10  # that may fail in a row: no file is to blame for that
-ATTEMPTS = 3  # a process may have been killed for another file, or for none
+CRASHES = 3  # of processes that a file is to blame for; one may have been damaged by the file before
+DYING_SECONDS = 1.0
+FORK_SERVER_GONE = 255  # what multiprocessing takes for the exit code then
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
@@ -115,8 +117,9 @@ class Sandbox:
             InputError: the file cannot be decoded, or not within the limits.
             ClosedError: the sandbox has been, meanwhile perhaps.
         """
+        crashes, until = 0, time.monotonic() + self._limits.seconds
         with self._busy:
-            for _ in range(ATTEMPTS):
+            while crashes < CRASHES and time.monotonic() < until:
                 self.start()
                 assert self._channel is not None
                 try:
@@ -127,9 +130,16 @@ class Sandbox:
                     self._end()
                     raise too_expensive(f"it took longer than {self._limits.seconds:g} s") from None
                 except Exception as error:  # whatever it was made to send
+                    crashes += not self._was_killed()
                     self._end()
                     logger.warning("a process for media died: %s", error or type(error).__name__)
         raise too_expensive("its decoder crashed")
+
+    def _was_killed(self) -> bool:
+        """Whether the process was ended from outside, for want of memory perhaps: no file can be blamed for that."""
+        assert self._process is not None
+        self._process.join(DYING_SECONDS)
+        return self._process.exitcode in {-signal.SIGKILL, FORK_SERVER_GONE}
 
     def _ask(self, channel: Channel, kind: MediaKind, data: bytes) -> Picture | Clip:
         until = time.monotonic() + self._limits.seconds

@@ -137,21 +137,31 @@ def kill_soon(sandbox: Sandbox) -> None:
     threading.Timer(0.2, os.kill, (number, signal.SIGKILL)).start()
 
 
-def test_a_file_survives_one_process(sandbox: Sandbox) -> None:
-    kill_soon(sandbox)
-
-    assert isinstance(sandbox.decode("video", video_bytes()), Clip)
-
-
-def test_a_file_that_no_process_survives_is_refused(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    start = Sandbox.start
+def test_a_file_survives_killed_processes(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, deaths = Sandbox.start, iter(range(5))
 
     def start_to_die(found: Sandbox) -> None:
         start(found)
-        kill_soon(found)
+        if next(deaths, None) is not None:
+            kill_soon(found)
 
+    monkeypatch.setattr(Sandbox, "start", start_to_die)
+
+    assert isinstance(sandbox.decode("video", video_bytes()), Clip)
+    assert next(deaths, None) is None
+
+
+def crash(channel: Channel, vision: VisionConfig, limits: Limits) -> None:
+    """A process that no file leaves alive."""
+    channel.send(b"ready")
+    channel.receive()
+    os.abort()
+
+
+def test_a_file_that_no_process_survives_is_refused(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox._end()
     with monkeypatch.context() as patch:
-        patch.setattr(Sandbox, "start", start_to_die)
+        patch.setattr("app.sandbox._work", crash)
         with pytest.raises(InputError, match="crashed") as refused:
             sandbox.decode("video", video_bytes())
     assert refused.value.code == "media_too_expensive"
@@ -179,7 +189,7 @@ async def test_decoders_may_be_killed_under_load(serve: Serve) -> None:
         expected = (await client.post("/caption", files={"image": jpeg_bytes()})).json()["caption"]
         media = client._transport.app.state.service._serving.media  # type: ignore[attr-defined]
         work = [asyncio.create_task(client.post("/caption", files={"image": jpeg_bytes()})) for _ in range(40)]
-        for number in range(4):  # each process twice, which is what a file survives
+        for number in range(4):
             await asyncio.sleep(0.1)
             process = media._sandboxes[number % 2]._process
             if process is not None and process.pid:
