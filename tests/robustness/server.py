@@ -25,7 +25,8 @@ class Usage:
     """What the processes of a server hold.
 
     Attributes:
-        memory: MB, what is shared counted once.
+        memory: MB that they have written, what they share counted once; the pages of libraries are left out, which
+            are divided among all processes of the machine that use them.
         threads, descriptors, connections: of the process that listens.
         processes: all of them.
     """
@@ -61,8 +62,8 @@ class Server:
         """What it holds now."""
         memory, tree = 0.0, self.tree()
         for each in tree:
-            with suppress(psutil.NoSuchProcess):
-                memory += each.memory_full_info().pss / 1e6
+            with suppress(OSError):
+                memory += _written(each.pid)
         connections = [each for each in self.process.net_connections() if each.status == psutil.CONN_ESTABLISHED]
         return Usage(memory, self.process.num_threads(), self.process.num_fds(), len(connections), len(tree))
 
@@ -109,6 +110,13 @@ def serving(log: Path, **settings: object) -> Iterator[Server]:
             tree = server.tree() if server.process.is_running() else []
             popen.kill()
             psutil.wait_procs(tree, 10)
+
+
+def _written(pid: int) -> float:
+    """MB of a process that no file holds."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    sizes = {line.split()[0]: int(line.split()[1]) for line in lines[1:]}
+    return (sizes["Pss_Anon:"] + sizes["Pss_Shmem:"]) * 1024 / 1e6
 
 
 def _address(popen: subprocess.Popen[bytes], log: Path) -> str:

@@ -20,7 +20,7 @@ CLIENTS = 128
 GRACE_SECONDS = 10  # for a deadline: the client is as busy as the server
 FLAT = 0.05
 LONG_MINUTES = 2  # it takes that long to see whether memory grows
-REFUSED = {400, 404, 413, 415, 422, 503}
+MOST_LATE = 0.01  # of all requests, that the deadline ends where nobody asked for a short one
 
 
 async def test_many_clients_at_once(server: Server, scale: Scale, figures: Figures) -> None:
@@ -40,13 +40,15 @@ async def test_many_clients_at_once(server: Server, scale: Scale, figures: Figur
         await asyncio.gather(*clients)
     await asyncio.to_thread(server.settle)
 
+    _note(figures, replies, scale.load_minutes)
     assert not [(r.ask.note, r.ask.path, r.status, r.code) for r in replies if not is_as_it_should_be(r)]
+    late = [reply for reply in replies if reply.status == 504 and reply.ask.note != "hurried"]
+    assert len(late) <= MOST_LATE * len(replies)
     deadline = Settings.model_fields["deadline_seconds"].default
     assert max(reply.seconds for reply in replies) < deadline + GRACE_SECONDS
     first, last = thirds(watch.samples)
     if scale.load_minutes > LONG_MINUTES:
         assert abs(last / first - 1) < FLAT, (first, last)
-    _note(figures, replies, scale.load_minutes)
     figures.note("  memory MB", f"{first:.0f} in the first third, {last:.0f} in the last, peak {watch.peak:.0f}")
 
 
@@ -54,11 +56,9 @@ def is_as_it_should_be(reply: Reply) -> bool:
     """Whether it is an answer, or a refusal that this request may get."""
     if reply.ask.note == "gone" and reply.code.endswith("Timeout"):
         return True
-    if reply.ask.note == "hurried" and reply.status == 504:
-        return True
     if reply.ask.note in {"good", "hurried", "gone"}:
-        return reply.status in {200, 503}
-    return reply.status in {200, *REFUSED}
+        return reply.status in {200, 503, 504}
+    return reply.status in {200, 400, 404, 413, 415, 422, 503, 504}
 
 
 def thirds(samples: Sequence[tuple[float, float]]) -> tuple[float, float]:
