@@ -26,7 +26,8 @@ class Scale:
         playlists: share of all combinations.
         kill_seconds: for which processes are killed.
         disconnects: clients that go away.
-        load_minutes: with 128 clients.
+        clients: at once.
+        load_minutes: for which these ask for everything.
     """
 
     examples: int = 12
@@ -34,7 +35,8 @@ class Scale:
     playlists: float = 0.05
     kill_seconds: float = 3.0
     disconnects: int = 100
-    load_minutes: float = 0.1
+    clients: int = 32
+    load_minutes: float = 0.08
 
 
 class Figures:
@@ -57,7 +59,7 @@ def anyio_backend() -> str:
 def scale() -> Scale:
     """Short, or long if SOAK_MINUTES says so."""
     if minutes := os.environ.get("SOAK_MINUTES"):
-        return Scale(300, 2_000, 1.0, 60.0, 1_000, float(minutes))
+        return Scale(300, 2_000, 1.0, 60.0, 1_000, 128, float(minutes))
     return Scale()
 
 

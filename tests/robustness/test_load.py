@@ -16,7 +16,6 @@ from tests.robustness.traffic import Ask, Reply, connect, outcomes, percentile, 
 from tests.robustness.watch import Watch
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
-CLIENTS = 128
 GRACE_SECONDS = 10  # for a deadline: the client is as busy as the server
 FLAT = 0.05
 LONG_MINUTES = 2  # it takes that long to see whether memory grows
@@ -34,13 +33,13 @@ async def test_many_clients_at_once(server: Server, scale: Scale, figures: Figur
 
     asks = iter(Mix())
     with Watch(server, every=1) as watch:
-        clients = [asyncio.create_task(ask_on(asks)) for _ in range(CLIENTS)]
+        clients = [asyncio.create_task(ask_on(asks)) for _ in range(scale.clients)]
         await asyncio.sleep(60 * scale.load_minutes)
         ended.set()
         await asyncio.gather(*clients)
     await asyncio.to_thread(server.settle)
 
-    _note(figures, replies, scale.load_minutes)
+    _note(figures, replies, scale)
     assert not [(r.ask.note, r.ask.path, r.status, r.code) for r in replies if not is_as_it_should_be(r)]
     late = [reply for reply in replies if reply.status == 504 and reply.ask.note != "hurried"]
     assert len(late) <= MOST_LATE * len(replies)
@@ -69,9 +68,9 @@ def thirds(samples: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return statistics.median(first), statistics.median(last)
 
 
-def _note(figures: Figures, replies: Sequence[Reply], minutes: float) -> None:
-    figures.note(f"{CLIENTS} clients for {minutes:g} min", f"{len(replies)}: {outcomes(replies)}")
+def _note(figures: Figures, replies: Sequence[Reply], scale: Scale) -> None:
+    figures.note(f"{scale.clients} clients for {scale.load_minutes:g} min", f"{len(replies)}: {outcomes(replies)}")
     answered = [reply for reply in replies if reply.status == 200]
-    rate = len(answered) / (60 * minutes)
+    rate = len(answered) / (60 * scale.load_minutes)
     times = ", ".join(f"p{100 * share:.0f} {percentile(answered, share):.1f}" for share in (0.5, 0.9, 0.99))
     figures.note("  answered, seconds", f"{len(answered)} ({rate:.1f}/s): {times}, {percentile(answered, 1):.1f}")
