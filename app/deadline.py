@@ -30,3 +30,6 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
         if not limit.expired():
             raise
         raise deadline_exceeded(seconds) from None
+    finally:
+        # It knows the task, which when cancelled keeps the traceback, which would keep it, and the upload with it.
+        del limit

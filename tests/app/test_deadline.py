@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -58,3 +60,27 @@ async def test_a_time_out_of_the_work_itself_is_no_deadline() -> None:
         await within(10, fail())
     with pytest.raises(ServiceError, match=r"within 0.01 seconds"):
         await within(0.01, asyncio.sleep(10))
+
+
+@pytest.mark.anyio
+async def test_what_was_cancelled_is_let_go_of_at_once() -> None:
+    class Upload:
+        pass
+
+    async def work(_: Upload) -> None:
+        await asyncio.sleep(60)
+
+    upload = Upload()
+    held = weakref.ref(upload)
+    task = asyncio.create_task(within(60, work(upload)))
+    await asyncio.sleep(0)
+    del upload
+    gc.disable()
+    try:
+        task.cancel()
+        await asyncio.wait({task})
+        del task
+        await asyncio.sleep(0)
+        assert held() is None
+    finally:
+        gc.enable()
