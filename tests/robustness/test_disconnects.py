@@ -20,7 +20,7 @@ from tests.robustness.traffic import MEDIA_PATHS, Ask, Upload, ask, send_all
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 AT_ONCE = 16
 LONGEST_SECONDS = 0.5
-GROWTH_MB = 150  # what was cancelled holds on to itself until the garbage collector goes through everything
+GROWTH_MB = 60
 MOST_THREADS = 40  # that wait for the next file or text; there are more of them the more is asked at a time
 RESET = struct.pack("ii", 1, 0)  # of SO_LINGER: the connection is not ended but broken off
 TEXT = "The quick brown fox didn't jump over the lazy dog. " * 20
