@@ -19,7 +19,7 @@ help: ## this text
 	@echo
 	@echo "  HOST=$(HOST) PORT=$(PORT)   where serve listens"
 	@echo "  PYTHON=$(PYTHON)   the Python that the environment is made of"
-	@echo "  MINUTES=$(MINUTES)   with 128 clients in soak; the rest of it takes ten more"
+	@echo "  MINUTES=$(MINUTES)   with 128 clients in soak; the rest of it takes minutes more"
 	@echo "  TORCH_INDEX=URL   another index to take torch from, such as one with wheels for CPU only"
 
 serve: $(VENV)/serve.stamp ## install into .venv and serve the bundled model
@@ -31,7 +31,7 @@ test: $(VENV)/test.stamp ## install into .venv and run ruff, mypy and pytest wit
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/python -m pytest --cov
 
-soak: $(VENV)/test.stamp ## install into .venv and do at length what the tests do to a server that is to break
+soak: $(VENV)/test.stamp ## install into .venv and try for long to break a running server
 	SOAK_MINUTES=$(MINUTES) $(VENV)/bin/python -m pytest tests/robustness
 
 $(VENV)/serve.stamp: pyproject.toml | $(VENV)/bin/pip

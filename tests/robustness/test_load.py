@@ -39,16 +39,16 @@ async def test_many_clients_at_once(server: Server, scale: Scale, figures: Figur
         await asyncio.gather(*clients)
     await asyncio.to_thread(server.settle)
 
+    first, last = thirds(watch.samples)
     _note(figures, replies, scale)
+    figures.note("  memory MB", f"{first:.0f} in the first third, {last:.0f} in the last, peak {watch.peak:.0f}")
     assert not [(r.ask.note, r.ask.path, r.status, r.code) for r in replies if not is_as_it_should_be(r)]
     late = [reply for reply in replies if reply.status == 504 and reply.ask.note != "hurried"]
     assert len(late) <= MOST_LATE * len(replies)
     deadline = Settings.model_fields["deadline_seconds"].default
     assert max(reply.seconds for reply in replies) < deadline + GRACE_SECONDS
-    first, last = thirds(watch.samples)
     if scale.load_minutes > LONG_MINUTES:
         assert abs(last / first - 1) < FLAT, (first, last)
-    figures.note("  memory MB", f"{first:.0f} in the first third, {last:.0f} in the last, peak {watch.peak:.0f}")
 
 
 def is_as_it_should_be(reply: Reply) -> bool:
