@@ -72,8 +72,8 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     secured = [Depends(bearer)] if keys.required else []
     for router in (image.router, video.router, text.router, system.router):
         app.include_router(router, dependencies=secured)
-    for router in (admin.router, system.health):  # the one asks for a key by itself, the other never
-        app.include_router(router)
+    app.include_router(admin.router, include_in_schema=keys.has_admin)  # asks for a key by itself
+    app.include_router(system.health)
     app.mount("/static", StaticFiles(directory=system.STATIC), name="static")
     return app
 

@@ -40,17 +40,13 @@ async def test_alive_and_ready(client: httpx.AsyncClient) -> None:
 
 async def posts(client: httpx.AsyncClient) -> dict[str, Any]:
     """The endpoints of tasks."""
-    return {path: post for path, post in (await every_post(client)).items() if not path.startswith("/admin/")}
-
-
-async def every_post(client: httpx.AsyncClient) -> dict[str, Any]:
     paths: dict[str, Any] = (await client.get("/openapi.json")).json()["paths"]
     return {path: methods["post"] for path, methods in paths.items() if "post" in methods}
 
 
 async def test_every_endpoint_documents_one_shape_of_errors(client: httpx.AsyncClient) -> None:
-    described = await every_post(client)
-    assert set(described) == {path for paths in ENDPOINTS.values() for path in paths} | {"/admin/reload"}
+    described = await posts(client)
+    assert set(described) == {path for paths in ENDPOINTS.values() for path in paths}
     for post in described.values():
         for status, response in post["responses"].items():
             name = response["content"]["application/json"]["schema"]["$ref"].rsplit("/")[-1]
