@@ -29,7 +29,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     except TimeoutError:
         if not limit.expired():
             raise
-        raise deadline_exceeded(seconds) from None
     finally:
         # It knows the task, which when cancelled keeps the traceback, which would keep it, and the upload with it.
         del limit
+    raise deadline_exceeded(seconds)  # out here, where the other error, which knows the task as well, is forgotten
