@@ -30,13 +30,13 @@ class Scale:
         load_minutes: for which these ask for everything.
     """
 
-    examples: int = 12
+    examples: int = 6
     mutations: int = 150
     playlists: float = 0.05
-    kill_seconds: float = 3.0
+    kill_seconds: float = 2.0
     disconnects: int = 100
     clients: int = 32
-    load_minutes: float = 0.08
+    load_minutes: float = 0.05
 
 
 class Figures:
