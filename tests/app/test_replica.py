@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import wait
 from contextlib import contextmanager
@@ -62,8 +63,9 @@ def replica(predictor: Predictor, **limits: int) -> Iterator[Callable[[Sequence[
     try:
         yield put
         for work in every:  # some are put in by others
-            if not work.abandoned:
-                wait([work.answer], 20)
+            end = time.monotonic() + 20
+            while not work.abandoned and time.monotonic() < end and not work.answer.done():
+                wait([work.answer], 0.05)
     finally:
         queue.close()
         running.join()
