@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import os
 import signal
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import asyncio
+
     from app.settings import Settings
 
 
@@ -83,6 +84,8 @@ def make_key(arguments: argparse.Namespace) -> int:
 
 
 def _serve(settings: Settings) -> None:
+    import asyncio
+
     import uvicorn
 
     from app.logs import configure_logs

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import ServiceError
 from app.keys import Keyring, key_in
+from app.middleware.base import HttpMiddleware
 from app.middleware.scope import HEALTH, address_of, note_key, path_of
 from app.rates import RateLimits
 
@@ -16,7 +17,7 @@ BASIC = {"WWW-Authenticate": 'Basic realm="OmniNet", charset="UTF-8"'}
 BEARER = {"WWW-Authenticate": 'Bearer realm="OmniNet", error="invalid_token"'}
 
 
-class ApiKeys:
+class ApiKeys(HttpMiddleware):
     """Finds out whose key a request has; where keys are set it refuses one without, health apart.
 
     Args:
@@ -24,19 +25,16 @@ class ApiKeys:
     """
 
     def __init__(self, app: ASGIApp, keys: Keyring, rates: RateLimits) -> None:
-        self.app = app
+        super().__init__(app)
         self.keys = keys
         self.rates = rates
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI.
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As of every middleware.
 
         Raises:
             ServiceError: ``missing_api_key``, ``invalid_api_key``, ``rate_limited``.
         """
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         authorization = Headers(scope=scope).get("authorization", "")
         key = key_in(authorization)
         name = self.keys.name_of(key)

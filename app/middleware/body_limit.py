@@ -9,11 +9,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ServiceError
+from app.middleware.base import HttpMiddleware
 
 DRAIN_SECONDS = 10
 
 
-class BodyLimit:
+class BodyLimit(HttpMiddleware):
     """Refuses a body that is too large: at once where its length is declared, else when it has grown so far.
 
     Args:
@@ -22,15 +23,12 @@ class BodyLimit:
     """
 
     def __init__(self, app: ASGIApp, upload: int, other: int) -> None:
-        self.app = app
+        super().__init__(app)
         self.upload = upload
         self.other = other
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As of every middleware."""
         headers = Headers(scope=scope)
         limit = self.upload if headers.get("content-type", "").startswith("multipart/") else self.other
         declared = headers.get("content-length", "")

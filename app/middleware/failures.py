@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import logging
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import ServiceError, internal_error, refuse
+from app.middleware.base import HttpMiddleware
 
 logger = logging.getLogger(__name__)
 
 
-class Failures:
+class Failures(HttpMiddleware):
     """Answers in the one shape where the rest has raised: what was meant for the client, or that we have failed."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As of every middleware."""
         started = False
 
         async def send_and_note(message: Message) -> None:

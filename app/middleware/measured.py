@@ -8,21 +8,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import code_of
 from app.metrics import Metrics
+from app.middleware.base import HttpMiddleware
 from app.middleware.scope import endpoint_of
 
 
-class Measured:
+class Measured(HttpMiddleware):
     """Counts every request, by endpoint, status and code."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app = app
+        super().__init__(app)
         self.metrics = metrics
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As of every middleware."""
         started = time.perf_counter()
         status = 500
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.middleware.base import HttpMiddleware
 from app.middleware.scope import HEALTH, address_of, key_of, path_of
 from app.rates import RateLimits
 
 
-class RateLimit:
+class RateLimit(HttpMiddleware):
     """Charges every request to its key, or to its address where it has none; health and static files are free."""
 
     def __init__(self, app: ASGIApp, rates: RateLimits) -> None:
-        self.app = app
+        super().__init__(app)
         self.rates = rates
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI.
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As of every middleware.
 
         Raises:
             ServiceError: ``rate_limited``.
         """
-        if scope["type"] == "http" and not _is_free(path_of(scope)):
+        if not _is_free(path_of(scope)):
             if name := key_of(scope):
                 self.rates.charge_key(name)
             else:

@@ -8,10 +8,11 @@ import time
 import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import code_of
 from app.logs import REQUEST_ID
+from app.middleware.base import HttpMiddleware
 from app.middleware.scope import address_of, endpoint_of, key_of
 
 HEADER = "X-Request-ID"
@@ -19,20 +20,14 @@ ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 logger = logging.getLogger(__name__)
 
 
-class RequestLog:
+class RequestLog(HttpMiddleware):
     """Gives every request an id, the client's own where it has one, and logs a line of it when it is over.
 
     The line tells nothing of what was sent: the template of the route stands for the path.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As of every middleware."""
         started = time.perf_counter()
         status, received = 500, 0
         given = Headers(scope=scope).get(HEADER, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.middleware.base import HttpMiddleware
 from app.middleware.scope import path_of
 
 CSP = (
@@ -26,18 +27,15 @@ SECURITY_HEADERS = {
 }
 
 
-class SecurityHeaders:
+class SecurityHeaders(HttpMiddleware):
     """Tells browsers to load nothing from elsewhere and to embed the page nowhere."""
 
     def __init__(self, app: ASGIApp, docs_path: str = "/docs") -> None:
-        self.app = app
+        super().__init__(app)
         self.docs_path = docs_path
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As of every middleware."""
         csp = DOCS_CSP if path_of(scope) == self.docs_path else CSP
 
         async def send_with_headers(message: Message) -> None:

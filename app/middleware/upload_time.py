@@ -7,9 +7,10 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ServiceError, client_closed
+from app.middleware.base import HttpMiddleware
 
 
-class UploadTime:
+class UploadTime(HttpMiddleware):
     """Cuts off a client that sends its body too slowly, and notices one that went away while it sent.
 
     Args:
@@ -17,14 +18,11 @@ class UploadTime:
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
-        self.app = app
+        super().__init__(app)
         self.seconds = seconds
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As of every middleware."""
         end = asyncio.get_running_loop().time() + self.seconds
         complete = False
 
