@@ -93,12 +93,16 @@ class Work:
 
 
 class WorkQueue:
-    """Work of all kinds that no replica of the model has taken yet, limited by rows and by bytes."""
+    """Work of all kinds that no replica of the model has taken yet, limited by rows and by bytes.
+
+    Attributes:
+        changed: to be held while anything is changed, and told of it.
+    """
 
     def __init__(self, max_rows: int, max_bytes: int) -> None:
         self._max_rows, self._max_bytes = max_rows, max_bytes
         self._waiting: dict[Kind, deque[Work]] = {kind: deque() for kind in KINDS}
-        self._changed = threading.Condition()
+        self.changed = threading.Condition()
         self._closed = False
 
     def put(self, works: Collection[Work]) -> None:
@@ -107,7 +111,7 @@ class WorkQueue:
         Raises:
             ServiceError: ``overloaded`` or ``shutting_down``.
         """
-        with self._changed:
+        with self.changed:
             if self._closed:
                 raise shutting_down()
             # Any request fits into a queue with room, however many rows it has: else a long text would never be taken.
@@ -115,41 +119,40 @@ class WorkQueue:
                 raise overloaded("too many requests are waiting for the model; try again in a moment")
             for work in works:
                 self._waiting[work.kind].append(work)
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def take(self, room: Mapping[Kind, int]) -> list[Work]:
         """Of each kind the oldest, as many as there is room for; those that nobody waits for are left out."""
-        with self._changed:
+        with self.changed:
             return [work for kind, count in room.items() for work in self._take(kind, count)]
 
-    def wait(self) -> bool:
-        """Until there is something to take; False is the end, since it is closed and empty."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or any(self._waiting.values()))
-            return any(self._waiting.values())
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is taken on any more."""
+        return self._closed
 
     def close(self) -> None:
         """Refuse what comes from now on."""
-        with self._changed:
+        with self.changed:
             self._closed = True
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def closes_within(self, seconds: float) -> bool:
         """Whether it is closed before so much time is over."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._closed, seconds)
+        with self.changed:
+            return self.changed.wait_for(lambda: self._closed, seconds)
 
     def withdraw(self, works: Collection[Work]) -> None:
         """Nobody waits any more for the rows of a request: they leave at once, or the model at its next step."""
         for work in works:
             work.abandoned = True
-        with self._changed:
+        with self.changed:
             for kind, waiting in self._waiting.items():
                 self._waiting[kind] = deque(work for work in waiting if not work.abandoned)
 
     def fail(self, error: ServiceError) -> None:
         """Answer all that wait with an error."""
-        with self._changed:
+        with self.changed:
             for kind, waiting in self._waiting.items():
                 for work in self._take(kind, len(waiting)):
                     work.fail(error)
@@ -160,7 +163,7 @@ class WorkQueue:
 
     def size(self) -> int:
         """Bytes of all rows."""
-        with self._changed:
+        with self.changed:
             return sum(work.bytes for works in self._waiting.values() for work in works)
 
     def _take(self, kind: Kind, count: int) -> list[Work]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import Tensor
 
 from app.engine import Engine
 from app.errors import ServiceError
@@ -19,6 +20,7 @@ from app.settings import Settings
 from app.work import Work
 from model.decoding import Decoded
 from model.errors import DeviceError
+from model.memory import Memory
 from model.predictor import Job, Predictor, Row
 from tests.app.conftest import Watched, talking_to
 from tests.app.test_engine import Gate
@@ -68,27 +70,46 @@ def test_each_has_a_network_of_its_own(settings: Settings) -> None:
 
 @pytest.mark.parametrize("busy", [0, 1])
 async def test_answers_are_the_same_whoever_gives_them(settings: Settings, busy: int) -> None:
-    """All but the first job have to be done by the one that is not held up with that."""
-    gate, predictors = Gate(), load_predictors(settings)
+    """All but the first jobs have to be done by the one that is held up in neither stage."""
+    gates, predictors = (Gate(), Gate()), load_predictors(settings)
     jobs = [predictors[0].prepare(task, **inputs) for task, inputs in REQUESTS]
     expected = [predictors[0].run(job.rows)[0] for job in jobs]
-    replicas = [Watched(predictor) for predictor in predictors]
-    replicas[busy]._before_run = gate
-    engine = Engine(replicas)  # type: ignore[arg-type]
+    replicas: list[Any] = list(predictors)
+    replicas[busy] = Stuck(predictors[busy], *gates)
+    engine = Engine(replicas)
     engine.start()
     held: list[asyncio.Task[Any]] = []
     try:
-        while not gate.reached.is_set():
-            held.append(asyncio.create_task(engine.run(jobs[0])))
+        while not all(gate.reached.is_set() for gate in gates):
+            held += [asyncio.create_task(engine.run(job)) for job in (jobs[0], jobs[2])]
             await asyncio.sleep(0.01)
         found = await asyncio.gather(*map(engine.run, jobs))
     finally:
-        gate.open.set()
+        for gate in gates:
+            gate.open.set()
         await asyncio.gather(*held)
         await engine.stop()
 
     for result, decoded in zip(found, expected, strict=True):
         assert_same(result.decoded[0], decoded)
+
+
+class Stuck:
+    """A predictor whose stages are held up."""
+
+    def __init__(self, predictor: Predictor, encodes: Gate, sees: Gate) -> None:
+        self._predictor, self._encodes, self._sees = predictor, encodes, sees
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._predictor, name)
+
+    def encode(self, rows: Sequence[Row]) -> Memory:
+        self._encodes(rows)
+        return self._predictor.encode(rows)
+
+    def see(self, frames: Tensor) -> Tensor:
+        self._sees(())
+        return self._predictor.see(frames)
 
 
 def test_each_is_warmed_up(toy_predictor: Predictor) -> None:
@@ -104,7 +125,7 @@ def test_each_is_warmed_up(toy_predictor: Predictor) -> None:
 async def test_one_that_fails_leaves_the_work_to_the_other(
     toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.replica.RETRY_S", 0.01)
+    monkeypatch.setattr("app.stage.RETRY_S", 0.01)
     predictors = [Faulty(toy_predictor), Faulty(toy_predictor)]
     engine = Engine(predictors)  # type: ignore[arg-type]
     job = toy_predictor.prepare("pos", text="A dog runs.")
@@ -129,7 +150,7 @@ async def fail(engine: Engine, which: int, job: Job, monkeypatch: pytest.MonkeyP
     replica = engine._replicas[which]
     monkeypatch.setattr(replica.predictor, "works", False)
     with monkeypatch.context() as patch:
-        patch.setattr(replica._turns, "next", lambda _: 1 / 0)
+        patch.setattr(replica.cnp, "_drop_unwanted", lambda: 1 / 0)
         while replica.is_alive:
             with suppress(ServiceError):
                 await engine.run(job)

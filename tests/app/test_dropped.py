@@ -92,7 +92,7 @@ async def test_in_the_middle_of_its_frames(engine: Engine, stepwise: Stepwise, t
         stepwise.allowed.release()
     assert await asyncio.to_thread(stepwise.arrived.acquire, timeout=10)
     (replica,) = engine._replicas
-    features = weakref.ref(replica._unseen["video"][0].features[0])
+    features = weakref.ref(replica.vision._unseen["video"][0].features[0])
     video.cancel()
     del video
     await asyncio.sleep(0.01)
@@ -120,7 +120,7 @@ async def test_in_the_running_batch(
     image, pixels = begin(engine, toy_predictor, "caption", image=picture(), beams=4)
     assert await asyncio.to_thread(arrived.wait, 10)
     (replica,) = engine._replicas
-    ((cohort, _),) = replica._batch._groups.values()
+    ((cohort, _),) = replica.cnp._batch._groups.values()
     memory = weakref.ref(cohort)
     del cohort
     image.cancel()

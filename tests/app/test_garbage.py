@@ -66,7 +66,7 @@ async def test_of_a_failure(serve: Serve, toy_predictor: Predictor, monkeypatch:
     def fail(rows: Sequence[Row]) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("app.replica.logger.disabled", True)  # pytest keeps what is logged, with its tracebacks
+    monkeypatch.setattr("app.stage.logger.disabled", True)  # pytest keeps what is logged, with its tracebacks
     async with serve(Watched(toy_predictor, fail)) as client:
         assert (await client.post("/activity", **upload())).status_code == 500
         assert await left() == []

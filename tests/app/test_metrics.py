@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 from prometheus_client.parser import text_string_to_metric_families
+from torch import Tensor
 
 import omninet
 from app.main import create_app
@@ -80,11 +81,18 @@ async def test_what_the_model_does(serve: Serve) -> None:
 
 
 async def test_what_waits_and_what_is_let_go(serve: Serve, toy_predictor: Predictor) -> None:
-    async with serve(Watched(toy_predictor, gate := Gate())) as client:
-        first = asyncio.create_task(client.post("/pos", json=TEXT))
+    gate = Gate()
+
+    class Dazzled(Watched):
+        def see(self, frames: Tensor) -> Tensor:
+            gate(())
+            return toy_predictor.see(frames)
+
+    async with serve(Dazzled(toy_predictor)) as client:
+        first = asyncio.create_task(client.post("/caption", files={"image": jpeg_bytes()}))
         await asyncio.to_thread(gate.reached.wait, 10)
         image = asyncio.create_task(client.post("/caption", files={"image": jpeg_bytes()}))
-        late = await client.post("/pos", json=TEXT, headers={"X-Timeout-Seconds": "0.3"})
+        late = await client.post("/caption", files={"image": jpeg_bytes()}, headers={"X-Timeout-Seconds": "0.3"})
         waiting = figures((await client.get("/metrics")).text)
         gate.open.set()
         await asyncio.gather(first, image)
@@ -98,7 +106,7 @@ async def test_what_waits_and_what_is_let_go(serve: Serve, toy_predictor: Predic
     assert of(waiting, "waiting_bytes") == 3 * 64 * 64
     assert of(waiting, "running_rows") == 1
     assert of(found, "waiting_rows", kind="image") == of(found, "waiting_rows", kind="text") == 0
-    assert of(found, "requests_total", endpoint="/pos", status="504", code="deadline_exceeded") == 1
+    assert of(found, "requests_total", endpoint="/caption", status="504", code="deadline_exceeded") == 1
 
 
 async def test_what_is_refused_and_what_is_given_up(serve: Serve, toy_predictor: Predictor) -> None:
@@ -174,7 +182,7 @@ async def test_what_is_served(serve: Serve) -> None:
     async with serve(deadline_seconds=7, max_waiting_rows=3) as client:
         found = figures((await client.get("/metrics")).text)
         (replica,) = client._transport.app.state.service._serving.engine._replicas  # type: ignore[attr-defined]
-        replica.is_alive = False
+        replica.cnp.is_alive = False
         failed = figures((await client.get("/metrics")).text)
 
     assert of(found, "model_info", name="toy", version="0.0.1", precision="float32") == 1

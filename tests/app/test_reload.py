@@ -143,7 +143,7 @@ def processes() -> int:
 
 
 def model_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("model", "loading"))]
+    return sorted(thread.name for thread in threading.enumerate() if "Stage" in thread.name or "loading" in thread.name)
 
 
 @asynccontextmanager
@@ -194,7 +194,7 @@ async def test_no_request_is_lost_and_nothing_stays(
 
     assert {"1", "2"} == set(versions)
     assert [reference() for reference in former] == [None] * 10
-    assert model_threads() == ["model on cpu"]
+    assert model_threads() == ["CNPStage on cpu", "VisionStage on cpu"]
     assert processes() == 2
     assert max(allocated[5:]) < 1.1 * max(allocated[:5])
     assert of(figures((await client.get("/metrics")).text), "reloads_total", result="succeeded") == 11
@@ -232,7 +232,7 @@ async def test_a_broken_checkpoint_changes_nothing(
     assert str(folder.parent) not in message
     assert reason in caplog.text
     assert served.state.service.engine() is engine
-    assert model_threads() == ["model on cpu"]
+    assert model_threads() == ["CNPStage on cpu", "VisionStage on cpu"]
     assert of(figures((await client.get("/metrics")).text), "reloads_total", result="failed") == 1
 
 
@@ -296,7 +296,7 @@ async def test_the_old_model_ends_what_it_has_begun(
     go_on.set()
     assert_alike(await early, expected)
     assert await reloading == "2"
-    assert model_threads() == ["model on cpu"]
+    assert model_threads() == ["CNPStage on cpu", "VisionStage on cpu"]
     assert processes() == 2
 
 
@@ -358,7 +358,7 @@ async def test_a_model_that_is_not_there_yet_cannot_be_replaced(folder: Path, mo
 
 async def test_a_model_that_has_failed_can_be_replaced(served: FastAPI, client: httpx.AsyncClient) -> None:
     (replica,) = served.state.service.engine()._replicas
-    replica.is_alive = False
+    replica.cnp.is_alive = False
     assert await reload(client) == "1"
     assert (await client.post("/pos", **POSTS["/pos"])).status_code == 200
 

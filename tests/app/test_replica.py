@@ -206,8 +206,15 @@ def test_frames_that_cannot_be_seen_fail_alone(toy_predictor: Predictor, rows: l
     assert works[1].answer.exception(0)
 
 
+@pytest.mark.parametrize(("stage", "method", "row"), [("cnp", "_drop_unwanted", 0), ("vision", "_see", 2)])
 def test_a_failure_of_no_row_fails_what_is_there_and_begins_anew(
-    toy_predictor: Predictor, rows: list[Row], alone: list[Decoded], monkeypatch: pytest.MonkeyPatch
+    stage: str,
+    method: str,
+    row: int,
+    toy_predictor: Predictor,
+    rows: list[Row],
+    alone: list[Decoded],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     failures = iter([RuntimeError("secret"), RuntimeError("again")])
     healthy: list[bool] = []
@@ -229,14 +236,14 @@ def test_a_failure_of_no_row_fails_what_is_there_and_begins_anew(
     queue = WorkQueue(1000, 2**40)
     metrics = Metrics()
     running = Replica(Broken(), queue, metrics, rows=8, frames=2)  # type: ignore[arg-type]
-    monkeypatch.setattr("app.replica.RETRY_S", 0.01)
-    monkeypatch.setattr(running._turns, "next", fail)
-    lost, later = Work(rows[0]), Work(rows[0])
+    monkeypatch.setattr("app.stage.RETRY_S", 0.01)
+    monkeypatch.setattr(getattr(running, stage), method, fail)
+    lost, later = Work(rows[row]), Work(rows[row])
     queue.put([lost])
     running.start()
     assert "secret" not in str(lost.answer.exception(20))
     queue.put([later])
-    assert_same(later.answer.result(20), alone[0])
+    assert_same(later.answer.result(20), alone[row])
     queue.close()
     running.join()
 

@@ -119,10 +119,10 @@ async def test_a_model_that_has_failed_is_not_ready(toy_predictor: Predictor) ->
     engine = Engine([toy_predictor])
     async with talking_to(create_app(Settings(), engine)) as client:
         (replica,) = engine._replicas
-        replica.is_alive = False
+        replica.cnp.is_alive = False
         for response in (await client.get("/readyz"), await client.post("/pos", json=TEXT)):
             check(response, 503, "not_ready")
-        replica.is_alive = True
+        replica.cnp.is_alive = True
         assert (await client.get("/readyz")).status_code == 200
 
 
