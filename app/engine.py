@@ -11,7 +11,8 @@ from app.metrics import Metrics
 from app.replica import Replica
 from app.work import Work, WorkQueue
 from model.decoding import Decoded
-from model.predictor import Job, Predictor
+from model.predictor import Predictor
+from model.processor import Job
 
 # Eight frames of the bundled model. More are hardly seen sooner, and images wait longer among videos.
 PIXELS = 8 * 224**2

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from model.errors import CheckpointError
-from model.predictor import Predictor, Row
+from model.predictor import Predictor
+from model.processor import Row
 from model.tasks import TASKS
 
 

@@ -26,7 +26,8 @@ from app.stopwatch import Stopwatch
 from app.texts import check_length
 from model.answers import Answer
 from model.errors import OmniNetError
-from model.predictor import Job, Predictor
+from model.predictor import Predictor
+from model.processor import Job
 
 if TYPE_CHECKING:
     from app.tracing import Traces

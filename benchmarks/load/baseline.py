@@ -14,7 +14,8 @@ from starlette.datastructures import UploadFile
 
 from benchmarks.load.posts import TASKS
 from model.answers import Answer, Caption, Label
-from model.predictor import Job, Predictor
+from model.predictor import Predictor
+from model.processor import Job
 
 
 def arguments() -> argparse.Namespace:

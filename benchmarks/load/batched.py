@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from benchmarks.load.baseline import arguments, fields_of, load, prepare, reply
 from model.decoding import Decoded
-from model.predictor import Job
+from model.processor import Job
 
 WINDOW_S = 0.005  # for which a batch waits for more
 DEADLINE_S = 60

@@ -17,7 +17,8 @@ from benchmarks.load.baseline import reply
 from benchmarks.load.posts import Post, answer_in
 from model.cnp import group
 from model.decoding import RunningBatch
-from model.predictor import Predictor, Row
+from model.predictor import Predictor
+from model.processor import Row
 
 
 @dataclass(frozen=True)

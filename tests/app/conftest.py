@@ -18,7 +18,8 @@ from app.server import ServerConfig
 from app.settings import Settings
 from model.decoding import Decoded
 from model.memory import Memory
-from model.predictor import Predictor, Row
+from model.predictor import Predictor
+from model.processor import Row
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 

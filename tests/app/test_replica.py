@@ -18,7 +18,8 @@ from app.metrics import Metrics
 from app.replica import Replica
 from app.work import Work, WorkQueue
 from model.decoding import Decoded, RunningBatch
-from model.predictor import Predictor, Row
+from model.predictor import Predictor
+from model.processor import Row
 from tests.samples import picture, video_bytes
 
 CLIP = video_bytes()

@@ -22,7 +22,8 @@ from model.errors import CheckpointError, InputError
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video
 from model.memory import Memory
 from model.omninet import OmniNet
-from model.predictor import Job, Predictor
+from model.predictor import Predictor
+from model.processor import Job
 from model.words import MAX_CHARACTERS
 from tests.conftest import ACTIVITIES, ANSWERS, TAGS
 from tests.samples import image_bytes, jpeg_bytes, picture, video_bytes

@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from model.answers import Answer
 from model.errors import InputError
-from model.predictor import Job, Predictor
+from model.predictor import Predictor
+from model.processor import Job
 from model.tasks import USES
 from training.config import RunConfig
 from training.data import DataError, DataSet, Example, thinned

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from model.answers import Caption
 from model.media import decode_image
-from model.predictor import Job, Predictor
+from model.predictor import Predictor
+from model.processor import Job
 from training.data import Example
 from training.evaluate.answering import Answered, answer_all
 from training.evaluate.class_words import CLASS_WORDS

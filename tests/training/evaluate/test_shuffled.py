@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.predictor import Job, Predictor, Row
+from model.predictor import Predictor
+from model.processor import Job, Row
 from tests.training.conftest import make_config
 from training.data import Example
 from training.evaluate import answer_data

@@ -1,0 +1,232 @@
+"""What surrounds the network: raw input to rows of tensors, class ids to words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from model.answers import Answer, Candidate, Caption, Label, Piece, TaggedWord, Tagging
+from model.checkpoint import ModelConfig
+from model.decoding import MAX_BEAMS, Decoded, Goal
+from model.errors import InputError
+from model.media import Clip, MediaLimits, Picture, decode_image, decode_video, image_to_tensor
+from model.peripherals.language import Subwords
+from model.pictures import fit
+from model.tasks import TASKS
+from model.text import Tokenizer
+from model.words import Word, check_text, given_words, split_text
+
+ImageInput = Picture | bytes | str | Path | Image.Image | np.ndarray
+VideoInput = Clip | bytes | str | Path
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One row of a batch: prepared inputs in the order of encoding, and what to decode from them."""
+
+    inputs: tuple[tuple[str, Any], ...]
+    goal: Goal
+
+    @property
+    def moves(self) -> bool:
+        """Whether its task has learnt what motion looks like."""
+        return TASKS[self.goal.task].moves
+
+    @property
+    def shape(self) -> tuple[bool, tuple[tuple[str, int], ...]]:
+        """Rows of equal shape are encoded together; texts are padded, pictures are not."""
+        return self.moves, tuple((name, 0 if name == "language" else len(value)) for name, value in self.inputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A request, prepared: one row, or one for each sentence."""
+
+    task: str
+    rows: tuple[Row, ...]
+    sentences: tuple[tuple[Word, ...], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Processor:
+    """Prepares requests for a network and puts its outputs into words, from any thread.
+
+    It has no weights, and may be where the network is not: it can be pickled.
+
+    Args:
+        vocabularies: as in Checkpoint.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        tokenizer: Tokenizer,
+        vocabularies: Mapping[str, tuple[str, ...]],
+        limits: MediaLimits,
+    ) -> None:
+        self.config, self.tokenizer, self.vocabularies, self.limits = config, tokenizer, vocabularies, limits
+        self.name, self.version = config.name, config.version
+        self.vision = config.network.peripherals["vision"]
+        self.max_length = config.network.cnp.max_length
+
+    def prepare(
+        self,
+        task: str,
+        *,
+        image: ImageInput | None = None,
+        video: VideoInput | None = None,
+        text: str | list[str] | None = None,
+        tokens: list[str] | list[list[str]] | None = None,
+        question: str | None = None,
+        beams: int | None = None,
+    ) -> Job:
+        """Decode, resize and tokenise; the model is not called.
+
+        Args:
+            task: name in TASKS; video captioning is ``caption`` with a video, video QA ``vqa`` with one.
+            image: bytes, a path, a PIL image, or RGB uint8 (height, width, 3).
+            video: bytes or a path.
+            text: for ``pos``; each string may hold several sentences.
+            tokens: for ``pos``; sentences that are already split into words.
+            beams: for ``caption``, hypotheses kept at every step; 1 is greedy, None the checkpoint's choice.
+
+        Raises:
+            InputError: an input that is missing, unexpected or cannot be used.
+        """
+        if task not in TASKS or task not in self.config.network.tasks:
+            raise InputError("unknown_task", f"there is no task {task!r}; there are {', '.join(self.tasks)}", task=task)
+        if beams is not None and TASKS[task].output != "text":
+            raise InputError("unexpected_input", f"task {task} takes no beams", input="beams")
+        if TASKS[task].output == "tags":
+            _expect(task, {"text": text, "tokens": tokens}, image=image, video=video, question=question)
+            return self._prepare_tags(task, text, tokens)
+        _expect(task, {"image": image, "video": video}, text=text, tokens=tokens)
+        frames, notes = self._frames(image, video)
+        inputs: list[tuple[str, Any]] = [("vision", fit(frames, self.vision))]
+        if "language" in TASKS[task].inputs:
+            inputs.append(("language", self._question(question)))
+        elif question is not None:
+            raise InputError("unexpected_input", f"task {task} takes no question", input="question")
+        return Job(task, (Row(tuple(inputs), self._goal(task, beams)),), notes=notes)
+
+    @property
+    def tasks(self) -> list[str]:
+        """Names of the tasks that this checkpoint has."""
+        return [name for name in TASKS if name in self.config.network.tasks]
+
+    def finish(self, job: Job, decoded: Sequence[Decoded]) -> Answer:
+        """Class ids to words."""
+        output = TASKS[job.task].output
+        if output == "tags":
+            return self._tagging(job, decoded)
+        if output == "label":
+            names = self.vocabularies[job.task]
+            found = tuple(Candidate(names[i], math.exp(value)) for i, value in decoded[0].candidates)
+            return Label(found[0].label, found, job.notes)
+        return self._caption(job, decoded[0])
+
+    def _frames(self, image: ImageInput | None, video: VideoInput | None) -> tuple[Tensor, tuple[str, ...]]:
+        """RGB (t, 3, height, width), and what the user must know of them."""
+        if video is not None:
+            clip = video if isinstance(video, Clip) else decode_video(_read(video), self.vision.frames, self.limits)
+            note = "the video is damaged or cut short: only its readable part was used"
+            return clip.frames, (note,) if clip.truncated else ()
+        picture = self._picture(image)
+        note = "the image is cut short: its missing part is grey"
+        return picture.pixels[None], (note,) if picture.truncated else ()
+
+    def _picture(self, image: ImageInput | None) -> Picture:
+        if isinstance(image, Picture):
+            return image
+        if isinstance(image, np.ndarray):
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+                raise InputError(
+                    "bad_array", f"an image array must be uint8 (height, width, 3), not {image.dtype} {image.shape}"
+                )
+            image = Image.fromarray(image)
+        if isinstance(image, Image.Image):
+            return Picture(image_to_tensor(image))
+        assert image is not None
+        return decode_image(_read(image), self.limits)
+
+    def _question(self, question: str | None) -> Subwords:
+        if question is None:
+            raise InputError("missing_input", "this task needs a question", input="question")
+        if not question.strip():
+            raise InputError("empty_question", "the question is empty; ask something about what is seen")
+        check_text([question])
+        return self._subwords(question.split(), "question_too_long", "the question")
+
+    def _subwords(self, words: list[str], code: str, what: str) -> Subwords:
+        encoded = self.tokenizer.encode(words)
+        if len(encoded.tokens) > self.max_length:
+            raise InputError(
+                code,
+                f"{what} has {len(encoded.tokens)} subwords; at most {self.max_length} are accepted",
+                subwords=len(encoded.tokens),
+                limit=self.max_length,
+            )
+        return encoded
+
+    def _goal(self, task: str, beams: int | None) -> Goal:
+        if TASKS[task].output != "text":
+            return Goal(task, 1)
+        beams = self.config.beams if beams is None else beams
+        if not 1 <= beams <= MAX_BEAMS:
+            raise InputError("bad_beams", f"beams must be from 1 to {MAX_BEAMS}, not {beams}", limit=MAX_BEAMS)
+        return Goal(task, self.config.text_steps, self.tokenizer.end, beams)
+
+    def _prepare_tags(self, task: str, text: str | list[str] | None, tokens: Any) -> Job:
+        sentences = given_words(tokens) if tokens is not None else split_text(text)
+        rows = []
+        for words in sentences:
+            encoded = self._subwords([word.text for word in words], "text_too_long", "a sentence of the text")
+            rows.append(Row((("language", encoded),), Goal(task, len(words))))
+        return Job(task, tuple(rows), tuple(sentences))
+
+    def _tagging(self, job: Job, decoded: Sequence[Decoded]) -> Tagging:
+        names = self.vocabularies[job.task]
+        tagged = [
+            tuple(
+                TaggedWord(word.text, word.start, word.end, names[tag], math.exp(value))
+                for word, tag, value in zip(words, row.tokens, row.log_probabilities, strict=True)
+            )
+            for words, row in zip(job.sentences, decoded, strict=True)
+        ]
+        return Tagging(tuple(tagged), job.notes)
+
+    def _caption(self, job: Job, row: Decoded) -> Caption:
+        ended = row.tokens[-1] == job.rows[0].goal.end
+        ids = row.tokens[:-1] if ended else row.tokens
+        texts = self.tokenizer.pieces(ids)
+        pieces = tuple(Piece(t, math.exp(v)) for t, v in zip(texts, row.log_probabilities, strict=False))
+        notes = job.notes if ended else (*job.notes, f"the text was cut at {len(ids)} subwords")
+        return Caption("".join(texts), sum(row.log_probabilities), pieces, notes)
+
+
+def _expect(task: str, either: dict[str, Any], **unwanted: Any) -> None:
+    """Hold that exactly one of ``either`` is given, and nothing of ``unwanted``."""
+    given = [name for name, value in either.items() if value is not None]
+    if not given:
+        raise InputError("missing_input", f"task {task} needs {' or '.join(either)}", input=next(iter(either)))
+    if len(given) > 1:
+        raise InputError("unexpected_input", f"task {task} takes {' or '.join(given)}, not both", input=given[1])
+    for name, value in unwanted.items():
+        if value is not None:
+            raise InputError("unexpected_input", f"task {task} takes no {name}", input=name)
+
+
+def _read(source: bytes | str | Path) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise InputError("unreadable_file", f"{source} cannot be read: {error.strerror}") from error
