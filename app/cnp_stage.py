@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from app.engine_metrics import EngineMetrics
 from app.intake import Intake
-from app.metrics import Metrics
 from app.stage import Stage
 from app.vision_stage import VisionStage
 from app.work import Kind, Work
@@ -26,7 +26,7 @@ class CNPStage(Stage):
     these steps pass for company.
     """
 
-    def __init__(self, predictor: Predictor, intake: Intake, metrics: Metrics, vision: VisionStage) -> None:
+    def __init__(self, predictor: Predictor, intake: Intake, metrics: EngineMetrics, vision: VisionStage) -> None:
         super().__init__(predictor, intake, metrics)
         self._vision = vision
 

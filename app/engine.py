@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.engine_metrics import EngineMetrics
 from app.errors import internal_error
-from app.metrics import Metrics
 from app.replica import Replica
 from app.work import Work, WorkQueue
 from model.decoding import Decoded
 from model.predictor import Predictor
-from model.processor import Job
+from model.processor import Job, Processor
 
 # Eight frames of the bundled model. More are hardly seen sooner, and images wait longer among videos.
 PIXELS = 8 * 224**2
@@ -43,22 +43,26 @@ class Engine:
         pixels: of frames that a replica brings through the backbone at once, one frame at least. Other images wait
             meanwhile, and memory grows with it: ResNet-152 takes 210 bytes for a pixel.
         max_waiting, max_waiting_bytes: rows that no replica has taken yet, and their size.
+
+    Attributes:
+        processor: for what is around the model.
+        precision: that it runs at.
     """
 
     def __init__(
         self,
         predictors: Sequence[Predictor],
-        metrics: Metrics | None = None,
         *,
         batch_rows: int = 32,
         pixels: int = PIXELS,
         max_waiting: int = 512,
         max_waiting_bytes: int = 2**30,
     ) -> None:
-        self.predictor = predictors[0]
+        self.processor: Processor = predictors[0]
+        self.precision = str(predictors[0].dtype).removeprefix("torch.")
         self._queue = WorkQueue(max_waiting, max_waiting_bytes)
-        self.metrics = metrics or Metrics()
-        frames = max(1, pixels // self.predictor.vision.size**2)
+        self.metrics = EngineMetrics()
+        frames = max(1, pixels // self.processor.vision.size**2)
         self._replicas = [Replica(p, self._queue, self.metrics, rows=batch_rows, frames=frames) for p in predictors]
 
     def start(self) -> None:
@@ -93,6 +97,10 @@ class Engine:
         for replica in self._replicas:
             await asyncio.to_thread(replica.join)
         self._queue.fail(internal_error())  # where no replica works any more
+
+    async def figures(self) -> bytes:
+        """As Prometheus reads them."""
+        return self.metrics.text()
 
     async def run(self, job: Job) -> Result:
         """The result of a job; cancelled, its rows leave the model at the next step.

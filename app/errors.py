@@ -51,9 +51,18 @@ class ServiceError(HTTPException):
         self.message = message
         self.details = detail
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _service_error, (self.status_code, self.code, self.message, self.headers, self.details)
+
     def response(self) -> Response:
         """As HTTP."""
         return error_response(self.status_code, self.code, self.message, self.details, self.headers)
+
+
+def _service_error(
+    status: int, code: str, message: str, headers: Mapping[str, str] | None, detail: Mapping[str, Any]
+) -> ServiceError:
+    return ServiceError(status, code, message, headers, **detail)
 
 
 def client_closed() -> ServiceError:

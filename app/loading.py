@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 
 from app.engine import Engine
-from app.metrics import Metrics
 from app.settings import Settings
 from model import checkpoint as checkpoints
 from model.devices import choose_device
@@ -21,7 +20,7 @@ from model.predictor import Predictor
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
-def load_engine(settings: Settings, metrics: Metrics) -> Engine:
+def load_engine(settings: Settings) -> Engine:
     """Read the checkpoint and run every task on each device; it takes seconds.
 
     Raises:
@@ -29,7 +28,6 @@ def load_engine(settings: Settings, metrics: Metrics) -> Engine:
     """
     engine = Engine(
         load_predictors(settings),
-        metrics,
         batch_rows=settings.batch_rows,
         max_waiting=settings.max_waiting_rows,
         max_waiting_bytes=settings.max_waiting_bytes,

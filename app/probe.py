@@ -9,7 +9,7 @@ import numpy as np
 
 from model.errors import CheckpointError
 from model.predictor import Predictor
-from model.processor import Row
+from model.processor import Processor, Row
 from model.tasks import TASKS
 
 
@@ -26,13 +26,13 @@ def warm_up(predictor: Predictor) -> None:
             raise CheckpointError(f"task {row.goal.task} gives probabilities that are no numbers")
 
 
-def probe(predictor: Predictor) -> list[Row]:
+def probe(processor: Processor) -> list[Row]:
     """A row of every task: the first run of anything is slow, and a broken one is better found before a request is."""
     grey = np.full((64, 64, 3), 128, np.uint8)
     rows: list[Row] = []
-    for task in predictor.tasks:
+    for task in processor.tasks:
         inputs: dict[str, Any] = {"text": "A dog runs."} if TASKS[task].output == "tags" else {"image": grey}
         if {"vision", "language"} <= set(TASKS[task].inputs):
             inputs["question"] = "What is this?"
-        rows += predictor.prepare(task, **inputs).rows
+        rows += processor.prepare(task, **inputs).rows
     return rows

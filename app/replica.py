@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.cnp_stage import CNPStage
+from app.engine_metrics import EngineMetrics
 from app.intake import Intake
-from app.metrics import Metrics
 from app.probe import warm_up
 from app.vision_stage import VisionStage
 from app.work import Kind, WorkQueue
@@ -22,7 +22,9 @@ class Replica:
         frames: that go through the backbone at once.
     """
 
-    def __init__(self, predictor: Predictor, queue: WorkQueue, metrics: Metrics, *, rows: int, frames: int) -> None:
+    def __init__(
+        self, predictor: Predictor, queue: WorkQueue, metrics: EngineMetrics, *, rows: int, frames: int
+    ) -> None:
         self.predictor = predictor
         room: dict[Kind, int] = {"text": rows, "image": rows, "video": max(1, rows // 4)}
         self._intake = Intake(queue, room)

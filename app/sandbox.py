@@ -19,7 +19,6 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from typing import Any, Literal
 
@@ -28,6 +27,7 @@ from PIL import Image
 from torch import Tensor
 
 from app.channel import Channel, channels
+from app.processes import MEDIA, call_this, context
 from model.errors import InputError
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video
 from model.peripherals.vision import VisionConfig
@@ -94,15 +94,13 @@ class Sandbox:
         raise RuntimeError("a process for media does not start")
 
     def _begin(self) -> bool:
-        context = get_context("forkserver")
-        context.set_forkserver_preload([__name__])
         self._channel, theirs = channels()
         arguments = theirs, self._vision, self._limits
         with self._beginning:
             if self._closed:
                 theirs.close()
                 raise ClosedError
-            self._process = context.Process(target=_work, args=arguments, name="media", daemon=True)
+            self._process = context().Process(target=_work, args=arguments, name="media", daemon=True)
             self._process.start()
             self.processes += 1
         theirs.close()
@@ -190,6 +188,7 @@ def _work(channel: Channel, vision: VisionConfig, limits: Limits) -> None:
     """The body of the process: a kind and a file come in, a header and the frames go out."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the service ends it, by closing the channel or for good
         signal.signal(number, signal.SIG_IGN)
+    call_this(MEDIA)
     torch.set_num_threads(1)
     with suppress(OSError):
         _die_with_the_service(channel.fileno())

@@ -268,7 +268,7 @@ def pos_reply(done: Answered) -> PosReply:
 
 def _common(done: Answered) -> dict[str, Any]:
     return {
-        "model": ModelName(name=done.predictor.name, version=done.predictor.version),
+        "model": ModelName(name=done.processor.name, version=done.processor.version),
         "timings_ms": Timings(**done.timings),
         "notes": list(done.answer.notes),
     }

@@ -19,28 +19,29 @@ from app.disconnect import until_disconnected
 from app.engine import Engine
 from app.errors import ServiceError
 from app.metrics import Metrics
+from app.model_process import ModelProcess
 from app.sandbox import MediaKind, Sandbox
-from app.serving import Serving, load, opened
+from app.serving import AnyEngine, Serving, load, opened
 from app.settings import Settings
 from app.stopwatch import Stopwatch
 from app.texts import check_length
 from model.answers import Answer
 from model.errors import OmniNetError
-from model.predictor import Predictor
-from model.processor import Job
+from model.processor import Job, Processor
 
 if TYPE_CHECKING:
     from app.tracing import Traces
 
 logger = logging.getLogger(__name__)
+RETRY_S = 1.0
 
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer, the predictor that gave it, and milliseconds by stage."""
+    """An answer, of which model it is, and milliseconds by stage."""
 
     answer: Answer
-    predictor: Predictor
+    processor: Processor
     timings: dict[str, float]
 
 
@@ -59,34 +60,39 @@ class Service:
     def __init__(self, settings: Settings, engine: Engine | None = None, traces: Traces | None = None) -> None:
         self.settings = settings
         self.traces = traces
-        self.metrics = engine.metrics if engine else Metrics()
+        self.metrics = Metrics()
         self.metrics.watch_service(settings.deadline_seconds, settings.max_waiting_rows, self.is_ready)
         self.failure: Exception | None = None
         self.on_failure: Callable[[], None] = lambda: None
         self._given = engine
         self._serving: Serving | None = None
         self._loading: asyncio.Task[Any] | None = None
-        self._hangup: asyncio.Task[None] | None = None  # kept, else it could be collected as garbage
+        # Kept, else they could be collected as garbage.
+        self._hangup: asyncio.Task[None] | None = None
+        self._reviving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to serve; returns before a model is loaded."""
         if self._given is None:
             self._loading = asyncio.create_task(self._load())
             return
-        self._take_over(await opened(self.settings, self._given))
+        serving = await opened(self.settings, self._given)
+        self._given.start()
+        self._take_over(serving)
         self._given = None
 
     async def stop(self) -> None:
         """Answer what was accepted, then end."""
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.wait([self._loading])
+        for task in (self._reviving, self._loading):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         if self._serving is not None:
             await self._serving.stop()
         if self.traces is not None:
             await asyncio.to_thread(self.traces.close)
 
-    def engine(self) -> Engine:
+    def engine(self) -> AnyEngine:
         """The engine that takes jobs now; it may be another one a moment later.
 
         Raises:
@@ -94,7 +100,11 @@ class Service:
         """
         return self._ready().engine
 
-    async def reload(self) -> Predictor:
+    async def figures(self) -> bytes:
+        """All of them, those of the model included, as Prometheus reads them."""
+        return self.metrics.text() + (await self._serving.engine.figures() if self._serving else b"")
+
+    async def reload(self) -> Processor:
         """Serve what is in the checkpoint's folder now; returns when nothing is left of what was served before.
 
         Raises:
@@ -149,19 +159,19 @@ class Service:
         self, task: str, image: UploadFile | None, video: UploadFile | None, others: dict[str, Any]
     ) -> Answered:
         serving, times = self._ready(), Stopwatch(self.traces.request(task) if self.traces else None)
-        engine, predictor = serving.engine, serving.engine.predictor
+        engine, processor = serving.engine, serving.engine.processor
         with serving.in_use():
             if (upload := image or video) is not None:
                 kind: MediaKind = "image" if image else "video"
                 job = await serving.media.run(
-                    partial(_prepare_media, predictor, task, times, others, kind, upload.file)
+                    partial(_prepare_media, processor, task, times, others, kind, upload.file)
                 )
             else:
-                job = await run_in_threadpool(_prepare, predictor, task, times, others)
+                job = await run_in_threadpool(_prepare, processor, task, times, others)
             result = await engine.run(job)
-            answer = predictor.finish(job, result.decoded)
+            answer = processor.finish(job, result.decoded)
         times.note(tokens=sum(len(row.tokens) for row in result.decoded), batch_rows=result.batch_rows)
-        return Answered(answer, predictor, times.stages(encode=result.encode_ms, decode=result.decode_ms))
+        return Answered(answer, processor, times.stages(encode=result.encode_ms, decode=result.decode_ms))
 
     def _loaded(self) -> Serving:
         if self._serving is None:
@@ -175,16 +185,33 @@ class Service:
 
     def _take_over(self, serving: Serving) -> None:
         """Let it answer all requests that come from now on."""
-        serving.engine.start()
-        self._serving = serving
-        predictor, devices = serving.engine.predictor, ", ".join(serving.engine.devices)
+        self._serving, engine = serving, serving.engine
+        if isinstance(engine, ModelProcess):
+            engine.on_end = self._revive_soon
+        name, version = engine.processor.name, engine.processor.version
         self.metrics.watch_media(serving.media)
-        self.metrics.serves(predictor.name, predictor.version, str(predictor.dtype))
-        logger.info("%s %s is ready on %s", predictor.name, predictor.version, devices)
+        self.metrics.serves(name, version, engine.precision)
+        logger.info("%s %s is ready on %s", name, version, ", ".join(engine.devices))
+
+    def _revive_soon(self) -> None:
+        self._reviving = asyncio.create_task(self._revive())
+
+    async def _revive(self) -> None:
+        """Load the model again whose process has ended; where a reload is under way already, that may do."""
+        self.metrics.revivals.inc()
+        while not (old := self._loaded()).engine.is_alive:
+            try:
+                new = await load(self.settings, old)
+            except Exception:
+                logger.exception("the model cannot be loaded again yet")
+                await asyncio.sleep(RETRY_S)
+            else:
+                self._take_over(new)
+                await old.retire(new)
 
     async def _load(self) -> None:
         try:
-            self._take_over(await load(self.settings, self.metrics))
+            self._take_over(await load(self.settings))
         except Exception as error:
             if not isinstance(error, OmniNetError):
                 logger.exception("the model could not be loaded")
@@ -196,7 +223,7 @@ class Service:
         with suppress(ServiceError):
             await self.reload()
 
-    def _begin_reload(self) -> asyncio.Task[Predictor]:
+    def _begin_reload(self) -> asyncio.Task[Processor]:
         old = self._loaded()
         if self._loading is not None:
             raise ServiceError(409, "reload_running", "a reload is running already; wait for its end")
@@ -204,9 +231,9 @@ class Service:
         reloading.add_done_callback(self._forget_loading)
         return reloading
 
-    async def _reload(self, old: Serving) -> Predictor:
+    async def _reload(self, old: Serving) -> Processor:
         try:
-            new = await load(self.settings, self.metrics, old)
+            new = await load(self.settings, old)
         except Exception as error:
             # A task keeps its exception, and that one all that it came through, such as a model that is too large.
             failure = _reload_failed(error, self.settings.checkpoint_folder())
@@ -214,7 +241,7 @@ class Service:
             self.metrics.reloads.labels("succeeded").inc()
             self._take_over(new)
             await old.retire(new)
-            return new.engine.predictor
+            return new.engine.processor
         self.metrics.reloads.labels("failed").inc()
         raise failure
 
@@ -241,13 +268,13 @@ def _reload_failed(error: Exception, folder: Path) -> ServiceError:
     return ServiceError(409, "reload_failed", f"the former model goes on, since the new one cannot be used: {reason}")
 
 
-def _prepare(predictor: Predictor, task: str, times: Stopwatch, inputs: Mapping[str, Any]) -> Job:
+def _prepare(processor: Processor, task: str, times: Stopwatch, inputs: Mapping[str, Any]) -> Job:
     with times.stage("prepare"):
-        return predictor.prepare(task, **inputs)
+        return processor.prepare(task, **inputs)
 
 
 def _prepare_media(
-    predictor: Predictor,
+    processor: Processor,
     task: str,
     times: Stopwatch,
     others: Mapping[str, Any],
@@ -257,4 +284,4 @@ def _prepare_media(
 ) -> Job:
     with times.stage("decode_media"):
         seen = sandbox.decode(kind, file.read())  # the name of the file is never looked at
-    return _prepare(predictor, task, times, {kind: seen, **others})
+    return _prepare(processor, task, times, {kind: seen, **others})

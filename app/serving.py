@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from app.engine import Engine
-from app.loading import load_engine
 from app.media import MediaPool
-from app.metrics import Metrics
+from app.model_process import ModelProcess
 from app.sandbox import Limits
 from app.settings import Settings
 
-T = TypeVar("T")
+AnyEngine = Engine | ModelProcess
 
 
 class Serving:
@@ -24,7 +21,7 @@ class Serving:
     Another may take its place at any time: a request keeps to the one that it began with.
     """
 
-    def __init__(self, engine: Engine, media: MediaPool) -> None:
+    def __init__(self, engine: AnyEngine, media: MediaPool) -> None:
         self.engine, self.media = engine, media
         self._users = 0
         self._unused = asyncio.Event()
@@ -57,22 +54,27 @@ class Serving:
         await asyncio.to_thread(self.media.close)
 
 
-async def load(settings: Settings, metrics: Metrics, old: Serving | None = None) -> Serving:
+async def load(settings: Settings, old: Serving | None = None) -> Serving:
     """Load what the settings say, without any effect on the ``old`` one, whose processes for media it uses if it can.
 
     Raises:
         CheckpointError, DeviceError: say what is wrong with the folder or the devices.
+        RuntimeError: it could not be loaded for another reason.
     """
-    engine = await _in_own_thread(lambda: load_engine(settings, metrics))
-    if old is not None and old.engine.predictor.vision == engine.predictor.vision:
-        return Serving(engine, old.media)
-    return await opened(settings, engine)
+    engine = await ModelProcess.begin(settings)
+    try:
+        if old is not None and old.engine.processor.vision == engine.processor.vision:
+            return Serving(engine, old.media)
+        return await opened(settings, engine)
+    except BaseException:
+        await engine.stop()
+        raise
 
 
-async def opened(settings: Settings, engine: Engine) -> Serving:
+async def opened(settings: Settings, engine: AnyEngine) -> Serving:
     """An engine, with processes for media of its own."""
     limits = Limits(settings.media_limits(), settings.media_seconds, settings.media_memory_bytes)
-    media = MediaPool(engine.predictor.vision, limits, settings.media_processes, settings.max_waiting_media)
+    media = MediaPool(engine.processor.vision, limits, settings.media_processes, settings.max_waiting_media)
     starting = asyncio.ensure_future(asyncio.to_thread(media.start))
     try:
         await asyncio.shield(starting)
@@ -81,12 +83,3 @@ async def opened(settings: Settings, engine: Engine) -> Serving:
         media.close()
         raise
     return Serving(engine, media)
-
-
-async def _in_own_thread(work: Callable[[], T]) -> T:
-    """Do ``work`` in a thread that ends with it, and with it the threads that torch has started for it."""
-    executor = ThreadPoolExecutor(1, "loading")
-    try:
-        return await asyncio.get_running_loop().run_in_executor(executor, work)
-    finally:
-        executor.shutdown(wait=False)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import torch
 
+from app.engine_metrics import EngineMetrics
 from app.errors import internal_error
 from app.intake import Intake
-from app.metrics import Metrics
 from app.probe import warm_up
 from app.work import Work
 from model.decoding import Decoded
@@ -30,7 +30,7 @@ class Stage(ABC):
         has_ended: whether nothing comes from it any more.
     """
 
-    def __init__(self, predictor: Predictor, intake: Intake, metrics: Metrics) -> None:
+    def __init__(self, predictor: Predictor, intake: Intake, metrics: EngineMetrics) -> None:
         self.is_alive, self.has_ended = True, False
         self.predictor, self.intake, self.metrics = predictor, intake, metrics
         self._begin_anew()

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from app.engine_metrics import EngineMetrics
 from app.intake import Intake
-from app.metrics import Metrics
 from app.stage import Stage
 from app.turns import Turns
 from app.work import Work
@@ -31,7 +31,7 @@ class VisionStage(Stage):
         seen: work whose frames have been, which nobody has taken yet.
     """
 
-    def __init__(self, predictor: Predictor, intake: Intake, metrics: Metrics, frames: int) -> None:
+    def __init__(self, predictor: Predictor, intake: Intake, metrics: EngineMetrics, frames: int) -> None:
         super().__init__(predictor, intake, metrics)
         self.seen: list[Work] = []
         self._frames = frames

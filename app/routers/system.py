@@ -80,16 +80,15 @@ async def readyz(service: ServiceDependency) -> Status:
 
 
 @router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
-def metrics(service: ServiceDependency) -> Response:
+async def metrics(service: ServiceDependency) -> Response:
     """Counters, queues and times since the start."""
-    return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    return Response(await service.figures(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/tasks", summary="What can be asked", responses={503: {"model": ErrorReply}})
 async def tasks(request: Request, service: ServiceDependency) -> Tasks:
     """The tasks with their inputs, outputs and endpoints, and the model that does them."""
     engine = service.engine()
-    predictor = engine.predictor
     paths = request.app.openapi()["paths"]
     served = [
         ServedTask(
@@ -99,12 +98,12 @@ async def tasks(request: Request, service: ServiceDependency) -> Tasks:
             output=TASKS[name].output,
             endpoints=[path for path, methods in paths.items() if name in methods.get("post", {}).get("tags", ())],
         )
-        for name in predictor.tasks
+        for name in engine.processor.tasks
     ]
     model = ServedModel(
-        name=predictor.name,
-        version=predictor.version,
+        name=engine.processor.name,
+        version=engine.processor.version,
         devices=engine.devices,
-        precision=str(predictor.dtype).removeprefix("torch."),
+        precision=engine.precision,
     )
     return Tasks(model=model, tasks=served)

@@ -15,7 +15,6 @@ from app.engine import Engine
 from app.errors import ServiceError
 from app.loading import cores, cpu_threads, load_engine, load_predictors
 from app.main import create_app
-from app.metrics import Metrics
 from app.settings import Settings
 from app.work import Work
 from model.decoding import Decoded
@@ -180,8 +179,8 @@ def test_one_that_is_not_there(settings: Settings, device: str) -> None:
 
 
 def test_settings_reach_the_engine(settings: Settings) -> None:
-    engine = load_engine(settings.model_copy(update={"device": "cpu", "max_waiting_bytes": 1}), Metrics())
-    picture_row, text_row = (engine.predictor.prepare(task, **inputs).rows[0] for task, inputs in REQUESTS[3:0:-2])
+    engine = load_engine(settings.model_copy(update={"device": "cpu", "max_waiting_bytes": 1}))
+    picture_row, text_row = (engine.processor.prepare(task, **inputs).rows[0] for task, inputs in REQUESTS[3:0:-2])
     engine._queue.put([Work(picture_row)])
     with pytest.raises(ServiceError, match="waiting for the model"):
         engine._queue.put([Work(text_row)])

@@ -34,7 +34,7 @@ class Gate:
 
 @asynccontextmanager
 async def running(predictor: Watched, **settings: int) -> AsyncIterator[Engine]:
-    engine = Engine([predictor], None, **settings)  # type: ignore[list-item]
+    engine = Engine([predictor], **settings)  # type: ignore[list-item]
     engine.start()
     try:
         yield engine

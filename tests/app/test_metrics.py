@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from torch import Tensor
 
 import omninet
+from app.engine_metrics import EngineMetrics
 from app.main import create_app
 from app.metrics import Metrics
 from app.sandbox import MediaKind, Sandbox
@@ -204,8 +205,8 @@ async def test_before_there_is_a_model(tmp_path_factory: pytest.TempPathFactory)
 
 def test_another_model_takes_the_place_of_the_first() -> None:
     metrics = Metrics()
-    metrics.serves("old", "1", "torch.float32")
-    metrics.serves("new", "2", "torch.bfloat16")
+    metrics.serves("old", "1", "float32")
+    metrics.serves("new", "2", "bfloat16")
 
     models = [labels for name, labels in figures(metrics.text().decode()) if name == "omninet_model_info"]
     assert models == [frozenset({("name", "new"), ("version", "2"), ("precision", "bfloat16")})]
@@ -215,7 +216,7 @@ def test_the_memory_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 100 + device)
 
-    found = figures(Metrics().text().decode())
+    found = figures(EngineMetrics().text().decode())
 
     assert [of(found, "device_memory_bytes", device=f"cuda:{i}") for i in range(2)] == [100, 101]
 

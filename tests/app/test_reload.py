@@ -20,15 +20,15 @@ import pytest
 import torch
 from fastapi import FastAPI
 
-import app.loading
 from app.main import create_app
+from app.model_process import ModelProcess
 from app.routers.common import require_admin
 from app.sandbox import MediaKind, Sandbox
 from app.settings import Settings
 from model.checkpoint import Checkpoint, load, save
 from model.media import Clip, Picture
 from model.omninet import OmniNet
-from model.predictor import Predictor
+from model.processor import Processor
 from tests.app.conftest import Serve, talking_to
 from tests.app.test_errors import check
 from tests.app.test_metrics import figures, of
@@ -138,12 +138,12 @@ async def reload(client: httpx.AsyncClient) -> str:
     return version
 
 
-def processes() -> int:
-    return sum(process.name == "media" for process in multiprocessing.active_children())
+def identities(name: str) -> set[int | None]:
+    return {process.pid for process in multiprocessing.active_children() if process.name == name}
 
 
-def model_threads() -> list[str]:
-    return sorted(thread.name for thread in threading.enumerate() if "Stage" in thread.name or "loading" in thread.name)
+def processes(name: str = "media") -> int:
+    return len(identities(name))
 
 
 @asynccontextmanager
@@ -175,7 +175,7 @@ async def load_on(
 async def test_no_request_is_lost_and_nothing_stays(
     served: FastAPI, client: httpx.AsyncClient, folder: Path, toy: Checkpoint
 ) -> None:
-    expected, former = {"1": await ask_all(client)}, list[weakref.ref[Predictor]]()
+    expected, former = {"1": await ask_all(client)}, list[weakref.ref[Processor]]()
     save(variant(toy, 2, size=32), folder)
     assert await reload(client) == "2"
     expected["2"] = await ask_all(client)
@@ -184,7 +184,7 @@ async def test_no_request_is_lost_and_nothing_stays(
 
     async with load_on(client, expected) as versions:
         for i in range(10):
-            former.append(weakref.ref(served.state.service.engine().predictor))
+            former.append(weakref.ref(served.state.service.engine().processor))
             save(variant(toy, 1 + i % 2, size=(64, 32)[i % 2]), folder)
             assert await reload(client) == str(1 + i % 2)
             seen = len(versions)
@@ -194,7 +194,7 @@ async def test_no_request_is_lost_and_nothing_stays(
 
     assert {"1", "2"} == set(versions)
     assert [reference() for reference in former] == [None] * 10
-    assert model_threads() == ["CNPStage on cpu", "VisionStage on cpu"]
+    assert processes("model") == 1
     assert processes() == 2
     assert max(allocated[5:]) < 1.1 * max(allocated[:5])
     assert of(figures((await client.get("/metrics")).text), "reloads_total", result="succeeded") == 11
@@ -232,17 +232,17 @@ async def test_a_broken_checkpoint_changes_nothing(
     assert str(folder.parent) not in message
     assert reason in caplog.text
     assert served.state.service.engine() is engine
-    assert model_threads() == ["CNPStage on cpu", "VisionStage on cpu"]
+    assert processes("model") == 1
     assert of(figures((await client.get("/metrics")).text), "reloads_total", result="failed") == 1
 
 
 async def test_a_failure_that_is_none_of_the_checkpoint_stays_in_the_log(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_: Settings) -> None:
+    async def fail(_: Settings) -> None:
         raise MemoryError("secret")
 
-    monkeypatch.setattr(app.loading, "load_predictors", fail)
+    monkeypatch.setattr(ModelProcess, "begin", fail)
     message = check(await client.post("/admin/reload"), 409, "reload_failed")["message"]
 
     assert "secret" not in message
@@ -250,17 +250,17 @@ async def test_a_failure_that_is_none_of_the_checkpoint_stays_in_the_log(
 
 
 async def test_one_reload_at_a_time(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    going, go_on = threading.Event(), threading.Event()
-    load_predictors = app.loading.load_predictors
+    going, go_on = asyncio.Event(), asyncio.Event()
+    begin = ModelProcess.begin
 
-    def held_up(settings: Settings) -> list[Predictor]:
+    async def held_up(settings: Settings) -> ModelProcess:
         going.set()
-        assert go_on.wait(10)
-        return load_predictors(settings)
+        await go_on.wait()
+        return await begin(settings)
 
-    monkeypatch.setattr(app.loading, "load_predictors", held_up)
+    monkeypatch.setattr(ModelProcess, "begin", held_up)
     first = asyncio.create_task(reload(client))
-    assert await asyncio.to_thread(going.wait, 10)
+    await asyncio.wait_for(going.wait(), 10)
     check(await client.post("/admin/reload"), 409, "reload_running")
     go_on.set()
     assert await first == "1"
@@ -296,7 +296,7 @@ async def test_the_old_model_ends_what_it_has_begun(
     go_on.set()
     assert_alike(await early, expected)
     assert await reloading == "2"
-    assert model_threads() == ["CNPStage on cpu", "VisionStage on cpu"]
+    assert processes("model") == 1
     assert processes() == 2
 
 
@@ -322,10 +322,10 @@ async def test_metrics_tell_of_the_new_model(
 async def test_media_processes_that_still_fit_are_kept(
     client: httpx.AsyncClient, folder: Path, toy: Checkpoint
 ) -> None:
-    before = {process.pid for process in multiprocessing.active_children()}
+    before = identities("media")
     save(variant(toy, 2), folder)
     assert await reload(client) == "2"
-    assert {process.pid for process in multiprocessing.active_children()} == before
+    assert identities("media") == before
 
 
 async def test_a_service_that_stops_in_the_middle_of_a_reload(
@@ -340,14 +340,19 @@ async def test_a_service_that_stops_in_the_middle_of_a_reload(
             while (await client.get("/tasks")).json()["model"]["version"] != "2":
                 await asyncio.sleep(0.01)
         served.state.service.reload_soon()
-    assert model_threads() in ([], ["loading_0"])
+    assert processes("model") == 0
     assert processes() == 0
 
 
 async def test_a_model_that_is_not_there_yet_cannot_be_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_on = threading.Event()
-    load_predictors = app.loading.load_predictors
-    monkeypatch.setattr(app.loading, "load_predictors", lambda settings: go_on.wait(10) and load_predictors(settings))
+    go_on = asyncio.Event()
+    begin = ModelProcess.begin
+
+    async def held_up(settings: Settings) -> ModelProcess:
+        await go_on.wait()
+        return await begin(settings)
+
+    monkeypatch.setattr(ModelProcess, "begin", held_up)
     application = create_app(Settings(checkpoint=folder, device="cpu"))
     application.dependency_overrides[require_admin] = lambda: None
     async with talking_to(application) as client:
@@ -357,8 +362,7 @@ async def test_a_model_that_is_not_there_yet_cannot_be_replaced(folder: Path, mo
 
 
 async def test_a_model_that_has_failed_can_be_replaced(served: FastAPI, client: httpx.AsyncClient) -> None:
-    (replica,) = served.state.service.engine()._replicas
-    replica.cnp.is_alive = False
+    served.state.service.engine().is_alive = False
     assert await reload(client) == "1"
     assert (await client.post("/pos", **POSTS["/pos"])).status_code == 200
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from app.metrics import Metrics
+from app.engine_metrics import EngineMetrics
 from app.replica import Replica
 from app.work import Work, WorkQueue
 from model.decoding import Decoded, RunningBatch
@@ -51,7 +51,7 @@ def alone(toy_predictor: Predictor, rows: list[Row]) -> list[Decoded]:
 def replica(predictor: Predictor, **limits: int) -> Iterator[Callable[[Sequence[Row]], list[Work]]]:
     """Puts rows into the queue of a replica; at the end all of them are answered."""
     queue = WorkQueue(1000, 2**40)
-    running = Replica(predictor, queue, Metrics(), **{"rows": 8, "frames": 2} | limits)
+    running = Replica(predictor, queue, EngineMetrics(), **{"rows": 8, "frames": 2} | limits)
     every: list[Work] = []
 
     def put(some: Sequence[Row]) -> list[Work]:
@@ -235,7 +235,7 @@ def test_a_failure_of_no_row_fails_what_is_there_and_begins_anew(
         raise next(failures)
 
     queue = WorkQueue(1000, 2**40)
-    metrics = Metrics()
+    metrics = EngineMetrics()
     running = Replica(Broken(), queue, metrics, rows=8, frames=2)  # type: ignore[arg-type]
     monkeypatch.setattr("app.stage.RETRY_S", 0.01)
     monkeypatch.setattr(getattr(running, stage), method, fail)

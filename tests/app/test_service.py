@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-import app.loading
 from app.engine import Engine
 from app.main import create_app
+from app.model_process import ModelProcess
 from app.sandbox import MediaKind, Sandbox
 from app.settings import Settings
 from model.errors import CheckpointError
@@ -36,15 +36,16 @@ async def until_ready(client: httpx.AsyncClient) -> None:
 
 
 async def test_health_is_there_before_the_model_is(toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded = threading.Event()
+    loaded = asyncio.Event()
 
-    def load(_: Settings) -> list[Watched]:
-        assert loaded.wait(10)
-        return [predictor]
+    async def begin(_: Settings) -> Engine:
+        await loaded.wait()
+        engine.warm_up()
+        engine.start()
+        return engine
 
-    warmed_up: list[str] = []
-    predictor = Watched(toy_predictor, lambda rows: warmed_up.extend(row.goal.task for row in rows))
-    monkeypatch.setattr(app.loading, "load_predictors", load)
+    engine = Engine([toy_predictor])
+    monkeypatch.setattr(ModelProcess, "begin", begin)
     async with talking_to(create_app(Settings())) as client:
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         for response in (
@@ -57,7 +58,6 @@ async def test_health_is_there_before_the_model_is(toy_predictor: Predictor, mon
             assert response.headers["retry-after"]
         loaded.set()
         await until_ready(client)
-        assert sorted(warmed_up) == ["activity", "caption", "pos", "vqa"]
         assert (await client.post("/pos", json=TEXT)).status_code == 200
 
 
@@ -83,10 +83,10 @@ async def test_a_checkpoint_that_cannot_be_loaded_is_reported(tmp_path: Path) ->
 async def test_a_model_that_breaks_while_it_is_loaded_is_reported(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def load(_: Settings) -> None:
+    async def begin(_: Settings) -> None:
         raise RuntimeError("no memory")
 
-    monkeypatch.setattr(app.loading, "load_predictors", load)
+    monkeypatch.setattr(ModelProcess, "begin", begin)
     async with talking_to(create_app(Settings())) as client, asyncio.timeout(10):
         while "no memory" not in caplog.text:
             await asyncio.sleep(0.01)

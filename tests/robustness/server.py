@@ -16,6 +16,8 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.processes import MEDIA, MODEL
+
 READY_SECONDS = 120
 QUIET_SECONDS = 60
 
@@ -56,7 +58,12 @@ class Server:
 
     def media_processes(self) -> list[psutil.Process]:
         """Those that decode."""
-        return [each for each in self.tree() if each.ppid() != self.process.pid and each.pid != self.process.pid]
+        return [each for each in self.tree() if each.name() == MEDIA]
+
+    def model_process(self) -> psutil.Process:
+        """The one that has the model."""
+        (found,) = [each for each in self.tree() if each.name() == MODEL]
+        return found
 
     def usage(self) -> Usage:
         """What it holds now."""

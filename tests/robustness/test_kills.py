@@ -71,6 +71,30 @@ def _rounded(value: object) -> object:
     return pytest.approx(value, abs=2e-3) if isinstance(value, float) else value
 
 
+async def test_a_killed_model_is_replaced(server: Server, figures: Figures) -> None:
+    """What it was at is answered with an error, what comes until another one is there is told to come back."""
+    loop, replies = asyncio.get_running_loop(), list[Reply]()
+    until = loop.time() + 3
+
+    async def ask_on(asks: Iterator[Ask]) -> None:
+        async with connect(server) as client:
+            while loop.time() < until:
+                replies.append(await send(client, next(asks)))
+
+    clients = [asyncio.create_task(ask_on(cycle(one_of_each()))) for _ in range(CLIENTS)]
+    await asyncio.sleep(1)
+    server.model_process().kill()
+    await asyncio.gather(*clients)
+    assert {reply.status for reply in replies} == {200, 500, 503}, outcomes(replies)
+    async with connect(server) as client, asyncio.timeout(60):
+        while (await client.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0.05)
+
+    after = await send_all(server, one_of_each(), clients=2)
+    assert {reply.status for reply in after} == {200}, outcomes(after)
+    figures.note("a killed model", f"{len(replies)} requests within 3 s: {outcomes(replies)}; then all answered")
+
+
 async def test_a_killed_fork_server_is_replaced(server: Server) -> None:
     (fork_server,) = {process.ppid() for process in server.media_processes()}
     psutil.Process(fork_server).kill()

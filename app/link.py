@@ -1,0 +1,63 @@
+"""Messages between the server and the process that has the model: whoever is at the other end is trusted."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import pickle
+import socket
+import struct
+from typing import Any
+
+import torch
+from torch import Tensor
+
+LENGTH = struct.Struct("!Q")
+
+
+class Link:
+    """One end; any objects go over it, each after its length."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def over(cls, end: socket.socket) -> Link:
+        """The end that this process has."""
+        return cls(*await asyncio.open_connection(sock=end))
+
+    def send(self, message: Any) -> None:
+        """Send an object; one that nobody receives any more is lost."""
+        packed = _packed(message)
+        self._writer.write(LENGTH.pack(len(packed)))
+        self._writer.write(packed)
+
+    async def receive(self) -> Any:
+        """The next object.
+
+        Raises:
+            EOFError, OSError: the other end is gone.
+        """
+        (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
+        return pickle.loads(await self._reader.readexactly(length))
+
+    async def close(self) -> None:
+        """Close it, after what was sent has gone."""
+        self._writer.close()
+        try:
+            await self._writer.wait_closed()
+        except OSError:  # the other end was quicker
+            return
+
+
+class _Pickler(pickle.Pickler):
+    """Tensors as arrays: torch would write a file for each."""
+
+    def reducer_override(self, value: Any) -> Any:
+        return (torch.from_numpy, (value.numpy(),)) if type(value) is Tensor else NotImplemented
+
+
+def _packed(message: Any) -> bytes:
+    buffer = io.BytesIO()
+    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(message)
+    return buffer.getvalue()

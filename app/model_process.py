@@ -1,0 +1,150 @@
+"""The engine, in a process of its own: what serves HTTP and what runs the model do not wait for one another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from itertools import count
+from multiprocessing.context import ForkServerProcess
+from typing import Any
+
+from app.engine import Result
+from app.errors import internal_error, shutting_down
+from app.link import Link
+from app.model_host import Ask, Drop, Health, Loaded, Reply, Stop, host
+from app.probe import probe
+from app.processes import context
+from app.settings import Settings
+from model.processor import Job
+
+logger = logging.getLogger(__name__)
+
+
+class ModelProcess:
+    """As an Engine, for the server; it has one life, from ``begin`` to ``stop`` or the end of its process.
+
+    Attributes:
+        is_alive: whether it works.
+        on_end: called when the process has ended, though nobody wanted that.
+    """
+
+    def __init__(self, process: ForkServerProcess, link: Link, loaded: Loaded) -> None:
+        self.processor, self.devices, self.precision = loaded.processor, loaded.devices, loaded.precision
+        self.is_alive = True
+        self.on_end: Callable[[], None] = lambda: None
+        self._process, self._link = process, link
+        self._numbers = count()
+        self._awaited: dict[int, asyncio.Future[Any]] = {}
+        self._stopping = False
+        self._listening = asyncio.create_task(self._listen())
+
+    @classmethod
+    async def begin(cls, settings: Settings) -> ModelProcess:
+        """Load the model of the settings in a new process; it takes seconds.
+
+        Raises:
+            CheckpointError, DeviceError: say what is wrong with the folder or the devices.
+            RuntimeError: it could not be loaded for another reason.
+        """
+        ours, theirs = socket.socketpair()
+        link = await Link.over(ours)
+        process = context().Process(target=host, args=(theirs, settings), name="model", daemon=True)
+        starting = asyncio.ensure_future(asyncio.to_thread(process.start))
+        try:
+            await asyncio.shield(starting)
+            theirs.close()
+            loaded = await _loaded(link)
+            await asyncio.to_thread(probe, loaded.processor)  # what it loads late is loaded now
+        except BaseException:
+            await asyncio.wait([starting])  # else it would go on to start what nobody ends
+            theirs.close()
+            await asyncio.to_thread(_end, process)
+            await link.close()
+            raise
+        return cls(process, link, loaded)
+
+    async def run(self, job: Job) -> Result:
+        """The result of a job; cancelled, its rows leave the model at the next step.
+
+        Raises:
+            ServiceError: ``overloaded``, ``shutting_down``, or ``internal_error`` if the model failed on it.
+        """
+        result: Result = await self._ask(job)
+        return result
+
+    async def figures(self) -> bytes:
+        """As Prometheus reads them; none where the process has ended."""
+        figures: bytes = b"" if self._listening.done() else await self._ask(None)
+        return figures
+
+    async def stop(self) -> None:
+        """Refuse new jobs, answer those that were accepted, and end."""
+        if not self._stopping:
+            self._stopping = True
+            self._link.send(Stop())
+        try:
+            await asyncio.shield(self._listening)
+        finally:
+            await asyncio.to_thread(_end, self._process)
+            await self._link.close()
+
+    async def _ask(self, job: Job | None) -> Any:
+        if self._stopping:
+            raise shutting_down()
+        if self._listening.done():
+            raise internal_error()
+        number = next(self._numbers)
+        answer = self._awaited[number] = asyncio.get_running_loop().create_future()
+        self._link.send(Ask(number, job))
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self._link.send(Drop(number))
+            raise
+        finally:
+            del self._awaited[number]
+
+    async def _listen(self) -> None:
+        try:
+            while True:
+                message = await self._link.receive()
+                if isinstance(message, Health):
+                    self.is_alive = message.is_alive
+                else:
+                    self._settle(message)
+        except (EOFError, OSError):
+            self.is_alive = False
+        for answer in self._awaited.values():
+            if not answer.done():
+                answer.set_exception(internal_error())
+        if not self._stopping:
+            logger.error("the process of the model has ended, with exit code %s", self._process.exitcode)
+            self.on_end()
+
+    def _settle(self, reply: Reply) -> None:
+        answer = self._awaited.get(reply.number)
+        if answer is None or answer.done():  # its requester has just gone
+            return
+        if isinstance(reply.result, Exception):
+            answer.set_exception(reply.result)
+        else:
+            answer.set_result(reply.result)
+
+
+async def _loaded(link: Link) -> Loaded:
+    try:
+        message = await link.receive()
+    except (EOFError, OSError):
+        raise RuntimeError("the process of the model ended before the model was loaded") from None
+    if isinstance(message, Exception):
+        raise message
+    assert isinstance(message, Loaded)
+    return message
+
+
+def _end(process: ForkServerProcess) -> None:
+    if process.pid is not None:
+        process.kill()
+        process.join()
