@@ -54,6 +54,9 @@ def serve(arguments: argparse.Namespace) -> int:
     # Threads of OpenMP that wait must not spin: beside anything else that runs they would take its time. Read by torch
     # when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from app.processes import prepare
+
+    prepare()
     from pydantic import ValidationError
 
     from app.settings import Settings

@@ -56,9 +56,9 @@ def load_predictors(settings: Settings) -> list[Predictor]:
 
 
 def cpu_threads(wanted: int | None, replicas: int) -> int:
-    """How many of ``wanted`` threads each replica on the CPU has; None is one less than ``cores()``."""
-    # Steps of the decoder are too small for many threads, and media and HTTP want a core as well.
-    total = wanted or max(1, cores() - 1)
+    """How many of ``wanted`` threads a stage of each replica on the CPU has; None is half of ``cores()``."""
+    # Stages work beside one another. With more threads than cores, those that wait for one another would wait long.
+    total = wanted or cores() // 2
     return max(1, total // max(1, replicas))
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-PRELOADED = ["app.sandbox", "app.model_host"]
+PRELOADED = ["app.sandbox", "app.model_host", "nltk.tokenize"]
 MEDIA, MODEL = "omninet-media", "omninet-model"
 
 
 def call_this(name: str) -> None:
     """Give this process a name that ``ps`` and ``top`` show."""
     Path("/proc/self/comm").write_text(name, encoding="ascii")
+
+
+def prepare() -> None:
+    """Let processes be started sooner later on: what they need is imported while this one goes on."""
+    context()
+    forkserver.ensure_running()
 
 
 def context() -> ForkServerContext:

@@ -63,7 +63,9 @@ class Settings(BaseSettings):
     media_memory_bytes: int = Field(1024 * MEBI, gt=0, description="Most memory that decoding one file may take.")
     max_waiting_media: int = Field(64, gt=0, description="Uploads that may wait to be decoded; more are refused.")
     torch_threads: int | None = Field(
-        None, gt=0, description="Threads of the model on a CPU, of all its copies; none is one less than cores."
+        None,
+        gt=0,
+        description="Threads of each of the model's two stages on a CPU; none is half of the cores.",
     )
     batch_rows: int = Field(
         32, gt=0, description="Most texts, and images, that the model has at once; of videos a quarter."

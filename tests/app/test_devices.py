@@ -188,7 +188,7 @@ def test_settings_reach_the_engine(settings: Settings) -> None:
 
 def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.loading.cores", lambda: 8)
-    assert [cpu_threads(None, replicas) for replicas in (0, 1, 2, 3, 20)] == [7, 7, 3, 2, 1]
+    assert [cpu_threads(None, replicas) for replicas in (0, 1, 2, 3, 20)] == [4, 4, 2, 1, 1]
     assert cpu_threads(4, 2) == 2
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from app.engine_metrics import EngineMetrics
+from app.figures import Figures
 from app.main import create_app
 from app.metrics import Metrics
 from app.settings import Settings
@@ -27,13 +29,17 @@ EXPRESSIONS = [rule["expr"] for rule in RULES] + [t["expr"] for panel in PANELS 
 
 def families() -> dict[str, tuple[str, set[str]]]:
     """Name -> type and labels of all that the service exports."""
-    metrics = Metrics()
+    parts: tuple[Figures, ...] = (Metrics(), EngineMetrics())
     labels = {
         name: set(getattr(collector, "_labelnames", ()))
-        for collector, names in metrics.registry._collector_to_names.items()
+        for part in parts
+        for collector, names in part.registry._collector_to_names.items()
         for name in names
     }
-    types = re.findall(r"^# TYPE (\w+) (\w+)$", metrics.text().decode(), re.MULTILINE)
+    types = [
+        found for part in parts for found in re.findall(r"^# TYPE (\w+) (\w+)$", part.text().decode(), re.MULTILINE)
+    ]
+    assert len(types) == len(dict(types)), "each is exported once"
     return {name: (kind, labels.get(name, set())) for name, kind in types}
 
 
