@@ -21,11 +21,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.load import ceiling, servers
+from benchmarks.load.alone import Alone, compare
 from benchmarks.load.client import Group, press
 from benchmarks.load.figures import Cell, Span, errors, latencies
 from benchmarks.load.plots import draw
 from benchmarks.load.posts import HEALTH, Post, posts
-from benchmarks.load.report import BUSY, Results, save
+from benchmarks.load.report import BUSY, ENDPOINT, Results, save
 from benchmarks.load.servers import PeakMemory, Server, Variant, serving
 
 CLIENTS = (1, 8, 32, 128)
@@ -91,14 +92,28 @@ class Run:
             groups = [Group(BUSY, {"healthz": [HEALTH]})]
             return self.cell(server, variant.key, "", groups, min(3.0, self.seconds)).all.rate
 
-    def variant(self, variant: Variant) -> Iterator[Cell]:
-        """All cells of a variant."""
-        with serving(variant) as server:
-            self.warm_up(server)
-            for workload, groups in self.loads():
-                cell = self.cell(server, variant.key, workload, groups, self.seconds)
-                print(f"({variant.key}) {workload} {cell.clients}: {cell.all.rate:.1f} requests/s", flush=True)
-                yield cell
+
+class Beside:
+    """The bare model, in a process of its own, for what is to be measured in the same minute."""
+
+    def __init__(self, process: Executor, checkpoint: Path | None, asked: Posts, seconds: float) -> None:
+        self._process, self._checkpoint, self._asked, self._seconds = process, checkpoint, asked, seconds
+
+    def best(self, endpoint: str) -> float:
+        """Most rows a second."""
+        sizes = [size for size in SIZES if size >= BUSY // 2]
+        return self._process.submit(
+            ceiling.best, self._checkpoint, self._asked[endpoint], sizes, self._seconds / 10
+        ).result()
+
+    def alone(self, variant: Variant, server: Server) -> list[Alone]:
+        """What it adds to a single request of each kind."""
+        return [
+            self._process.submit(
+                compare, self._checkpoint, variant.key, server.port, self._asked[endpoint], self._seconds
+            ).result()
+            for endpoint in ENDPOINT.values()
+        ]
 
 
 def main() -> None:
@@ -108,19 +123,29 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     context = get_context("spawn")
     with ProcessPoolExecutor(1, context) as bare:
-        measured = bare.submit(ceiling.measure, args.checkpoint, posts(args.data), SIZES, args.seconds / 10)
-        asked, ceilings = measured.result()
+        measuring = bare.submit(ceiling.measure, args.checkpoint, posts(args.data), SIZES, args.seconds / 10)
+        asked, ceilings = measuring.result()
     print("the bare model is measured", flush=True)
-    with ProcessPoolExecutor(1, context) as generator:
+    with ProcessPoolExecutor(1, context) as generator, ProcessPoolExecutor(1, context) as bare:
         run = Run(generator, asked, args.seconds)
         variants, tried = _variants(run, args.checkpoint)
         results = Results(
-            _conditions(args), ceilings, {v.key: v.title for v in variants}, tried, run.health(variants[0]), []
+            _conditions(args), ceilings, {v.key: v.title for v in variants}, tried, run.health(variants[0])
         )
+        beside = Beside(bare, args.checkpoint, asked, args.seconds)
         for variant in variants:
-            for cell in run.variant(variant):
-                results.cells.append(cell)
-                save(results, args.out)
+            with serving(variant) as server:
+                run.warm_up(server)
+                results.alone.extend(beside.alone(variant, server))
+                for workload, groups in run.loads():
+                    compared = variant is variants[0] and workload in ENDPOINT and groups[0].clients == BUSY
+                    before = beside.best(ENDPOINT[workload]) if compared else 0.0
+                    cell = run.cell(server, variant.key, workload, groups, args.seconds)
+                    if compared:
+                        results.beside[workload] = before, beside.best(ENDPOINT[workload])
+                    print(f"({variant.key}) {workload} {cell.clients}: {cell.all.rate:.1f} requests/s", flush=True)
+                    results.cells.append(cell)
+                    save(results, args.out)
     draw(results, args.out)
 
 

@@ -26,14 +26,10 @@ class Ceiling:
     """Figures of one endpoint.
 
     Attributes:
-        alone_ms: median time of ``Predictor.run`` on a single row, of ``whole_ms`` together with decoding its media,
-            tokenising and naming the answer.
         rates: rows a second by size of the batch, each batch run to its end.
         continuous: rows a second of a running batch into which a new row is admitted for each that leaves, by size.
     """
 
-    alone_ms: float
-    whole_ms: float
     rates: dict[int, float] = field(default_factory=dict)
     continuous: dict[int, float] = field(default_factory=dict)
 
@@ -57,11 +53,9 @@ class BareModel:
     def measure(self, posts: Sequence[Post], sizes: Sequence[int], seconds: float) -> Ceiling:
         """Rows a second, each size for so long."""
         rows = [self.predictor.prepare(p.task, **p.inputs).rows[0] for p in posts]
-        alone = _each(lambda i: self.predictor.run([rows[i % len(rows)]]), seconds)
-        whole = _each(lambda i: self._predict(posts[i % len(posts)]), seconds)
         rates = {size: self._rate(_cycled(rows, size), seconds) for size in sizes}
         continuous = {size: self._continuous(rows, size, seconds) for size in sizes if size > 1}
-        return Ceiling(1e3 * statistics.median(alone), 1e3 * statistics.median(whole), rates, continuous)
+        return Ceiling(rates, continuous)
 
     def _predict(self, post: Post) -> dict[str, Any]:
         return reply(self.predictor.predict(post.task, **post.inputs))
@@ -82,6 +76,13 @@ class BareModel:
         for members in group(row.shape for row in rows).values():
             alike = [rows[i] for i in members]
             running.admit(self.predictor.encode(alike), [row.goal for row in alike])
+
+    def alone(self, post: Post) -> float:
+        """Milliseconds of ``Predictor.run`` on its row."""
+        rows = self.predictor.prepare(post.task, **post.inputs).rows
+        started = time.perf_counter()
+        self.predictor.run(rows)
+        return 1e3 * (time.perf_counter() - started)
 
 
 def _each(run: Callable[[int], object], seconds: float) -> list[float]:
@@ -105,3 +106,8 @@ def measure(
     bare = BareModel(checkpoint)
     expecting = {endpoint: bare.expect(some) for endpoint, some in posts.items()}
     return expecting, {endpoint: bare.measure(some, sizes, seconds) for endpoint, some in posts.items()}
+
+
+def best(checkpoint: Path | None, posts: Sequence[Post], sizes: Sequence[int], seconds: float) -> float:
+    """Rows a second of one endpoint now."""
+    return BareModel(checkpoint).measure(posts, sizes, seconds).best

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from benchmarks.load.alone import Alone
 from benchmarks.load.ceiling import Ceiling
 from benchmarks.load.figures import Cell, Latency
 
@@ -24,6 +25,7 @@ class Results:
         titles: of the variants, by key; the first one is ours.
         tried: requests a second of the mix for each way to run a baseline, the best of which was taken.
         health_rate: answers a second that the load generator gets from an endpoint that does nothing.
+        beside: the bare model's best rows a second, just before a workload was put on our engine and just after.
     """
 
     conditions: dict[str, str]
@@ -31,7 +33,9 @@ class Results:
     titles: dict[str, str]
     tried: dict[str, float]
     health_rate: float
-    cells: list[Cell]
+    cells: list[Cell] = field(default_factory=list)
+    alone: list[Alone] = field(default_factory=list)
+    beside: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def cell(self, variant: str, workload: str, clients: int) -> Cell | None:
         """One of them."""
@@ -101,8 +105,8 @@ def _shares(results: Results) -> str:
     rows = []
     for workload in dict.fromkeys(workload for workload, clients in results.loads() if clients == BUSY):
         rate = results.rate(ours, workload)
-        best = results.ceilings[ENDPOINT[workload]].best if workload in ENDPOINT else None
-        share = f"{rate / best:.0%} of {best:.1f}" if best else ""
+        found = results.beside.get(workload)
+        share = f"{rate / (sum(found) / 2):.0%} of {found[0]:.0f} before, {found[1]:.0f} after" if found else ""
         rows.append([workload, share, *(_times(rate, results.rate(key, workload)) for key in others)])
     return table([f"({ours}) at {BUSY} clients", "of the bare model's best", *(f"times ({k})" for k in others)], rows)
 
@@ -113,17 +117,10 @@ def _times(rate: float, other: float) -> str:
 
 def _overheads(results: Results) -> str:
     rows = [
-        [f"/{endpoint}", f"({key})", *_added(results.ceilings[endpoint], cell.all.p50)]
-        for workload, endpoint in ENDPOINT.items()
-        for key in results.titles
-        if (cell := results.cell(key, workload, 1)) and cell.all.p50
+        [f"/{a.endpoint}", f"({a.variant})", *map(_number, (a.model, a.served)), f"{a.added:.1f} ms, {a.share:.0%}"]
+        for a in sorted(results.alone, key=lambda alone: alone.endpoint)
     ]
-    return table(["median ms", "variant", "model", "with media and text", "served", "added to the model"], rows)
-
-
-def _added(bare: Ceiling, served: float) -> list[str]:
-    added = served - bare.alone_ms
-    return [*map(_number, (bare.alone_ms, bare.whole_ms, served)), f"{added:.1f} ms, {added / bare.alone_ms:.0%}"]
+    return table(["median ms", "variant", "model", "served", "added"], rows)
 
 
 def _latencies(results: Results) -> str:

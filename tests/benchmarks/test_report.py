@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from benchmarks.load.alone import Alone
 from benchmarks.load.ceiling import Ceiling
 from benchmarks.load.figures import Cell, Latency
 from benchmarks.load.plots import draw
@@ -28,8 +29,10 @@ def results() -> Results:
         for workload in ("pos", "mix")
         for clients in (1, 32)
     ]
-    ceilings = {name: Ceiling(10.0, 11.0, {1: 40.0, 2: 60.0}, {2: 100.0}) for name in ("caption", "pos")}
-    return Results({"machine": "a toy"}, ceilings, {"a": "ours", "c": "a lock"}, {"a lock": 19.0}, 4000.0, cells)
+    ceilings = {name: Ceiling({1: 40.0, 2: 60.0}, {2: 100.0}) for name in ("caption", "pos")}
+    titles, alone = {"a": "ours", "c": "a lock"}, [Alone("a", "pos", 10.0, 12.5, 2.0)]
+    beside = {"pos": (90.0, 110.0)}
+    return Results({"machine": "a toy"}, ceilings, titles, {"a lock": 19.0}, 4000.0, cells, alone, beside)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +41,8 @@ def results() -> Results:
         "- machine: a toy",
         "| /pos | running |  | 100.0 | 100.0 |",
         "| mix | 32 | 80.0 | 20.0 |",
-        "| pos | 80% of 100.0 | 4.00 |",
-        "| /pos | (a) | 10.0 | 11.0 | 12.0 | 2.0 ms, 20% |",
+        "| pos | 80% of 90 before, 110 after | 4.00 |",
+        "| /pos | (a) | 10.0 | 12.5 | 2.0 ms, 20% |",
         "| pos | 32 | 12 / 20 / 30 | 12 / 20 / 30 |",
         "| mix | 32 | /caption | 70 / 80 / 90 | 70 / 80 / 90 |",
         "| pos | 1 | (c) | 3 | 1 timeout | 0 | 900 | 1.25 | 0.10 |",
@@ -56,7 +59,7 @@ def test_a_load_that_was_not_measured_leaves_its_place_empty(results: Results) -
 
 def test_a_variant_that_answered_nothing_is_not_divided_by(results: Results) -> None:
     results.cells[:] = [c if c.variant == "a" else cell("c", c.workload, c.clients, 0.0) for c in results.cells]
-    assert "| pos | 80% of 100.0 |  |" in markdown(results).splitlines()
+    assert "| pos | 80% of 90 before, 110 after |  |" in markdown(results).splitlines()
 
 
 def test_a_run_is_written_as_json_markdown_and_pictures(results: Results, tmp_path: Path) -> None:
