@@ -31,9 +31,8 @@ class Channel:
             TimeoutError: it was not taken in time.
             OSError: the other end is gone.
         """
-        for part in (LENGTH.pack(len(message)), message):
-            self._allow(until)
-            self._socket.sendall(part)
+        self._allow(until)
+        self._socket.sendall(LENGTH.pack(len(message)) + message)
 
     def receive(self, most: int = sys.maxsize, until: float | None = None) -> bytes:
         """The next message.
@@ -54,6 +53,10 @@ class Channel:
     def fileno(self) -> int:
         """File descriptor of the socket."""
         return self._socket.fileno()
+
+    def shutdown(self) -> None:
+        """Let nothing more be sent or received, at either end."""
+        self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close this end."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import threading
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from app.engine_metrics import EngineMetrics
 from app.errors import internal_error
@@ -91,12 +95,16 @@ class Engine:
         for replica in self._replicas:
             replica.warm_up()
 
-    async def stop(self) -> None:
+    def close(self) -> None:
         """Refuse new jobs, answer those that were accepted, and end."""
         self._queue.close()
         for replica in self._replicas:
-            await asyncio.to_thread(replica.join)
+            replica.join()
         self._queue.fail(internal_error())  # where no replica works any more
+
+    async def stop(self) -> None:
+        """The same, for who must not be held up."""
+        await asyncio.to_thread(self.close)
 
     async def figures(self) -> bytes:
         """As Prometheus reads them."""
@@ -108,12 +116,56 @@ class Engine:
         Raises:
             ServiceError: ``overloaded``, ``shutting_down``, or ``internal_error`` if the model failed on it.
         """
-        works = [Work(row) for row in job.rows]
-        self._queue.put(works)
+        answer: Future[Result] = Future()
+        works = self.submit(job, answer)
         try:
-            decoded = await asyncio.gather(*[asyncio.wrap_future(work.answer) for work in works])
+            return await asyncio.wrap_future(answer)
         except BaseException:
-            self._queue.withdraw(works)
+            self.withdraw(works)
             raise
-        batch_rows = max(work.batch_rows for work in works)
-        return Result(decoded, max(d.encode_ms for d in decoded), max(d.decode_ms for d in decoded), batch_rows)
+
+    def submit(self, job: Job, answer: Future[Result]) -> list[Work]:
+        """Begin a job, whose result ``answer`` gets in another thread; its rows.
+
+        Raises:
+            ServiceError: as ``run``.
+        """
+        works, gathering = [Work(row) for row in job.rows], Gathering(len(job.rows), answer)
+        for i, work in enumerate(works):
+            work.answer.add_done_callback(partial(gathering.settle, i))
+        self._queue.put(works)
+        return works
+
+    def withdraw(self, works: Collection[Work]) -> None:
+        """Nobody waits any more for these rows: they leave at once, or the model at its next step."""
+        self._queue.withdraw(works)
+
+
+class Gathering:
+    """Makes one result of those of a job's rows. It knows nothing of the rows: what they hold must not outlive them."""
+
+    def __init__(self, rows: int, answer: Future[Result]) -> None:
+        self._decoded: list[Decoded | None] = [None] * rows
+        self._answer = answer
+        self._lock = threading.Lock()
+
+    def settle(self, row: int, found: Future[Decoded]) -> None:
+        """Note what a row has become."""
+        error = found.exception()
+        with suppress(InvalidStateError):  # an earlier row has failed, or nobody waits any more
+            if error is not None:
+                self._answer.set_exception(error)
+            elif decoded := self._with(row, found.result()):
+                self._answer.set_result(_result(decoded))
+
+    def _with(self, row: int, result: Decoded) -> list[Decoded]:
+        """Those of all rows, if this is the last one."""
+        with self._lock:
+            self._decoded[row] = result
+            decoded = [each for each in self._decoded if each is not None]
+            return decoded if len(decoded) == len(self._decoded) else []
+
+
+def _result(decoded: list[Decoded]) -> Result:
+    encode, decode = (max(getattr(each, name) for each in decoded) for name in ("encode_ms", "decode_ms"))
+    return Result(decoded, encode, decode, max(each.batch_rows for each in decoded))

@@ -6,17 +6,16 @@ import asyncio
 import io
 import pickle
 import socket
-import struct
 from typing import Any
 
 import torch
 from torch import Tensor
 
-LENGTH = struct.Struct("!Q")
+from app.channel import LENGTH
 
 
 class Link:
-    """One end; any objects go over it, each after its length."""
+    """The server's end; any objects go over it, each after its length. The other end may be a Channel."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -28,7 +27,7 @@ class Link:
 
     def send(self, message: Any) -> None:
         """Send an object; one that nobody receives any more is lost."""
-        packed = _packed(message)
+        packed = pack(message)
         self._writer.write(LENGTH.pack(len(packed)))
         self._writer.write(packed)
 
@@ -57,7 +56,8 @@ class _Pickler(pickle.Pickler):
         return (torch.from_numpy, (value.numpy(),)) if type(value) is Tensor else NotImplemented
 
 
-def _packed(message: Any) -> bytes:
+def pack(message: Any) -> bytes:
+    """An object as bytes."""
     buffer = io.BytesIO()
     _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(message)
     return buffer.getvalue()

@@ -1,23 +1,29 @@
-"""The process that has the model: an engine behind a link."""
+"""The process that has the model: an engine behind a channel."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
+import pickle
 import signal
 import socket
+import threading
+import time
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from app.engine import Engine
-from app.errors import ServiceError, internal_error
-from app.link import Link
+from app.channel import Channel
+from app.engine import Engine, Result
+from app.errors import ServiceError
+from app.link import pack
 from app.loading import load_engine
 from app.logs import configure_logs
 from app.processes import MODEL, call_this
 from app.settings import Settings
+from app.work import Work
 from model.errors import OmniNetError
 from model.processor import Job, Processor
 
@@ -76,78 +82,84 @@ def host(end: socket.socket, settings: Settings) -> None:
     call_this(MODEL)
     configure_logs()
     try:
-        asyncio.run(_host(end, settings))
+        _host(Channel(end), settings)
     finally:
         # Without the server there is nothing to end well, and threads may be in the middle of something.
         os._exit(0)
 
 
-async def _host(end: socket.socket, settings: Settings) -> None:
-    link = await Link.over(end)
+def _host(channel: Channel, settings: Settings) -> None:
     try:
         engine = load_engine(settings)
     except Exception as error:
         if not isinstance(error, OmniNetError):
             logger.exception("the model could not be loaded")
-        link.send(error if isinstance(error, OmniNetError) else RuntimeError(str(error)))
-    else:
-        engine.start()
-        link.send(Loaded(_processor(engine), engine.devices, engine.precision))
-        with suppress(EOFError, OSError):
-            await Host(engine, link).serve()
-    await link.close()
+        channel.send(pack(error if isinstance(error, OmniNetError) else RuntimeError(str(error))))
+        return
+    engine.start()
+    channel.send(pack(Loaded(_processor(engine), engine.devices, engine.precision)))
+    Host(engine, channel).serve()
 
 
 class Host:
-    """Answers what comes over a link with an engine."""
+    """Answers what comes over a channel with an engine; a thread reads, and those of the model write."""
 
-    def __init__(self, engine: Engine, link: Link) -> None:
-        self._engine, self._link = engine, link
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+    def __init__(self, engine: Engine, channel: Channel) -> None:
+        self._engine, self._channel = engine, channel
+        self._writing = threading.Lock()
+        self._works: dict[int, list[Work]] = {}
 
-    async def serve(self) -> None:
-        """Until the link is closed, from here or from there.
+    def serve(self) -> None:
+        """Until the channel is closed, from here or from there."""
+        threading.Thread(target=self._watch, daemon=True).start()
+        with suppress(OSError):
+            while True:
+                self._heed(pickle.loads(self._channel.receive()))
 
-        Raises:
-            EOFError, OSError: it is.
-        """
-        others = [asyncio.create_task(self._watch())]
-        while True:
-            message = await self._link.receive()
-            if isinstance(message, Ask):
-                self._tasks[message.number] = asyncio.create_task(self._answer(message))
-            elif isinstance(message, Stop):
-                others.append(asyncio.create_task(self._end()))
-            elif message.number in self._tasks:
-                self._tasks[message.number].cancel()
+    def _heed(self, message: Ask | Drop | Stop) -> None:
+        if isinstance(message, Stop):
+            threading.Thread(target=self._end).start()
+        elif isinstance(message, Drop):
+            self._engine.withdraw(self._works.pop(message.number, ()))
+        elif message.job is None:
+            self._send(Reply(message.number, self._engine.metrics.text()))
+        else:
+            self._begin(message.number, message.job)
 
-    async def _end(self) -> None:
-        await self._engine.stop()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        await self._link.close()  # and so nothing is received any more
-
-    async def _answer(self, ask: Ask) -> None:
+    def _begin(self, number: int, job: Job) -> None:
+        answer: Future[Result] = Future()
+        answer.add_done_callback(partial(self._reply, number))
         try:
-            self._link.send(Reply(ask.number, await self._result(ask)))
-        finally:
-            del self._tasks[ask.number]
-
-    async def _result(self, ask: Ask) -> Any:
-        try:
-            return await (self._engine.figures() if ask.job is None else self._engine.run(ask.job))
+            works = self._engine.submit(job, answer)
         except ServiceError as error:
-            return error
-        except Exception:
-            logger.exception("the engine failed on a request")
-            return internal_error()
+            answer.set_exception(error)
+            return
+        self._works[number] = works
+        if answer.done():  # before they were noted
+            self._works.pop(number, None)
 
-    async def _watch(self) -> None:
+    def _reply(self, number: int, answer: Future[Result]) -> None:
+        works, error = self._works.pop(number, ()), answer.exception()
+        if error is not None:
+            self._engine.withdraw(works)
+        self._send(Reply(number, error or answer.result()))
+
+    def _send(self, message: Any) -> None:
+        packed = pack(message)
+        with self._writing, suppress(OSError):  # whoever reads notices that the other end is gone
+            self._channel.send(packed)
+
+    def _end(self) -> None:
+        self._engine.close()
+        self._channel.shutdown()
+
+    def _watch(self) -> None:
         told = True
         while True:
-            await asyncio.sleep(WATCH_S)
+            time.sleep(WATCH_S)
             if (alive := self._engine.is_alive) != told:
                 told = alive
-                self._link.send(Health(alive))
+                self._send(Health(alive))
 
 
 def _processor(engine: Engine) -> Processor:

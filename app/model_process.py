@@ -6,12 +6,13 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from multiprocessing.context import ForkServerProcess
-from typing import Any
+from typing import Any, NoReturn
 
 from app.engine import Result
-from app.errors import internal_error, shutting_down
+from app.errors import ServiceError, internal_error, shutting_down
 from app.link import Link
 from app.model_host import Ask, Drop, Health, Loaded, Reply, Stop, host
 from app.probe import probe
@@ -20,6 +21,7 @@ from app.settings import Settings
 from model.processor import Job
 
 logger = logging.getLogger(__name__)
+FIGURES_S = 2.0
 
 
 class ModelProcess:
@@ -75,9 +77,12 @@ class ModelProcess:
         return result
 
     async def figures(self) -> bytes:
-        """As Prometheus reads them; none where the process has ended."""
-        figures: bytes = b"" if self._listening.done() else await self._ask(None)
-        return figures
+        """As Prometheus reads them; none where the process has ended or does not answer."""
+        with suppress(TimeoutError, ServiceError):
+            async with asyncio.timeout(FIGURES_S):
+                figures: bytes = await self._ask(None)
+                return figures
+        return b""
 
     async def stop(self) -> None:
         """Refuse new jobs, answer those that were accepted, and end."""
@@ -108,20 +113,26 @@ class ModelProcess:
 
     async def _listen(self) -> None:
         try:
-            while True:
-                message = await self._link.receive()
-                if isinstance(message, Health):
-                    self.is_alive = message.is_alive
-                else:
-                    self._settle(message)
+            await self._receive()
         except (EOFError, OSError):
-            self.is_alive = False
+            pass
+        except Exception:
+            logger.exception("the process of the model sent what cannot be read")
+        self.is_alive = False
         for answer in self._awaited.values():
             if not answer.done():
                 answer.set_exception(internal_error())
         if not self._stopping:
             logger.error("the process of the model has ended, with exit code %s", self._process.exitcode)
             self.on_end()
+
+    async def _receive(self) -> NoReturn:
+        while True:
+            message = await self._link.receive()
+            if isinstance(message, Health):
+                self.is_alive = message.is_alive
+            else:
+                self._settle(message)
 
     def _settle(self, reply: Reply) -> None:
         answer = self._awaited.get(reply.number)

@@ -83,6 +83,7 @@ class Work:
     def finish(self, decoded: Decoded) -> None:
         """Answer it."""
         decoded.encode_ms, decoded.decode_ms = self.encode_ms, 1e3 * (time.perf_counter() - self.admitted)
+        decoded.batch_rows = self.batch_rows
         with suppress(InvalidStateError):  # its requester has just gone
             self.answer.set_result(decoded)
 

@@ -42,6 +42,8 @@ class Decoded:
         tokens: class ids, the end token included.
         log_probabilities: natural logarithm, one for each token.
         candidates: the likeliest classes of the first step, best first, with their logarithms.
+        encode_ms, decode_ms: what it took, as far as somebody has measured it.
+        batch_rows: that were decoded with it, itself among them, when it began.
     """
 
     tokens: list[int] = field(default_factory=list)
@@ -49,6 +51,7 @@ class Decoded:
     candidates: list[tuple[int, float]] = field(default_factory=list)
     encode_ms: float = 0.0
     decode_ms: float = 0.0
+    batch_rows: int = 1
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,7 @@ async def test_one_that_is_killed_is_replaced(settings: Settings) -> None:
         asked = asyncio.create_task(client.post("/pos", json=TEXT))
         await asyncio.sleep(0.3)
         assert not asked.done()
+        assert "omninet_tokens" not in (await client.get("/metrics")).text, "the rest does not wait for it"
         os.kill(pid, signal.SIGKILL)
         check(await asked, 500, "internal_error")
         check(await client.get("/readyz"), 503, "not_ready")
