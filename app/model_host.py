@@ -81,11 +81,15 @@ def host(end: socket.socket, settings: Settings) -> None:
         signal.signal(number, signal.SIG_IGN)
     call_this(MODEL)
     configure_logs()
+    code = 1
     try:
         _host(Channel(end), settings)
+        code = 0
+    except Exception:
+        logger.exception("the process of the model failed")
     finally:
         # Without the server there is nothing to end well, and threads may be in the middle of something.
-        os._exit(0)
+        os._exit(code)
 
 
 def _host(channel: Channel, settings: Settings) -> None:

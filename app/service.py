@@ -188,6 +188,8 @@ class Service:
         self._serving, engine = serving, serving.engine
         if isinstance(engine, ModelProcess):
             engine.on_end = self._revive_soon
+            if not engine.is_alive:  # it has ended in the meantime
+                self._revive_soon()
         name, version = engine.processor.name, engine.processor.version
         self.metrics.watch_media(serving.media)
         self.metrics.serves(name, version, engine.precision)
@@ -200,8 +202,13 @@ class Service:
         """Load the model again whose process has ended; where a reload is under way already, that may do."""
         self.metrics.revivals.inc()
         while not (old := self._loaded()).engine.is_alive:
+            if self._loading is not None:
+                await asyncio.wait([self._loading])
+                continue
+            self._loading = asyncio.create_task(load(self.settings, old))
+            self._loading.add_done_callback(self._forget_loading)
             try:
-                new = await load(self.settings, old)
+                new = await self._loading
             except Exception:
                 logger.exception("the model cannot be loaded again yet")
                 await asyncio.sleep(RETRY_S)

@@ -141,3 +141,31 @@ async def test_one_that_is_killed_is_tried_again_until_it_can_be_loaded(
         aside.rename(folder)
         await until_ready(client)
         assert (await client.post("/pos", json=TEXT)).status_code == 200
+
+
+async def test_one_that_is_killed_during_a_reload_is_loaded_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, going, go_on = ModelProcess.begin, asyncio.Event(), asyncio.Event()
+    application = create_app(settings)
+    async with talking_to(application) as client:
+        await until_ready(client)
+        (pid,) = model_processes()
+
+        async def held_up(settings: Settings) -> ModelProcess:
+            going.set()
+            await go_on.wait()
+            return await begin(settings)
+
+        monkeypatch.setattr(ModelProcess, "begin", held_up)
+        reloading = asyncio.create_task(application.state.service.reload())
+        await going.wait()
+        os.kill(pid, signal.SIGKILL)
+        while (await client.get("/readyz")).status_code == 200:
+            await asyncio.sleep(0.01)
+        go_on.set()
+        await asyncio.wait_for(reloading, 20)
+        await until_ready(client)
+        assert len(model_processes()) == 1
+        assert (await client.post("/pos", json=TEXT)).status_code == 200
+    assert model_processes() == []
