@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import os
 import resource
+import signal
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
@@ -23,7 +25,7 @@ from model.devices import choose_device
 from model.omninet import OmniNet
 from training.config import RunConfig
 from training.hogwild.worker import Assignment, Cause, Post, work
-from training.interrupt import Interrupt
+from training.interrupt import SIGNALS, Interrupt
 from training.run import Run
 from training.schedule import quotas
 from training.shared import Order, Slots
@@ -92,7 +94,9 @@ class _Supervisor:
         self.run = run
         self.slots = Slots.of(len(posts))
         self.records: SimpleQueue[StepRecord | str] = SimpleQueue()
-        self.context = multiprocessing.get_context("spawn")
+        # Workers are forked from a process that has imported what they need: one import for all, and a quick restart.
+        self.context = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload([work.__module__])
         self.before = {task: run.progress.of(task) for task in run.progress.drawn}
         self.started = time.time()
         self.evaluation: threading.Thread | None = None
@@ -163,7 +167,8 @@ class _Supervisor:
         reading, writing = self.context.Pipe(duplex=False)
         name = f"omninet {post.task}"
         process = self.context.Process(target=work, args=(assigned, writing), name=name, daemon=True)
-        process.start()
+        with _unheard_signals():
+            process.start()
         # Only the worker's ends are left, so that a pipe ends when the worker does.
         assigned.close()
         writing.close()
@@ -263,6 +268,17 @@ class _Supervisor:
             return "no updates"
         middle, mean, most = int(steps.median()), float(steps.mean()), int(steps.max())
         return f"staleness of {len(steps)} updates: median {middle}, mean {mean:.2f}, most {most}"
+
+
+@contextmanager
+def _unheard_signals() -> Iterator[None]:
+    """What is started meanwhile is deaf to signals that reach a whole group; for this process they wait."""
+    resource_tracker.ensure_running()  # which lets them through when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _without_backbone(network: OmniNet) -> OmniNet:

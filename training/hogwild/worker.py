@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Sequence
@@ -88,6 +89,7 @@ class _Worker:
     def __init__(self, assignment: Assignment, reports: Connection) -> None:
         a = assignment
         self.post, self.config, self.slots, self.reports = a.post, a.config, a.slots, reports
+        self.forked_by = os.getppid()
         self.encoder = a.encoder
         self.replica = Replica(a.network, a.model, a.post.device)
         self.trainer = Trainer(
@@ -123,9 +125,9 @@ class _Worker:
 
     def _may_go_on(self) -> bool:
         """Wait while told to, or while ahead of the others by too much; False is the end."""
-        row, slots, parent = self.post.number, self.slots, parent_process()
+        row, slots = self.post.number, self.slots
         while True:
-            if slots.order == Order.STOP or parent is None or not parent.is_alive():
+            if slots.order == Order.STOP or self._is_orphan():
                 return False
             if slots.order == Order.PAUSE:
                 slots.paused[row] = 1
@@ -135,6 +137,11 @@ class _Worker:
             elif not self._is_ahead():
                 return True
             time.sleep(NAP_S)
+
+    def _is_orphan(self) -> bool:
+        """Whether the main process is gone, or the one that would tell it how this one ends."""
+        main = parent_process()
+        return main is None or not main.is_alive() or os.getppid() != self.forked_by
 
     def _is_ahead(self) -> bool:
         if not self.post.lockstep and self.config.pace is None:

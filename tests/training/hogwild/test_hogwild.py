@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from torch import multiprocessing
@@ -73,6 +74,12 @@ def children() -> dict[str, int]:
     from multiprocessing import active_children
 
     return {child.name.removeprefix("omninet "): child.pid or 0 for child in active_children()}
+
+
+def fork_server() -> int:
+    """Process id of what the workers are forked from."""
+    (found,) = {psutil.Process(pid).ppid() for pid in children().values()}
+    return found
 
 
 def kill(task: str) -> None:
@@ -220,6 +227,25 @@ def test_a_second_signal_waits_for_nobody(data: Path, work: Path, tmp_path: Path
     assert children() == {}
 
 
+def test_workers_whose_fork_server_is_killed_are_started_again(data: Path, work: Path, tmp_path: Path) -> None:
+    """Nobody could say how they end, and two must never do the work of one."""
+    setup = fresh(data, work, steps=400, restarts=1)
+    first: dict[str, int] = {}
+
+    def kill_it() -> None:
+        first.update(children())
+        os.kill(fork_server(), signal.SIGKILL)
+
+    with Run(setup, tmp_path, "Hogwild") as run:
+        Watch(lambda: all(run.progress.of(task) > 1 for task in run.progress.drawn), kill_it)
+        assert hogwild(run)
+
+    assert run.progress.step == 400
+    assert "started again, time 1" in messages(tmp_path)
+    assert len(first) == 4
+    assert not any(psutil.pid_exists(pid) for pid in first.values())
+
+
 def test_a_worker_that_dies_before_it_begins_is_started_again(
     data: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,7 +274,7 @@ def test_workers_are_deaf_to_signals_of_the_group(data: Path, work: Path, tmp_pa
     setup = fresh(data, work, steps=300, restarts=0)
 
     def signal_all() -> None:
-        for pid in children().values():
+        for pid in (*children().values(), fork_server()):
             os.kill(pid, signal.SIGTERM)
             os.kill(pid, signal.SIGINT)
 
@@ -310,16 +336,14 @@ def test_without_its_main_process_a_worker_ends(data: Path, work: Path, tmp_path
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (log_file.exists() and "step" in log_file.read_text()):
         time.sleep(0.05)
-    workers = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    workers = psutil.Process(process.pid).children(recursive=True)
     assert len(workers) >= 4
 
     process.kill()
     process.join()
 
-    deadline = time.monotonic() + 20
-    while any(_is_training(pid) for pid in workers) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(_is_training(pid) for pid in workers)
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive
 
 
 def _forever(data: Path, work: Path, folder: Path) -> None:
@@ -327,10 +351,3 @@ def _forever(data: Path, work: Path, folder: Path) -> None:
     torch.set_num_threads(1)
     with Run(set_up(make_config(steps=100_000), data, None, work), folder, "Hogwild") as run:
         hogwild(run)
-
-
-def _is_training(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] not in "ZX"
-    except FileNotFoundError:
-        return False
