@@ -49,7 +49,7 @@ async def test_health_is_for_everybody(guarded: httpx.AsyncClient) -> None:
         assert (await guarded.get(path, headers=bearer("wrong"))).status_code == 200
 
 
-@pytest.mark.parametrize("key", [KEY, OTHER, ADMIN])
+@pytest.mark.parametrize("key", [KEY, OTHER, ADMIN], ids=["alice", "bob", "root"])
 async def test_every_key_is_good_as_bearer_and_as_password(guarded: httpx.AsyncClient, key: str) -> None:
     assert (await guarded.post("/pos", json=TEXT, headers=bearer(key))).status_code == 200
     assert (await guarded.post("/pos", json=TEXT, auth=("anybody", key))).status_code == 200
@@ -57,7 +57,7 @@ async def test_every_key_is_good_as_bearer_and_as_password(guarded: httpx.AsyncC
         assert (await guarded.get(path, auth=("", key))).status_code == 200
 
 
-@pytest.mark.parametrize("key", [KEY[:-1], KEPT.digest, "wrong", "\xe9"])
+@pytest.mark.parametrize("key", [KEY[:-1], KEPT.digest, "wrong", "\xe9"], ids=["cut", "digest", "wrong", "not ascii"])
 async def test_another_key_is_not(guarded: httpx.AsyncClient, key: str) -> None:
     response = await guarded.post("/pos", json=TEXT, headers={b"Authorization": f"Bearer {key}".encode("latin-1")})
     check(response, 401, "invalid_api_key")
