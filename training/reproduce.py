@@ -17,9 +17,9 @@ from training.config import RunConfig
 from training.evaluate import answer_data, measure
 from training.evaluate.zero_shot import VIDEO_USES, Comparison, zero_shot
 from training.schedule import quotas
+from training.table import Figures, Table
 
 LOG = logging.getLogger(__name__)
-Figures = Mapping[str, float]
 Train = Callable[[RunConfig, Path], object]
 
 # Rows of the paper's tables; IND stands for a network of its own for each task.
@@ -64,6 +64,7 @@ class Study:
     Attributes:
         train: trains a configuration in a folder and leaves a checkpoint there.
         limit: dev examples a task; None takes all.
+        seeds: each network is trained once with each of them; none takes that of the configuration.
     """
 
     config: RunConfig
@@ -71,44 +72,56 @@ class Study:
     out: Path
     train: Train
     limit: int | None = None
+    seeds: Sequence[int] = ()
 
-    def table1(self) -> str:
-        """Each task alone, three and four together, as Markdown."""
-        alone = [self._trained((task,)) for task in self.config.tasks]
-        rows = {"IND": _merged([self._measured(folder, {}) for folder in alone])}
+    def table1(self) -> Table:
+        """Each task alone, three and four together."""
+        rows = {f"paper, {name}": [figures] for name, figures in PAPER_1.items()}
+        rows["ours, IND"] = [study._alone({}) for study in self._seeded()]
         for tasks in (tuple(t for t in self.config.tasks if t != "activity"), tuple(self.config.tasks)):
             if len(tasks) > 1:
-                rows[f"MULT-{len(tasks)}"] = self._measured(self._trained(tasks), {})
-        lines = [_row(f"paper, {name}", figures, "parameters") for name, figures in PAPER_1.items()]
-        return _markdown(["", *COLUMNS.values(), "parameters, millions"], lines + _ours(rows, "parameters"))
+                rows[f"ours, MULT-{len(tasks)}"] = [study._together(tasks, {}) for study in self._seeded()]
+        return Table(COLUMNS | {"parameters": "parameters, millions"}, rows)
 
-    def table2(self) -> str:
-        """The trained networks without the link array and without the spatial cache, as Markdown."""
-        alone = [self._trained((task,)) for task in self.config.tasks]
-        together = self._trained(tuple(self.config.tasks))
-        lines = [
-            _row(f"paper, {kind}, {name}", figures)
-            for name, kinds in PAPER_2.items()
-            for kind, figures in kinds.items()
-        ]
+    def table2(self) -> Table:
+        """The trained networks without the link array and without the spatial cache."""
+        tasks = tuple(self.config.tasks)
+        rows = {
+            f"paper, {kind}, {name}": [figures] for name, kinds in PAPER_2.items() for kind, figures in kinds.items()
+        }
         for name, changes in ABLATIONS.items():
-            rows = {f"IND, {name}": _merged([self._measured(folder, changes) for folder in alone])}
-            rows[f"MULT-{len(self.config.tasks)}, {name}"] = self._measured(together, changes)
-            lines += _ours(rows)
-        return _markdown(["", *COLUMNS.values()], lines)
+            rows[f"ours, IND, {name}"] = [study._alone(changes) for study in self._seeded()]
+            rows[f"ours, MULT-{len(tasks)}, {name}"] = [study._together(tasks, changes) for study in self._seeded()]
+        return Table(COLUMNS, rows)
 
-    def gates(self) -> str:
-        """All tasks together with each of the three gates, and what each makes of photos in motion, as Markdown."""
-        rows = {}
-        for gate in get_args(Gate):
-            folder = self._trained(tuple(self.config.tasks), gate)
-            rows[gate] = self._measured(folder, {}) | self._moving(folder)
-        heading = ["gate", *COLUMNS.values(), *(f"{use}, % of {task}" for task, use in VIDEO_USES.items())]
-        return _markdown(heading, [_row(gate, figures, *VIDEO_USES.values()) for gate, figures in rows.items()])
+    def gates(self) -> Table:
+        """All tasks together with each of the three gates, and what each makes of photos in motion."""
+        rows = {gate: [study._gated(gate) for study in self._seeded()] for gate in get_args(Gate)}
+        return Table(COLUMNS | {use: f"{use}, % of {task}" for task, use in VIDEO_USES.items()}, rows)
+
+    def _seeded(self) -> list[Study]:
+        """This study with each of the seeds."""
+        seeds = self.seeds or (self.config.seed,)
+        return [replace(self, config=self.config.model_copy(update={"seed": seed})) for seed in seeds]
+
+    def _alone(self, changes: Mapping[str, Any]) -> Figures:
+        """A network for each task as one row; their parameters add up."""
+        parts = [self._measured(self._trained((task,)), changes) for task in self.config.tasks]
+        figures = {name: value for part in parts for name, value in part.items()}
+        return figures | {"parameters": sum(part["parameters"] for part in parts)}
+
+    def _together(self, tasks: Sequence[str], changes: Mapping[str, Any]) -> Figures:
+        return self._measured(self._trained(tasks), changes)
+
+    def _gated(self, gate: Gate) -> Figures:
+        folder = self._trained(tuple(self.config.tasks), gate)
+        return self._measured(folder, {}) | self._moving(folder)
 
     def _trained(self, tasks: Sequence[str], gate: Gate | None = None) -> Path:
         """The checkpoint of these tasks, trained unless an earlier call has done so; None is the gate of the config."""
         config, name = of_tasks(self.config, tasks), "-".join(tasks)
+        if config.seed:
+            name = f"{name}-seed{config.seed}"
         if gate is not None and gate != config.network.get("cnp", {}).get("gate", CNPConfig.gate):
             network = config.network | {"cnp": config.network.get("cnp", {}) | {"gate": gate}}
             config, name = config.model_copy(update={"network": network}), f"{name}-{gate}"
@@ -169,24 +182,3 @@ def ablated(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> Checkpoint:
     built = OmniNet(changed)
     built.load_state_dict(checkpoint.network.state_dict())
     return replace(checkpoint, config=replace(checkpoint.config, network=changed), network=built.eval())
-
-
-def _merged(parts: Sequence[Figures]) -> dict[str, float]:
-    """Networks of one task each as one row; their parameters add up."""
-    together: dict[str, float] = {}
-    for part in parts:
-        together |= part
-    return together | {"parameters": sum(part["parameters"] for part in parts)}
-
-
-def _ours(rows: Mapping[str, Figures], *more: str) -> list[list[str]]:
-    return [_row(f"ours, {name}", figures, *more) for name, figures in rows.items()]
-
-
-def _row(name: str, figures: Figures, *more: str) -> list[str]:
-    return [name, *(f"{figures[c]:.4g}" if c in figures else "-" for c in (*COLUMNS, *more))]
-
-
-def _markdown(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heading, ["---"] * len(heading), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

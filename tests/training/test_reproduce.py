@@ -14,6 +14,7 @@ from training.config import RunConfig
 from training.metrics import java
 from training.reproduce import Study, ablated, of_tasks
 from training.schedule import quotas, rate_of
+from training.table import Table
 from training.train import Options, train
 
 
@@ -35,9 +36,9 @@ def test_a_part_of_a_run_has_its_steps_and_its_rates() -> None:
         assert half == pytest.approx(whole, rel=0.01)
 
 
-def cells(table: str) -> dict[str, list[str]]:
+def cells(table: Table) -> dict[str, list[str]]:
     """First cell of a row -> the others."""
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    rows = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in table.markdown().splitlines()]
     return {row[0]: row[1:] for row in rows}
 
 
@@ -78,9 +79,24 @@ def test_the_gates(data: Path, tmp_path: Path) -> None:
     found = cells(Study(config, data, tmp_path, train_part, limit=2).gates())
 
     assert gates == ["paper", "official", "that of the configuration"]
-    assert found["gate"][-2:] == ["video-caption, % of caption", "video-qa, % of vqa"]
+    assert found[""][-2:] == ["video-caption, % of caption", "video-qa, % of vqa"]
     for gate in ("paper", "official", "normalised"):
         assert "-" not in found[gate][:2] + found[gate][3:5]
+
+
+def test_every_network_is_trained_once_with_each_seed(data: Path, tmp_path: Path) -> None:
+    trained: list[tuple[str, int]] = []
+
+    def train_part(part: RunConfig, folder: Path) -> None:
+        trained.append((folder.name, part.seed))
+        train(part, folder, Options(data, runner="single", work=tmp_path / "work"), whole=part)
+
+    config = make_config(steps=4)
+    config = config.model_copy(update={"tasks": {"pos": config.tasks["pos"]}})
+    table = Study(config, data, tmp_path, train_part, limit=2, seeds=(0, 3)).table1()
+
+    assert trained == [("pos", 0), ("pos-seed3", 3)]
+    assert len(table.rows["ours, IND"]) == 2
 
 
 def test_an_ablation_keeps_the_weights_and_changes_the_answer(toy: Checkpoint) -> None:

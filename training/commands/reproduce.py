@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.commands.process import prepare
+
+if TYPE_CHECKING:
+    from training.table import Table
 
 
 def add(subparsers: Any) -> None:
@@ -25,6 +28,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs and the tables")
     parser.add_argument("--backbone", help="weights of the vision backbone, as for train")
     parser.add_argument("--limit", type=int, help="dev examples a task at most")
+    parser.add_argument("--seeds", type=int, nargs="+", default=(), help="train every network once with each of them")
     parser.add_argument("--runner", choices=("hogwild", "single"), default="hogwild", help="as for train")
     parser.add_argument("--threads", type=int, help="CPU threads to compute with, in all")
     parser.set_defaults(run=run)
@@ -35,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from training.config import RunConfig
+    from training.evaluate.plots import plot_table
     from training.interrupt import Stopped
     from training.reproduce import Study
     from training.states import States
@@ -47,11 +52,12 @@ def run(args: argparse.Namespace) -> int:
     def train_part(part: RunConfig, folder: Path) -> None:
         train(part, folder, replace(options, resume=bool(States(folder).all())), whole=config)
 
-    study = Study(config, args.data, args.out, train_part, args.limit)
+    study = Study(config, args.data, args.out, train_part, args.limit, tuple(args.seeds))
     try:
-        table: str = getattr(study, args.study)()
+        table: Table = getattr(study, args.study)()
     except Stopped as stopped:
         return 128 + stopped.signal
-    (args.out / f"{args.study}.md").write_text(table, encoding="utf-8")
-    print(table, end="")
+    (args.out / f"{args.study}.md").write_text(table.markdown(), encoding="utf-8")
+    plot_table(table, args.out / f"{args.study}.png")
+    print(table.markdown(), end="")
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from training.metrics.labels import Confusion
+from training.table import Table
 from training.watch.log import read_log
 
 COLOURS = 64  # of a file: a third of the bytes, and nobody sees it
@@ -124,6 +125,22 @@ def plot_confusion(confusion: Confusion, target: Path) -> None:
         for j, count in enumerate(row):
             if count:
                 axes.text(j, i, str(count), ha="center", va="center", color="white" if shares[i][j] > 0.5 else "black")
+    _save(figure, target)
+
+
+def plot_table(table: Table, target: Path) -> None:
+    """Medians of a study's rows as bars, a panel a column, and a dot for each of several runs."""
+    figure, axes = _figure(2 + 2.2 * len(table.columns), 1 + 0.3 * len(table.rows), len(table.columns))
+    for place, (column, heading) in zip(axes.flat, table.columns.items(), strict=True):
+        for i, row in enumerate(table.rows):
+            values = table.values(row, column)
+            if values:
+                place.barh(i, median(values), color="silver" if row.startswith("paper") else "tab:blue")
+            if len(values) > 1:
+                place.plot(values, [i] * len(values), "k.")
+        place.set_yticks(range(len(table.rows)), list(table.rows) if place is axes.flat[0] else [])
+        place.invert_yaxis()
+        place.set(title=heading)
     _save(figure, target)
 
 

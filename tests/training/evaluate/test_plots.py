@@ -10,8 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.evaluate.plots import plot_confusion, plot_losses, plot_measures, plot_run, plot_staleness
+from training.evaluate.plots import (
+    plot_confusion,
+    plot_losses,
+    plot_measures,
+    plot_run,
+    plot_staleness,
+    plot_table,
+)
 from training.metrics.labels import Confusion
+from training.table import Table
 
 
 @pytest.fixture
@@ -112,6 +120,20 @@ def test_staleness_is_a_share_of_each_tasks_steps(drawn: list[matplotlib.figure.
 
     heights = [[bar.get_height() for bar in bars] for bars in drawn[0].axes[0].containers]
     assert heights == [[0.75, 0, 0.25], [0, 1, 0]]
+
+
+def test_a_table_has_a_panel_a_column_and_a_dot_a_run(drawn: list[matplotlib.figure.Figure], tmp_path: Path) -> None:
+    rows = {"paper": [{"pos": 95.0}], "ours": [{"pos": 90.0, "vqa": 3.0}, {"pos": 94.0}]}
+
+    plot_table(Table({"pos": "POS acc.", "vqa": "VQA acc."}, rows), tmp_path / "table.png")
+
+    tags, answers = drawn[0].axes
+    assert (tags.get_title(), answers.get_title()) == ("POS acc.", "VQA acc.")
+    assert [text.get_text() for text in tags.get_yticklabels()] == ["paper", "ours"]
+    assert [[bar.get_width() for bar in bars] for bars in tags.containers] == [[95], [92]]
+    assert [np.asarray(line.get_xdata()).tolist() for line in tags.lines] == [[90, 94]]
+    assert [[bar.get_width() for bar in bars] for bars in answers.containers] == [[3]]
+    assert is_png(tmp_path / "table.png")
 
 
 def test_confusion(drawn: list[matplotlib.figure.Figure], tmp_path: Path) -> None:

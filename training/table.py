@@ -1,0 +1,39 @@
+"""The table of a study: rows of figures, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+Figures = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of figures, each of one run or of several that differ in their seed alone.
+
+    Attributes:
+        columns: key of a figure -> its heading.
+        rows: name -> the figures of each run; what no run has is a dash.
+    """
+
+    columns: Mapping[str, str]
+    rows: Mapping[str, Sequence[Figures]]
+
+    def values(self, row: str, column: str) -> list[float]:
+        """One figure of all runs that have it."""
+        return [run[column] for run in self.rows[row] if column in run]
+
+    def markdown(self) -> str:
+        """Medians, of several runs with the lowest and the highest."""
+        lines = [["", *self.columns.values()], ["---"] * (1 + len(self.columns))]
+        lines += [[row, *(_cell(self.values(row, column)) for column in self.columns)] for row in self.rows]
+        return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _cell(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    low, high = min(values), max(values)
+    return f"{median(values):.4g}" + (f" ({low:.4g} to {high:.4g})" if low < high else "")
