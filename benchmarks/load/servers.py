@@ -68,6 +68,11 @@ class Server:
     port: int
     session: int
 
+    @property
+    def address(self) -> str:
+        """As URLs begin."""
+        return f"http://127.0.0.1:{self.port}"
+
     def processes(self) -> list[Path]:
         """Folders of its living processes under /proc."""
         return [folder for folder in Path("/proc").glob("[0-9]*") if _is_alive(_stat(folder), self.session)]

@@ -123,6 +123,29 @@ async def test_one_that_is_killed_is_replaced(settings: Settings) -> None:
     assert model_processes() == []
 
 
+async def test_one_that_ends_before_it_is_put_to_work_is_replaced(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, begun = ModelProcess.begin, []
+
+    async def dies_at_first(settings: Settings) -> ModelProcess:
+        model = await begin(settings)
+        begun.append(model)
+        if len(begun) == 1:
+            (pid,) = model_processes()
+            os.kill(pid, signal.SIGKILL)
+            while model.is_alive:
+                await asyncio.sleep(0.01)
+        return model
+
+    monkeypatch.setattr(ModelProcess, "begin", dies_at_first)
+    async with talking_to(create_app(settings)) as client:
+        await until_ready(client)
+        assert (await client.post("/pos", json=TEXT)).status_code == 200
+        assert len(begun) == 2
+        assert len(model_processes()) == 1
+
+
 async def test_one_that_is_killed_is_tried_again_until_it_can_be_loaded(
     toy: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
