@@ -177,8 +177,7 @@ def too_expensive(why: str) -> InputError:
 
 
 def _result(kind: MediaKind, header: dict[str, Any], pixels: bytes, vision: VisionConfig) -> Picture | Clip:
-    count = vision.frames if kind == "video" else 1
-    frames = torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(count, 3, vision.size, vision.size)
+    frames = torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(-1, 3, vision.size, vision.size)
     if kind == "image":
         return Picture(frames[0], bool(header["truncated"]))
     return Clip(frames, tuple(header["times"]), header["duration"], bool(header["truncated"]))
@@ -219,10 +218,11 @@ def _decode(kind: str, data: bytes, vision: VisionConfig, limits: MediaLimits) -
     try:
         if kind == "image":
             picture = decode_image(data, limits)
-            return {"truncated": picture.truncated}, fit(picture.pixels[None], vision).contiguous()
-        clip = decode_video(data, vision.frames, limits)
+            square = fit(picture.pixels[None], vision.image, vision.size)
+            return {"truncated": picture.truncated}, square.contiguous()
+        clip = decode_video(data, vision.frames, limits, vision.sampling)
         found = {"truncated": clip.truncated, "times": clip.times, "duration": clip.duration}
-        return found, fit(clip.frames, vision).contiguous()
+        return found, fit(clip.frames, vision.video, vision.size).contiguous()
     except InputError as error:
         return {"error": error.code, "message": error.message, "detail": error.detail}, None
     except (MemoryError, RuntimeError) as error:  # torch says RuntimeError where memory is short

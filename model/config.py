@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from model.errors import ConfigError
 
 Gate = Literal["paper", "official", "normalised"]
+Sampling = Literal["spread", "stride"]
 T = TypeVar("T")
 
 
@@ -100,7 +101,14 @@ def from_dict(kind: type[T], values: Any, where: str) -> T:
     for name in values:
         if name not in known:
             raise ConfigError(f"{where}.{name} is unknown; known are {', '.join(sorted(known))}")
+    hints = get_type_hints(kind)
     try:
-        return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        return kind(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in values.items()})
     except TypeError as error:
         raise ConfigError(f"{where}: {error}") from error
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type) and not isinstance(value, kind):
+        return from_dict(kind, value, where)
+    return tuple(value) if isinstance(value, list) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from torch import nn
@@ -66,7 +66,7 @@ class OmniNetConfig:
         peripherals = {}
         for name, inner in outer.peripherals.items():
             peripherals[name] = from_dict(PERIPHERALS[name].Config, inner, f"{where}.peripherals.{name}")
-        return cls(from_dict(CNPConfig, outer.cnp, f"{where}.cnp"), peripherals, outer.domains, outer.tasks)
+        return replace(outer, peripherals=peripherals)
 
 
 class OmniNet(nn.Module):

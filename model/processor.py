@@ -108,8 +108,9 @@ class Processor:
             _expect(task, {"text": text, "tokens": tokens}, image=image, video=video, question=question)
             return self._prepare_tags(task, text, tokens)
         _expect(task, {"image": image, "video": video}, text=text, tokens=tokens)
+        framing = self.vision.image if video is None else self.vision.video
         frames, notes = self._frames(image, video)
-        inputs: list[tuple[str, Any]] = [("vision", fit(frames, self.vision))]
+        inputs: list[tuple[str, Any]] = [("vision", fit(frames, framing, self.vision.size))]
         if "language" in TASKS[task].inputs:
             inputs.append(("language", self._question(question)))
         elif question is not None:
@@ -135,12 +136,15 @@ class Processor:
     def _frames(self, image: ImageInput | None, video: VideoInput | None) -> tuple[Tensor, tuple[str, ...]]:
         """RGB (t, 3, height, width), and what the user must know of them."""
         if video is not None:
-            clip = video if isinstance(video, Clip) else decode_video(_read(video), self.vision.frames, self.limits)
+            clip = video if isinstance(video, Clip) else self._clip(_read(video))
             note = "the video is damaged or cut short: only its readable part was used"
             return clip.frames, (note,) if clip.truncated else ()
         picture = self._picture(image)
         note = "the image is cut short: its missing part is grey"
         return picture.pixels[None], (note,) if picture.truncated else ()
+
+    def _clip(self, data: bytes) -> Clip:
+        return decode_video(data, self.vision.frames, self.limits, self.vision.sampling)
 
     def _picture(self, image: ImageInput | None) -> Picture:
         if isinstance(image, Picture):

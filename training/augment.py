@@ -31,7 +31,8 @@ def augment(frames: Tensor, config: VisionConfig, generator: random.Random) -> T
         uint8 RGB (t, 3, size, size).
     """
     top, left, height, width = region(frames.shape[-2], frames.shape[-1], LEAST, generator)
-    square = fit(frames[..., top : top + height, left : left + width], config)
+    framing = config.image if len(frames) == 1 else config.video
+    square = fit(frames[..., top : top + height, left : left + width], framing, config.size)
     if generator.random() < 0.5:
         square = square.flip(-1)
     return _relit(square, generator)

@@ -67,8 +67,9 @@ def read_views(path: Path, config: VisionConfig, clip: bool) -> Tensor:
     """The first as serving sees the file, the others always the same: uint8 (VIEWS, t, 3, size, size)."""
     data = path.read_bytes()
     frames = decode_video(data, config.frames).frames if clip else decode_image(data).pixels[None]
-    generator = random.Random(path.name)
-    whole, *regions = (fit(part, config) for part in (frames, _region(frames, generator), _region(frames, generator)))
+    framing, generator = config.video if clip else config.image, random.Random(path.name)
+    parts = (frames, _region(frames, generator), _region(frames, generator))
+    whole, *regions = (fit(part, framing, config.size) for part in parts)
     return torch.stack([whole, whole.flip(-1), regions[0], regions[1].flip(-1)])
 
 

@@ -208,7 +208,14 @@ def network_config(config: RunConfig, subwords: int, vocabularies: Mapping[str, 
 
 def _changed(defaults: T, changes: Mapping[str, Any], where: str) -> T:
     """A configuration with some of its values replaced."""
-    return from_dict(type(defaults), {**to_dict(defaults), **changes}, where)
+    return from_dict(type(defaults), _merged(to_dict(defaults), changes), where)
+
+
+def _merged(defaults: Any, changes: Any) -> Any:
+    """Values replaced one by one, also those of inner configurations."""
+    if not isinstance(defaults, Mapping) or not isinstance(changes, Mapping):
+        return changes
+    return {**defaults, **{name: _merged(defaults.get(name), value) for name, value in changes.items()}}
 
 
 def _media(config: RunConfig, network: OmniNet, examples: Mapping[str, Sequence[Example]], work: Path) -> Media:

@@ -9,10 +9,11 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
 from torch.nn import functional
 from torchvision.models import DenseNet, get_model, list_models
 
-from model.config import flags, one_of, positive
+from model.config import Sampling, flags, one_of, positive
 from model.errors import ConfigError
 from model.peripherals.base import Peripheral
 from model.peripherals.compact import CompactNet
@@ -26,16 +27,47 @@ PLAIN = {name: {"aux_logits": False, "init_weights": False} for name in ("google
 
 
 @dataclass(frozen=True)
+class Framing:
+    """How a picture of any size becomes the square that the backbone sees.
+
+    Attributes:
+        treatment: what becomes of a picture that is not square: ``squash`` it, ``crop`` what is too long, or
+            ``pad`` it with grey.
+        side: pixels that both its sides are brought to, with ``crop`` its shorter one, with ``pad`` its longer one;
+            None is the backbone's size. Of more than that a window of that size is cut out.
+        window: where: in the ``middle``, or in the top left ``corner``.
+        antialias: whether a picture that is squashed is smoothed; the others always are.
+        channels: their order, ``rgb`` or ``bgr``.
+    """
+
+    treatment: Treatment = "squash"
+    side: int | None = None
+    window: Literal["middle", "corner"] = "middle"
+    antialias: bool = True
+    channels: Literal["rgb", "bgr"] = "rgb"
+
+    def __post_init__(self) -> None:
+        one_of(self, "treatment", get_args(Treatment))
+        one_of(self, "window", ("middle", "corner"))
+        one_of(self, "channels", ("rgb", "bgr"))
+        flags(self, "antialias")
+        if self.side is not None:
+            positive(self, "side")
+        if not self.antialias and self.treatment != "squash":
+            raise ConfigError(f"Framing.antialias must be true with {self.treatment}, not {self.antialias!r}")
+
+
+@dataclass(frozen=True)
 class VisionConfig:
     """The backbone and the preprocessing it expects. The defaults are the paper's.
 
     Attributes:
         backbone: ``compact`` or the name of a torchvision classification model.
         size: side of the square picture that the backbone sees, in pixels.
-        treatment: what becomes of a picture that is not square: ``squash`` it, ``crop`` its middle, or
-            ``pad`` it with grey.
+        image, video: how an image, and a frame of a video, becomes that square.
         mean, std: of each channel, on pixels in [0, 1].
-        frames: pictures sampled from a video.
+        frames: pictures sampled from a video, at most.
+        sampling: which: ``spread`` evenly over it, or the first ones at the authors' ``stride``.
         standardise: whether channels are brought to mean 0 and deviation 1 over the training pictures.
         dropout: share of the channels that training leaves out, for all of an input at once.
         motion: whether a step also says how much each channel changed since the frame before, at every cell.
@@ -43,10 +75,12 @@ class VisionConfig:
 
     backbone: str = "resnet152"
     size: int = 224
-    treatment: Treatment = "squash"
+    image: Framing = Framing()
+    video: Framing = Framing()
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     frames: int = 16
+    sampling: Sampling = "spread"
     standardise: bool = False
     dropout: float = 0.0
     motion: bool = False
@@ -54,7 +88,10 @@ class VisionConfig:
     def __post_init__(self) -> None:
         positive(self, "size", "frames")
         flags(self, "standardise", "motion")
-        one_of(self, "treatment", get_args(Treatment))
+        one_of(self, "sampling", get_args(Sampling))
+        for framing in (self.image, self.video):
+            if framing.side is not None and framing.side < self.size:
+                raise ConfigError(f"Framing.side must be at least VisionConfig.size, {self.size}, not {framing.side}")
         for name in ("mean", "std"):
             value = getattr(self, name)
             if not isinstance(value, tuple) or len(value) != 3:
@@ -126,6 +163,11 @@ class VisionPeripheral(Peripheral):
         if self.frozen:
             self.backbone.eval()
         return self
+
+
+def folded(backbone: nn.Module) -> nn.Module:
+    """The same maps from a copy that has every batch norm in the convolution before it; only to be run."""
+    return fuse(backbone).to(memory_format=torch.channels_last)
 
 
 class Standardise(nn.Module):

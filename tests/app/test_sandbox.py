@@ -62,7 +62,7 @@ def test_a_picture_is_what_it_is_outside(shared_sandbox: Sandbox, kind: str) -> 
     found = shared_sandbox.decode("image", data)
 
     assert isinstance(found, Picture)
-    assert torch.equal(found.pixels, fit(decode_image(data).pixels[None], VISION)[0])
+    assert torch.equal(found.pixels, fit(decode_image(data).pixels[None], VISION.image, VISION.size)[0])
     assert not found.truncated
 
 
@@ -74,7 +74,7 @@ def test_a_clip_is_what_it_is_outside(shared_sandbox: Sandbox, container: str) -
     found = shared_sandbox.decode("video", data)
 
     assert isinstance(found, Clip)
-    assert torch.equal(found.frames, fit(expected.frames, VISION))
+    assert torch.equal(found.frames, fit(expected.frames, VISION.video, VISION.size))
     assert (found.times, found.duration, found.truncated) == (expected.times, expected.duration, False)
 
 

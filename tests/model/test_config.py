@@ -12,7 +12,7 @@ from model.config import CNPConfig, from_dict, to_dict
 from model.errors import ConfigError
 from model.omninet import OmniNetConfig
 from model.peripherals.language import LanguageConfig
-from model.peripherals.vision import VisionConfig
+from model.peripherals.vision import Framing, VisionConfig
 from tests.model.networks import GATES
 
 SIZES = [
@@ -33,7 +33,7 @@ def test_network_config_survives_json() -> None:
     config = OmniNetConfig(
         cnp=CNPConfig(d_model=48),
         peripherals={
-            "vision": VisionConfig(backbone="compact", size=112, treatment="pad", mean=(0.1, 0.2, 0.3)),
+            "vision": VisionConfig(backbone="compact", size=112, image=Framing("pad", side=128), mean=(0.1, 0.2, 0.3)),
             "language": LanguageConfig(vocabulary=99, step="word"),
         },
         domains=("image", "english"),
@@ -82,7 +82,12 @@ def test_every_invalid_value_of_the_cnp_is_named(name: str, value: Any) -> None:
     [
         (VisionConfig, "size", 0),
         (VisionConfig, "frames", 1.0),
-        (VisionConfig, "treatment", "stretch"),
+        (VisionConfig, "sampling", "all"),
+        (Framing, "treatment", "stretch"),
+        (Framing, "side", 0),
+        (Framing, "window", "left"),
+        (Framing, "channels", "grb"),
+        (Framing, "antialias", 1),
         (VisionConfig, "mean", (0.5, 0.5)),
         (VisionConfig, "std", (0.5, 0.5, 0.0)),
         (LanguageConfig, "vocabulary", 0),

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.peripherals.vision import Treatment, VisionConfig
+from model.peripherals.vision import Framing, Treatment, VisionConfig
 from model.pictures import GREY, fit
 from training import augment as augmentation
 from training.augment import augment
@@ -20,7 +20,7 @@ SIZE = 32
 
 def config(treatment: Treatment = "squash") -> VisionConfig:
     """Of a small square."""
-    return VisionConfig(backbone="compact", size=SIZE, treatment=treatment)
+    return VisionConfig(backbone="compact", size=SIZE, image=Framing(treatment), video=Framing(treatment))
 
 
 def places(height: int = 60, width: int = 90, frames: int = 1) -> Tensor:
@@ -124,7 +124,7 @@ def test_a_region_becomes_a_square_as_in_serving(
     monkeypatch.setattr(augmentation, "region", lambda *_: (5, 10, 30, 60))
     views = [augment(places(), config(treatment), generator) for _ in range(10)]
 
-    served = fit(places()[..., 5:35, 10:70], config(treatment))
+    served = fit(places()[..., 5:35, 10:70], Framing(treatment), SIZE)
     assert all(torch.equal(view, served) or torch.equal(view, served.flip(-1)) for view in views)
     assert bool((served[0, 2, 0] == GREY).all()) == (treatment == "pad")
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from model.checkpoint import load, save
 from model.errors import CheckpointError, ConfigError
 from model.media import decode_image, decode_video
-from model.peripherals.vision import VisionConfig, VisionPeripheral, build_backbone, changes
+from model.peripherals.vision import Framing, VisionConfig, VisionPeripheral, build_backbone, changes
 from model.pictures import fit
 from tests.samples import image_bytes, picture
 from tests.training.conftest import make_config, put, run_values
@@ -119,11 +119,11 @@ def test_the_first_view_is_what_serving_sees(setup: Setup) -> None:
     assert clip is not None
 
     views = read_views(photo, vision, False)
-    assert torch.equal(views[0], fit(decode_image(photo.read_bytes()).pixels[None], vision))
+    assert torch.equal(views[0], fit(decode_image(photo.read_bytes()).pixels[None], vision.image, vision.size))
     assert torch.equal(views[1], views[0].flip(-1))
     assert torch.equal(read_views(photo, vision, False), views)
     moving = read_views(clip, vision, True)
-    assert torch.equal(moving[0], fit(decode_video(clip.read_bytes(), vision.frames).frames, vision))
+    assert torch.equal(moving[0], fit(decode_video(clip.read_bytes(), vision.frames).frames, vision.video, vision.size))
 
 
 def test_the_other_views_show_most_of_the_picture(
@@ -132,9 +132,9 @@ def test_the_other_views_show_most_of_the_picture(
     shown: list[tuple[int, ...]] = []
     vision = replace(vision_of(setup).config, size=20)
 
-    def note(frames: Tensor, config: VisionConfig) -> Tensor:
+    def note(frames: Tensor, framing: Framing, size: int) -> Tensor:
         shown.append(tuple(frames.shape[-2:]))
-        return fit(frames, config)
+        return fit(frames, framing, size)
 
     monkeypatch.setattr(features, "fit", note)
     for i in range(20):
