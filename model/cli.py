@@ -1,4 +1,4 @@
-"""The commands that run a checkpoint: predict and inspect."""
+"""The commands that run a checkpoint, and that make one of the authors'."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.official import commands as official
 from model.tasks import USES
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ EXAMPLES = """examples:
 
 
 def add_commands(subparsers: Any) -> None:
-    """Add ``predict`` and ``inspect``."""
+    """Add ``predict``, ``inspect`` and the two that read the authors' checkpoints."""
     parser = subparsers.add_parser(
         "predict",
         help="answer from a file or a sentence, without a server",
@@ -45,6 +46,7 @@ def add_commands(subparsers: Any) -> None:
     parser.add_argument("checkpoint", type=Path, nargs="?", help="checkpoint folder; default: the bundled one")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=_inspect)
+    official.add(subparsers)
 
 
 def _predict(args: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from torch import Tensor
 from model.cnp import CNP
 from model.config import CNPConfig, Gate
 from model.memory import Memory
-from model.official import DOMAINS, TASKS, convert
+from model.official.names import DOMAINS, TASKS, convert
 
 GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-4}

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.anyio
 TEXT = {"text": "A dog runs."}
 
 
-async def until_ready(client: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(20):
+async def until_ready(client: httpx.AsyncClient, seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
         while (await client.get("/readyz")).status_code != 200:
             await asyncio.sleep(0.01)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from model.cnp import CNP
-from model.official import convert, official_config
+from model.official.names import convert, official_config
 from model.peripherals.language import LanguageConfig, LanguagePeripheral, Subwords
 from model.peripherals.vision import VisionConfig, VisionPeripheral, build_backbone
 from tests.golden_cases import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,8 @@ FEED_FORWARD = {
 }
 FEED_FORWARD_PARTS = {"w_1": "expand", "w_2": "contract", "layer_norm": "norm"}
 
+CONTROLS = NAMES["cnp.control_peripheral.control_embeddings.weight"]
+
 # What has no place with us, and why.
 DROPPED = {
     "cnp.temporal_encoder.position_enc.weight": "the sinusoid table, computed here and compared",
@@ -68,12 +70,13 @@ class Converted:
     dropped: dict[str, str]
 
 
-def convert(state: Mapping[str, Tensor], tasks: Sequence[str] = tuple(TASKS)) -> Converted:
+def convert(state: Mapping[str, Tensor], tasks: Sequence[str] = tuple(TASKS), kept: Collection[str] = ()) -> Converted:
     """Rename every entry of an official state dict.
 
     Args:
         state: the authors' names; those of the CNP alone may lack their ``cnp.`` prefix.
         tasks: our names of the tasks, in the order of the authors' numbers.
+        kept: those of the tasks that are wanted; none means all.
 
     Raises:
         CheckpointError: an entry that is not in the table, or a position table that is not theirs.
@@ -88,13 +91,26 @@ def convert(state: Mapping[str, Tensor], tasks: Sequence[str] = tuple(TASKS)) ->
             _check_positions(full, tensor)
             dropped[name] = reason
             continue
-        tensors[_rename(full, table, tasks)] = tensor
+        ours, task = _rename(full, table, tasks)
+        if task is None or not kept or task in kept:
+            tensors[ours] = tensor
+        else:
+            dropped[name] = f"task {task}: not wanted"
+    if kept and CONTROLS in tensors:
+        tensors[CONTROLS] = _controls(tensors[CONTROLS], tasks, kept)
     return Converted(tensors, dropped)
 
 
 def official_config(**changes: Any) -> OmniNetConfig:
     """The network of the released checkpoints; ``changes`` go to its CNPConfig."""
     return OmniNetConfig(cnp=CNPConfig(**{"gate": "official", **changes}))
+
+
+def _controls(rows: Tensor, tasks: Sequence[str], kept: Collection[str]) -> Tensor:
+    """The control vectors of the domains, of the wanted tasks, which come next, and the one that nothing reads."""
+    domains = len(rows) - len(tasks) - 1
+    wanted = [domains + i for i, task in enumerate(tasks) if task in kept]
+    return rows[[*range(domains), *wanted, len(rows) - 1]]
 
 
 def _patterns() -> Iterator[tuple[re.Pattern[str], str]]:
@@ -113,7 +129,8 @@ def _regex(pattern: str) -> re.Pattern[str]:
     )
 
 
-def _rename(name: str, table: list[tuple[re.Pattern[str], str]], tasks: Sequence[str]) -> str:
+def _rename(name: str, table: list[tuple[re.Pattern[str], str]], tasks: Sequence[str]) -> tuple[str, str | None]:
+    """Our name, and the task that the entry is of."""
     for pattern, ours in table:
         if match := pattern.fullmatch(name):
             found = match.groupdict()
@@ -121,7 +138,7 @@ def _rename(name: str, table: list[tuple[re.Pattern[str], str]], tasks: Sequence
                 if int(found["task"]) >= len(tasks):
                     raise CheckpointError(f"{name} is of task {found['task']}, but only {len(tasks)} tasks are named")
                 found["task"] = tasks[int(found["task"])]
-            return ours.format(**found)
+            return ours.format(**found), found.get("task")
     raise CheckpointError(f"{name} is no entry of an official OmniNet checkpoint")
 
 

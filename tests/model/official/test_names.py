@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model.errors import CheckpointError
 from model.layers import sinusoid_table
-from model.official import convert, official_config
+from model.official.names import convert, official_config
 from model.omninet import OmniNet
 from tests.golden_cases import OURS, read_json, read_tensors
 
@@ -93,6 +93,20 @@ def test_tasks_can_be_named_in_another_order() -> None:
     converted = convert({"output_embs.1.weight": torch.zeros(1)}, tasks=("one", "two")).tensors
 
     assert list(converted) == ["cnp.output_embeddings.two.weight"]
+
+
+def test_tasks_that_are_not_wanted_leave_the_others_as_they_are() -> None:
+    control = torch.arange(8.0)[:, None]
+    state = {f"cnp.output_clfs.{i}.bias": torch.full((2,), float(i)) for i in range(4)}
+
+    found = convert(state | {"cnp.control_peripheral.control_embeddings.weight": control}, kept=("activity", "vqa"))
+
+    assert found.tensors["cnp.control_embedding.weight"].flatten().tolist() == [0, 1, 2, 4, 6, 7]
+    assert found.tensors["cnp.classifiers.vqa.bias"].tolist() == [3, 3]
+    assert found.dropped == {
+        "cnp.output_clfs.0.bias": "task pos: not wanted",
+        "cnp.output_clfs.2.bias": "task caption: not wanted",
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+"""``omninet import-official`` and ``omninet fetch-official``: a served model from the authors' weights."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from model.official.releases import CONF, RELEASES, STORE
+from model.tasks import TASKS
+
+DESCRIPTION = """\
+Make a checkpoint folder, which `omninet serve --checkpoint` takes, of weights that the authors of OmniNet published
+(github.com/subho406/OmniNet), or that their code has trained since."""
+
+
+def add(subparsers: Any) -> None:
+    """Add both."""
+    parser = subparsers.add_parser(
+        "import-official",
+        help="a checkpoint folder from the authors' model.pth",
+        description=DESCRIPTION,
+        epilog="example: omninet import-official model.pth --vocab OmniNet/conf --out runs/official",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("weights", type=Path, help="their model.pth")
+    parser.add_argument("--vocab", type=Path, required=True, help="their folder conf, with the vocabularies")
+    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), help="those it was trained for; default: all")
+    _add_common(parser)
+    parser.set_defaults(run=_import)
+
+    parser = subparsers.add_parser(
+        "fetch-official",
+        help="download a checkpoint of the authors, and import it",
+        description="Download weights that the authors of OmniNet published, with their vocabularies, and import them. "
+        "Cut off, the same command goes on.",
+        epilog="example: omninet fetch-official all_15k --out runs/official",
+    )
+    parser.add_argument("release", choices=list(RELEASES), help="all_15k has all tasks, the others one each")
+    parser.add_argument("--downloads", type=Path, help="where they are kept; default: OUT-downloads")
+    parser.add_argument(
+        "--from", dest="store", help="address that has the archives and a folder conf, instead of theirs"
+    )
+    _add_common(parser)
+    parser.set_defaults(run=_fetch)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint folder to be written")
+    parser.add_argument(
+        "--tokenizer", type=Path, help="BPEmb's en.wiki.bpe.vs25000.model; default: BPEmb's cache, or its download"
+    )
+    parser.add_argument(
+        "--channels", choices=("bgr", "rgb"), default="bgr", help="of the videos it was trained on; theirs: bgr"
+    )
+    parser.add_argument("--name", default="omninet-official", help="of the model, as /tasks tells it")
+
+
+def _import(args: argparse.Namespace) -> int:
+    return _convert(args, args.weights, args.vocab, tuple(args.tasks or TASKS))
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    from model.official.fetch import fetch, on_terminal
+
+    folder = args.downloads or args.out.with_name(f"{args.out.name}-downloads")
+    addresses = (args.store, f"{args.store}/conf") if args.store else (STORE, CONF)
+    weights = fetch(RELEASES[args.release], folder, on_terminal, *addresses)
+    on_terminal("")
+    return _convert(args, weights, folder / "conf", RELEASES[args.release].tasks)
+
+
+def _convert(args: argparse.Namespace, weights: Path, conf: Path, tasks: Any) -> int:
+    from collections import Counter
+
+    from model.official.importing import Source, bpemb_model, import_official
+
+    source = Source(weights, conf, args.tokenizer or bpemb_model(), args.channels, tasks)
+    found = import_official(source, args.out, args.name)
+    print(f"{len(found.tensors)} entries used, {len(found.dropped)} dropped:")
+    for why, count in Counter(found.dropped.values()).items():
+        print(f"{count:6} {why}")
+    print(f"{args.out} is ready: omninet serve --checkpoint {args.out}")
+    return 0

@@ -1,0 +1,34 @@
+"""What the authors published, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from model.tasks import TASKS
+
+# As their checkpoint_urls.json has it, and the vocabularies in their repository.
+STORE = "https://storage.googleapis.com/omninet"
+CONF = "https://raw.githubusercontent.com/subho406/OmniNet/15c61fddfb225988ce3d14c565441bd8ae7c58bf/conf"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A published checkpoint.
+
+    Attributes:
+        archive: its name in the store.
+        tasks: those it was trained for.
+    """
+
+    archive: str
+    tasks: Sequence[str]
+
+
+RELEASES = {
+    "all_15k": Release("all_15k.zip", tuple(TASKS)),
+    "vqa_200k": Release("200k_vqa.zip", ("vqa",)),
+    "caption_280k": Release("280k_caption.zip", ("caption",)),
+    "hmdb_11k": Release("11k_hmdb.zip", ("activity",)),
+    "penn_70k": Release("70k_penn.zip", ("pos",)),
+}

@@ -1,0 +1,181 @@
+"""A released checkpoint of full size, made by rule: imported, held against the authors' prediction, and served."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import torch
+from av.container import InputContainer
+from PIL import Image
+from torch import Tensor
+from torchvision import transforms
+
+from app.main import create_app
+from app.settings import Settings
+from model import checkpoint as checkpoints
+from model.checkpoint import Checkpoint
+from model.errors import CheckpointError
+from model.official.importing import Source, import_official
+from model.peripherals.vision import VisionPeripheral
+from model.predictor import Predictor
+from omninet import main
+from tests.app.conftest import talking_to
+from tests.app.test_service import until_ready
+from tests.model.official.files import full_state, write_conf, write_tokenizer
+from tests.samples import jpeg_bytes, video_bytes
+
+pytestmark = pytest.mark.slow
+MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Source:
+    """What the authors publish."""
+    folder = tmp_path_factory.mktemp("released")
+    torch.save(full_state(), folder / "model.pth")
+    return Source(
+        folder / "model.pth", write_conf(folder / "conf"), write_tokenizer(tokenizer_file, folder / "subwords.model")
+    )
+
+
+@pytest.fixture(scope="module")
+def imported(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint folder that the command makes of it."""
+    out = tmp_path_factory.mktemp("imported") / "official"
+    arguments = ["--vocab", str(source.conf), "--tokenizer", str(source.tokenizer), "--out", str(out)]
+    assert main(["import-official", str(source.weights), *arguments]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def checkpoint(imported: Path) -> Checkpoint:
+    return checkpoints.load(imported)
+
+
+@pytest.fixture(scope="module")
+def predictor(checkpoint: Checkpoint) -> Predictor:
+    return Predictor(checkpoint, device="cpu", precision="float32")
+
+
+def test_every_entry_is_accounted_for(checkpoint: Checkpoint) -> None:
+    assert "1315 in the file: 1308 used, 7 dropped." in checkpoint.card
+    assert "ResNet's classifier: only its features are used" in checkpoint.card
+    assert checkpoint.config.network.cnp.gate == "official"
+    state, ours = full_state(), checkpoint.network.state_dict()
+    assert torch.equal(ours["cnp.classifiers.vqa.weight"], state["cnp.output_clfs.3.weight"])
+    name = "image_input_perph.image_model.layer3.35.bn3.running_var"
+    assert torch.equal(ours["peripherals.vision.backbone.layer3.35.bn3.running_var"], state[name])
+
+
+def features_of(predictor: Predictor, pixels: Tensor) -> Tensor:
+    """The backbone's maps of normalised pixels (t, 3, size, size)."""
+    vision = predictor.network.peripherals["vision"]
+    assert isinstance(vision, VisionPeripheral)
+    with torch.inference_mode():
+        maps: Tensor = vision.backbone(pixels.float())
+    return maps.flatten(2).transpose(1, 2)
+
+
+def assert_close(ours: Tensor, theirs: Tensor) -> None:
+    """Within what a rounding of pixels to the neighbouring level makes."""
+    assert float((ours - theirs).abs().mean() / theirs.abs().mean()) < 0.02
+
+
+@pytest.mark.parametrize("size", [(640, 427), (300, 451), (224, 224)])
+def test_a_photo_is_seen_as_their_code_sees_it(predictor: Predictor, size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
+    photo = Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC)
+    theirs = transforms.Compose(
+        [
+            transforms.Resize(int(224 * 1.14)),
+            transforms.CenterCrop(224),
+            transforms.ToTensor(),
+            transforms.Normalize(MEAN.tolist(), STD.tolist()),
+        ]
+    )
+
+    ((_, frames),) = predictor.prepare("caption", image=photo).rows[0].inputs
+
+    assert_close(predictor.see(frames)[0], features_of(predictor, theirs(photo)[None])[0])
+
+
+def test_a_video_is_seen_as_their_code_sees_it(predictor: Predictor) -> None:
+    data = video_bytes(frames=70)
+    with av.open(io.BytesIO(data)) as container:
+        assert isinstance(container, InputContainer)
+        pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    assert len(pictures) == 70
+    wanted = [_resized_as_opencv(picture)[:224, :224] for picture in pictures[::4][:16]]
+    pixels = torch.from_numpy((np.stack(wanted) / 255 - MEAN) / STD).permute(0, 3, 1, 2)
+
+    ((_, frames),) = predictor.prepare("activity", video=data).rows[0].inputs
+
+    assert frames.shape == pixels.shape
+    assert_close(predictor.see(frames), features_of(predictor, pixels))
+
+
+def _resized_as_opencv(frame: np.ndarray) -> np.ndarray:
+    """Bilinear at 300 x 300 without smoothing, pixel centres at halves; by the formula."""
+    height, width = frame.shape[:2]
+    rows, columns = (np.clip((np.arange(300) + 0.5) * length / 300 - 0.5, 0, length - 1) for length in (height, width))
+    top, left = np.floor(rows).astype(int), np.floor(columns).astype(int)
+    down, right = np.minimum(top + 1, height - 1), np.minimum(left + 1, width - 1)
+    y, x = (rows - top)[:, None, None], (columns - left)[None, :, None]
+    upper = frame[top][:, left] * (1 - x) + frame[top][:, right] * x
+    lower = frame[down][:, left] * (1 - x) + frame[down][:, right] * x
+    resized: np.ndarray = np.round(upper * (1 - y) + lower * y)
+    return resized
+
+
+async def test_all_six_endpoints(imported: Path, predictor: Predictor, anyio_backend: str) -> None:
+    picture, clip = jpeg_bytes(), video_bytes()
+    posts: dict[str, dict[str, Any]] = {
+        "/caption": {"files": {"image": picture}},
+        "/vqa": {"files": {"image": picture}, "data": {"question": "what is it ?"}},
+        "/pos": {"json": {"text": "A dog runs."}},
+        "/activity": {"files": {"video": clip}},
+        "/video-caption": {"files": {"video": clip}},
+        "/video-qa": {"files": {"video": clip}, "data": {"question": "what is it ?"}},
+    }
+    settings = Settings(checkpoint=imported, device="cpu", precision="float32")
+    async with talking_to(create_app(settings)) as client:
+        await until_ready(client, seconds=120)
+        answers = {path: (await client.post(path, timeout=120, **post)).json() for path, post in posts.items()}
+
+    def alone(task: str, **inputs: Any) -> Any:
+        return predictor.predict(task, **inputs)
+
+    question = "what is it ?"
+    assert answers["/caption"]["caption"] == alone("caption", image=picture).caption
+    assert answers["/vqa"]["answer"] == alone("vqa", image=picture, question=question).label
+    tags = [word.tag for word in alone("pos", text="A dog runs.").sentences[0]]
+    assert [word["tag"] for word in answers["/pos"]["sentences"][0]["tokens"]] == tags
+    assert answers["/activity"]["activity"] == alone("activity", video=clip).label
+    assert answers["/video-caption"]["caption"] == alone("caption", video=clip).caption
+    assert answers["/video-qa"]["answer"] == alone("vqa", video=clip, question=question).label
+
+
+def test_a_file_that_lacks_an_entry(source: Source, tmp_path: Path) -> None:
+    state = full_state()
+    del state["cnp.output_clfs.3.bias"]
+    torch.save(state, tmp_path / "model.pth")
+
+    with pytest.raises(CheckpointError, match=r"missing cnp\.classifiers\.vqa\.bias"):
+        import_official(Source(tmp_path / "model.pth", source.conf, source.tokenizer), tmp_path / "out")
+
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_another_tokenizer(
+    source: Source, tokenizer_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--vocab", str(source.conf), "--tokenizer", str(tokenizer_file), "--out", str(tmp_path / "out")]
+
+    assert main(["import-official", str(source.weights), *arguments]) == 2
+
+    assert "has 120 subwords; the weights are for BPEmb's English one of 25000" in capsys.readouterr().err
