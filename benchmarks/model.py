@@ -1,0 +1,205 @@
+"""The full-size network against the algorithm as the authors run it, same weights, in one process, alternating.
+
+    python -m benchmarks.model --out runs/model
+
+Without ``--checkpoint`` the authors' network with random weights: what they are does not change what a step takes, and
+captions are given their lengths. Prints a table of medians. The floor is what reading the decoder's weights once a step
+takes at the bandwidth measured here, in float32; where the backbone or many rows are part of it, products take longer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.authors import CAPTION_STEPS, decode_greedy
+from model import checkpoint as checkpoints
+from model.decoding import Goal, RunningBatch
+from model.devices import PRECISIONS
+from model.memory import Memory
+from model.official.names import official_config
+from model.omninet import OmniNet
+from model.peripherals.language import LanguagePeripheral, Subwords
+from model.peripherals.vision import VisionPeripheral, folded
+
+WORDS = 12  # of a caption as a user sees it; it has a token more at either end
+QUESTION = 8  # subwords
+CELLS = 49
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured: rows of one kind, decoded to an end.
+
+    Attributes:
+        theirs: steps that the authors' code takes.
+        ours: steps that ours takes, which ends where the text does.
+        frames: of each row; 0 has only a text.
+        pixels: whether the backbone is part of it.
+    """
+
+    name: str
+    task: str
+    rows: int
+    theirs: int
+    ours: int
+    frames: int = 1
+    pixels: bool = False
+
+
+CASES = (
+    Case("caption, 20 steps", "caption", 1, 20, 20),
+    Case("caption, 20 steps, 8 rows", "caption", 8, 20, 20),
+    Case("caption, 100 steps", "caption", 1, 100, 100),
+    Case("caption, 100 steps, 8 rows", "caption", 8, 100, 100),
+    Case(f"caption of {WORDS} words", "caption", 1, CAPTION_STEPS, WORDS + 2),
+    Case("answer", "vqa", 1, 1, 1),
+    Case("activity", "activity", 1, 1, 1, frames=16),
+    Case(f"photo to caption of {WORDS} words", "caption", 1, CAPTION_STEPS, WORDS + 2, pixels=True),
+    Case("clip to activity", "activity", 1, 1, 1, frames=16, pixels=True),
+)
+
+
+class Bench:
+    """A network, and inputs for it.
+
+    Args:
+        quick: whether its backbone is folded, as a Predictor has it; else its channels come first, as the authors' do.
+    """
+
+    def __init__(self, network: OmniNet, quick: bool) -> None:
+        self.network, self.quick = network, quick
+        vision = network.peripherals["vision"]
+        assert isinstance(vision, VisionPeripheral)
+        self.vision = vision
+        plain = torch.contiguous_format
+        vision.backbone = folded(vision.backbone) if quick else vision.backbone.to(memory_format=plain)
+
+    def inputs(self, case: Case) -> list[tuple[str, object]]:
+        """Noise: pixels, or the backbone's features."""
+        generator = torch.Generator().manual_seed(0)
+        size, channels = self.vision.config.size, self.vision.projection.in_features
+        pixels = (case.rows, case.frames, 3, size, size)
+        if case.pixels:
+            seen = torch.randint(0, 256, pixels, dtype=torch.uint8, generator=generator)
+        else:
+            shape = (case.rows, case.frames, CELLS, channels)
+            seen = torch.rand(shape, generator=generator).to(self.vision.projection.weight.dtype)
+        found: list[tuple[str, object]] = [("vision", seen)]
+        if case.task == "vqa":
+            text = Subwords(torch.arange(QUESTION), torch.arange(QUESTION))
+            found.append(("language", LanguagePeripheral.collate([text] * case.rows)))
+        return found
+
+    @torch.inference_mode()
+    def theirs(self, case: Case) -> Tensor:
+        """The authors' algorithm."""
+        inputs = self.inputs(case)
+        if case.pixels:
+            inputs[0] = ("vision", self._plain_features(inputs[0][1]))
+        memory = self.network.encode(inputs)
+        return decode_greedy(self.network.cnp, memory, case.task, case.theirs)
+
+    def _plain_features(self, pixels: Any) -> Tensor:
+        mean, std = (
+            torch.tensor(values)[:, None, None] for values in (self.vision.config.mean, self.vision.config.std)
+        )
+        maps: Tensor = self.vision.backbone((pixels[0].float() / 255 - mean) / std)
+        return maps.flatten(2).transpose(1, 2)[None]
+
+    @torch.inference_mode()
+    def ours(self, case: Case) -> list[list[int]]:
+        """The running batch, all rows admitted at once."""
+        memory: Memory = self.network.encode(self.inputs(case))
+        running = RunningBatch(self.network.cnp)
+        searches = running.admit(memory, [Goal(case.task, case.ours)] * case.rows)
+        while running:
+            running.step()
+        return [search.result().tokens for search in searches]
+
+    def step_bytes(self, task: str) -> int:
+        """Of the weights that one step of the decoder reads; keys and values of the caches are computed before."""
+        cnp = self.network.cnp
+        read = [*cnp.decoder.parameters(), *cnp.output_projection.parameters(), *cnp.classifiers[task].parameters()]
+        unread = [p for layer in cnp.decoder.layers for p in _of_caches(layer)]
+        return sum(p.nbytes for p in read) - sum(p.nbytes for p in unread)
+
+
+def _of_caches(layer: Any) -> list[Tensor]:
+    attentions = (layer.temporal_attention, layer.spatial_attention)
+    return [p for attention in attentions for part in (attention.key, attention.value) for p in part.parameters()]
+
+
+def measure_bandwidth() -> float:
+    """Bytes a second that a matrix times a vector reads, far more of them than any cache holds."""
+    matrix, vector = torch.rand(16384, 8192), torch.rand(8192)
+    return 1e3 * matrix.nbytes / medians([lambda: matrix @ vector], 2)[0]
+
+
+def medians(runs: Sequence[Callable[[], object]], seconds: float) -> list[float]:
+    """Milliseconds of each, in turn for so long, the first round left out."""
+    times: list[list[float]] = [[] for _ in runs]
+    for run in runs:
+        run()
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until or len(times[0]) < 3:
+        for mine, run in zip(times, runs, strict=True):
+            started = time.perf_counter()
+            run()
+            mine.append(1e3 * (time.perf_counter() - started))
+    return [statistics.median(mine) for mine in times]
+
+
+def build(checkpoint: Path | None) -> OmniNet:
+    """The network."""
+    if checkpoint is not None:
+        return checkpoints.load(checkpoint).network
+    torch.manual_seed(0)
+    return OmniNet(official_config()).eval()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=10, help="for each case")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    plain = Bench(build(args.checkpoint), quick=False)
+    ours = {name: Bench(build(args.checkpoint).to(kind), quick=True) for name, kind in PRECISIONS.items()}
+    bandwidth = measure_bandwidth()
+    lines = [
+        f"{platform.machine()}, {args.threads} threads, torch {torch.__version__}, {bandwidth / 1e9:.1f} GB/s\n",
+        f"| median ms | as the authors run it | {' | '.join(f'{name} | times' for name in ours)} | floor |",
+        "|---" * (3 + 2 * len(ours)) + "|",
+    ]
+    print("\n".join(lines))
+    for case in CASES:
+        runs: list[Callable[[], object]] = [
+            partial(plain.theirs, case),
+            *(partial(bench.ours, case) for bench in ours.values()),
+        ]
+        theirs, *found = medians(runs, args.seconds)
+        cells = " | ".join(f"{mine:.1f} | {theirs / mine:.1f}" for mine in found)
+        floor = 1e3 * case.ours * plain.step_bytes(case.task) / bandwidth
+        lines.append(f"| {case.name} | {theirs:.1f} | {cells} | {floor:.1f} |")
+        print(lines[-1], flush=True)
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "model.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
