@@ -135,12 +135,11 @@ def plot_table(table: Table, target: Path) -> None:
         for i, row in enumerate(table.rows):
             values = table.values(row, column)
             if values:
-                place.barh(i, median(values), color="silver" if row.startswith("paper") else "tab:blue")
+                place.barh(i, median(values), color="silver" if row.startswith("paper,") else "tab:blue")
             if len(values) > 1:
                 place.plot(values, [i] * len(values), "k.")
         place.set_yticks(range(len(table.rows)), list(table.rows) if place is axes.flat[0] else [])
-        place.invert_yaxis()
-        place.set(title=heading)
+        place.set(title=heading, ylim=(len(table.rows) - 0.5, -0.5))  # alike, also where a panel lacks rows
     _save(figure, target)
 
 

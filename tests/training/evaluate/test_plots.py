@@ -129,6 +129,7 @@ def test_a_table_has_a_panel_a_column_and_a_dot_a_run(drawn: list[matplotlib.fig
 
     tags, answers = drawn[0].axes
     assert (tags.get_title(), answers.get_title()) == ("POS acc.", "VQA acc.")
+    assert tags.get_ylim() == answers.get_ylim() == (1.5, -0.5)
     assert [text.get_text() for text in tags.get_yticklabels()] == ["paper", "ours"]
     assert [[bar.get_width() for bar in bars] for bars in tags.containers] == [[95], [92]]
     assert [np.asarray(line.get_xdata()).tolist() for line in tags.lines] == [[90, 94]]
