@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from model import cli
+from model.checkpoint import Checkpoint
 from model.errors import CheckpointError, DeviceError, InputError
 from model.predictor import Predictor
 from tests.conftest import ACTIVITIES, ANSWERS
@@ -140,7 +141,9 @@ def test_help_names_every_task(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"\n  {use} " in shown for use in TASKS)
 
 
-def test_inspect(toy_checkpoint: Path, toy_predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect(
+    toy: Checkpoint, toy_checkpoint: Path, toy_predictor: Predictor, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("inspect", toy_checkpoint, "--json") == 0
     facts = json.loads(capsys.readouterr().out)
 
@@ -149,7 +152,7 @@ def test_inspect(toy_checkpoint: Path, toy_predictor: Predictor, capsys: pytest.
     assert facts["tasks"] == {"pos": 7, "activity": 4, "caption": 120, "vqa": 6}
     assert facts["bytes"] == sum(p.stat().st_size for p in toy_checkpoint.rglob("*") if p.is_file())
     parameters = facts["parameters"]
-    assert parameters["all"] == sum(p.numel() for p in toy_predictor.network.parameters())
+    assert parameters["all"] == sum(p.numel() for p in toy.network.parameters())
     assert parameters["all"] == parameters["vision"] + parameters["language"] + parameters["cnp"]
     assert facts["network"]["cnp"]["d_model"] == 32
 
