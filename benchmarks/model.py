@@ -27,11 +27,12 @@ from benchmarks.authors import CAPTION_STEPS, decode_greedy
 from model import checkpoint as checkpoints
 from model.decoding import Goal, RunningBatch
 from model.devices import PRECISIONS
+from model.inference import for_inference
 from model.memory import Memory
 from model.official.names import official_config
 from model.omninet import OmniNet
 from model.peripherals.language import LanguagePeripheral, Subwords
-from model.peripherals.vision import VisionPeripheral, folded
+from model.peripherals.vision import VisionPeripheral
 
 WORDS = 12  # of a caption as a user sees it; it has a token more at either end
 QUESTION = 8  # subwords
@@ -72,19 +73,13 @@ CASES = (
 
 
 class Bench:
-    """A network, and inputs for it.
+    """A network, and inputs for it."""
 
-    Args:
-        quick: whether its backbone is folded, as a Predictor has it; else its channels come first, as the authors' do.
-    """
-
-    def __init__(self, network: OmniNet, quick: bool) -> None:
-        self.network, self.quick = network, quick
+    def __init__(self, network: OmniNet) -> None:
+        self.network = network
         vision = network.peripherals["vision"]
         assert isinstance(vision, VisionPeripheral)
         self.vision = vision
-        plain = torch.contiguous_format
-        vision.backbone = folded(vision.backbone) if quick else vision.backbone.to(memory_format=plain)
 
     def inputs(self, case: Case) -> list[tuple[str, object]]:
         """Noise: pixels, or the backbone's features."""
@@ -95,7 +90,7 @@ class Bench:
             seen = torch.randint(0, 256, pixels, dtype=torch.uint8, generator=generator)
         else:
             shape = (case.rows, case.frames, CELLS, channels)
-            seen = torch.rand(shape, generator=generator).to(self.vision.projection.weight.dtype)
+            seen = torch.rand(shape, generator=generator).to(self.vision.projection.bias.dtype)
         found: list[tuple[str, object]] = [("vision", seen)]
         if case.task == "vqa":
             text = Subwords(torch.arange(QUESTION), torch.arange(QUESTION))
@@ -178,8 +173,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    plain = Bench(build(args.checkpoint), quick=False)
-    ours = {name: Bench(build(args.checkpoint).to(kind), quick=True) for name, kind in PRECISIONS.items()}
+    plain, cpu = Bench(build(args.checkpoint)), torch.device("cpu")
+    plain.vision.backbone.to(memory_format=torch.contiguous_format)  # as theirs, channels come first
+    ours = {name: Bench(for_inference(build(args.checkpoint), cpu, kind)) for name, kind in PRECISIONS.items()}
     bandwidth = measure_bandwidth()
     lines = [
         f"{platform.machine()}, {args.threads} threads, torch {torch.__version__}, {bandwidth / 1e9:.1f} GB/s\n",

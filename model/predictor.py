@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +17,11 @@ from model.cnp import group
 from model.decoding import Decoded, RunningBatch, Search
 from model.devices import choose_device, choose_precision
 from model.errors import CheckpointError
+from model.inference import for_inference
 from model.media import MediaLimits
 from model.memory import Memory
-from model.omninet import OmniNet
 from model.peripherals import PERIPHERALS
-from model.peripherals.vision import VisionPeripheral, folded
+from model.peripherals.vision import VisionPeripheral
 from model.processor import Processor, Row
 from model.text import Tokenizer
 
@@ -48,8 +47,7 @@ class Predictor(Processor):
         self.digest = checkpoint.digest
         self.device = choose_device(device)
         self.dtype = choose_precision(precision, self.device)
-        network = checkpoint.network.eval().requires_grad_(False)
-        self.network = _folded(network).to(self.device, self.dtype)
+        self.network = for_inference(checkpoint.network.eval().requires_grad_(False), self.device, self.dtype)
 
     @classmethod
     def load(
@@ -107,15 +105,6 @@ class Predictor(Processor):
             inputs.append((name, _to(batch, self.device)))
         memory: Memory = self.network.encode(inputs, rows[0].moves)
         return memory
-
-
-def _folded(network: OmniNet) -> OmniNet:
-    """A network that answers the same in fewer passes over its maps; all but the backbone's weights are shared."""
-    memo: dict[int, Any] = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
-    vision = network.peripherals["vision"]
-    assert isinstance(vision, VisionPeripheral)
-    memo[id(vision.backbone)] = folded(vision.backbone)
-    return copy.deepcopy(network, memo)
 
 
 def _to(batch: Any, device: torch.device) -> Any:

@@ -9,7 +9,6 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
 from torch.nn import functional
 from torchvision.models import DenseNet, get_model, list_models
 
@@ -132,7 +131,7 @@ class VisionPeripheral(Peripheral):
     def features(self, pixels: Tensor) -> Tensor:
         """uint8 RGB (b, t, 3, size, size) -> the backbone's maps (b, t, s, channels), s row by row."""
         b, t = pixels.shape[:2]
-        like = self.projection.weight
+        like = self.projection.bias
         mean, std = like.new_tensor(self.config.mean), like.new_tensor(self.config.std)
         scaled = (pixels.flatten(0, 1).to(like.dtype) / 255 - mean[:, None, None]) / std[:, None, None]
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
@@ -163,11 +162,6 @@ class VisionPeripheral(Peripheral):
         if self.frozen:
             self.backbone.eval()
         return self
-
-
-def folded(backbone: nn.Module) -> nn.Module:
-    """The same maps from a copy that has every batch norm in the convolution before it; only to be run."""
-    return fuse(backbone).to(memory_format=torch.channels_last)
 
 
 class Standardise(nn.Module):

@@ -162,6 +162,7 @@ def test_folding_divides_the_scores_of_one_task(folder: Path, data: Path) -> Non
     bend = predictor.predict("activity", image=examples[0].image)
 
     fold(checkpoint.network, "vqa", 2.0)
+    predictor = Predictor(checkpoint, device="cpu")
 
     after = collect(predictor, examples, step=1)
     torch.testing.assert_close(after.scores, torch.log_softmax(before.scores / 2, -1))
