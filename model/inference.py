@@ -28,7 +28,8 @@ class PackedLinear(nn.Module):
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
-        self.packed, self.bias = _pack(linear.weight.detach()), linear.bias.detach()
+        self.packed = _pack(linear.weight.detach())
+        self.bias = None if linear.bias is None else linear.bias.detach()
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) -> (..., out)."""
@@ -48,7 +49,7 @@ def _pack(weight: Tensor) -> Tensor:
     return cast("Tensor", torch.ops.mkldnn._reorder_linear_weight(weight.contiguous()))
 
 
-def _multiply(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return cast("Tensor", torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], ""))
 
 

@@ -66,10 +66,11 @@ def test_every_linear_layer_is_packed(toy: Checkpoint) -> None:
 
 
 @pytest.mark.skipif(not can_pack(torch.float32), reason="this torch packs no weights")
+@pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("shape", [(), (1,), (7,), (2, 3), (2, 1, 5), (0,)])
-def test_a_packed_layer_takes_what_a_linear_one_takes(shape: tuple[int, ...]) -> None:
+def test_a_packed_layer_takes_what_a_linear_one_takes(shape: tuple[int, ...], bias: bool) -> None:
     torch.manual_seed(0)
-    linear = nn.Linear(24, 40).requires_grad_(False)
+    linear = nn.Linear(24, 40, bias=bias).requires_grad_(False)
     x = torch.randn(*shape, 48)[..., ::2]
 
     torch.testing.assert_close(PackedLinear(linear)(x), linear(x))
