@@ -179,8 +179,8 @@ def too_expensive(why: str) -> InputError:
 def _result(kind: MediaKind, header: dict[str, Any], pixels: bytes, vision: VisionConfig) -> Picture | Clip:
     frames = torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(-1, 3, vision.size, vision.size)
     if kind == "image":
-        return Picture(frames[0], bool(header["truncated"]))
-    return Clip(frames, tuple(header["times"]), header["duration"], bool(header["truncated"]))
+        return Picture(frames[0], bool(header["truncated"]), fitted=True)
+    return Clip(frames, tuple(header["times"]), header["duration"], bool(header["truncated"]), fitted=True)
 
 
 def _work(channel: Channel, vision: VisionConfig, limits: Limits) -> None:

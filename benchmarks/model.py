@@ -46,7 +46,7 @@ class Case:
     Attributes:
         theirs: steps that the authors' code takes.
         ours: steps that ours takes, which ends where the text does.
-        frames: of each row; 0 has only a text.
+        frames: of each row.
         pixels: whether the backbone is part of it.
     """
 

@@ -108,9 +108,8 @@ class Processor:
             _expect(task, {"text": text, "tokens": tokens}, image=image, video=video, question=question)
             return self._prepare_tags(task, text, tokens)
         _expect(task, {"image": image, "video": video}, text=text, tokens=tokens)
-        framing = self.vision.image if video is None else self.vision.video
         frames, notes = self._frames(image, video)
-        inputs: list[tuple[str, Any]] = [("vision", fit(frames, framing, self.vision.size))]
+        inputs: list[tuple[str, Any]] = [("vision", frames)]
         if "language" in TASKS[task].inputs:
             inputs.append(("language", self._question(question)))
         elif question is not None:
@@ -134,14 +133,17 @@ class Processor:
         return self._caption(job, decoded[0])
 
     def _frames(self, image: ImageInput | None, video: VideoInput | None) -> tuple[Tensor, tuple[str, ...]]:
-        """RGB (t, 3, height, width), and what the user must know of them."""
+        """Squares for the backbone (t, 3, size, size), and what the user must know of them."""
         if video is not None:
             clip = video if isinstance(video, Clip) else self._clip(_read(video))
             note = "the video is damaged or cut short: only its readable part was used"
-            return clip.frames, (note,) if clip.truncated else ()
+            frames = clip.frames if clip.fitted else fit(clip.frames, self.vision.video, self.vision.size)
+            return frames, (note,) if clip.truncated else ()
         picture = self._picture(image)
         note = "the image is cut short: its missing part is grey"
-        return picture.pixels[None], (note,) if picture.truncated else ()
+        frames = picture.pixels[None]
+        frames = frames if picture.fitted else fit(frames, self.vision.image, self.vision.size)
+        return frames, (note,) if picture.truncated else ()
 
     def _clip(self, data: bytes) -> Clip:
         return decode_video(data, self.vision.frames, self.limits, self.vision.sampling)

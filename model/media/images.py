@@ -39,10 +39,12 @@ class Picture:
     Attributes:
         pixels: RGB, uint8, (3, height, width).
         truncated: True if the file ended early and the missing part is grey.
+        fitted: True if it is the square that the backbone sees already.
     """
 
     pixels: Tensor
     truncated: bool = False
+    fitted: bool = False
 
 
 def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:

@@ -43,12 +43,14 @@ class Clip:
         times: presentation time of each frame, seconds from the start of the clip.
         duration: length of the clip in seconds.
         truncated: True if the file ended early and only its readable part was sampled.
+        fitted: True if the frames are the squares that the backbone sees already.
     """
 
     frames: Tensor
     times: tuple[float, ...]
     duration: float
     truncated: bool = False
+    fitted: bool = False
 
 
 def decode_video(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
 import signal
 import subprocess
@@ -11,20 +12,24 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 import torch
+from torch import Tensor
 
 from app.channel import LENGTH, Channel
 from app.errors import ServiceError
 from app.media import MediaPool
-from app.sandbox import ClosedError, Limits, Sandbox, _result
+from app.sandbox import ClosedError, Limits, MediaKind, Sandbox, _decode, _result
 from model.errors import InputError
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video
-from model.peripherals.vision import VisionConfig
+from model.peripherals.vision import Framing, VisionConfig
 from model.pictures import fit
+from model.predictor import Predictor
 from tests.app.conftest import Serve
 from tests.samples import CODECS, image_bytes, jpeg_bytes, picture, video_bytes
 
@@ -64,6 +69,26 @@ def test_a_picture_is_what_it_is_outside(shared_sandbox: Sandbox, kind: str) -> 
     assert isinstance(found, Picture)
     assert torch.equal(found.pixels, fit(decode_image(data).pixels[None], VISION.image, VISION.size)[0])
     assert not found.truncated
+
+
+@pytest.mark.parametrize(("kind", "task"), [("image", "caption"), ("video", "activity")])
+def test_what_was_fitted_is_not_fitted_again(toy_predictor: Predictor, kind: MediaKind, task: str) -> None:
+    """A window of a larger square, or channels in the other order, would not be the same the second time."""
+    framing = Framing("squash", side=80, window="corner", channels="bgr")
+    processor = copy.copy(toy_predictor)
+    processor.vision = replace(VISION, image=framing, video=framing, sampling="stride")
+    data = image_bytes(picture(150, 90)) if kind == "image" else video_bytes()
+    header, frames = _decode(kind, data, processor.vision, MediaLimits())
+    assert frames is not None
+
+    found = _result(kind, header, frames.numpy().tobytes(), processor.vision)
+
+    def shown(given: Any) -> Tensor:
+        ((_, squares),) = processor.prepare(task, **{kind: given}).rows[0].inputs
+        assert isinstance(squares, Tensor)
+        return squares
+
+    assert torch.equal(shown(found), shown(data))
 
 
 @pytest.mark.parametrize("container", CODECS)
