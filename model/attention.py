@@ -64,21 +64,22 @@ class MultiHeadAttention(nn.Module):
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(b, m, d) -> keys and values, each (b, h, m, k)."""
         m = x.shape[1]
-        return self.split(self.key(x), m), self.split(self.value(x), m)
+        # Read at every step: a batch's matrices lie one after the other, or each product would copy them there.
+        return self.split(self.key(x), m).contiguous(), self.split(self.value(x), m).contiguous()
 
-    def forward(self, x: Tensor, sources: Sequence[Source]) -> tuple[Tensor, list[Tensor]]:
-        """Attend from x (N, d) to the sources.
+    def forward(self, x: Tensor, queries: Tensor, sources: Sequence[Source]) -> tuple[Tensor, list[Tensor]]:
+        """Attend from x (N, d), with its queries (N, h * k), to the sources.
 
         Returns:
             (N, d), and for each source the scores, (b, h, n, m); their softmax are the attention weights.
         """
-        queries = self._queries(x, sources)
-        scores = [hide_from(self._scores(q, s), s.mask) for q, s in zip(queries, sources, strict=True)]
+        parts = self._apart(queries, sources)
+        scores = [hide_from(self._scores(q, s), s.mask) for q, s in zip(parts, sources, strict=True)]
         return self._finish(x, [torch.softmax(score, dim=-1) for score in scores], sources), scores
 
-    def _queries(self, x: Tensor, sources: Sequence[Source]) -> list[Tensor]:
-        """(N, d) -> (b, h, n, k) for each source."""
-        parts = self.query(x).split([len(source.keys) * source.n for source in sources])
+    def _apart(self, queries: Tensor, sources: Sequence[Source]) -> list[Tensor]:
+        """(N, h * k) -> (b, h, n, k) for each source."""
+        parts = torch.split(queries, [len(source.keys) * source.n for source in sources])
         return [self.split(part, source.n) for part, source in zip(parts, sources, strict=True)]
 
     def _scores(self, queries: Tensor, source: Source) -> Tensor:
@@ -104,9 +105,14 @@ class GatedAttention(MultiHeadAttention):
         self.linked = config.link_array
 
     def attend(
-        self, x: Tensor, sources: Sequence[Source], temporal: Sequence[Tensor], frames: Sequence[Tensor]
+        self,
+        x: Tensor,
+        queries: Tensor,
+        sources: Sequence[Source],
+        temporal: Sequence[Tensor],
+        frames: Sequence[Tensor],
     ) -> tuple[Tensor, list[Tensor]]:
-        """Attend from x (N, d) to spatial caches.
+        """Attend from x (N, d), with its queries (N, h * k), to spatial caches.
 
         Args:
             temporal: for each source the scores of the temporal attention, (b, h, n, R).
@@ -115,8 +121,8 @@ class GatedAttention(MultiHeadAttention):
         Returns:
             (N, d), and what multiplied each source's values, (b, h, n, P).
         """
-        queries = self._queries(x, sources)
-        weights = [self._weights(*each) for each in zip(queries, sources, temporal, frames, strict=True)]
+        parts = self._apart(queries, sources)
+        weights = [self._weights(*each) for each in zip(parts, sources, temporal, frames, strict=True)]
         return self._finish(x, weights, sources), weights
 
     def _weights(self, queries: Tensor, source: Source, temporal: Tensor, frame: Tensor) -> Tensor:
@@ -135,7 +141,7 @@ class GatedAttention(MultiHeadAttention):
 
 def hide_from(scores: Tensor, mask: Tensor | None) -> Tensor:
     """``scores`` with -inf where ``mask`` is false; None hides nothing."""
-    return scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    return scores if mask is None else torch.where(mask, scores, -math.inf)
 
 
 def joined(parts: Sequence[Tensor]) -> Tensor:

@@ -59,11 +59,18 @@ class EncoderLayer(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """x (b, t, d) and mask (b, t) -> (b, t, d), zero where the mask is false."""
         b, t, _ = x.shape
-        keys = None if mask is None else visible(mask)[:, None, None, :]
+        seen = None if mask is None else visible(mask)[:, None, None, :]
         rows = None if mask is None else mask.flatten()
-        changed, _ = self.attention(x.flatten(0, 1), [Source(t, *self.attention.keys_values(x), keys)])
+        flat = x.flatten(0, 1)
+        queries, keys, values = self.own(flat)
+        split = self.attention.split
+        changed, _ = self.attention(flat, queries, [Source(t, split(keys, t), split(values, t), seen)])
         changed = self.feed_forward(hide(changed, rows))
         return hide(changed, rows).view(b, t, -1)
+
+    def own(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(N, d) -> queries, keys and values of the self-attention, each (N, h * k)."""
+        return self.attention.query(x), self.attention.key(x), self.attention.value(x)
 
 
 def hide(x: Tensor, rows: Tensor | None) -> Tensor:
@@ -226,22 +233,39 @@ class DecoderLayer(nn.Module):
             (N, d), and the attention of the first part.
         """
         memories = [part.memories[slot % len(part.memories)] for part in parts]
-        x, own = self.self_attention(x, self._outputs(x, parts, slot))
+        queries, keys, values = self.own(x)
+        x, own = self.self_attention(x, queries, self._outputs(keys, values, parts, slot))
         steps = [Source(part.n, *m.temporal, part.masks.temporal) for part, m in zip(parts, memories, strict=True)]
-        x, temporal = self.temporal_attention(self.temporal_projection(hide(x, rows)), steps)
-        x, spatial = self._look(self.spatial_projection(hide(x, rows)), parts, memories, temporal, rows)
+        x, temporal = self.temporal_attention(*self.towards_steps(hide(x, rows)), steps)
+        x, queries = self.towards_cells(hide(x, rows))
+        x, spatial = self._look(x, queries, parts, memories, temporal, rows)
         x = self.feed_forward(self.output_projection(x))
         return hide(x, rows), LayerAttention(own[0], temporal[0], spatial)
 
-    def _outputs(self, x: Tensor, parts: Sequence[Part], slot: int) -> list[Source]:
+    def own(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(N, d) -> queries, keys and values of the self-attention, each (N, h * k)."""
+        return self.self_attention.query(x), self.self_attention.key(x), self.self_attention.value(x)
+
+    def towards_steps(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(N, d) -> what goes into the temporal attention, (N, d), and its queries, (N, h * k)."""
+        projected = self.temporal_projection(x)
+        return projected, self.temporal_attention.query(projected)
+
+    def towards_cells(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The same for the spatial attention."""
+        projected = self.spatial_projection(x)
+        return projected, self.spatial_attention.query(projected)
+
+    def _outputs(self, keys: Tensor, values: Tensor, parts: Sequence[Part], slot: int) -> list[Source]:
         """What each part sees of its own outputs."""
-        split, keys, values = self.self_attention.split, self.self_attention.key(x), self.self_attention.value(x)
+        split = self.self_attention.split
         pairs = zip(_apart(keys, parts), _apart(values, parts), strict=True)
         return [part.seen(slot, *(split(y, part.n) for y in pair)) for part, pair in zip(parts, pairs, strict=True)]
 
     def _look(
         self,
         x: Tensor,
+        queries: Tensor,
         parts: Sequence[Part],
         memories: Sequence[LayerMemory],
         temporal: Sequence[Tensor],
@@ -257,9 +281,13 @@ class DecoderLayer(nn.Module):
         if not sources:
             return x, None
         seeing = list(sources)
+        of_queries = _apart(queries, parts)
         gates = [temporal[i] for i in seeing], [parts[i].masks.frame for i in seeing]
         attended, weights = self.spatial_attention.attend(
-            joined([pieces[i] for i in seeing]), list(sources.values()), *gates
+            joined([pieces[i] for i in seeing]),
+            joined([of_queries[i] for i in seeing]),
+            list(sources.values()),
+            *gates,
         )
         found = _apart(hide(attended, rows), [parts[i] for i in seeing])
         for i, piece in zip(seeing, found, strict=True):

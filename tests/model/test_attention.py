@@ -23,7 +23,8 @@ def attention() -> MultiHeadAttention:
 
 def attend(layer: MultiHeadAttention, others: Tensor, mask: Tensor | None = None) -> Tensor:
     """From QUERIES to others, (b, n, d)."""
-    changed, _ = layer(QUERIES.flatten(0, 1), [Source(QUERIES.shape[1], *layer.keys_values(others), mask)])
+    flat = QUERIES.flatten(0, 1)
+    changed, _ = layer(flat, layer.query(flat), [Source(QUERIES.shape[1], *layer.keys_values(others), mask)])
     assert isinstance(changed, Tensor)
     return changed.view_as(QUERIES)
 
@@ -48,10 +49,11 @@ def test_queries_of_several_sources_share_one_matrix() -> None:
     sources = [Source(3, *layer.keys_values(OTHERS)), Source(1, *layer.keys_values(OTHERS[:1, :2]))]
     lone = numbers("lone", 1, 1, WIDTH)
 
-    together, scores = layer(torch.cat([QUERIES.flatten(0, 1), lone[0]]), sources)
+    flat = torch.cat([QUERIES.flatten(0, 1), lone[0]])
+    together, scores = layer(flat, layer.query(flat), sources)
 
     torch.testing.assert_close(together[:6].view_as(QUERIES), attend(layer, OTHERS), rtol=0, atol=1e-13)
-    torch.testing.assert_close(together[6:], layer(lone[0], sources[1:])[0], rtol=0, atol=1e-13)
+    torch.testing.assert_close(together[6:], layer(lone[0], layer.query(lone[0]), sources[1:])[0], rtol=0, atol=1e-13)
     assert [score.shape for score in scores] == [(2, CONFIG.heads, 3, 5), (1, CONFIG.heads, 1, 2)]
 
 
@@ -92,7 +94,10 @@ def test_what_each_gate_makes_of_equal_scores(gate: str, expected: list[float]) 
     keys, values = layer.keys_values(numbers("cells", 1, 4, WIDTH))
     temporal = torch.tensor([0.1, 0.2, 0.7], dtype=torch.float64).log().expand(1, CONFIG.heads, 1, 3)
 
-    _, (weights,) = layer.attend(QUERIES[0, :1], [Source(1, keys, values)], [temporal], [torch.tensor([[1, 1, 2, 2]])])
+    x = QUERIES[0, :1]
+    _, (weights,) = layer.attend(
+        x, layer.query(x), [Source(1, keys, values)], [temporal], [torch.tensor([[1, 1, 2, 2]])]
+    )
 
     for head in weights[0]:
         torch.testing.assert_close(head[0], torch.tensor(expected, dtype=torch.float64))
@@ -105,7 +110,10 @@ def test_a_closed_gate_is_a_mask_except_in_the_authors_code(gate: str) -> None:
     keys, values = layer.keys_values(numbers("cells", 1, 4, WIDTH))
     temporal = torch.tensor([1.0, 0.0], dtype=torch.float64).log().expand(1, CONFIG.heads, 1, 2)
 
-    _, (weights,) = layer.attend(QUERIES[0, :1], [Source(1, keys, values)], [temporal], [torch.tensor([[0, 0, 1, 1]])])
+    x = QUERIES[0, :1]
+    _, (weights,) = layer.attend(
+        x, layer.query(x), [Source(1, keys, values)], [temporal], [torch.tensor([[0, 0, 1, 1]])]
+    )
 
     assert bool((weights[..., 2:] > 0).all()) == (gate == "official")
     assert (weights[..., :2] > 0).all()

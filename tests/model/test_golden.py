@@ -150,7 +150,8 @@ def attend(attention: GatedAttention, frame: Tensor, golden: dict[str, Tensor]) 
     query = golden["in.query"]
     source = Source(query.shape[1], keys, values)
     scores = golden["in.temporal_attention"].log()
-    attended, (weights,) = attention.attend(query.flatten(0, 1), [source], [scores], [frame])
+    flat = query.flatten(0, 1)
+    attended, (weights,) = attention.attend(flat, attention.query(flat), [source], [scores], [frame])
     return attended.view_as(query), weights
 
 
