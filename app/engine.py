@@ -51,6 +51,7 @@ class Engine:
     Attributes:
         processor: for what is around the model.
         precision: that it runs at.
+        agreement: how near that comes to float32; None where it is float32.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Engine:
         max_waiting_bytes: int = 2**30,
     ) -> None:
         self.processor: Processor = predictors[0]
-        self.precision = str(predictors[0].dtype).removeprefix("torch.")
+        self.precision, self.agreement = predictors[0].precision, predictors[0].agreement
         self._queue = WorkQueue(max_waiting, max_waiting_bytes)
         self.metrics = EngineMetrics()
         frames = max(1, pixels // self.processor.vision.size**2)

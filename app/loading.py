@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import ctypes
 import math
 import os
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -50,16 +48,9 @@ def load_predictors(settings: Settings) -> list[Predictor]:
     on_cpu = [choose_device(name).type for name in names].count("cpu")  # before minutes are spent on reading
     torch.set_num_threads(cpu_threads(settings.torch_threads, on_cpu))
     checkpoint = checkpoints.load(settings.checkpoint_folder())
-    # A network moves to its device as it is, so each needs its own.
-    networks = [*(copy.deepcopy(checkpoint.network) for _ in names[1:]), checkpoint.network]
     return [
-        Predictor(
-            replace(checkpoint, network=network),
-            device=name,
-            precision=settings.precision,
-            limits=settings.media_limits(),
-        )
-        for name, network in zip(names, networks, strict=True)
+        Predictor(checkpoint, device=name, precision=settings.precision, limits=settings.media_limits())
+        for name in names
     ]
 
 

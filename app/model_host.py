@@ -25,6 +25,7 @@ from app.processes import MODEL, call_this
 from app.settings import Settings
 from app.work import Work
 from model.errors import OmniNetError
+from model.precision import Agreement
 from model.processor import Job, Processor
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Loaded:
     processor: Processor
     devices: list[str]
     precision: str
+    agreement: Agreement | None
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _host(channel: Channel, settings: Settings) -> None:
         channel.send(pack(error if isinstance(error, OmniNetError) else RuntimeError(str(error))))
         return
     engine.start()
-    channel.send(pack(Loaded(_processor(engine), engine.devices, engine.precision)))
+    channel.send(pack(Loaded(_processor(engine), engine.devices, engine.precision, engine.agreement)))
     Host(engine, channel).serve()
 
 

@@ -33,7 +33,8 @@ class ModelProcess:
     """
 
     def __init__(self, process: ForkServerProcess, link: Link, loaded: Loaded) -> None:
-        self.processor, self.devices, self.precision = loaded.processor, loaded.devices, loaded.precision
+        self.processor, self.devices = loaded.processor, loaded.devices
+        self.precision, self.agreement = loaded.precision, loaded.agreement
         self.is_alive = True
         self.on_end: Callable[[], None] = lambda: None
         self._process, self._link = process, link

@@ -9,7 +9,8 @@ import numpy as np
 
 from model.errors import CheckpointError
 from model.predictor import Predictor
-from model.processor import Processor, Row
+from model.processor import Processor
+from model.rows import Row
 from model.tasks import TASKS
 
 

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
         description="auto, cpu, cuda or cuda:N; auto takes CUDA where there is one; several, as cuda:0,cuda:1, have"
         " a copy of the model each.",
     )
-    precision: str = Field("auto", description="auto, float32 or bfloat16.")
+    precision: str = Field("auto", description="auto, float32, bfloat16 or int8; /tasks says which it is.")
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every address of the machine.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any that is free.")
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from app.errors import ServiceError, overloaded, shutting_down
 from model.decoding import Decoded
-from model.processor import Row
+from model.rows import Row
 
 Kind = Literal["text", "image", "video"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ from torch import Tensor
 from benchmarks.authors import CAPTION_STEPS, decode_greedy
 from model import checkpoint as checkpoints
 from model.decoding import Goal, RunningBatch
-from model.devices import PRECISIONS
+from model.devices import Precision
 from model.inference import for_inference
 from model.memory import Memory
 from model.official.names import official_config
@@ -90,7 +90,7 @@ class Bench:
             seen = torch.randint(0, 256, pixels, dtype=torch.uint8, generator=generator)
         else:
             shape = (case.rows, case.frames, CELLS, channels)
-            seen = torch.rand(shape, generator=generator).to(self.vision.projection.bias.dtype)
+            seen = torch.rand(shape, generator=generator)
         found: list[tuple[str, object]] = [("vision", seen)]
         if case.task == "vqa":
             text = Subwords(torch.arange(QUESTION), torch.arange(QUESTION))
@@ -173,9 +173,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    plain, cpu = Bench(build(args.checkpoint)), torch.device("cpu")
+    network, cpu = build(args.checkpoint), torch.device("cpu")
+    ours = {name: Bench(for_inference(network, cpu, name)) for name in get_args(Precision)}
+    plain = Bench(network)
     plain.vision.backbone.to(memory_format=torch.contiguous_format)  # as theirs, channels come first
-    ours = {name: Bench(for_inference(build(args.checkpoint), cpu, kind)) for name, kind in PRECISIONS.items()}
     bandwidth = measure_bandwidth()
     lines = [
         f"{platform.machine()}, {args.threads} threads, torch {torch.__version__}, {bandwidth / 1e9:.1f} GB/s\n",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 
 from model.errors import DeviceError
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+Precision = Literal["float32", "bfloat16", "int8"]
 
 
 def choose_device(name: str) -> torch.device:
@@ -31,24 +31,26 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """``auto`` is float32, which answers the same everywhere.
+def check_precision(name: str, device: torch.device) -> None:
+    """Hold that a device computes in the precision of that name; ``auto`` is one that it does.
 
     Raises:
-        DeviceError: an unknown precision, or one that the device cannot compute in.
+        DeviceError: it does not, or there is no such precision.
     """
-    if name == "auto":
-        return torch.float32
-    if name not in PRECISIONS:
-        raise DeviceError(f"precision {name!r} is unknown; choose auto, {' or '.join(PRECISIONS)}")
-    if name == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
-        raise DeviceError(f"device {device} cannot compute in bfloat16; choose float32")
-    return PRECISIONS[name]
+    if name not in ("auto", *get_args(Precision)):
+        raise DeviceError(f"precision {name!r} is unknown; choose auto, float32, bfloat16 or int8")
+    if device.type == "cuda" and (name == "int8" or (name == "bfloat16" and not torch.cuda.is_bf16_supported())):
+        raise DeviceError(f"device {device} cannot compute in {name}; choose float32")
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether the hardware has products of bfloat16, so that it is quicker in them than in float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # newer than the oldest torch we take
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return cpu_has("avx512_bf16", "amx_bf16", "bf16")
+
+
+def cpu_has(*instructions: str) -> bool:
+    """Whether this processor has any of them, by torch's names."""
+    found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # newer than the oldest torch we take
+    return any(found.get(name, False) for name in instructions)

@@ -3,54 +3,106 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
+from model.devices import Precision
+from model.layers import DecoderLayer, EncoderLayer
 from model.omninet import OmniNet
 from model.peripherals.vision import VisionPeripheral
+from model.products import QuickLinear, after
+
+M = TypeVar("M", bound=nn.Module)
+Modules = dict[int, Any]  # what stands in the place of a module, by its id
 
 
-def for_inference(network: OmniNet, device: torch.device, dtype: torch.dtype) -> OmniNet:
-    """A network beside the given one, of which it shares what it can, on a device."""
-    quick = _replaced(network, {id(_vision(network).backbone): _folded(_vision(network).backbone)})
-    quick = quick.to(device, dtype).eval().requires_grad_(False)
-    if device.type == "cpu" and can_pack(dtype):
-        quick = _replaced(quick, {id(m): PackedLinear(m) for m in quick.modules() if type(m) is nn.Linear})
-    return quick
+def for_inference(network: OmniNet, device: torch.device, precision: Precision) -> OmniNet:
+    """A network beside the given one, of which it shares what it can, on a device.
+
+    On a CPU only products are of another precision than float32: sums, norms, attention and caches are quicker and more
+    exact in float32. On a GPU all is of one type.
+    """
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    backbone = vision_of(network).backbone
+    quick = _replaced(network, {id(backbone): _folded(backbone)}).eval().requires_grad_(False)
+    if device.type != "cpu":
+        return copy.deepcopy(quick).to(device, dtype)  # what is shared must stay where and as it is
+    vision_of(quick).backbone.to(dtype)
+    return _replaced(quick, _quick_modules(quick, precision))
 
 
-class PackedLinear(nn.Module):
-    """A linear layer whose weight lies as oneDNN reads it: twice as quick as one that packs it at every call."""
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        self.in_features, self.out_features = linear.in_features, linear.out_features
-        self.packed = _pack(linear.weight.detach())
-        self.bias = None if linear.bias is None else linear.bias.detach()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., in) -> (..., out)."""
-        return _multiply(x, self.packed, self.bias)
+def vision_of(network: OmniNet) -> VisionPeripheral:
+    """Its vision peripheral."""
+    vision = network.peripherals["vision"]
+    assert isinstance(vision, VisionPeripheral)
+    return vision
 
 
-def can_pack(dtype: torch.dtype) -> bool:
-    """Whether this torch and this processor do it, and do it right; the operators are not public."""
-    weight, bias, x = torch.eye(16, 32, dtype=dtype), torch.ones(16, dtype=dtype), torch.ones(2, 32, dtype=dtype)
-    try:
-        return torch.equal(_multiply(x, _pack(weight), bias), nn.functional.linear(x, weight, bias))
-    except (AttributeError, RuntimeError):
-        return False
+class QuickEncoderLayer(EncoderLayer):
+    """With one product for queries, keys and values."""
+
+    def __init__(self, layer: EncoderLayer, precision: Precision) -> None:
+        nn.Module.__init__(self)
+        attention = layer.attention
+        joined = [attention.query, attention.key, attention.value]
+        self.queries_keys_values = QuickLinear(joined, precision)
+        _take_children(self, layer, joined, precision)
+
+    def own(self, x: Tensor) -> tuple[Tensor, ...]:
+        """As EncoderLayer's."""
+        return self.queries_keys_values.parts(x)
 
 
-def _pack(weight: Tensor) -> Tensor:
-    return cast("Tensor", torch.ops.mkldnn._reorder_linear_weight(weight.contiguous()))
+class QuickDecoderLayer(DecoderLayer):
+    """With one product for what is made of one input: seven of a layer's products are three."""
+
+    def __init__(self, layer: DecoderLayer, precision: Precision) -> None:
+        nn.Module.__init__(self)
+        own, steps, cells = layer.self_attention, layer.temporal_attention, layer.spatial_attention
+        joined = [own.query, own.key, own.value]
+        self.queries_keys_values = QuickLinear(joined, precision)
+        pairs = [[layer.temporal_projection, steps.query], [layer.spatial_projection, cells.query]]
+        # The queries are made of what is projected: one after the other, the two layers are another linear layer.
+        self.to_steps, self.to_cells = (QuickLinear([one, after(one, other)], precision) for one, other in pairs)
+        _take_children(self, layer, [*joined, *pairs[0], *pairs[1]], precision)
+
+    def own(self, x: Tensor) -> tuple[Tensor, ...]:
+        """As DecoderLayer's."""
+        return self.queries_keys_values.parts(x)
+
+    def towards_steps(self, x: Tensor) -> tuple[Tensor, ...]:
+        """As DecoderLayer's."""
+        return self.to_steps.parts(x)
+
+    def towards_cells(self, x: Tensor) -> tuple[Tensor, ...]:
+        """As DecoderLayer's."""
+        return self.to_cells.parts(x)
 
 
-def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return cast("Tensor", torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], ""))
+def _quick_modules(network: OmniNet, precision: Precision) -> Modules:
+    """What stands in the places of the CNP's layers, and of the linear layers around them."""
+    found: Modules = {}
+    for module in network.modules():
+        if type(module) is EncoderLayer:
+            found[id(module)] = QuickEncoderLayer(module, precision)
+        elif type(module) is DecoderLayer:
+            found[id(module)] = QuickDecoderLayer(module, precision)
+    inside = {id(part) for module in network.modules() if id(module) in found for part in module.modules()}
+    linears = [m for m in network.modules() if type(m) is nn.Linear and id(m) not in inside]
+    return found | {id(linear): QuickLinear([linear], precision) for linear in linears}
+
+
+def _take_children(to: nn.Module, layer: nn.Module, joined: Sequence[nn.Linear], precision: Precision) -> None:
+    """Let ``to`` have what ``layer`` has, but for linear layers that are joined to others."""
+    linears = [module for module in layer.modules() if type(module) is nn.Linear]
+    modules: Modules = {id(linear): nn.Identity() for linear in joined}
+    modules |= {id(linear): QuickLinear([linear], precision) for linear in linears if id(linear) not in modules}
+    for name, child in layer.named_children():
+        setattr(to, name, modules[id(child)] if id(child) in modules else _replaced(child, modules))
 
 
 def _folded(backbone: nn.Module) -> nn.Module:
@@ -58,13 +110,7 @@ def _folded(backbone: nn.Module) -> nn.Module:
     return fuse(backbone).to(memory_format=torch.channels_last)
 
 
-def _vision(network: OmniNet) -> VisionPeripheral:
-    vision = network.peripherals["vision"]
-    assert isinstance(vision, VisionPeripheral)
-    return vision
-
-
-def _replaced(network: OmniNet, modules: dict[int, nn.Module]) -> OmniNet:
-    """A network with other modules in the places of some, by their id; all else has the same tensors."""
-    memo: dict[int, Any] = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
-    return copy.deepcopy(network, memo | modules)
+def _replaced(module: M, modules: Modules) -> M:
+    """A module with other ones in the places of some; all else has the same tensors."""
+    memo: dict[int, Any] = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
+    return copy.deepcopy(module, memo | modules)

@@ -15,19 +15,24 @@ from model.answers import Answer
 from model.checkpoint import BUNDLED, Checkpoint
 from model.cnp import group
 from model.decoding import Decoded, RunningBatch, Search
-from model.devices import choose_device, choose_precision
+from model.devices import check_precision, choose_device
 from model.errors import CheckpointError
-from model.inference import for_inference
+from model.inference import vision_of
 from model.media import MediaLimits
 from model.memory import Memory
-from model.peripherals import PERIPHERALS
-from model.peripherals.vision import VisionPeripheral
-from model.processor import Processor, Row
+from model.precision import settle
+from model.processor import Processor
+from model.rows import Row, encode
 from model.text import Tokenizer
 
 
 class Predictor(Processor):
-    """A checkpoint, ready to answer; also from several threads at a time."""
+    """A checkpoint, ready to answer; also from several threads at a time.
+
+    Attributes:
+        precision: of its products.
+        agreement: how near that comes to float32; None where it is float32.
+    """
 
     def __init__(
         self,
@@ -46,8 +51,9 @@ class Predictor(Processor):
         super().__init__(checkpoint.config, tokenizer, checkpoint.vocabularies, limits or MediaLimits())
         self.digest = checkpoint.digest
         self.device = choose_device(device)
-        self.dtype = choose_precision(precision, self.device)
-        self.network = for_inference(checkpoint.network.eval().requires_grad_(False), self.device, self.dtype)
+        self.network, self.precision, self.agreement = settle(
+            checkpoint.network.eval().requires_grad_(False), self.device, precision, self
+        )
 
     @classmethod
     def load(
@@ -63,7 +69,7 @@ class Predictor(Processor):
         Raises:
             CheckpointError, DeviceError: say what is wrong with the folder or the device.
         """
-        choose_device(device)  # before minutes are spent on reading
+        check_precision(precision, choose_device(device))  # before minutes are spent on reading
         return cls(checkpoints.load(folder or BUNDLED), device=device, precision=precision, limits=limits)
 
     def predict(self, task: str, **inputs: Any) -> Answer:
@@ -93,22 +99,8 @@ class Predictor(Processor):
 
         In a row's input they may stand in the place of its frames.
         """
-        vision = self.network.peripherals["vision"]
-        assert isinstance(vision, VisionPeripheral)
-        return vision.features(frames[None].to(self.device))[0]
+        return vision_of(self.network).features(frames[None].to(self.device))[0]
 
     def encode(self, rows: Sequence[Row]) -> Memory:
         """Rows of one shape, encoded together."""
-        inputs = []
-        for position, (name, _) in enumerate(rows[0].inputs):
-            batch = PERIPHERALS[name].collate([row.inputs[position][1] for row in rows])
-            inputs.append((name, _to(batch, self.device)))
-        memory: Memory = self.network.encode(inputs, rows[0].moves)
-        return memory
-
-
-def _to(batch: Any, device: torch.device) -> Any:
-    """Tensors, or named tuples of them, on a device."""
-    if isinstance(batch, Tensor):
-        return batch.to(device)
-    return type(batch)(*(value.to(device) for value in batch))
+        return encode(self.network, self.device, rows)

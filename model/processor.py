@@ -19,30 +19,13 @@ from model.errors import InputError
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video, image_to_tensor
 from model.peripherals.language import Subwords
 from model.pictures import fit
+from model.rows import Row
 from model.tasks import TASKS
 from model.text import Tokenizer
 from model.words import Word, check_text, given_words, split_text
 
 ImageInput = Picture | bytes | str | Path | Image.Image | np.ndarray
 VideoInput = Clip | bytes | str | Path
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """One row of a batch: prepared inputs in the order of encoding, and what to decode from them."""
-
-    inputs: tuple[tuple[str, Any], ...]
-    goal: Goal
-
-    @property
-    def moves(self) -> bool:
-        """Whether its task has learnt what motion looks like."""
-        return TASKS[self.goal.task].moves
-
-    @property
-    def shape(self) -> tuple[bool, tuple[tuple[str, int], ...]]:
-        """Rows of equal shape are encoded together; texts are padded, pictures are not."""
-        return self.moves, tuple((name, 0 if name == "language" else len(value)) for name, value in self.inputs)
 
 
 @dataclass(frozen=True, eq=False)

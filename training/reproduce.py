@@ -133,7 +133,7 @@ class Study:
 
     def _moving(self, folder: Path) -> dict[str, float]:
         """Percent of what photos reach that the same photos in motion reach, by use."""
-        predictor = Predictor.load(folder)
+        predictor = Predictor.load(folder, precision="float32")
         answered = answer_data(predictor, self._firsts(predictor.tasks), self.data, self.limit)
         headlines: dict[str, Comparison] = {}
         for comparison in zero_shot(predictor, answered).motion:
@@ -151,7 +151,7 @@ class Study:
         found = ablated(checkpoints.load(folder), changes)
         figures = {"parameters": sum(p.numel() for p in found.network.parameters()) / 1e6}
         config = self._firsts(found.config.network.tasks)
-        for answered in answer_data(Predictor(found), config, self.data, self.limit):
+        for answered in answer_data(Predictor(found, precision="float32"), config, self.data, self.limit):
             measured = measure(answered, official=not changes)
             figures[measured.task] = measured.value
             figures |= {MORE[f.name]: f.value for f in measured.further if f.name in MORE}

@@ -124,7 +124,7 @@ class Run:
         snapshot = self.setup.snapshot(write_card(self.setup, self.progress, self.how))
         measures: dict[str, float] = {}
         samples: list[Sample] = []
-        predictor = Predictor(snapshot, device="cpu")
+        predictor = Predictor(snapshot, device="cpu", precision="float32")
         for answered in answer_data(predictor, config, self.setup.data, config.evaluation.limit, bar=False):
             found = score(answered.examples, answered.answers)
             measures |= {f"{answered.key}/{name}": value for name, value in found.items()}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from model.devices import PRECISIONS, multiplies_bfloat16
+from model.devices import multiplies_bfloat16
 from model.errors import OmniNetError
 from model.omninet import OmniNet
 from training.batches import Batch
@@ -102,8 +102,8 @@ class Trainer:
 def precision_of(wanted: str, device: torch.device) -> torch.dtype:
     """``auto`` is bfloat16 where the device has it in hardware."""
     if wanted == "auto":
-        return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
-    return PRECISIONS[wanted]
+        wanted = "bfloat16" if multiplies_bfloat16(device) else "float32"
+    return torch.bfloat16 if wanted == "bfloat16" else torch.float32
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.routers.common import REFUSALS
 from app.schemas import ErrorReply, ModelName
@@ -27,11 +28,21 @@ class Status(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+class Agreement(BaseModel):
+    """What the model says beside what it says in float32, both told the same outputs before."""
+
+    outputs: int = Field(description="that were compared")
+    clear: int = Field(description="of which float32 is sure")
+    flipped: int = Field(description="clear ones for which another class is the likeliest")
+    difference: float = Field(description="of log-probabilities, absolute, the mean, in nats")
+
+
 class ServedModel(ModelName):
     """The model, and where it runs: a copy on each device."""
 
     devices: list[str]
     precision: str
+    agreement: Agreement | None = Field(description="with float32, of a trial at the start, where it is not float32")
 
 
 class ServedTask(BaseModel):
@@ -105,5 +116,6 @@ async def tasks(request: Request, service: ServiceDependency) -> Tasks:
         version=engine.processor.version,
         devices=engine.devices,
         precision=engine.precision,
+        agreement=engine.agreement and Agreement(**asdict(engine.agreement)),
     )
     return Tasks(model=model, tasks=served)

@@ -18,7 +18,7 @@ from benchmarks.load.posts import Post, answer_in
 from model.cnp import group
 from model.decoding import RunningBatch
 from model.predictor import Predictor
-from model.processor import Row
+from model.rows import Row
 
 
 @dataclass(frozen=True)

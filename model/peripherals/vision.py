@@ -131,7 +131,7 @@ class VisionPeripheral(Peripheral):
     def features(self, pixels: Tensor) -> Tensor:
         """uint8 RGB (b, t, 3, size, size) -> the backbone's maps (b, t, s, channels), s row by row."""
         b, t = pixels.shape[:2]
-        like = self.projection.bias
+        like = next(self.backbone.parameters())  # what answers may compute the rest in another type
         mean, std = like.new_tensor(self.config.mean), like.new_tensor(self.config.std)
         scaled = (pixels.flatten(0, 1).to(like.dtype) / 255 - mean[:, None, None]) / std[:, None, None]
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):

@@ -19,7 +19,7 @@ from app.settings import Settings
 from model.decoding import Decoded
 from model.memory import Memory
 from model.predictor import Predictor
-from model.processor import Row
+from model.rows import Row
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 

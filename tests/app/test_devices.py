@@ -21,7 +21,8 @@ from model.decoding import Decoded
 from model.errors import DeviceError
 from model.memory import Memory
 from model.predictor import Predictor
-from model.processor import Job, Row
+from model.processor import Job
+from model.rows import Row
 from tests.app.conftest import Watched, talking_to
 from tests.app.test_engine import Gate
 from tests.app.test_errors import check

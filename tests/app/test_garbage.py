@@ -16,7 +16,7 @@ from starlette.datastructures import UploadFile
 from app.stopwatch import Stopwatch
 from app.work import Work
 from model.predictor import Predictor
-from model.processor import Row
+from model.rows import Row
 from tests.app.conftest import Serve, Watched
 from tests.app.test_engine import Gate
 from tests.samples import video_bytes

@@ -20,7 +20,7 @@ from app.sandbox import MediaKind, Sandbox
 from app.settings import Settings
 from model.media import Clip, Picture
 from model.predictor import Predictor
-from model.processor import Row
+from model.rows import Row
 from tests.app.conftest import Serve, Watched, talking_to
 from tests.app.test_engine import Gate
 from tests.samples import jpeg_bytes, video_bytes

@@ -19,7 +19,7 @@ from app.replica import Replica
 from app.work import Work, WorkQueue
 from model.decoding import Decoded, RunningBatch
 from model.predictor import Predictor
-from model.processor import Row
+from model.rows import Row
 from tests.samples import picture, video_bytes
 
 CLIP = video_bytes()

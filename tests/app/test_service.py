@@ -19,7 +19,7 @@ from app.settings import Settings
 from model.errors import CheckpointError
 from model.media import Clip, Picture
 from model.predictor import Predictor
-from model.processor import Row
+from model.rows import Row
 from tests.app.conftest import Serve, Watched, talking_to
 from tests.app.test_engine import Gate
 from tests.app.test_errors import check

@@ -9,9 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
+from app.main import create_app
 from app.routers.system import STATIC
+from app.settings import Settings
 from model.media import decode_image, decode_video
 from tests.app import draw_samples
+from tests.app.conftest import talking_to
+from tests.app.test_service import until_ready
 
 pytestmark = pytest.mark.anyio
 SAMPLES = sorted((STATIC / "samples").iterdir())
@@ -25,9 +29,21 @@ ENDPOINTS = {
 
 async def test_tasks(client: httpx.AsyncClient) -> None:
     body = (await client.get("/tasks")).json()
-    assert body["model"] == {"name": "toy", "version": "0.0.1", "devices": ["cpu"], "precision": "float32"}
+    named = {"name": "toy", "version": "0.0.1"}
+    assert body["model"] == {**named, "devices": ["cpu"], "precision": "float32", "agreement": None}
     assert {task["name"]: task["endpoints"] for task in body["tasks"]} == ENDPOINTS
     assert all(task["summary"] and task["inputs"] and task["output"] for task in body["tasks"])
+
+
+async def test_another_precision(toy_checkpoint: Path, anyio_backend: str) -> None:
+    settings = Settings(checkpoint=toy_checkpoint, device="cpu", precision="bfloat16")
+    async with talking_to(create_app(settings)) as client:
+        await until_ready(client)
+        model = (await client.get("/tasks")).json()["model"]
+
+    assert model["precision"] == "bfloat16"
+    assert model["agreement"]["outputs"] >= model["agreement"]["clear"] > 0
+    assert 0 < model["agreement"]["difference"] < 0.05
 
 
 async def test_alive_and_ready(client: httpx.AsyncClient) -> None:

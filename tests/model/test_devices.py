@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.answers import Label
-from model.devices import choose_device, choose_precision
+from model.devices import check_precision, choose_device
 from model.errors import DeviceError
 from model.predictor import Predictor
 from tests.samples import jpeg_bytes
@@ -48,18 +48,22 @@ def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch, name: str, 
 
 
 def test_precisions() -> None:
-    assert choose_precision("auto", CPU) == torch.float32
-    assert choose_precision("float32", CPU) == torch.float32
-    assert choose_precision("bfloat16", CPU) == torch.bfloat16
-    with pytest.raises(DeviceError, match="precision 'float16' is unknown; choose auto, float32 or bfloat16"):
-        choose_precision("float16", CPU)
+    for name in ("auto", "float32", "bfloat16", "int8"):
+        check_precision(name, CPU)
+    with pytest.raises(DeviceError, match="precision 'float16' is unknown; choose auto, float32, bfloat16 or int8"):
+        check_precision("float16", CPU)
 
 
 def test_a_device_without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
 
     with pytest.raises(DeviceError, match="cannot compute in bfloat16"):
-        choose_precision("bfloat16", torch.device("cuda"))
+        check_precision("bfloat16", torch.device("cuda"))
+
+
+def test_a_gpu_has_no_int8() -> None:
+    with pytest.raises(DeviceError, match="device cuda cannot compute in int8; choose float32"):
+        check_precision("int8", torch.device("cuda"))
 
 
 def test_the_device_is_chosen_before_the_checkpoint_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -79,7 +83,7 @@ def probabilities(predictor: Predictor) -> dict[str, float]:
 def test_bfloat16_answers(toy_checkpoint: Path, toy_predictor: Predictor) -> None:
     predictor = Predictor.load(toy_checkpoint, device="cpu", precision="bfloat16")
 
-    assert {p.dtype for p in predictor.network.parameters()} == {torch.bfloat16}
+    assert predictor.precision == "bfloat16"
     assert probabilities(predictor) == pytest.approx(probabilities(toy_predictor), abs=0.05)
 
 

@@ -86,7 +86,7 @@ class StoredMaps(nn.Module):
 
     def __init__(self, maps: Tensor) -> None:
         super().__init__()
-        self.maps = maps
+        self.maps = nn.Parameter(maps)
         self.seen: list[int] = []
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -99,10 +99,10 @@ def vision(maps: Tensor, dtype: torch.dtype) -> tuple[VisionPeripheral, StoredMa
     golden = read_tensors("image_peripheral")
     with torch.device("meta"):
         peripheral = VisionPeripheral(VisionConfig(backbone="resnet50", size=32), golden["output_fc.bias"].shape[0])
-    backbone = StoredMaps(maps.to(dtype))
-    peripheral.backbone = backbone
+    peripheral.backbone = nn.Identity()
     weights = {name: value.to(dtype) for name, value in golden.items()}
     peripheral.load_state_dict(converted(weights, ("output_fc",), "image_input_perph", "vision"), assign=True)
+    peripheral.backbone = backbone = StoredMaps(maps.to(dtype))
     return peripheral, backbone
 
 

@@ -6,21 +6,22 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model import inference
 from model.checkpoint import Checkpoint
-from model.inference import PackedLinear, can_pack, for_inference
+from model.devices import Precision
+from model.inference import QuickDecoderLayer, QuickEncoderLayer, for_inference, vision_of
 from model.omninet import OmniNet
+from model.products import QuickLinear
 
 CPU = torch.device("cpu")
 
 
-def scores(network: OmniNet, dtype: torch.dtype = torch.float32) -> Tensor:
+def scores(network: OmniNet) -> Tensor:
     """Log-probabilities of a caption."""
     pixels = torch.randint(0, 256, (2, 3, 3, 64, 64), dtype=torch.uint8, generator=torch.manual_seed(0))
     targets = torch.arange(8).view(2, 4)
     with torch.inference_mode():
         memory = network.encode([("vision", pixels)])
-        assert memory.temporal.dtype == dtype
+        assert memory.temporal.dtype == torch.float32
         return network.cnp.decode(memory, "caption", targets)
 
 
@@ -28,67 +29,50 @@ def count(network: OmniNet, kind: type[nn.Module]) -> int:
     return sum(type(module) is kind for module in network.modules())
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.2)])
-def test_it_answers_the_same(toy: Checkpoint, dtype: torch.dtype, tolerance: float) -> None:
-    wanted = scores(toy.network)
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("bfloat16", 0.2), ("int8", 0.2)])
+def test_it_answers_the_same(toy: Checkpoint, precision: Precision, tolerance: float) -> None:
+    quick = for_inference(toy.network, CPU, precision)
 
-    quick = for_inference(toy.network if dtype == torch.float32 else _copy(toy.network), CPU, dtype)
-
-    torch.testing.assert_close(scores(quick, dtype), wanted, rtol=0, atol=tolerance)
+    torch.testing.assert_close(scores(quick), scores(toy.network), rtol=0, atol=tolerance)
 
 
-def _copy(network: OmniNet) -> OmniNet:
-    other = OmniNet(network.config).eval()
-    other.load_state_dict(network.state_dict())
-    return other
-
-
-def test_the_given_network_stays_as_it_is(toy: Checkpoint) -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_given_network_stays_as_it_is(toy: Checkpoint, precision: Precision) -> None:
     before = {name: tensor.clone() for name, tensor in toy.network.state_dict().items()}
 
-    quick = for_inference(toy.network, CPU, torch.float32)
+    quick = for_inference(toy.network, CPU, precision)
 
     after = toy.network.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(before[name].dtype == after[name].dtype for name in before)
     assert count(quick, nn.BatchNorm2d) == 0
     assert count(toy.network, nn.BatchNorm2d) == 21
     embedding = "output_embeddings.caption.weight"
     assert quick.cnp.get_parameter(embedding) is toy.network.cnp.get_parameter(embedding)
 
 
-@pytest.mark.skipif(not can_pack(torch.float32), reason="this torch packs no weights")
-def test_every_linear_layer_is_packed(toy: Checkpoint) -> None:
-    quick = for_inference(toy.network, CPU, torch.float32)
+def test_on_another_device_nothing_is_shared(toy: Checkpoint) -> None:
+    quick = for_inference(toy.network, torch.device("meta"), "bfloat16")
+
+    assert {(p.device.type, p.dtype) for p in quick.parameters()} == {("meta", torch.bfloat16)}
+    assert {(p.device.type, p.dtype) for p in toy.network.parameters()} == {("cpu", torch.float32)}
+
+
+def test_the_backbone_computes_in_the_precision_and_what_is_around_products_in_float32(toy: Checkpoint) -> None:
+    quick = for_inference(toy.network, CPU, "bfloat16")
+
+    assert {p.dtype for p in vision_of(quick).backbone.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in quick.cnp.parameters()} == {torch.float32}
+
+
+def test_layers_are_joined(toy: Checkpoint) -> None:
+    config = toy.network.config.cnp
+    quick = for_inference(toy.network, CPU, "float32")
 
     assert count(quick, nn.Linear) == 0
-    assert count(quick, PackedLinear) == count(toy.network, nn.Linear)
-
-
-@pytest.mark.skipif(not can_pack(torch.float32), reason="this torch packs no weights")
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("shape", [(), (1,), (7,), (2, 3), (2, 1, 5), (0,)])
-def test_a_packed_layer_takes_what_a_linear_one_takes(shape: tuple[int, ...], bias: bool) -> None:
-    torch.manual_seed(0)
-    linear = nn.Linear(24, 40, bias=bias).requires_grad_(False)
-    x = torch.randn(*shape, 48)[..., ::2]
-
-    torch.testing.assert_close(PackedLinear(linear)(x), linear(x))
-
-
-def test_where_nothing_can_be_packed_linear_layers_stay(toy: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(_weight: Tensor) -> Tensor:
-        raise AttributeError("no such operator")
-
-    monkeypatch.setattr(inference, "_pack", missing)
-
-    quick = for_inference(toy.network, CPU, torch.float32)
-
-    assert count(quick, PackedLinear) == 0
-    torch.testing.assert_close(scores(quick), scores(toy.network))
-
-
-def test_an_operator_that_is_wrong_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inference, "_multiply", lambda x, weight, bias: x[:, :16] * 0)
-
-    assert not can_pack(torch.float32)
+    assert count(quick, QuickEncoderLayer) == config.encoder_layers
+    assert count(quick, QuickDecoderLayer) == config.decoder_layers
+    # Of three layers there is one, and twice of two; keys and values of the caches are made once.
+    saved = 2 * config.encoder_layers + 4 * config.decoder_layers
+    assert count(quick, QuickLinear) == count(toy.network, nn.Linear) - saved

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = RunConfig.load(args.config or Path(__file__).parents[1] / "configs" / "bundled.yaml")
     folder = args.checkpoint or BUNDLED
-    predictor = Predictor.load(folder)
+    predictor = Predictor.load(folder, precision="float32")
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)  # before minutes are spent on answers
     samples = sample_pictures() if args.outside else {}  # likewise

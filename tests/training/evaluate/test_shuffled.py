@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from model.predictor import Predictor
-from model.processor import Job, Row
+from model.processor import Job
+from model.rows import Row
 from tests.training.conftest import make_config
 from training.data import Example
 from training.evaluate import answer_data

@@ -1,0 +1,135 @@
+"""In which precision a network answers, and how near that comes to what it says in float32."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from model.decoding import decode
+from model.devices import Precision, check_precision, multiplies_bfloat16
+from model.inference import for_inference
+from model.omninet import OmniNet
+from model.processor import Processor
+from model.rows import Row, encode
+from model.tasks import TASKS
+
+CLEAR = 0.1  # nats; a class that is likelier than all others by more must stay so
+NEAR = 0.05  # nats, the mean difference of log-probabilities
+LARGE = 2**26  # parameters; what a smaller network takes is not the reading of its weights
+STEPS = 12  # outputs of each trial
+SENTENCES = ("A dog runs.", "What is on the table ?", "Two men are playing football in the rain .", "Stop !")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What a network says beside what it says in float32, both told the same outputs before.
+
+    Attributes:
+        outputs: that were compared.
+        clear: those of them that float32 is sure of by more than ``CLEAR``.
+        flipped: clear ones for which another class is the likeliest.
+        difference: of the log-probabilities of all classes, absolute, the mean.
+    """
+
+    outputs: int
+    clear: int
+    flipped: int
+    difference: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether answers are as good as the same."""
+        return not self.flipped and self.difference <= NEAR
+
+
+class Settled(NamedTuple):
+    """A network as it answers; how it agrees with float32, where it does not compute in that itself."""
+
+    network: OmniNet
+    precision: Precision
+    agreement: Agreement | None
+
+
+def settle(network: OmniNet, device: torch.device, wanted: str, processor: Processor) -> Settled:
+    """A network at the wanted precision; where that is not float32, it is tried.
+
+    ``auto`` is bfloat16 where the device multiplies it, the network is so large that reading its weights is most of the
+    work, and the two agree; else float32.
+
+    Raises:
+        DeviceError: the device cannot compute in the wanted precision.
+    """
+    precision = _candidate(network, device, wanted)
+    plain = for_inference(network, device, "float32")
+    if precision == "float32":
+        return Settled(plain, precision, None)
+    rows = trials(processor)
+    said = [_say(plain, device, row) for row in rows]
+    quick = for_inference(network, device, precision)
+    agreement = compare(said, [_repeat(quick, device, *each) for each in zip(rows, said, strict=True)])
+    if wanted == "auto" and not agreement.holds:
+        return Settled(plain, "float32", None)
+    return Settled(quick, precision, agreement)
+
+
+def _candidate(network: OmniNet, device: torch.device, wanted: str) -> Precision:
+    check_precision(wanted, device)
+    if wanted != "auto":
+        return cast("Precision", wanted)
+    large = sum(parameter.numel() for parameter in network.parameters()) >= LARGE
+    return "bfloat16" if large and multiplies_bfloat16(device) else "float32"
+
+
+def trials(processor: Processor) -> list[Row]:
+    """Rows of every task, about pictures of coloured clouds and a few sentences."""
+    random, rows = np.random.default_rng(0), list[Row]()
+    for task in processor.tasks:
+        for sentence in SENTENCES:
+            inputs: dict[str, object] = {"text": sentence}
+            if "vision" in TASKS[task].inputs:
+                clouds = Image.fromarray(random.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+                inputs = {"image": clouds.resize((320, 240), Image.Resampling.BICUBIC)}
+                inputs |= {"question": sentence} if "language" in TASKS[task].inputs else {}
+            rows += processor.prepare(task, **inputs).rows  # type: ignore[arg-type]
+    return [replace(row, goal=replace(row.goal, steps=min(row.goal.steps, STEPS), beams=1)) for row in rows]
+
+
+class Said(NamedTuple):
+    """Tokens (1, n) and the log-probabilities of all classes at each, (1, n, c)."""
+
+    tokens: Tensor
+    log_probabilities: Tensor
+
+
+@torch.inference_mode()
+def _say(network: OmniNet, device: torch.device, row: Row) -> Said:
+    """What a network decodes from a row."""
+    memory = encode(network, device, [row])
+    tokens = torch.tensor([decode(network.cnp, memory, [row.goal])[0].tokens], device=device)
+    return Said(tokens, network.cnp.decode(memory, row.goal.task, tokens))
+
+
+@torch.inference_mode()
+def _repeat(network: OmniNet, device: torch.device, row: Row, said: Said) -> Tensor:
+    """The log-probabilities of all classes where the tokens are given."""
+    return network.cnp.decode(encode(network, device, [row]), row.goal.task, said.tokens)
+
+
+def compare(said: Sequence[Said], found: Sequence[Tensor]) -> Agreement:
+    """Log-probabilities with those of float32."""
+    outputs = clear = flipped = classes = 0
+    difference = 0.0
+    for (tokens, wanted), values in zip(said, found, strict=True):
+        best = wanted.topk(min(2, wanted.shape[-1])).values
+        sure = best[..., 0] - best[..., -1] > CLEAR
+        outputs, clear, classes = outputs + tokens.numel(), clear + int(sure.sum()), classes + wanted.numel()
+        flipped += int((sure & (values.argmax(-1) != wanted.argmax(-1))).sum())
+        difference += float((values - wanted).abs().double().sum())
+    return Agreement(outputs, clear, flipped, difference / classes if math.isfinite(difference) else math.inf)
