@@ -126,16 +126,28 @@ def load(folder: Path) -> Checkpoint:
         tensors = load_file(folder / WEIGHTS)
     except SafetensorError as error:
         raise CheckpointError(f"{folder / WEIGHTS} is not a safetensors file: {error}") from error
-    network = OmniNet(config.network)
-    load_weights(network, tensors, str(folder / WEIGHTS))
     return Checkpoint(
         config,
-        network.eval(),
+        built(config.network, tensors, str(folder / WEIGHTS)).eval(),
         folder / TOKENIZER,
         {name: _read_vocabulary(folder, name, config.network, digests) for name in _named(config.network)},
         (folder / CARD).read_text(encoding="utf-8"),
         digests[WEIGHTS],
     )
+
+
+def built(config: OmniNetConfig, tensors: Mapping[str, Tensor], source: str) -> OmniNet:
+    """A network with the given weights, all of them and nothing else, on the CPU in float32.
+
+    Raises:
+        CheckpointError: as ``load_weights``.
+    """
+    with torch.device("meta"):  # to draw weights first, and to throw them away, takes longer than to read a file
+        network = OmniNet(config)
+    _check_fit(network, tensors, source)
+    types = {name: tensor.dtype for name, tensor in network.state_dict().items()}
+    network.load_state_dict({name: tensor.to(types[name]) for name, tensor in tensors.items()}, assign=True)
+    return network.to(memory_format=torch.channels_last)  # as its convolutions were before
 
 
 def load_weights(network: torch.nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
@@ -144,6 +156,11 @@ def load_weights(network: torch.nn.Module, tensors: Mapping[str, Tensor], source
     Raises:
         CheckpointError: names the tensors that are missing, extra or of another shape.
     """
+    _check_fit(network, tensors, source)
+    network.load_state_dict(dict(tensors))
+
+
+def _check_fit(network: torch.nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
     expected = network.state_dict()
     problems = [f"missing {name}" for name in expected if name not in tensors]
     problems += [f"unexpected {name}" for name in tensors if name not in expected]
@@ -155,7 +172,6 @@ def load_weights(network: torch.nn.Module, tensors: Mapping[str, Tensor], source
     if problems:
         shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
         raise CheckpointError(f"{source} does not fit its configuration: {shown}")
-    network.load_state_dict(dict(tensors))
 
 
 def _write(checkpoint: Checkpoint, folder: Path, dtype: torch.dtype) -> None:

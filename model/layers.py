@@ -17,9 +17,10 @@ from model.memory import Memory
 
 def sinusoid_table(positions: int, width: int) -> Tensor:
     """Position table (positions + 1, width) of Vaswani et al. 2017; positions start at 1, row 0 is zero."""
-    rate = 10000 ** (-2 * (torch.arange(width) // 2).double() / width)
-    angle = torch.arange(positions + 1).double()[:, None] * rate
-    table = torch.where(torch.arange(width) % 2 == 0, angle.sin(), angle.cos())
+    with torch.device("cpu"):  # no checkpoint has it, so that it must be there when weights are but announced
+        columns, rows = torch.arange(width), torch.arange(positions + 1)
+    angle = rows.double()[:, None] * 10000 ** (-2 * (columns // 2).double() / width)
+    table = torch.where(columns % 2 == 0, angle.sin(), angle.cos())
     table[0] = 0
     return table.float()
 

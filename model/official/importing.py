@@ -14,12 +14,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from model.checkpoint import Checkpoint, ModelConfig, load_weights, save
+from model.checkpoint import Checkpoint, ModelConfig, built, save
 from model.errors import CheckpointError
 from model.official.conf import read_vocabularies
 from model.official.names import TASKS, Converted, convert, official_config
 from model.official.unpack import unpack
-from model.omninet import OmniNet, OmniNetConfig
+from model.omninet import OmniNetConfig
 from model.peripherals.language import LanguageConfig
 from model.peripherals.vision import Framing, VisionConfig
 from model.text import Tokenizer
@@ -79,8 +79,7 @@ def import_official(source: Source, out: Path, name: str = "omninet-official") -
     vocabularies = read_vocabularies(source.conf, config.tasks)
     converted = convert(_read_state(source.weights, out), kept=source.tasks)
     _check_numbers(converted.tensors)
-    network = OmniNet(config)
-    load_weights(network, converted.tensors, str(source.weights))
+    network = built(config, converted.tensors, str(source.weights))
     card = _card(name, source, converted)
     model = ModelConfig(name, "1.0.0", config, text_steps=CAPTION_STEPS)
     save(Checkpoint(model, network, source.tokenizer, vocabularies, card), out)

@@ -99,6 +99,22 @@ def test_a_folder_holds_these_files(toy_checkpoint: Path) -> None:
     assert {oct(p.stat().st_mode & 0o777) for p in toy_checkpoint.rglob("*") if p.is_file()} == {"0o644"}
 
 
+def test_no_weights_are_drawn_before_they_are_read(
+    toy_checkpoint: Path, toy: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[torch.device] = []
+    monkeypatch.setattr(torch.nn.Linear, "reset_parameters", lambda self: made.append(self.weight.device))
+
+    network = load(toy_checkpoint).network
+
+    assert {device.type for device in made} == {"meta"}
+    assert {(t.device.type, t.dtype) for t in network.parameters()} == {("cpu", torch.float32)}
+    for (name, ours), (_, theirs) in zip(network.named_buffers(), toy.network.named_buffers(), strict=True):
+        assert torch.equal(ours, theirs), name
+    convolutions = [p for p in network.parameters() if p.dim() == 4]
+    assert all(p.is_contiguous(memory_format=torch.channels_last) for p in convolutions)
+
+
 def test_half_precision_on_disk(toy: Checkpoint, tmp_path: Path) -> None:
     save(toy, tmp_path / "half", torch.float16)
 
