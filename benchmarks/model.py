@@ -3,8 +3,8 @@
     python -m benchmarks.model --out runs/model
 
 Without ``--checkpoint`` the authors' network with random weights: what they are does not change what a step takes, and
-captions are given their lengths. Prints a table of medians. The floor is what reading the decoder's weights once a step
-takes at the bandwidth measured here, in float32; where the backbone or many rows are part of it, products take longer.
+captions are given their lengths. Prints a table of medians, each with its floor: what reading the decoder's weights
+once a step takes at the bandwidth measured here, or all products at the rate measured here, whichever is longer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.authors import CAPTION_STEPS, decode_greedy
 from model import checkpoint as checkpoints
@@ -33,6 +34,7 @@ from model.official.names import official_config
 from model.omninet import OmniNet
 from model.peripherals.language import LanguagePeripheral, Subwords
 from model.peripherals.vision import VisionPeripheral
+from model.products import product
 
 WORDS = 12  # of a caption as a user sees it; it has a token more at either end
 QUESTION = 8  # subwords
@@ -76,7 +78,7 @@ class Bench:
     """A network, and inputs for it."""
 
     def __init__(self, network: OmniNet) -> None:
-        self.network = network
+        self.network = network.requires_grad_(False)
         vision = network.peripherals["vision"]
         assert isinstance(vision, VisionPeripheral)
         self.vision = vision
@@ -123,6 +125,12 @@ class Bench:
             running.step()
         return [search.result().tokens for search in searches]
 
+    def flops(self, case: Case) -> int:
+        """Of what we compute for a case, two for each product of two numbers."""
+        with FlopCounterMode(display=False) as counter:
+            self.ours(case)
+        return int(counter.get_total_flops())
+
     def step_bytes(self, task: str) -> int:
         """Of the weights that one step of the decoder reads; keys and values of the caches are computed before."""
         cnp = self.network.cnp
@@ -137,9 +145,17 @@ def _of_caches(layer: Any) -> list[Tensor]:
 
 
 def measure_bandwidth() -> float:
-    """Bytes a second that a matrix times a vector reads, far more of them than any cache holds."""
-    matrix, vector = torch.rand(16384, 8192), torch.rand(8192)
-    return 1e3 * matrix.nbytes / medians([lambda: matrix @ vector], 2)[0]
+    """Bytes a second that a sum reads, far more of them than any cache holds."""
+    numbers = torch.rand(2**28)
+    return 1e3 * numbers.nbytes / medians([numbers.sum], 2)[0]
+
+
+@torch.inference_mode()
+def measure_rate(precision: Precision) -> float:
+    """Floating-point operations a second of a product of matrices."""
+    matrix = torch.rand(2048, 2048)
+    multiply = product(matrix, None, precision)
+    return 1e3 * 2 * 2048**3 / medians([lambda: multiply(matrix)], 2)[0]
 
 
 def medians(runs: Sequence[Callable[[], object]], seconds: float) -> list[float]:
@@ -161,7 +177,11 @@ def build(checkpoint: Path | None) -> OmniNet:
     if checkpoint is not None:
         return checkpoints.load(checkpoint).network
     torch.manual_seed(0)
-    return OmniNet(official_config()).eval()
+    network = OmniNet(official_config()).eval()
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            module.reset_parameters()  # no identity, as no layer of a trained network is one
+    return network
 
 
 def main() -> None:
@@ -177,11 +197,15 @@ def main() -> None:
     ours = {name: Bench(for_inference(network, cpu, name)) for name in get_args(Precision)}
     plain = Bench(network)
     plain.vision.backbone.to(memory_format=torch.contiguous_format)  # as theirs, channels come first
-    bandwidth = measure_bandwidth()
+    sizes: dict[Precision, int] = {"float32": 4, "bfloat16": 2}
+    bandwidth, rates = measure_bandwidth(), {name: measure_rate(name) for name in sizes}
+    speeds = ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {name}" for name, rate in rates.items())
     lines = [
-        f"{platform.machine()}, {args.threads} threads, torch {torch.__version__}, {bandwidth / 1e9:.1f} GB/s\n",
-        f"| median ms | as the authors run it | {' | '.join(f'{name} | times' for name in ours)} | floor |",
-        "|---" * (3 + 2 * len(ours)) + "|",
+        f"{args.threads} threads of {platform.machine()}, torch {torch.__version__}, "
+        f"{bandwidth / 1e9:.1f} GB/s, {speeds}\n",
+        f"| median ms | as the authors run it | {' | '.join(f'{name} | times' for name in ours)} | "
+        f"{' | '.join(f'floor in {name}' for name in sizes)} |",
+        "|---" * (2 + 2 * len(ours) + len(sizes)) + "|",
     ]
     print("\n".join(lines))
     for case in CASES:
@@ -190,9 +214,12 @@ def main() -> None:
             *(partial(bench.ours, case) for bench in ours.values()),
         ]
         theirs, *found = medians(runs, args.seconds)
-        cells = " | ".join(f"{mine:.1f} | {theirs / mine:.1f}" for mine in found)
-        floor = 1e3 * case.ours * plain.step_bytes(case.task) / bandwidth
-        lines.append(f"| {case.name} | {theirs:.1f} | {cells} | {floor:.1f} |")
+        cells = [cell for mine in found for cell in (f"{mine:.1f}", f"{theirs / mine:.1f}")]
+        work, read = plain.flops(case), case.ours * plain.step_bytes(case.task)
+        for name, size in sizes.items():
+            floor = max(work / rates[name], read / bandwidth * size / 4)
+            cells.append(f"{1e3 * floor:.1f}")
+        lines.append(f"| {case.name} | {theirs:.1f} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "model.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -146,7 +146,7 @@ def built(config: OmniNetConfig, tensors: Mapping[str, Tensor], source: str) -> 
         network = OmniNet(config)
     _check_fit(network, tensors, source)
     types = {name: tensor.dtype for name, tensor in network.state_dict().items()}
-    network.load_state_dict({name: tensor.to(types[name]) for name, tensor in tensors.items()}, assign=True)
+    network.load_state_dict({name: tensor.to(types[name], copy=True) for name, tensor in tensors.items()}, assign=True)
     return network.to(memory_format=torch.channels_last)  # as its convolutions were before
 
 

@@ -17,7 +17,7 @@ from model.peripherals.vision import VisionPeripheral
 from model.products import QuickLinear, after
 
 M = TypeVar("M", bound=nn.Module)
-Modules = dict[int, Any]  # what stands in the place of a module, by its id
+Replacements = dict[int, Any]  # what stands in the place of a module, by its id
 
 
 def for_inference(network: OmniNet, device: torch.device, precision: Precision) -> OmniNet:
@@ -28,11 +28,11 @@ def for_inference(network: OmniNet, device: torch.device, precision: Precision) 
     """
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     backbone = vision_of(network).backbone
-    quick = _replaced(network, {id(backbone): _folded(backbone)}).eval().requires_grad_(False)
+    quick = replaced(network, {id(backbone): folded(backbone)}).eval().requires_grad_(False)
     if device.type != "cpu":
         return copy.deepcopy(quick).to(device, dtype)  # what is shared must stay where and as it is
     vision_of(quick).backbone.to(dtype)
-    return _replaced(quick, _quick_modules(quick, precision))
+    return replaced(quick, _quick_modules(quick, precision))
 
 
 def vision_of(network: OmniNet) -> VisionPeripheral:
@@ -83,9 +83,9 @@ class QuickDecoderLayer(DecoderLayer):
         return self.to_cells.parts(x)
 
 
-def _quick_modules(network: OmniNet, precision: Precision) -> Modules:
+def _quick_modules(network: OmniNet, precision: Precision) -> Replacements:
     """What stands in the places of the CNP's layers, and of the linear layers around them."""
-    found: Modules = {}
+    found: Replacements = {}
     for module in network.modules():
         if type(module) is EncoderLayer:
             found[id(module)] = QuickEncoderLayer(module, precision)
@@ -99,18 +99,18 @@ def _quick_modules(network: OmniNet, precision: Precision) -> Modules:
 def _take_children(to: nn.Module, layer: nn.Module, joined: Sequence[nn.Linear], precision: Precision) -> None:
     """Let ``to`` have what ``layer`` has, but for linear layers that are joined to others."""
     linears = [module for module in layer.modules() if type(module) is nn.Linear]
-    modules: Modules = {id(linear): nn.Identity() for linear in joined}
+    modules: Replacements = {id(linear): nn.Identity() for linear in joined}
     modules |= {id(linear): QuickLinear([linear], precision) for linear in linears if id(linear) not in modules}
     for name, child in layer.named_children():
-        setattr(to, name, modules[id(child)] if id(child) in modules else _replaced(child, modules))
+        setattr(to, name, modules[id(child)] if id(child) in modules else replaced(child, modules))
 
 
-def _folded(backbone: nn.Module) -> nn.Module:
+def folded(backbone: nn.Module) -> nn.Module:
     """The same maps from a copy that has every batch norm in the convolution before it."""
     return fuse(backbone).to(memory_format=torch.channels_last)
 
 
-def _replaced(module: M, modules: Modules) -> M:
+def replaced(module: M, modules: Replacements) -> M:
     """A module with other ones in the places of some; all else has the same tensors."""
     memo: dict[int, Any] = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
     return copy.deepcopy(module, memo | modules)

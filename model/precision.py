@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from model.decoding import decode
+from model.cnp import group
+from model.decoding import Goal, decode
 from model.devices import Precision, check_precision, multiplies_bfloat16
 from model.inference import for_inference
 from model.omninet import OmniNet
@@ -70,10 +71,10 @@ def settle(network: OmniNet, device: torch.device, wanted: str, processor: Proce
     plain = for_inference(network, device, "float32")
     if precision == "float32":
         return Settled(plain, precision, None)
-    rows = trials(processor)
-    said = [_say(plain, device, row) for row in rows]
+    batches = trials(processor)
+    said = [say(plain, device, rows) for rows in batches]
     quick = for_inference(network, device, precision)
-    agreement = compare(said, [_repeat(quick, device, *each) for each in zip(rows, said, strict=True)])
+    agreement = compare(said, [repeat(quick, device, *each) for each in zip(batches, said, strict=True)])
     if wanted == "auto" and not agreement.holds:
         return Settled(plain, "float32", None)
     return Settled(quick, precision, agreement)
@@ -87,8 +88,8 @@ def _candidate(network: OmniNet, device: torch.device, wanted: str) -> Precision
     return "bfloat16" if large and multiplies_bfloat16(device) else "float32"
 
 
-def trials(processor: Processor) -> list[Row]:
-    """Rows of every task, about pictures of coloured clouds and a few sentences."""
+def trials(processor: Processor) -> list[list[Row]]:
+    """Batches of every task, about pictures of coloured clouds and a few sentences; texts have no end."""
     random, rows = np.random.default_rng(0), list[Row]()
     for task in processor.tasks:
         for sentence in SENTENCES:
@@ -98,28 +99,30 @@ def trials(processor: Processor) -> list[Row]:
                 inputs = {"image": clouds.resize((320, 240), Image.Resampling.BICUBIC)}
                 inputs |= {"question": sentence} if "language" in TASKS[task].inputs else {}
             rows += processor.prepare(task, **inputs).rows  # type: ignore[arg-type]
-    return [replace(row, goal=replace(row.goal, steps=min(row.goal.steps, STEPS), beams=1)) for row in rows]
+    rows = [replace(row, goal=Goal(row.goal.task, min(row.goal.steps, STEPS))) for row in rows]
+    return [[rows[i] for i in alike] for alike in group((row.shape, row.goal) for row in rows).values()]
 
 
 class Said(NamedTuple):
-    """Tokens (1, n) and the log-probabilities of all classes at each, (1, n, c)."""
+    """Tokens (b, n) and the log-probabilities of all classes at each, (b, n, c)."""
 
     tokens: Tensor
     log_probabilities: Tensor
 
 
 @torch.inference_mode()
-def _say(network: OmniNet, device: torch.device, row: Row) -> Said:
-    """What a network decodes from a row."""
-    memory = encode(network, device, [row])
-    tokens = torch.tensor([decode(network.cnp, memory, [row.goal])[0].tokens], device=device)
-    return Said(tokens, network.cnp.decode(memory, row.goal.task, tokens))
+def say(network: OmniNet, device: torch.device, rows: Sequence[Row]) -> Said:
+    """What a network decodes from rows of one goal."""
+    memory = encode(network, device, rows)
+    decoded = decode(network.cnp, memory, [row.goal for row in rows])
+    tokens = torch.tensor([each.tokens for each in decoded], device=device)
+    return Said(tokens, network.cnp.decode(memory, rows[0].goal.task, tokens))
 
 
 @torch.inference_mode()
-def _repeat(network: OmniNet, device: torch.device, row: Row, said: Said) -> Tensor:
+def repeat(network: OmniNet, device: torch.device, rows: Sequence[Row], said: Said) -> Tensor:
     """The log-probabilities of all classes where the tokens are given."""
-    return network.cnp.decode(encode(network, device, [row]), row.goal.task, said.tokens)
+    return network.cnp.decode(encode(network, device, rows), rows[0].goal.task, said.tokens)
 
 
 def compare(said: Sequence[Said], found: Sequence[Tensor]) -> Agreement:

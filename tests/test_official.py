@@ -151,6 +151,17 @@ async def test_all_six_endpoints(imported: Path, predictor: Predictor, anyio_bac
         return predictor.predict(task, **inputs)
 
     question = "what is it ?"
+    # Labels hardly depend on what such weights are shown; probabilities do.
+    for path, task, inputs in (
+        ("/vqa", "vqa", {"image": picture, "question": question}),
+        ("/activity", "activity", {"video": clip}),
+        ("/video-qa", "vqa", {"video": clip, "question": question}),
+    ):
+        served = [candidate["probability"] for candidate in answers[path]["candidates"]]
+        assert served == pytest.approx([each.probability for each in alone(task, **inputs).candidates], rel=1e-4)
+    for path, inputs in (("/caption", {"image": picture}), ("/video-caption", {"video": clip})):
+        found = alone("caption", **inputs).log_probability
+        assert answers[path]["log_probability"] == pytest.approx(found, rel=1e-4)
     assert answers["/caption"]["caption"] == alone("caption", image=picture).caption
     assert answers["/vqa"]["answer"] == alone("vqa", image=picture, question=question).label
     tags = [word.tag for word in alone("pos", text="A dog runs.").sentences[0]]

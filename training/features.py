@@ -66,7 +66,9 @@ def _mapped(file: Path) -> np.ndarray:
 def read_views(path: Path, config: VisionConfig, clip: bool) -> Tensor:
     """The first as serving sees the file, the others always the same: uint8 (VIEWS, t, 3, size, size)."""
     data = path.read_bytes()
-    frames = decode_video(data, config.frames).frames if clip else decode_image(data).pixels[None]
+    frames = (
+        decode_video(data, config.frames, sampling=config.sampling).frames if clip else decode_image(data).pixels[None]
+    )
     framing, generator = config.video if clip else config.image, random.Random(path.name)
     parts = (frames, _region(frames, generator), _region(frames, generator))
     whole, *regions = (fit(part, framing, config.size) for part in parts)

@@ -37,7 +37,7 @@ class Frames:
 
     def __init__(self, config: VisionConfig, folder: Path, limit: int = LIMIT) -> None:
         self.config = config
-        self.cache = ClipCache(folder, config.frames, round(MARGIN * config.size), limit)
+        self.cache = ClipCache(folder, config, limit)
 
     def get(self, path: Path, generator: random.Random) -> Tensor:
         """A new view, uint8 RGB (t, 3, size, size): as many frames as the configuration says, or one of a picture.
@@ -58,13 +58,13 @@ class ClipCache:
     """Frames sampled from clips, made smaller, in a file each.
 
     Args:
-        frames: sampled from each clip.
-        side: pixels of a frame's shorter side, at most.
+        config: says how many frames are sampled from each clip, and which; and how large the shorter side can be.
         limit: bytes of all files together.
     """
 
-    def __init__(self, folder: Path, frames: int, side: int, limit: int) -> None:
-        self.folder, self.frames, self.side, self.limit = folder, frames, side, limit
+    def __init__(self, folder: Path, config: VisionConfig, limit: int) -> None:
+        self.folder, self.limit = folder, limit
+        self.frames, self.sampling, self.side = config.frames, config.sampling, round(MARGIN * config.size)
         self._allowance = 0
         self._full = False
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,11 +87,11 @@ class ClipCache:
 
     def _key(self, path: Path) -> str:
         file = path.stat()
-        key = f"{path.resolve()} {file.st_size} {file.st_mtime_ns} {self.frames} {self.side}"
+        key = f"{path.resolve()} {file.st_size} {file.st_mtime_ns} {self.frames} {self.sampling} {self.side}"
         return hashlib.sha256(key.encode()).hexdigest()[:32]
 
     def _decode(self, path: Path) -> Tensor:
-        frames = decode_video(path.read_bytes(), self.frames).frames
+        frames = decode_video(path.read_bytes(), self.frames, sampling=self.sampling).frames
         if min(frames.shape[-2:]) > self.side:
             frames = transforms.resize(frames, [self.side], antialias=True)
         return frames

@@ -54,6 +54,13 @@ def test_a_small_layer_has_no_eight_bits() -> None:
     torch.testing.assert_close(QuickLinear([plain], "int8")(x), plain(x))
 
 
+def test_a_layer_near_the_identity_has_no_eight_bits() -> None:
+    plain, x = linear(256, 256), torch.randn(3, 256)
+    plain.weight += 2 * torch.eye(256)
+
+    torch.testing.assert_close(QuickLinear([plain], "int8")(x), plain(x))
+
+
 @pytest.mark.parametrize("bias", [True, False])
 def test_several_layers_of_one_input(bias: bool) -> None:
     layers, x = [linear(out=width, bias=bias) for width in (8, 24, 16)], torch.randn(5, 48)

@@ -7,21 +7,24 @@ import os
 import pickle
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
 
 import training.frames
+from model.config import Sampling
 from model.errors import InputError
 from model.media import decode_video
 from model.peripherals.vision import VisionConfig
 from tests.samples import jpeg_bytes, video_bytes
 from tests.training.conftest import put
 from training.augment import augment
-from training.frames import SHARERS, Frames
+from training.frames import LIMIT, SHARERS, ClipCache, Frames
 
 CONFIG = VisionConfig(backbone="compact", size=32, frames=4)
 CLIP_BYTES = 4 * 3 * 37 * 49  # 64 x 48 at a shorter side of 37
@@ -46,9 +49,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows with each clip that is decoded."""
     calls: list[int] = []
 
-    def decode(data: bytes, frames: int) -> object:
+    def decode(data: bytes, frames: int, sampling: Sampling) -> object:
         calls.append(frames)
-        return decode_video(data, frames)
+        return decode_video(data, frames, sampling=sampling)
 
     monkeypatch.setattr(training.frames, "decode_video", decode)
     return calls
@@ -106,13 +109,31 @@ def test_what_is_stored_is_small_and_not_augmented(clip: Path, folder: Path) -> 
     assert torch.allclose(torch.from_numpy(stored).float().mean((1, 2, 3)), served, atol=1)
 
 
+def test_frames_are_those_that_the_configuration_asks_for(clip: Path, folder: Path) -> None:
+    ClipCache(folder, replace(CONFIG, sampling="stride"), LIMIT).get(clip)
+
+    wanted = decode_video(clip.read_bytes(), 4, sampling="stride").frames
+    spread = decode_video(clip.read_bytes(), 4).frames
+    stored = np.load(next(folder.iterdir()))
+    small = [transforms.resize(frames, [37], antialias=True).numpy() for frames in (wanted, spread)]
+    assert [np.array_equal(stored, frames) for frames in small] == [True, False]
+
+
 def test_small_clips_stay_as_they_are(clip: Path, folder: Path) -> None:
     view(Frames(VisionConfig(size=64, frames=4), folder), clip)
 
     assert np.array_equal(np.load(next(folder.iterdir())), decode_video(clip.read_bytes(), 4).frames.numpy())
 
 
-@pytest.mark.parametrize("config", [CONFIG, VisionConfig(size=32, frames=3), VisionConfig(size=33, frames=4)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        CONFIG,
+        VisionConfig(size=32, frames=3),
+        VisionConfig(size=33, frames=4),
+        VisionConfig(size=32, frames=4, sampling="stride"),
+    ],
+)
 def test_a_changed_clip_or_configuration_is_decoded_anew(
     clip: Path, folder: Path, decoded: list[int], config: VisionConfig
 ) -> None:

@@ -1,0 +1,64 @@
+"""What each means makes of the full-size network, same weights, in one process, alternating.
+
+    python -m benchmarks.means --out runs/means
+
+Every row has the means of the rows above it, too; the first is the key/value cache and the end of a text alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmarks.model import CASES, Bench, build, medians
+from model.inference import folded, for_inference, replaced, vision_of
+from model.omninet import OmniNet
+from model.products import QuickLinear
+
+CPU = torch.device("cpu")
+NAMES = ("caption, 20 steps", "caption, 20 steps, 8 rows", "caption, 100 steps, 8 rows", "activity", "clip to activity")
+
+
+def stages(network: OmniNet) -> dict[str, OmniNet]:
+    """One network after the other, each with one means more."""
+    backbone = vision_of(network).backbone
+    with_folded = replaced(network, {id(backbone): folded(backbone)})
+    linears = [module for module in with_folded.modules() if type(module) is nn.Linear]
+    packed = replaced(with_folded, {id(linear): QuickLinear([linear], "float32") for linear in linears})
+    vision_of(network).backbone.to(memory_format=torch.contiguous_format)
+    return {
+        "key/value cache": network,
+        "channels last, batch norms folded": with_folded,
+        "weights packed": packed,
+        "products of one input joined": for_inference(network, CPU, "float32"),
+        "products in bfloat16": for_inference(network, CPU, "bfloat16"),
+        "or the decoder's in int8": for_inference(network, CPU, "int8"),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=10, help="for each case")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    networks = {name: Bench(network) for name, network in stages(build(args.checkpoint)).items()}
+    cases = [case for case in CASES if case.name in NAMES]
+    found = [medians([partial(bench.ours, case) for bench in networks.values()], args.seconds) for case in cases]
+    lines = [f"| median ms | {' | '.join(case.name for case in cases)} |", "|---" * (1 + len(cases)) + "|"]
+    lines += [f"| {name} | {' | '.join(f'{times[i]:.1f}' for times in found)} |" for i, name in enumerate(networks)]
+    print("\n".join(lines))
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "means.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Whether the network that answers says what the authors' algorithm says, on many inputs.
+
+    python -m benchmarks.parity --checkpoint CHECKPOINT --inputs 200
+
+Greedy tokens in float32 are held against the authors' algorithm (whole prefix, plain layers); bfloat16 and int8 against
+float32, all told the same tokens before: from the backbone's features, which are the same for all, and from pixels.
+Without ``--checkpoint`` the bundled model. Ends with 1 where tokens differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.authors import decode_greedy
+from model import checkpoint as checkpoints
+from model.checkpoint import BUNDLED
+from model.cnp import group
+from model.decoding import Goal
+from model.devices import Precision
+from model.inference import for_inference, vision_of
+from model.omninet import OmniNet
+from model.precision import STEPS, Said, compare, repeat, say
+from model.predictor import Predictor
+from model.rows import Row, encode
+from model.tasks import TASKS
+
+CPU = torch.device("cpu")
+BATCH = 8
+WORDS = ("a", "the", "dog", "man", "two", "red", "runs", "plays", "on", "with", "what", "is", "how", "many", "street")
+
+
+def inputs(predictor: Predictor, count: int) -> list[list[Row]]:
+    """Batches of as many rows of each task: pictures of coloured clouds, and sentences of common words."""
+    random, rows = np.random.default_rng(1), list[Row]()
+    for number in range(count):
+        task = predictor.tasks[number % len(predictor.tasks)]
+        sentence = " ".join(random.choice(WORDS, random.integers(2, 9)))
+        given: dict[str, Any] = {"tokens": [sentence.split()]}
+        if "vision" in TASKS[task].inputs:
+            clouds = Image.fromarray(random.integers(0, 256, (random.integers(3, 12), 8, 3), dtype=np.uint8))
+            given = {"image": clouds.resize((320, 240), Image.Resampling.BICUBIC)}
+            given |= {"question": sentence} if "language" in TASKS[task].inputs else {}
+        rows += predictor.prepare(task, **given).rows
+    rows = [replace(row, goal=Goal(row.goal.task, min(row.goal.steps, STEPS))) for row in rows]
+    alike = group((row.shape, row.goal, _length(row)) for row in rows).values()
+    return [[rows[i] for i in some[start : start + BATCH]] for some in alike for start in range(0, len(some), BATCH)]
+
+
+def _length(row: Row) -> int:
+    """Of its text: the authors' code has no padding."""
+    return next((len(value.tokens) for name, value in row.inputs if name == "language"), 0)
+
+
+@torch.inference_mode()
+def seen(network: OmniNet, rows: Sequence[Row]) -> list[Row]:
+    """The rows with the features of their pictures in the place of pixels."""
+    vision = vision_of(network)
+
+    def look(name: str, value: Any) -> Any:
+        return vision.features(value[None])[0] if name == "vision" else value
+
+    return [replace(row, inputs=tuple((name, look(name, value)) for name, value in row.inputs)) for row in rows]
+
+
+@torch.inference_mode()
+def theirs(network: OmniNet, rows: Sequence[Row]) -> list[list[int]]:
+    """Tokens of the authors' algorithm."""
+    goal = rows[0].goal
+    tokens: list[list[int]] = decode_greedy(network.cnp, encode(network, CPU, rows), goal.task, goal.steps).tolist()
+    return tokens
+
+
+def main() -> int:
+    """Compare and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, default=BUNDLED)
+    parser.add_argument("--inputs", type=int, default=200)
+    args = parser.parse_args()
+    checkpoint = checkpoints.load(args.checkpoint)
+    predictor = Predictor(checkpoint, device="cpu", precision="float32")
+    pixels = inputs(predictor, args.inputs)
+    features = [seen(predictor.network, rows) for rows in pixels]
+    said = [say(predictor.network, CPU, rows) for rows in pixels]
+    wrong = _count_wrong(checkpoint.network, pixels, said)
+    total = sum(len(rows) for rows in pixels)
+    print(f"float32: the authors' tokens for {total - wrong} of {total} inputs")
+    of_features = [say(predictor.network, CPU, rows) for rows in features]
+    names: tuple[Precision, ...] = ("bfloat16", "int8")
+    for name in names:
+        quick = for_inference(checkpoint.network, CPU, name)
+        for what, batches, before in (("features", features, of_features), ("pixels", pixels, said)):
+            again = [repeat(quick, CPU, rows, each) for rows, each in zip(batches, before, strict=True)]
+            print(f"{name} from {what}: {asdict(compare(before, again))}", flush=True)
+    return int(wrong > 0)
+
+
+def _count_wrong(network: OmniNet, batches: Sequence[Sequence[Row]], said: Sequence[Said]) -> int:
+    """Rows whose tokens are not the authors'."""
+    wrong = 0
+    for rows, mine in zip(batches, said, strict=True):
+        wrong += sum(one != other for one, other in zip(theirs(network, rows), mine.tokens.tolist(), strict=True))
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main())
