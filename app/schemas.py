@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from app.service import Answered
 from model.answers import Caption, Label, Tagging
-from model.decoding import MAX_BEAMS
+from model.decoding import LIMITS
 
 T = TypeVar("T")
 
@@ -67,26 +67,52 @@ class VideoForm(BaseModel):
     video: Annotated[UploadFile, Field(description="mp4, webm, mkv, avi, mov, mpeg-ts or gif.")]
 
 
+def _within(name: str) -> Any:
+    return Field(ge=LIMITS[name].least, le=LIMITS[name].most)
+
+
 # No form can hold a null, which a schema with None in it would promise.
-Beams = Annotated[
-    Annotated[int, Field(ge=1, le=MAX_BEAMS)] | SkipJsonSchema[None],
-    Field(
+class TextForm(BaseModel):
+    """How to look for a text."""
+
+    beams: Annotated[int, _within("beams")] | SkipJsonSchema[None] = Field(
+        None,
         description="Sentences that are followed at the same time to find the likeliest; 1 is greedy, which is the "
         "quickest. By default what the checkpoint was found to do best with.",
-    ),
-]
+    )
+    n_best: Annotated[int, _within("n_best")] | SkipJsonSchema[None] = Field(
+        None, description="Sentences that are wanted; all but the best are the answer's alternatives."
+    )
+    temperature: Annotated[float, _within("temperature")] | SkipJsonSchema[None] = Field(
+        None, description="Draw the sentence; above 1 the unlikely becomes likelier."
+    )
+    top_p: Annotated[float, _within("top_p")] | SkipJsonSchema[None] = Field(
+        None, description="Draw from the likeliest subwords that have so much probability together."
+    )
+    seed: Annotated[int, _within("seed")] | SkipJsonSchema[None] = Field(
+        None, description="Draw the sentence; the same seed draws the same."
+    )
+    no_repeat_ngram: Annotated[int, _within("no_repeat_ngram")] | SkipJsonSchema[None] = Field(
+        None, description="Runs of so many subwords come once only."
+    )
+    min_length: Annotated[int, _within("min_length")] | SkipJsonSchema[None] = Field(
+        None, description="Subwords of the sentence at least."
+    )
+    max_length: Annotated[int, _within("max_length")] | SkipJsonSchema[None] = Field(
+        None, description="Subwords of the sentence at most."
+    )
+
+    def options(self) -> dict[str, Any]:
+        """As ``Predictor.prepare`` takes them."""
+        return {name: getattr(self, name) for name in LIMITS}
 
 
-class ImageCaption(ImageForm):
+class ImageCaption(ImageForm, TextForm):
     """An image, and how to look for its caption."""
 
-    beams: Beams = None
 
-
-class VideoCaption(VideoForm):
+class VideoCaption(VideoForm, TextForm):
     """A video, and how to look for its caption."""
-
-    beams: Beams = None
 
 
 class ImageQuestion(ImageForm):
@@ -138,16 +164,24 @@ class Reply(BaseModel):
 class Token(BaseModel):
     """A piece of a written text; the pieces join to the text."""
 
+    model_config = ConfigDict(from_attributes=True)
     text: str
     probability: float
 
 
-class CaptionBody(BaseModel):
+class CaptionText(BaseModel):
     """``log_probability`` sums over the tokens and the end of the text, natural logarithm."""
 
+    model_config = ConfigDict(from_attributes=True)
     caption: str
     log_probability: float
     tokens: list[Token]
+
+
+class CaptionBody(CaptionText):
+    """The best caption, and with ``n_best`` the next ones."""
+
+    alternatives: list[CaptionText]
 
 
 class AnswerCandidate(BaseModel):
@@ -235,8 +269,7 @@ def caption_reply(done: Answered) -> CaptionReply:
     """An answer of ``caption`` as JSON."""
     answer = done.answer
     assert isinstance(answer, Caption)
-    tokens = [Token(text=piece.text, probability=piece.probability) for piece in answer.tokens]
-    return CaptionReply(caption=answer.caption, log_probability=answer.log_probability, tokens=tokens, **_common(done))
+    return CaptionReply(**CaptionBody.model_validate(answer).model_dump(), **_common(done))
 
 
 def answer_reply(done: Answered) -> AnswerReply:

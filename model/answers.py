@@ -37,8 +37,8 @@ class TaggedWord:
 
 
 @dataclass(frozen=True)
-class Caption:
-    """A sentence.
+class Text:
+    """A sentence that was written.
 
     Attributes:
         log_probability: natural logarithm, summed over the tokens and the end.
@@ -48,7 +48,18 @@ class Caption:
     caption: str
     log_probability: float
     tokens: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Caption(Text):
+    """The best one.
+
+    Attributes:
+        alternatives: the next best, as many as were asked for.
+    """
+
     notes: tuple[str, ...] = ()
+    alternatives: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,23 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   omninet predict caption photo.jpg
-  omninet predict caption photo.jpg --beams 4
+  omninet predict caption photo.jpg --beams 4 --n-best 2
   omninet predict vqa photo.jpg --question "what is on the table?"
   omninet predict pos "She sells sea shells."
   omninet predict activity clip.mp4 --json
 """
+
+
+TEXT_OPTIONS: dict[str, tuple[type, str]] = {
+    "beams": (int, "hypotheses kept; 1 is greedy; default: the checkpoint's"),
+    "n_best": (int, "captions that are wanted, best first"),
+    "temperature": (float, "draw the caption; above 1 the unlikely becomes likelier"),
+    "top_p": (float, "draw from the likeliest subwords that have so much probability together"),
+    "seed": (int, "draw the caption; the same seed draws the same"),
+    "no_repeat_ngram": (int, "runs of so many subwords come once only"),
+    "min_length": (int, "subwords at least"),
+    "max_length": (int, "subwords at most"),
+}
 
 
 def add_commands(subparsers: Any) -> None:
@@ -34,9 +46,7 @@ def add_commands(subparsers: Any) -> None:
     parser.add_argument("task", choices=list(USES), metavar="TASK", help="one of the tasks above")
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image or video files; for pos, sentences")
     parser.add_argument("--question", help="for vqa and video-qa")
-    parser.add_argument(
-        "--beams", type=int, help="for captions: hypotheses kept; 1 is greedy; default: the checkpoint's"
-    )
+    _add_text_options(parser)
     parser.add_argument("--checkpoint", type=Path, help="checkpoint folder; default: the bundled one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, one for each input")
@@ -49,6 +59,12 @@ def add_commands(subparsers: Any) -> None:
     official.add(subparsers)
 
 
+def _add_text_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("for captions")
+    for name, (kind, what) in TEXT_OPTIONS.items():
+        group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=kind.__name__.upper(), help=what)
+
+
 def _predict(args: argparse.Namespace) -> int:
     import json
     from dataclasses import asdict
@@ -57,7 +73,8 @@ def _predict(args: argparse.Namespace) -> int:
 
     use = USES[args.task]
     predictor = Predictor.load(args.checkpoint, device=args.device)
-    options = {name: value for name in ("question", "beams") if (value := getattr(args, name)) is not None}
+    names = ("question", *TEXT_OPTIONS)
+    options = {name: value for name in names if (value := getattr(args, name)) is not None}
     for source in args.inputs:
         answer = predictor.predict(use.task, **{use.inputs[0]: source}, **options)
         if args.json:
@@ -73,7 +90,7 @@ def _plain(answer: Answer) -> str:
 
     notes = "".join(f"\n(note: {note})" for note in answer.notes)
     if isinstance(answer, Caption):
-        return answer.caption + notes
+        return "\n".join([answer.caption, *(other.caption for other in answer.alternatives)]) + notes
     if isinstance(answer, Label):
         return "\n".join(f"{c.probability:6.1%}  {c.label}" for c in answer.candidates) + notes
     return "\n".join(" ".join(f"{w.text}/{w.tag}" for w in sentence) for sentence in answer.sentences) + notes

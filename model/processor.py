@@ -6,15 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from model.answers import Answer, Candidate, Caption, Label, Piece, TaggedWord, Tagging
+from model.answers import Answer, Candidate, Caption, Label, Piece, TaggedWord, Tagging, Text
 from model.checkpoint import ModelConfig
-from model.decoding import MAX_BEAMS, Decoded, Goal
+from model.decoding import Decoded, Goal, Hypothesis, TextOptions, text_goal
 from model.errors import InputError
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video, image_to_tensor
 from model.peripherals.language import Subwords
@@ -68,7 +68,7 @@ class Processor:
         text: str | list[str] | None = None,
         tokens: list[str] | list[list[str]] | None = None,
         question: str | None = None,
-        beams: int | None = None,
+        **options: Unpack[TextOptions],
     ) -> Job:
         """Decode, resize and tokenise; the model is not called.
 
@@ -78,15 +78,16 @@ class Processor:
             video: bytes or a path.
             text: for ``pos``; each string may hold several sentences.
             tokens: for ``pos``; sentences that are already split into words.
-            beams: for ``caption``, hypotheses kept at every step; 1 is greedy, None the checkpoint's choice.
+            options: of a text that is written, for ``caption``.
 
         Raises:
             InputError: an input that is missing, unexpected or cannot be used.
         """
         if task not in TASKS or task not in self.config.network.tasks:
             raise InputError("unknown_task", f"there is no task {task!r}; there are {', '.join(self.tasks)}", task=task)
-        if beams is not None and TASKS[task].output != "text":
-            raise InputError("unexpected_input", f"task {task} takes no beams", input="beams")
+        given = [name for name, value in options.items() if value is not None]
+        if given and TASKS[task].output != "text":
+            raise InputError("unexpected_input", f"task {task} takes no {given[0]}", input=given[0])
         if TASKS[task].output == "tags":
             _expect(task, {"text": text, "tokens": tokens}, image=image, video=video, question=question)
             return self._prepare_tags(task, text, tokens)
@@ -97,7 +98,7 @@ class Processor:
             inputs.append(("language", self._question(question)))
         elif question is not None:
             raise InputError("unexpected_input", f"task {task} takes no question", input="question")
-        return Job(task, (Row(tuple(inputs), self._goal(task, beams)),), notes=notes)
+        return Job(task, (Row(tuple(inputs), self._goal(task, options)),), notes=notes)
 
     @property
     def tasks(self) -> list[str]:
@@ -164,13 +165,10 @@ class Processor:
             )
         return encoded
 
-    def _goal(self, task: str, beams: int | None) -> Goal:
+    def _goal(self, task: str, options: TextOptions) -> Goal:
         if TASKS[task].output != "text":
             return Goal(task, 1)
-        beams = self.config.beams if beams is None else beams
-        if not 1 <= beams <= MAX_BEAMS:
-            raise InputError("bad_beams", f"beams must be from 1 to {MAX_BEAMS}, not {beams}", limit=MAX_BEAMS)
-        return Goal(task, self.config.text_steps, self.tokenizer.end, beams)
+        return text_goal(task, self.tokenizer.end, self.config.text_steps, self.config.beams, options)
 
     def _prepare_tags(self, task: str, text: str | list[str] | None, tokens: Any) -> Job:
         sentences = given_words(tokens) if tokens is not None else split_text(text)
@@ -192,12 +190,17 @@ class Processor:
         return Tagging(tuple(tagged), job.notes)
 
     def _caption(self, job: Job, row: Decoded) -> Caption:
-        ended = row.tokens[-1] == job.rows[0].goal.end
-        ids = row.tokens[:-1] if ended else row.tokens
+        found = Hypothesis(tuple(row.tokens), tuple(row.log_probabilities))
+        best, *others = (self._text(each) for each in (found, *row.others))
+        ended = found.tokens[-1] == self.tokenizer.end
+        notes = job.notes if ended else (*job.notes, f"the text was cut at {len(best.tokens)} subwords")
+        return Caption(best.caption, best.log_probability, best.tokens, notes, tuple(others))
+
+    def _text(self, found: Hypothesis) -> Text:
+        ids = [token for token in found.tokens if token != self.tokenizer.end]
         texts = self.tokenizer.pieces(ids)
-        pieces = tuple(Piece(t, math.exp(v)) for t, v in zip(texts, row.log_probabilities, strict=False))
-        notes = job.notes if ended else (*job.notes, f"the text was cut at {len(ids)} subwords")
-        return Caption("".join(texts), sum(row.log_probabilities), pieces, notes)
+        pieces = tuple(Piece(t, math.exp(v)) for t, v in zip(texts, found.log_probabilities, strict=False))
+        return Text("".join(texts), found.total, pieces)
 
 
 def _expect(task: str, either: dict[str, Any], **unwanted: Any) -> None:

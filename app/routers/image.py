@@ -23,7 +23,7 @@ async def caption(
     curl -s http://127.0.0.1:8000/static/samples/dog.jpg | curl -F image=@- http://127.0.0.1:8000/caption
     ```
     """
-    return caption_reply(await service.answer(request, "caption", image=form.image, beams=form.beams))
+    return caption_reply(await service.answer(request, "caption", image=form.image, **form.options()))
 
 
 @router.post("/vqa", tags=["vqa"], summary="Answer a question about an image")

@@ -47,7 +47,7 @@ async def video_caption(
     curl -s http://127.0.0.1:8000/static/samples/waving.webm | curl -F video=@- http://127.0.0.1:8000/video-caption
     ```
     """
-    return caption_reply(await service.answer(request, "caption", video=form.video, beams=form.beams))
+    return caption_reply(await service.answer(request, "caption", video=form.video, **form.options()))
 
 
 @router.post("/video-qa", tags=["vqa"], summary="Answer a question about a video")

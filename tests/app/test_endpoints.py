@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import Any
 
@@ -45,13 +46,38 @@ def check_candidates(answer: dict[str, Any], name: str) -> None:
 
 async def test_caption(client: httpx.AsyncClient) -> None:
     response = await client.post("/caption", files={"image": jpeg_bytes()})
-    check_caption(checked(response, "caption", "log_probability", "tokens"))
+    check_caption(checked(response, "caption", "log_probability", "tokens", "alternatives"))
+
+
+async def test_the_next_best_captions(client: httpx.AsyncClient, toy_predictor: Predictor) -> None:
+    options = {"beams": 4, "n_best": 3, "max_length": 6, "no_repeat_ngram": 2}
+
+    body = (await client.post("/caption", files={"image": jpeg_bytes()}, data=options)).json()
+
+    expected = toy_predictor.predict("caption", image=jpeg_bytes(), **options)
+    assert isinstance(expected, Caption)
+    assert [each["caption"] for each in body["alternatives"]] == [each.caption for each in expected.alternatives]
+    assert len(body["alternatives"]) == 2
+    for found in (body, *body["alternatives"]):
+        assert found["caption"] == "".join(token["text"] for token in found["tokens"])
+        assert 0 < len(found["tokens"]) <= 6
+
+
+async def test_a_caption_that_is_drawn(client: httpx.AsyncClient) -> None:
+    async def ask(seed: int) -> str:
+        options = {"temperature": 2, "top_p": 0.9, "seed": seed}
+        reply = await client.post("/video-caption", files={"video": video_bytes()}, data=options)
+        return str(reply.json()["caption"])
+
+    first, again, other = await asyncio.gather(ask(1), ask(1), ask(2))
+
+    assert first == again != other
 
 
 async def test_a_caption_with_beams(client: httpx.AsyncClient, toy_predictor: Predictor) -> None:
     async def ask(**data: str) -> dict[str, Any]:
         response = await client.post("/caption", files={"image": jpeg_bytes()}, data=data)
-        return checked(response, "caption", "log_probability", "tokens")
+        return checked(response, "caption", "log_probability", "tokens", "alternatives")
 
     plain, greedy, searched = await ask(), await ask(beams="1"), await ask(beams="4")
 
@@ -78,7 +104,7 @@ async def test_activity(client: httpx.AsyncClient, container: str) -> None:
 
 async def test_video_caption(client: httpx.AsyncClient) -> None:
     response = await client.post("/video-caption", files={"video": video_bytes()})
-    check_caption(checked(response, "caption", "log_probability", "tokens"))
+    check_caption(checked(response, "caption", "log_probability", "tokens", "alternatives"))
 
 
 async def test_video_qa(client: httpx.AsyncClient) -> None:

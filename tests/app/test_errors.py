@@ -36,6 +36,22 @@ FORMS: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("unknown part", "/caption", {"files": {"image": IMAGE}, "data": {"language": "de"}}, 422, "unknown_field"),
     ("no beam", "/caption", {"files": {"image": IMAGE}, "data": {"beams": "0"}}, 422, "invalid_value"),
     ("beams in words", "/caption", {"files": {"image": IMAGE}, "data": {"beams": "four"}}, 422, "invalid_value"),
+    ("no temperature", "/caption", {"files": {"image": IMAGE}, "data": {"temperature": "nan"}}, 422, "invalid_value"),
+    (
+        "two ways",
+        "/caption",
+        {"files": {"image": IMAGE}, "data": {"temperature": "1", "beams": "2"}},
+        422,
+        "bad_option",
+    ),
+    (
+        "too many texts",
+        "/caption",
+        {"files": {"image": IMAGE}, "data": {"n_best": "3", "beams": "2"}},
+        422,
+        "bad_option",
+    ),
+    ("too long", "/video-caption", {"files": {"video": VIDEO}, "data": {"max_length": "9999"}}, 422, "bad_option"),
     ("too many beams", "/video-caption", {"files": {"video": IMAGE}, "data": {"beams": "17"}}, 422, "invalid_value"),
     (
         "beams for an answer",

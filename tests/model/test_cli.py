@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from model import cli
+from model.answers import Caption
 from model.checkpoint import Checkpoint
 from model.errors import CheckpointError, DeviceError, InputError
 from model.predictor import Predictor
@@ -99,6 +100,21 @@ def test_several_inputs_one_answer_each(toy_checkpoint: Path, capsys: pytest.Cap
     answers = [json.loads(line) for line in lines(capsys)]
     assert [answer["input"] for answer in answers] == ["Go.", "Stay here."]
     assert [len(answer["sentences"][0]) for answer in answers] == [2, 3]
+
+
+def test_predict_with_options_of_a_text(
+    files: dict[str, str], toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--n-best", "3", "--temperature", "2.5", "--seed", "4", "--max-length", "5")
+
+    assert run(*arguments("caption", files["caption"], toy_checkpoint), *options) == 0
+
+    expected = Predictor.load(toy_checkpoint, device="cpu").predict(
+        "caption", image=files["caption"], n_best=3, temperature=2.5, seed=4, max_length=5
+    )
+    assert isinstance(expected, Caption)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [expected.caption, *(other.caption for other in expected.alternatives)]
 
 
 def test_predict_with_beams(files: dict[str, str], toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,138 +1,22 @@
-"""Decoding a batch whose rows may be of different tasks, greedily or with a beam."""
+"""The running batch: rows of any tasks, advanced together."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from model.cnp import CNP, group
 from model.cohort import Cohort
+from model.decoding.goal import Goal
+from model.decoding.hypotheses import Decoded
+from model.decoding.search import Longer, SampledSearch, Search, may_follow, search_for
 from model.memory import Memory
 
 CANDIDATES = 5
-MAX_BEAMS = 16
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What one row is to decode.
-
-    Attributes:
-        steps: outputs at most.
-        end: token that ends the row, or None where ``steps`` is exact.
-        beams: hypotheses kept at every step; 1 is greedy.
-    """
-
-    task: str
-    steps: int
-    end: int | None = None
-    beams: int = 1
-
-
-@dataclass
-class Decoded:
-    """What one row has decoded.
-
-    Attributes:
-        tokens: class ids, the end token included.
-        log_probabilities: natural logarithm, one for each token.
-        candidates: the likeliest classes of the first step, best first, with their logarithms.
-        encode_ms, decode_ms: what it took, as far as somebody has measured it.
-        batch_rows: that were decoded with it, itself among them, when it began.
-    """
-
-    tokens: list[int] = field(default_factory=list)
-    log_probabilities: list[float] = field(default_factory=list)
-    candidates: list[tuple[int, float]] = field(default_factory=list)
-    encode_ms: float = 0.0
-    decode_ms: float = 0.0
-    batch_rows: int = 1
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """Tokens so far, and the natural logarithm of each one's probability."""
-
-    tokens: tuple[int, ...] = ()
-    log_probabilities: tuple[float, ...] = ()
-
-    @property
-    def total(self) -> float:
-        """Logarithm of the probability of all tokens."""
-        return sum(self.log_probabilities)
-
-    @property
-    def mean(self) -> float:
-        """The same for a token: a longer text is not less likely for its length alone."""
-        return self.total / len(self.tokens)
-
-    def extended(self, token: int, log_probability: float) -> Hypothesis:
-        """One token longer."""
-        return Hypothesis((*self.tokens, token), (*self.log_probabilities, log_probability))
-
-
-class Search:
-    """The search for one row's outputs.
-
-    Attributes:
-        hypotheses: those that go on, best first, as many as there are beams; where there are not so many yet, None.
-        finished: those that have ended.
-    """
-
-    def __init__(self, goal: Goal) -> None:
-        self.goal = goal
-        self.hypotheses: list[Hypothesis | None] = [Hypothesis(), *[None] * (goal.beams - 1)]
-        self.finished: list[Hypothesis] = []
-        self.candidates: list[tuple[int, float]] = []
-
-    @property
-    def last(self) -> list[int]:
-        """The token that each hypothesis ends with; any where it has none."""
-        return [h.tokens[-1] if h and h.tokens else 0 for h in self.hypotheses]
-
-    @property
-    def totals(self) -> list[float]:
-        """Natural logarithm of the probability of each hypothesis."""
-        return [h.total if h else -math.inf for h in self.hypotheses]
-
-    def advance(self, longer: Iterable[tuple[int, int, float]]) -> list[int]:
-        """Go one output on.
-
-        Args:
-            longer: the likeliest continuations as (hypothesis, token, log-probability), best first.
-
-        Returns:
-            which of the former hypotheses each of the new ones extends; none at the end.
-        """
-        live: list[Hypothesis | None] = []
-        parents: list[int] = []
-        for parent, token, value in longer:
-            former = self.hypotheses[parent]
-            if former is None:
-                break
-            hypothesis = former.extended(token, value)
-            if token == self.goal.end or len(hypothesis.tokens) == self.goal.steps:
-                self.finished.append(hypothesis)
-            else:
-                live.append(hypothesis)
-                parents.append(parent)
-            if self.goal.beams in (len(live), len(self.finished)):
-                break
-        if not live or len(self.finished) == self.goal.beams:
-            return []
-        missing = self.goal.beams - len(live)
-        self.hypotheses = live + [None] * missing
-        return parents + [0] * missing
-
-    def result(self) -> Decoded:
-        """The best finished hypothesis."""
-        best = max(self.finished, key=lambda hypothesis: hypothesis.mean)
-        return Decoded(list(best.tokens), list(best.log_probabilities), self.candidates)
 
 
 Places = list[Search | None]  # of a cohort; None where one is free
@@ -160,7 +44,7 @@ class RunningBatch:
 
     def admit(self, memory: Memory, goals: Sequence[Goal]) -> list[Search]:
         """Let the rows of ``memory`` join; the search of each."""
-        searches = [Search(goal) for goal in goals]
+        searches = [search_for(goal) for goal in goals]
         for (task, beams), rows in group((goal.task, goal.beams) for goal in goals).items():
             cohort = self._cnp.start(memory if len(rows) == len(goals) else memory.select(rows), task, beams)
             self._join(cohort, [searches[i] for i in rows])
@@ -198,9 +82,11 @@ class RunningBatch:
         for i, candidates in zip(starting, _candidates(scores[starting, 0]), strict=True):
             _at(places, i).candidates = candidates
         parents: dict[int, list[int]] = {}
-        for i, longer in enumerate(_continuations(places, scores)):
-            if search := places[i]:
-                parents[i] = search.advance(longer)
+        allowed = may_follow(scores, places)
+        for i, longer in enumerate(_continuations(places, allowed)):
+            if (search := places[i]) is not None:
+                drawn = search.draw(scores[i], allowed[i]) if isinstance(search, SampledSearch) else longer
+                parents[i] = search.advance(drawn)
         if cohort.n > 1:
             stay = [0] * cohort.n
             cohort.follow(torch.tensor([parents.get(i) or stay for i in range(cohort.b)], device=scores.device))
@@ -243,7 +129,7 @@ def _candidates(scores: Tensor) -> list[list[tuple[int, float]]]:
     return [list(zip(*row, strict=True)) for row in zip(ids.tolist(), values.tolist(), strict=True)]
 
 
-def _continuations(places: Places, scores: Tensor) -> Iterator[Iterator[tuple[int, int, float]]]:
+def _continuations(places: Places, scores: Tensor) -> Iterator[Iterator[Longer]]:
     """For each place the likeliest continuations as (hypothesis, token, log-probability), best first.
 
     Twice as many as there are beams: if half of them end, the others go on.

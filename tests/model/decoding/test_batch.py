@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.cnp import CNP
-from model.decoding import CANDIDATES, Goal, Hypothesis, RunningBatch, Search, decode
+from model.decoding import CANDIDATES, Goal, Hypothesis, Rules, RunningBatch, Sampling, Search, decode
+from model.decoding.rules import NO_RULES
 from model.memory import collate
 from tests.model.networks import IMAGE, TASKS, TEXT, VIDEO, Row, small_cnp, step_through
 from tests.model.reference import Reference
@@ -170,7 +171,13 @@ def test_rows_that_join_and_leave_a_running_batch_decode_what_they_decode_alone(
 GOALS_OF = {
     "pos": st.builds(Goal, task=st.just("pos"), steps=st.integers(1, 6)),
     "caption": st.builds(
-        Goal, task=st.just("caption"), steps=st.integers(1, 8), end=st.just(3), beams=st.sampled_from([1, 1, 3])
+        Goal,
+        task=st.just("caption"),
+        steps=st.integers(1, 8),
+        end=st.just(3),
+        beams=st.sampled_from([1, 1, 3]),
+        rules=st.sampled_from([NO_RULES, NO_RULES, Rules(least=3), Rules(no_repeat=1), Rules(2, no_repeat=2)]),
+        sampling=st.sampled_from([None, None, Sampling(seed=1), Sampling(2.0, 0.8, seed=2)]),
     ),
 }
 ARRIVALS = st.lists(

@@ -1,0 +1,140 @@
+"""The search for one row's outputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+from torch import Tensor
+
+from model.decoding.goal import Goal
+from model.decoding.hypotheses import Decoded, Hypothesis
+from model.decoding.sampling import Sampler, Sampling
+
+Longer = tuple[int, int, float]  # a hypothesis, the token that it goes on with, and the token's log-probability
+
+
+class Search:
+    """The search for one row's outputs, likeliest first.
+
+    Attributes:
+        hypotheses: those that go on, best first, as many as there are beams; where there are not so many yet, None.
+        finished: those that have ended.
+    """
+
+    def __init__(self, goal: Goal) -> None:
+        self.goal = goal
+        self.hypotheses: list[Hypothesis | None] = [Hypothesis(), *[None] * (goal.beams - 1)]
+        self.finished: list[Hypothesis] = []
+        self.candidates: list[tuple[int, float]] = []
+
+    @property
+    def last(self) -> list[int]:
+        """The token that each hypothesis ends with; any where it has none."""
+        return [h.tokens[-1] if h and h.tokens else 0 for h in self.hypotheses]
+
+    @property
+    def totals(self) -> list[float]:
+        """Natural logarithm of the probability of each hypothesis."""
+        return [h.total if h else -math.inf for h in self.hypotheses]
+
+    @property
+    def forbidden(self) -> list[set[int]]:
+        """What each hypothesis may not go on with."""
+        rules, end = self.goal.rules, self.goal.end
+        return [rules.forbidden(h.tokens, end) if h else set() for h in self.hypotheses]
+
+    @property
+    def settled(self) -> Hypothesis:
+        """What every hypothesis that may still be the result begins with."""
+        several = [h for h in (*self.hypotheses, *self.finished) if h]
+        tokens = [h.tokens for h in several]
+        length = next((i for i, column in enumerate(zip(*tokens, strict=False)) if len(set(column)) > 1), None)
+        length = min(map(len, tokens)) if length is None else length
+        return Hypothesis(tokens[0][:length], several[0].log_probabilities[:length])
+
+    def advance(self, longer: Iterable[Longer]) -> list[int]:
+        """Go one output on.
+
+        Args:
+            longer: the likeliest continuations, best first.
+
+        Returns:
+            which of the former hypotheses each of the new ones extends; none at the end.
+        """
+        live: list[Hypothesis | None] = []
+        parents: list[int] = []
+        for parent, token, value in longer:
+            former = self.hypotheses[parent]
+            if former is None or value == -math.inf:
+                break
+            hypothesis = former.extended(token, value)
+            if self._ends(hypothesis):
+                self.finished.append(hypothesis)
+            else:
+                live.append(hypothesis)
+                parents.append(parent)
+            if self.goal.beams in (len(live), len(self.finished)):
+                break
+        if not live or len(self.finished) == self.goal.beams:
+            self.hypotheses = [None] * self.goal.beams
+            return []
+        missing = self.goal.beams - len(live)
+        self.hypotheses = live + [None] * missing
+        return parents + [0] * missing
+
+    def result(self) -> Decoded:
+        """The best finished hypothesis, and the next ones."""
+        best, *others = sorted(self.finished, key=lambda hypothesis: -hypothesis.mean)[: self.goal.best]
+        return Decoded(list(best.tokens), list(best.log_probabilities), self.candidates, others)
+
+    def _ends(self, hypothesis: Hypothesis) -> bool:
+        return hypothesis.tokens[-1] == self.goal.end or len(hypothesis.tokens) == self.goal.steps
+
+
+class SampledSearch(Search):
+    """Hypotheses that are drawn, each for itself."""
+
+    def __init__(self, goal: Goal, sampling: Sampling) -> None:
+        super().__init__(goal)
+        self.hypotheses = [Hypothesis()] * goal.beams
+        self._sampler = Sampler(sampling)
+
+    def draw(self, scores: Tensor, allowed: Tensor) -> Iterator[Longer]:
+        """One continuation of each hypothesis.
+
+        Args:
+            scores, allowed: log-probabilities (n, c), and the same with what is forbidden at -inf.
+        """
+        for i, hypothesis in enumerate(self.hypotheses):
+            if hypothesis:
+                token = self._sampler.draw(allowed[i])
+                yield i, token, float(scores[i, token])
+
+    def advance(self, longer: Iterable[Longer]) -> list[int]:
+        """As Search's."""
+        for i, token, value in longer:
+            former = self.hypotheses[i]
+            assert former is not None
+            hypothesis = former.extended(token, value)
+            self.hypotheses[i] = None if self._ends(hypothesis) else hypothesis
+            if self.hypotheses[i] is None:
+                self.finished.append(hypothesis)
+        return list(range(self.goal.beams)) if any(self.hypotheses) else []
+
+
+def search_for(goal: Goal) -> Search:
+    """The search for a goal."""
+    return Search(goal) if goal.sampling is None else SampledSearch(goal, goal.sampling)
+
+
+def may_follow(scores: Tensor, searches: Sequence[Search | None]) -> Tensor:
+    """Log-probabilities (b, n, c) with what the rows' rules forbid at -inf; where that is everything, nothing is."""
+    if not any(search and search.goal.rules for search in searches):
+        return scores
+    allowed = scores.clone()
+    for row, search in enumerate(searches):
+        for i, tokens in enumerate(search.forbidden if search else ()):
+            if 0 < len(tokens) < scores.shape[2]:
+                allowed[row, i, list(tokens)] = -math.inf
+    return allowed

@@ -1,0 +1,93 @@
+"""What must not come next."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from model.cnp import CNP
+from model.decoding import Goal, Rules, Search, decode
+from model.decoding.search import may_follow
+from tests.model.networks import IMAGE, TASKS, Row, small_cnp
+
+
+@pytest.fixture(scope="module")
+def cnp() -> CNP:
+    return small_cnp().requires_grad_(False)
+
+
+@pytest.mark.parametrize(
+    ("no_repeat", "tokens", "forbidden"),
+    [
+        (None, (1, 1, 1), set()),
+        (1, (), set()),
+        (1, (4, 2, 4), {2, 4}),
+        (2, (5,), set()),
+        (2, (1, 2, 1), {2}),
+        (2, (1, 2, 1, 3, 1), {2, 3}),
+        (2, (1, 1), {1}),
+        (3, (1, 2, 3, 1, 2), {3}),
+        (3, (1, 2), set()),
+        (9, (1, 2, 3), set()),
+    ],
+)
+def test_runs_that_were_there_before(no_repeat: int | None, tokens: tuple[int, ...], forbidden: set[int]) -> None:
+    assert Rules(no_repeat=no_repeat).forbidden(tokens, end=0) == forbidden
+
+
+def test_the_end_may_not_come_too_early() -> None:
+    rules = Rules(least=2)
+
+    assert [rules.forbidden((7,) * n, end=0) for n in range(4)] == [{0}, {0}, set(), set()]
+    assert rules.forbidden((), end=None) == set()
+
+
+def test_scores_stay_what_they_are_without_rules() -> None:
+    scores = torch.zeros(2, 1, 4)
+
+    assert may_follow(scores, [Search(Goal("caption", 3)), None]) is scores
+
+
+def test_what_is_forbidden_has_no_probability() -> None:
+    ruled, free = Search(Goal("caption", 3, end=2, rules=Rules(least=1))), Search(Goal("caption", 3, end=2))
+    scores = torch.zeros(2, 1, 4)
+
+    assert may_follow(scores, [ruled, free])[:, 0].tolist() == [[0, 0, -math.inf, 0], [0, 0, 0, 0]]
+    assert scores.sum() == 0
+
+
+def test_where_everything_is_forbidden_nothing_is() -> None:
+    search = Search(Goal("caption", 9, rules=Rules(no_repeat=1)))
+    search.advance([(0, 0, -1.0)])
+    search.advance([(0, 1, -1.0)])
+
+    assert may_follow(torch.zeros(1, 1, 2), [search]).tolist() == [[[0.0, 0.0]]]
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_no_run_comes_twice(cnp: CNP, beams: int, length: int) -> None:
+    steps = min(9, TASKS["caption"])
+    goal = Goal("caption", steps, beams=beams, rules=Rules(no_repeat=length))
+
+    (found,) = decode(cnp, Row((IMAGE,)).encode(cnp), [goal])
+
+    runs = [tuple(found.tokens[i : i + length]) for i in range(len(found.tokens) - length + 1)]
+    assert len(set(runs)) == len(runs) == steps - length + 1
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_a_text_has_its_least_length(cnp: CNP, beams: int) -> None:
+    memory = Row((IMAGE,)).encode(cnp)
+    (plain,) = decode(cnp, memory, [Goal("caption", 6)])
+    end = plain.tokens[0]  # so that a text ends at once
+
+    lengths = [
+        len(decode(cnp, memory, [Goal("caption", 6, end, beams, rules=Rules(least=least))])[0].tokens)
+        for least in range(5)
+    ]
+
+    assert lengths[0] == 1 or beams > 1
+    assert all(length > least for least, length in enumerate(lengths))
