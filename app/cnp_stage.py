@@ -94,6 +94,9 @@ class CNPStage(Stage):
             return
         for search in ended:
             self._finish(self._running.pop(search), search.result())
+        for search, work in self._running.items():
+            if work.watch is not None:
+                work.tell(search.settled)
 
     def _admit(self, works: Sequence[Work]) -> None:
         rows = [work.seen_row() for work in works]

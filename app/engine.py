@@ -13,8 +13,8 @@ from functools import partial
 from app.engine_metrics import EngineMetrics
 from app.errors import internal_error
 from app.replica import Replica
-from app.work import Work, WorkQueue
-from model.decoding import Decoded
+from app.work import Watch, Work, WorkQueue
+from model.decoding import Decoded, Hypothesis
 from model.predictor import Predictor
 from model.processor import Job, Processor
 
@@ -111,27 +111,32 @@ class Engine:
         """As Prometheus reads them."""
         return self.metrics.text()
 
-    async def run(self, job: Job) -> Result:
+    async def run(self, job: Job, watch: Watch | None = None) -> Result:
         """The result of a job; cancelled, its rows leave the model at the next step.
+
+        Args:
+            watch: is told, in this loop, what is settled of the first row's outputs, whenever that is more.
 
         Raises:
             ServiceError: ``overloaded``, ``shutting_down``, or ``internal_error`` if the model failed on it.
         """
         answer: Future[Result] = Future()
-        works = self.submit(job, answer)
+        soon = watch and partial(_call_soon, asyncio.get_running_loop(), watch)
+        works = self.submit(job, answer, soon)
         try:
             return await asyncio.wrap_future(answer)
         except BaseException:
             self.withdraw(works)
             raise
 
-    def submit(self, job: Job, answer: Future[Result]) -> list[Work]:
-        """Begin a job, whose result ``answer`` gets in another thread; its rows.
+    def submit(self, job: Job, answer: Future[Result], watch: Watch | None = None) -> list[Work]:
+        """Begin a job, whose result ``answer`` gets in another thread, and ``watch`` what is settled; its rows.
 
         Raises:
             ServiceError: as ``run``.
         """
         works, gathering = [Work(row) for row in job.rows], Gathering(len(job.rows), answer)
+        works[0].watch = watch
         for i, work in enumerate(works):
             work.answer.add_done_callback(partial(gathering.settle, i))
         self._queue.put(works)
@@ -140,6 +145,11 @@ class Engine:
     def withdraw(self, works: Collection[Work]) -> None:
         """Nobody waits any more for these rows: they leave at once, or the model at its next step."""
         self._queue.withdraw(works)
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, watch: Watch, settled: Hypothesis) -> None:
+    with suppress(RuntimeError):  # the loop is closed: nobody watches any more
+        loop.call_soon_threadsafe(watch, settled)
 
 
 class Gathering:

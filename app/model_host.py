@@ -24,6 +24,7 @@ from app.logs import configure_logs
 from app.processes import MODEL, call_this
 from app.settings import Settings
 from app.work import Work
+from model.decoding import Hypothesis
 from model.errors import OmniNetError
 from model.precision import Agreement
 from model.processor import Job, Processor
@@ -44,10 +45,16 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Ask:
-    """A request to the process; the answer has its number. None asks for the figures."""
+    """A request to the process; the answer has its number.
+
+    Attributes:
+        job: None asks for the figures.
+        watched: whether what is settled is to be told on the way.
+    """
 
     number: int
     job: Job | None
+    watched: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,14 @@ class Reply:
 
     number: int
     result: Any
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What is settled of the outputs for a watched ``Ask``."""
+
+    number: int
+    hypothesis: Hypothesis
 
 
 @dataclass(frozen=True)
@@ -130,13 +145,15 @@ class Host:
         elif message.job is None:
             self._send(Reply(message.number, self._engine.metrics.text()))
         else:
-            self._begin(message.number, message.job)
+            self._begin(message, message.job)
 
-    def _begin(self, number: int, job: Job) -> None:
+    def _begin(self, ask: Ask, job: Job) -> None:
+        number = ask.number
+        watch = (lambda settled: self._send(Settled(number, settled))) if ask.watched else None
         answer: Future[Result] = Future()
         answer.add_done_callback(partial(self._reply, number))
         try:
-            works = self._engine.submit(job, answer)
+            works = self._engine.submit(job, answer, watch)
         except ServiceError as error:
             answer.set_exception(error)
             return

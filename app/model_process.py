@@ -14,10 +14,11 @@ from typing import Any, NoReturn
 from app.engine import Result
 from app.errors import ServiceError, internal_error, shutting_down
 from app.link import Link
-from app.model_host import Ask, Drop, Health, Loaded, Reply, Stop, host
+from app.model_host import Ask, Drop, Health, Loaded, Reply, Settled, Stop, host
 from app.probe import probe
 from app.processes import context
 from app.settings import Settings
+from app.work import Watch
 from model.processor import Job
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class ModelProcess:
         self._process, self._link = process, link
         self._numbers = count()
         self._awaited: dict[int, asyncio.Future[Any]] = {}
+        self._watching: dict[int, Watch] = {}
         self._stopping = False
         self._listening = asyncio.create_task(self._listen())
 
@@ -68,13 +70,16 @@ class ModelProcess:
             raise
         return cls(process, link, loaded)
 
-    async def run(self, job: Job) -> Result:
+    async def run(self, job: Job, watch: Watch | None = None) -> Result:
         """The result of a job; cancelled, its rows leave the model at the next step.
+
+        Args:
+            watch: is told what is settled of the first row's outputs, whenever that is more.
 
         Raises:
             ServiceError: ``overloaded``, ``shutting_down``, or ``internal_error`` if the model failed on it.
         """
-        result: Result = await self._ask(job)
+        result: Result = await self._ask(job, watch)
         return result
 
     async def figures(self) -> bytes:
@@ -96,14 +101,16 @@ class ModelProcess:
             await asyncio.to_thread(_end, self._process)
             await self._link.close()
 
-    async def _ask(self, job: Job | None) -> Any:
+    async def _ask(self, job: Job | None, watch: Watch | None = None) -> Any:
         if self._stopping:
             raise shutting_down()
         if self._listening.done():
             raise internal_error()
         number = next(self._numbers)
         answer = self._awaited[number] = asyncio.get_running_loop().create_future()
-        self._link.send(Ask(number, job))
+        if watch is not None:
+            self._watching[number] = watch
+        self._link.send(Ask(number, job, watched=watch is not None))
         try:
             return await answer
         except asyncio.CancelledError:
@@ -111,6 +118,7 @@ class ModelProcess:
             raise
         finally:
             del self._awaited[number]
+            self._watching.pop(number, None)
 
     async def _listen(self) -> None:
         try:
@@ -132,6 +140,9 @@ class ModelProcess:
             message = await self._link.receive()
             if isinstance(message, Health):
                 self.is_alive = message.is_alive
+            elif isinstance(message, Settled):
+                if message.number in self._watching:  # else its requester has just gone
+                    self._watching[message.number](message.hypothesis)
             else:
                 self._settle(message)
 

@@ -102,6 +102,8 @@ class TextForm(BaseModel):
         None, description="Subwords of the sentence at most."
     )
 
+    stream: bool = Field(False, description="Send each subword as soon as it is settled, as server-sent events.")
+
     def options(self) -> dict[str, Any]:
         """As ``Predictor.prepare`` takes them."""
         return {name: getattr(self, name) for name in LIMITS}

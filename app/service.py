@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,7 @@ from app.serving import AnyEngine, Serving, load, opened
 from app.settings import Settings
 from app.stopwatch import Stopwatch
 from app.texts import check_length
-from model.answers import Answer
+from model.answers import Answer, Text
 from model.errors import OmniNetError
 from model.processor import Job, Processor
 
@@ -149,14 +149,43 @@ class Service:
             ServiceError: ``text_too_long``, ``question_too_long``, ``not_ready``, ``overloaded``, ``shutting_down``,
                 ``deadline_exceeded`` or ``internal_error``.
         """
+        return await until_disconnected(request, self._in_time(request, task, others, image=image, video=video))
+
+    async def stream(self, request: Request, task: str, **inputs: Any) -> AsyncIterator[Text | Answered]:
+        """What is settled of a text, whenever that is more, and last the whole answer; left early, the work is dropped.
+
+        Args:
+            inputs: as those of ``answer``.
+
+        Raises:
+            InputError, ServiceError: as ``answer``.
+        """
+        told: asyncio.Queue[Text | None] = asyncio.Queue()
+        media = {name: inputs.pop(name, None) for name in ("image", "video")}
+        answering = asyncio.create_task(self._in_time(request, task, inputs, **media, tell=told.put_nowait))
+        answering.add_done_callback(lambda _: told.put_nowait(None))
+        try:
+            while (text := await told.get()) is not None:
+                yield text
+            yield await answering
+        finally:
+            answering.cancel()
+
+    async def _in_time(self, request: Request, task: str, others: dict[str, Any], **inputs: Any) -> Answered:
         check_length(others, self.settings.max_text_characters)
         seconds = seconds_of(request.headers, self.settings.deadline_seconds)
-        answered = await until_disconnected(request, within(seconds, self._answer(task, image, video, others)))
+        answered = await within(seconds, self._answer(task, others, **inputs))
         self.metrics.answered(request.scope["route"].path, answered.timings)
         return answered
 
     async def _answer(
-        self, task: str, image: UploadFile | None, video: UploadFile | None, others: dict[str, Any]
+        self,
+        task: str,
+        others: dict[str, Any],
+        *,
+        image: UploadFile | None,
+        video: UploadFile | None,
+        tell: Callable[[Text], None] | None = None,
     ) -> Answered:
         serving, times = self._ready(), Stopwatch(self.traces.request(task) if self.traces else None)
         engine, processor = serving.engine, serving.engine.processor
@@ -168,7 +197,7 @@ class Service:
                 )
             else:
                 job = await run_in_threadpool(_prepare, processor, task, times, others)
-            result = await engine.run(job)
+            result = await engine.run(job, tell and (lambda settled: tell(processor.text_of(settled))))
             answer = processor.finish(job, result.decoded)
         times.note(tokens=sum(len(row.tokens) for row in result.decoded), batch_rows=result.batch_rows)
         return Answered(answer, processor, times.stages(encode=result.encode_ms, decode=result.decode_ms))

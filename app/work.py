@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from app.errors import ServiceError, overloaded, shutting_down
-from model.decoding import Decoded
+from model.decoding import Decoded, Hypothesis
 from model.rows import Row
 
 Kind = Literal["text", "image", "video"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+Watch = Callable[[Hypothesis], None]
 
 
 @dataclass(eq=False)
@@ -34,6 +35,8 @@ class Work:
         admitted: when it was put into the running batch; seconds of ``perf_counter``.
         encode_ms: time of the encoding that it was part of.
         batch_rows: in the running batch when it joined, itself among them.
+        watch: is told what is settled of its outputs, whenever that is more.
+        told: outputs that it has been told of.
     """
 
     row: Row
@@ -44,6 +47,8 @@ class Work:
     admitted: float = 0.0
     encode_ms: float = 0.0
     batch_rows: int = 1
+    watch: Watch | None = None
+    told: int = 0
 
     @property
     def frames(self) -> Tensor | None:
@@ -79,6 +84,12 @@ class Work:
         features = torch.cat(self.features)
         inputs = tuple((name, features if name == "vision" else value) for name, value in self.row.inputs)
         return replace(self.row, inputs=inputs)
+
+    def tell(self, settled: Hypothesis) -> None:
+        """Tell who watches, if it is more than before."""
+        if self.watch is not None and len(settled.tokens) > self.told:
+            self.told = len(settled.tokens)
+            self.watch(settled)
 
     def finish(self, decoded: Decoded) -> None:
         """Answer it."""

@@ -191,12 +191,13 @@ class Processor:
 
     def _caption(self, job: Job, row: Decoded) -> Caption:
         found = Hypothesis(tuple(row.tokens), tuple(row.log_probabilities))
-        best, *others = (self._text(each) for each in (found, *row.others))
+        best, *others = (self.text_of(each) for each in (found, *row.others))
         ended = found.tokens[-1] == self.tokenizer.end
         notes = job.notes if ended else (*job.notes, f"the text was cut at {len(best.tokens)} subwords")
         return Caption(best.caption, best.log_probability, best.tokens, notes, tuple(others))
 
-    def _text(self, found: Hypothesis) -> Text:
+    def text_of(self, found: Hypothesis) -> Text:
+        """What subwords say, without the end."""
         ids = [token for token in found.tokens if token != self.tokenizer.end]
         texts = self.tokenizer.pieces(ids)
         pieces = tuple(Piece(t, math.exp(v)) for t, v in zip(texts, found.log_probabilities, strict=False))

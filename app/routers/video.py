@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.responses import StreamingResponse
 
 from app.routers.common import ERRORS, require_multipart, timeout
+from app.routers.streaming import EVENTS, answer_caption
 from app.schemas import (
     MULTIPART,
     ActivityReply,
@@ -17,7 +19,6 @@ from app.schemas import (
     VideoQuestion,
     activity_reply,
     answer_reply,
-    caption_reply,
 )
 from app.service import ServiceDependency
 
@@ -37,17 +38,19 @@ async def activity(
     return activity_reply(await service.answer(request, "activity", video=form.video))
 
 
-@router.post("/video-caption", tags=["caption"], summary="Describe a video")
+@router.post(
+    "/video-caption", response_model=CaptionReply, responses=EVENTS, tags=["caption"], summary="Describe a video"
+)
 async def video_caption(
     form: Annotated[VideoCaption, MULTIPART], service: ServiceDependency, request: Request
-) -> CaptionReply:
+) -> CaptionReply | StreamingResponse:
     """A sentence about a video.
 
     ```sh
     curl -s http://127.0.0.1:8000/static/samples/waving.webm | curl -F video=@- http://127.0.0.1:8000/video-caption
     ```
     """
-    return caption_reply(await service.answer(request, "caption", video=form.video, **form.options()))
+    return await answer_caption(service, request, form, video=form.video)
 
 
 @router.post("/video-qa", tags=["vqa"], summary="Answer a question about a video")

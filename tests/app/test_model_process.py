@@ -23,6 +23,7 @@ from tests.app.test_errors import check
 from tests.app.test_metrics import figures, of
 from tests.app.test_replica import REQUESTS, assert_same
 from tests.app.test_service import TEXT, until_ready
+from tests.samples import jpeg_bytes
 
 pytestmark = pytest.mark.anyio
 
@@ -49,6 +50,17 @@ async def test_it_answers_as_the_model_does_here(model: ModelProcess, toy_predic
     for result, job in zip(found, jobs, strict=True):
         assert_same(result.decoded[0], toy_predictor.run(job.rows)[0])
     assert (model.devices, model.precision) == (["cpu"], "float32")
+
+
+async def test_it_tells_what_is_settled(model: ModelProcess, toy_predictor: Predictor) -> None:
+    told: list[tuple[int, ...]] = []
+    job = model.processor.prepare("caption", image=jpeg_bytes(), beams=1)
+
+    result = await model.run(job, lambda settled: told.append(settled.tokens))
+
+    tokens = toy_predictor.run(job.rows)[0].tokens
+    assert result.decoded[0].tokens == tokens
+    assert told == [tuple(tokens[:length]) for length in range(1, len(tokens))]
 
 
 async def test_what_nobody_waits_for_leaves_it(model: ModelProcess) -> None:
