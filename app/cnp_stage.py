@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 
@@ -11,9 +12,10 @@ from app.stage import Stage
 from app.vision_stage import VisionStage
 from app.work import Kind, Work
 from model.cnp import group
-from model.decoding import RunningBatch, Search
+from model.decoding import Decoded, RunningBatch, Search
 from model.predictor import Predictor
 
+logger = logging.getLogger(__name__)
 TEXT: tuple[Kind, ...] = ("text",)
 PATIENCE = 3  # steps of the decoder
 
@@ -93,10 +95,19 @@ class CNPStage(Stage):
             self._part_with(works, error)
             return
         for search in ended:
-            self._finish(self._running.pop(search), search.result())
+            self._end(self._running.pop(search), search.result())
         for search, work in self._running.items():
             if work.watch is not None:
                 work.tell(search.settled)
+
+    def _end(self, work: Work, decoded: Decoded) -> None:
+        try:
+            self.predictor.explain(work.row if work.frames is None else work.seen_row(), decoded)
+        except Exception:
+            logger.exception("the model failed to explain a row")
+            self._fail(work)
+        else:
+            self._finish(work, decoded)
 
     def _admit(self, works: Sequence[Work]) -> None:
         rows = [work.seen_row() for work in works]

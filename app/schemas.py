@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Form, UploadFile
 from pydantic import (
@@ -53,14 +53,27 @@ Words = Annotated[list[str] | list[list[str]], _shape("a list of words or a list
 MULTIPART = Form(media_type="multipart/form-data")
 
 
-class ImageForm(BaseModel):
+class ExplainForm(BaseModel):
+    """Whether an answer is to say what it looked at."""
+
+    explain: bool = Field(False, description="Say for each token of the answer what the model attended to.")
+    explain_layers: bool = Field(False, description="The same for every layer and head, beside their mean.")
+    format: Literal["json", "png"] = Field("json", description="png draws what was attended to, instead of the answer.")
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anything is to be explained."""
+        return self.explain or self.explain_layers or self.format == "png"
+
+
+class ImageForm(ExplainForm):
     """An image."""
 
     model_config = ConfigDict(extra="forbid")
     image: Annotated[UploadFile, Field(description="JPEG, PNG, WebP, GIF (its first frame) or BMP.")]
 
 
-class VideoForm(BaseModel):
+class VideoForm(ExplainForm):
     """A video."""
 
     model_config = ConfigDict(extra="forbid")
@@ -155,6 +168,35 @@ class Timings(BaseModel):
     total: float
 
 
+class ExplainedToken(BaseModel):
+    """What the model attended to for one token of the answer: the mean over all layers and heads.
+
+    ``frames`` and ``words`` sum to 1 together; ``cells``, of each frame rows of columns, are weights after the gate.
+    """
+
+    text: str
+    frames: list[float]
+    words: list[float]
+    cells: list[list[list[float]]]
+
+
+class ExplainedLayers(BaseModel):
+    """The same of each layer, head and token; ``steps`` are frames, then words."""
+
+    steps: list[list[list[list[float]]]]
+    cells: list[list[list[list[list[list[float]]]]]] | None
+
+
+class ExplanationBody(BaseModel):
+    """What the model attended to. ``times`` are those of a video's frames, in seconds; an empty word is no word."""
+
+    grid: list[int] = Field(description="Rows and columns of cells of a frame.")
+    times: list[float]
+    words: list[str]
+    tokens: list[ExplainedToken]
+    layers: ExplainedLayers | None = None
+
+
 class Reply(BaseModel):
     """What every answer carries; ``notes`` say what is worth knowing of the input."""
 
@@ -236,16 +278,22 @@ class PosBody(BaseModel):
     sentences: list[TaggedSentence]
 
 
+class SeenReply(Reply):
+    """The same of what is seen; ``explanation`` is there if it was asked for."""
+
+    explanation: ExplanationBody | None = None
+
+
 # The second base comes first in the JSON: the answer, then what is about it.
-class CaptionReply(Reply, CaptionBody):
+class CaptionReply(SeenReply, CaptionBody):
     """A caption."""
 
 
-class AnswerReply(Reply, AnswerBody):
+class AnswerReply(SeenReply, AnswerBody):
     """An answer to a question."""
 
 
-class ActivityReply(Reply, ActivityBody):
+class ActivityReply(SeenReply, ActivityBody):
     """An activity."""
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from fastapi import Depends, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
+from torch import Tensor
 
 from app.deadline import seconds_of, within
 from app.disconnect import until_disconnected
@@ -25,8 +26,9 @@ from app.serving import AnyEngine, Serving, load, opened
 from app.settings import Settings
 from app.stopwatch import Stopwatch
 from app.texts import check_length
-from model.answers import Answer, Text
+from model.answers import Answer, Tagging, Text
 from model.errors import OmniNetError
+from model.explaining import Explanation
 from model.processor import Job, Processor
 
 if TYPE_CHECKING:
@@ -38,11 +40,21 @@ RETRY_S = 1.0
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer, of which model it is, and milliseconds by stage."""
+    """An answer, of which model it is, and milliseconds by stage.
+
+    Attributes:
+        frames: that it is about, uint8 (t, 3, size, size), where they are to be shown.
+    """
 
     answer: Answer
     processor: Processor
     timings: dict[str, float]
+    frames: Tensor | None = None
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """What it attended to, if that was asked for."""
+        return None if isinstance(self.answer, Tagging) else self.answer.explanation
 
 
 class Service:
@@ -200,7 +212,8 @@ class Service:
             result = await engine.run(job, tell and (lambda settled: tell(processor.text_of(settled))))
             answer = processor.finish(job, result.decoded)
         times.note(tokens=sum(len(row.tokens) for row in result.decoded), batch_rows=result.batch_rows)
-        return Answered(answer, processor, times.stages(encode=result.encode_ms, decode=result.decode_ms))
+        frames = job.rows[0].inputs[0][1] if others.get("explain") else None
+        return Answered(answer, processor, times.stages(encode=result.encode_ms, decode=result.decode_ms), frames)
 
     def _loaded(self) -> Serving:
         if self._serving is None:

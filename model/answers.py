@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from model.explaining import Explanation
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -56,19 +58,26 @@ class Caption(Text):
 
     Attributes:
         alternatives: the next best, as many as were asked for.
+        explanation: what each token attended to, if that was asked for.
     """
 
     notes: tuple[str, ...] = ()
     alternatives: tuple[Text, ...] = ()
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True)
 class Label:
-    """One of the task's classes, with the likeliest five."""
+    """One of the task's classes, with the likeliest five.
+
+    Attributes:
+        explanation: what it attended to, if that was asked for.
+    """
 
     label: str
     candidates: tuple[Candidate, ...]
     notes: tuple[str, ...] = ()
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True)

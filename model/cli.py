@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   omninet predict vqa photo.jpg --question "what is on the table?"
   omninet predict pos "She sells sea shells."
   omninet predict activity clip.mp4 --json
+  omninet predict caption photo.jpg --explain heat.png
 """
 
 
@@ -47,6 +48,9 @@ def add_commands(subparsers: Any) -> None:
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image or video files; for pos, sentences")
     parser.add_argument("--question", help="for vqa and video-qa")
     _add_text_options(parser)
+    parser.add_argument(
+        "--explain", type=Path, metavar="FILE", help="draw what the model attended to, as a PNG; of one input"
+    )
     parser.add_argument("--checkpoint", type=Path, help="checkpoint folder; default: the bundled one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, one for each input")
@@ -67,21 +71,42 @@ def _add_text_options(parser: argparse.ArgumentParser) -> None:
 
 def _predict(args: argparse.Namespace) -> int:
     import json
-    from dataclasses import asdict
 
+    from model.errors import InputError
+    from model.heatmaps import draw_answer
     from model.predictor import Predictor
 
     use = USES[args.task]
     predictor = Predictor.load(args.checkpoint, device=args.device)
     names = ("question", *TEXT_OPTIONS)
     options = {name: value for name in names if (value := getattr(args, name)) is not None}
+    if args.explain is not None:
+        if len(args.inputs) > 1:
+            raise InputError("unexpected_input", "--explain takes one input; run it once for each", input="--explain")
+        options["explain"] = True
     for source in args.inputs:
-        answer = predictor.predict(use.task, **{use.inputs[0]: source}, **options)
+        job = predictor.prepare(use.task, **{use.inputs[0]: source}, **options)
+        answer = predictor.finish(job, predictor.run(job.rows))
+        if args.explain is not None:
+            args.explain.write_bytes(draw_answer(job, answer))
         if args.json:
-            print(json.dumps({"input": source} | asdict(answer), ensure_ascii=False))
+            print(json.dumps({"input": source} | _facts(answer), ensure_ascii=False))
         else:
             print(_plain(answer))
     return 0
+
+
+def _facts(answer: Answer) -> dict[str, Any]:
+    """An answer as JSON values; an explanation is there if it was asked for."""
+    from dataclasses import asdict, replace
+
+    from model.answers import Tagging
+
+    if isinstance(answer, Tagging):
+        return asdict(answer)
+    facts = asdict(replace(answer, explanation=None))
+    del facts["explanation"]
+    return facts if answer.explanation is None else facts | {"explanation": answer.explanation.to_dict()}
 
 
 def _plain(answer: Answer) -> str:

@@ -17,6 +17,7 @@ from model.cnp import group
 from model.decoding import Decoded, RunningBatch, Search
 from model.devices import check_precision, choose_device
 from model.errors import CheckpointError
+from model.explaining import attend
 from model.inference import vision_of
 from model.media import MediaLimits
 from model.memory import Memory
@@ -90,9 +91,15 @@ class Predictor(Processor):
             running.step()
         done = time.perf_counter()
         results = [searches[i].result() for i in range(len(rows))]
-        for result in results:
+        for row, result in zip(rows, results, strict=True):
             result.encode_ms, result.decode_ms = 1e3 * (encoded - started), 1e3 * (done - encoded)
+            self.explain(row, result)
         return results
+
+    def explain(self, row: Row, decoded: Decoded) -> None:
+        """Add to what a row has decoded what it attended to, if its goal says so."""
+        if row.goal.explain:
+            decoded.attention = attend(self.network, self.device, row, decoded.tokens)
 
     def see(self, frames: Tensor) -> Tensor:
         """Bring frames of any rows, uint8 (f, 3, size, size), through the backbone: (f, s, channels).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -16,6 +16,7 @@ from model.answers import Answer, Candidate, Caption, Label, Piece, TaggedWord, 
 from model.checkpoint import ModelConfig
 from model.decoding import Decoded, Goal, Hypothesis, TextOptions, text_goal
 from model.errors import InputError
+from model.explaining import Explanation
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video, image_to_tensor
 from model.peripherals.language import Subwords
 from model.pictures import fit
@@ -30,12 +31,19 @@ VideoInput = Clip | bytes | str | Path
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A request, prepared: one row, or one for each sentence."""
+    """A request, prepared: one row, or one for each sentence.
+
+    Attributes:
+        times: of a video's frames, in seconds from its start.
+        words: of a question, as the network takes them.
+    """
 
     task: str
     rows: tuple[Row, ...]
     sentences: tuple[tuple[Word, ...], ...] = ()
     notes: tuple[str, ...] = ()
+    times: tuple[float, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 class Processor:
@@ -68,6 +76,7 @@ class Processor:
         text: str | list[str] | None = None,
         tokens: list[str] | list[list[str]] | None = None,
         question: str | None = None,
+        explain: bool = False,
         **options: Unpack[TextOptions],
     ) -> Job:
         """Decode, resize and tokenise; the model is not called.
@@ -78,6 +87,7 @@ class Processor:
             video: bytes or a path.
             text: for ``pos``; each string may hold several sentences.
             tokens: for ``pos``; sentences that are already split into words.
+            explain: whether the answer is to say what it attended to; of what is seen alone.
             options: of a text that is written, for ``caption``.
 
         Raises:
@@ -89,16 +99,20 @@ class Processor:
         if given and TASKS[task].output != "text":
             raise InputError("unexpected_input", f"task {task} takes no {given[0]}", input=given[0])
         if TASKS[task].output == "tags":
-            _expect(task, {"text": text, "tokens": tokens}, image=image, video=video, question=question)
+            unwanted = {"image": image, "video": video, "question": question, "explain": explain or None}
+            _expect(task, {"text": text, "tokens": tokens}, **unwanted)
             return self._prepare_tags(task, text, tokens)
         _expect(task, {"image": image, "video": video}, text=text, tokens=tokens)
-        frames, notes = self._frames(image, video)
+        frames, times, notes = self._frames(image, video)
         inputs: list[tuple[str, Any]] = [("vision", frames)]
+        words: tuple[str, ...] = ()
         if "language" in TASKS[task].inputs:
             inputs.append(("language", self._question(question)))
+            words = self._words(question or "", inputs[1][1])
         elif question is not None:
             raise InputError("unexpected_input", f"task {task} takes no question", input="question")
-        return Job(task, (Row(tuple(inputs), self._goal(task, options)),), notes=notes)
+        goal = replace(self._goal(task, options), explain=explain)
+        return Job(task, (Row(tuple(inputs), goal),), notes=notes, times=times, words=words)
 
     @property
     def tasks(self) -> list[str]:
@@ -113,21 +127,37 @@ class Processor:
         if output == "label":
             names = self.vocabularies[job.task]
             found = tuple(Candidate(names[i], math.exp(value)) for i, value in decoded[0].candidates)
-            return Label(found[0].label, found, job.notes)
+            explanation = self._explanation(job, decoded[0], [found[0].label])
+            return Label(found[0].label, found, job.notes, explanation)
         return self._caption(job, decoded[0])
 
-    def _frames(self, image: ImageInput | None, video: VideoInput | None) -> tuple[Tensor, tuple[str, ...]]:
-        """Squares for the backbone (t, 3, size, size), and what the user must know of them."""
+    def _explanation(self, job: Job, row: Decoded, outputs: Sequence[str]) -> Explanation | None:
+        if row.attention is None:
+            return None
+        frames = len(job.rows[0].inputs[0][1])
+        words = job.words[: row.attention.temporal.shape[-1] - frames]
+        return Explanation(tuple(outputs), frames, job.times, words, row.attention)
+
+    def _words(self, question: str, subwords: Subwords) -> tuple[str, ...]:
+        """Of a question, one for each of its steps."""
+        if self.config.network.peripherals["language"].step == "word":
+            return (*question.split(), "")
+        return tuple(self.tokenizer.pieces(subwords.tokens.tolist()))
+
+    def _frames(
+        self, image: ImageInput | None, video: VideoInput | None
+    ) -> tuple[Tensor, tuple[float, ...], tuple[str, ...]]:
+        """Squares for the backbone (t, 3, size, size), their times, and what the user must know of them."""
         if video is not None:
             clip = video if isinstance(video, Clip) else self._clip(_read(video))
             note = "the video is damaged or cut short: only its readable part was used"
             frames = clip.frames if clip.fitted else fit(clip.frames, self.vision.video, self.vision.size)
-            return frames, (note,) if clip.truncated else ()
+            return frames, clip.times, (note,) if clip.truncated else ()
         picture = self._picture(image)
         note = "the image is cut short: its missing part is grey"
         frames = picture.pixels[None]
         frames = frames if picture.fitted else fit(frames, self.vision.image, self.vision.size)
-        return frames, (note,) if picture.truncated else ()
+        return frames, (), (note,) if picture.truncated else ()
 
     def _clip(self, data: bytes) -> Clip:
         return decode_video(data, self.vision.frames, self.limits, self.vision.sampling)
@@ -194,7 +224,8 @@ class Processor:
         best, *others = (self.text_of(each) for each in (found, *row.others))
         ended = found.tokens[-1] == self.tokenizer.end
         notes = job.notes if ended else (*job.notes, f"the text was cut at {len(best.tokens)} subwords")
-        return Caption(best.caption, best.log_probability, best.tokens, notes, tuple(others))
+        explanation = self._explanation(job, row, [piece.text for piece in best.tokens])
+        return Caption(best.caption, best.log_probability, best.tokens, notes, tuple(others), explanation)
 
     def text_of(self, found: Hypothesis) -> Text:
         """What subwords say, without the end."""

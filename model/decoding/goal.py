@@ -19,6 +19,7 @@ class Goal:
         best: of the finished hypotheses, how many are wanted; no more than ``beams``.
         rules: of what must not come next.
         sampling: how outputs are drawn; None takes the likeliest.
+        explain: whether it is wanted what the best one attended to.
     """
 
     task: str
@@ -28,3 +29,4 @@ class Goal:
     best: int = 1
     rules: Rules = NO_RULES
     sampling: Sampling | None = None
+    explain: bool = False

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from model.explaining import Attention
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Decoded:
         log_probabilities: natural logarithm, one for each token.
         candidates: the likeliest classes of the first step, best first, with their logarithms.
         others: the next best hypotheses, as many as were wanted.
+        attention: of the tokens to the memory, where it was wanted.
         encode_ms, decode_ms: what it took, as far as somebody has measured it.
         batch_rows: that were decoded with it, itself among them, when it began.
     """
@@ -44,6 +49,7 @@ class Decoded:
     log_probabilities: list[float] = field(default_factory=list)
     candidates: list[tuple[int, float]] = field(default_factory=list)
     others: list[Hypothesis] = field(default_factory=list)
+    attention: Attention | None = None
     encode_ms: float = 0.0
     decode_ms: float = 0.0
     batch_rows: int = 1

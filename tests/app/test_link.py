@@ -44,7 +44,9 @@ async def test_jobs_arrive_as_they_were(links: tuple[Link, Link], toy_predictor:
 
 
 async def test_results_and_errors_arrive_as_they_were(links: tuple[Link, Link]) -> None:
-    result = Result([Decoded([1, 2], [-0.1, -0.2], [(1, -0.1)], [Hypothesis((1,), (-0.3,))], 3.0, 4.0)], 3.0, 4.0, 2)
+    result = Result(
+        [Decoded([1, 2], [-0.1, -0.2], [(1, -0.1)], [Hypothesis((1,), (-0.3,))], None, 3.0, 4.0)], 3.0, 4.0, 2
+    )
     links[1].send(result)
     links[1].send(ServiceError(413, "too_much", "less would do", {"Retry-After": "1"}, limit=3))
     links[1].send(overloaded("wait"))

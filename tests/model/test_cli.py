@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from model import cli
 from model.answers import Caption
@@ -115,6 +116,25 @@ def test_predict_with_options_of_a_text(
     assert isinstance(expected, Caption)
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == [expected.caption, *(other.caption for other in expected.alternatives)]
+
+
+def test_predict_draws_what_was_attended_to(
+    files: dict[str, str], toy_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heat = tmp_path / "heat.png"
+
+    assert (
+        run(*arguments("video-caption", files["video-caption"], toy_checkpoint), "--explain", str(heat), "--json") == 0
+    )
+
+    answer = json.loads(capsys.readouterr().out)
+    assert len(answer["explanation"]["tokens"]) == len(answer["tokens"])
+    with Image.open(heat) as picture:
+        assert picture.format == "PNG"
+    with pytest.raises(InputError, match="takes no explain"):
+        run(*arguments("pos", "Go.", toy_checkpoint), "--explain", str(heat))
+    with pytest.raises(InputError, match="--explain takes one input"):
+        run("predict", "caption", *[files["caption"]] * 2, "--checkpoint", str(toy_checkpoint), "--explain", str(heat))
 
 
 def test_predict_with_beams(files: dict[str, str], toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
