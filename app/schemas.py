@@ -187,10 +187,19 @@ class ExplainedLayers(BaseModel):
     cells: list[list[list[list[list[list[float]]]]]] | None
 
 
+class FramedBody(BaseModel):
+    """Which part of each picture the cells cover: ``share`` of the sides it was brought to, from the ``window``."""
+
+    treatment: str
+    share: float
+    window: str
+
+
 class ExplanationBody(BaseModel):
     """What the model attended to. ``times`` are those of a video's frames, in seconds; an empty word is no word."""
 
     grid: list[int] = Field(description="Rows and columns of cells of a frame.")
+    framing: FramedBody
     times: list[float]
     words: list[str]
     tokens: list[ExplainedToken]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from model.omninet import OmniNet
+from model.peripherals.vision import Treatment, Window
 from model.rows import Row, encode
 
 
@@ -48,6 +49,20 @@ def _array(values: Tensor) -> np.ndarray:
     return array
 
 
+@dataclass(frozen=True)
+class Framed:
+    """Which part of a picture of any size the network saw.
+
+    Attributes:
+        treatment, window: as in Framing.
+        share: of the side that the picture was brought to, the side of the window that was cut out.
+    """
+
+    treatment: Treatment
+    share: float
+    window: Window
+
+
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """What each output of an answer attended to: the frames of what is seen, their cells, and the question's words.
@@ -59,12 +74,14 @@ class Explanation:
         frames: of a picture there is one.
         times: of a video's frames, in seconds from its start.
         words: of the question, as the network takes them; an empty one is its begin or its end.
+        framing: which part of each picture the cells cover.
     """
 
     outputs: tuple[str, ...]
     frames: int
     times: tuple[float, ...]
     words: tuple[str, ...]
+    framing: Framed
     attention: Attention
 
     @property
@@ -92,6 +109,7 @@ class Explanation:
         steps, cells = self.steps(), self.cells()
         found: dict[str, Any] = {
             "grid": list(self.grid),
+            "framing": asdict(self.framing),
             "times": list(self.times),
             "words": list(self.words),
             "tokens": [

@@ -16,7 +16,7 @@ from model.answers import Answer, Candidate, Caption, Label, Piece, TaggedWord, 
 from model.checkpoint import ModelConfig
 from model.decoding import Decoded, Goal, Hypothesis, TextOptions, text_goal
 from model.errors import InputError
-from model.explaining import Explanation
+from model.explaining import Explanation, Framed
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video, image_to_tensor
 from model.peripherals.language import Subwords
 from model.pictures import fit
@@ -136,7 +136,9 @@ class Processor:
             return None
         frames = len(job.rows[0].inputs[0][1])
         words = job.words[: row.attention.temporal.shape[-1] - frames]
-        return Explanation(tuple(outputs), frames, job.times, words, row.attention)
+        framing = self.vision.video if job.times else self.vision.image
+        framed = Framed(framing.treatment, self.vision.size / (framing.side or self.vision.size), framing.window)
+        return Explanation(tuple(outputs), frames, job.times, words, framed, row.attention)
 
     def _words(self, question: str, subwords: Subwords) -> tuple[str, ...]:
         """Of a question, one for each of its steps."""

@@ -1,6 +1,7 @@
 // Tabs, inputs and requests.
 
-import { element, showAnswer, showBusy, showError, showNothing } from "./render.js";
+import { element, showAnswer, showBusy, showError, showNothing, showWriting } from "./render.js";
+import { events } from "./stream.js";
 import { ACCEPT, IMAGES, TASKS, TEXTS, VIDEOS } from "./tasks.js";
 
 const $ = (id) => document.getElementById(id);
@@ -50,7 +51,9 @@ function show(item) {
   $("run").textContent = item.verb;
   if (item.media) {
     $("file").accept = ACCEPT[item.media].types;
-    $("file").value = "";
+    $("file").value = $("camera").value = "";
+    $("camera").accept = `${item.media}/*`;
+    $("take").textContent = item.media === "image" ? "Take a photo" : "Record a clip";
     $("hint").textContent = `or drop one here, or paste it: ${ACCEPT[item.media].names}`;
     showPreview();
   }
@@ -134,7 +137,9 @@ function textSample(text) {
   return button;
 }
 
-$("file").addEventListener("change", () => $("file").files.length && chooseOwn($("file").files[0]));
+for (const id of ["file", "camera"]) {
+  $(id).addEventListener("change", () => $(id).files.length && chooseOwn($(id).files[0]));
+}
 $("question").addEventListener("input", () => {
   questions[task.media] = $("question").value;
   showCurl();
@@ -183,11 +188,24 @@ async function run() {
 async function ask(asked, signal) {
   try {
     const response = await fetch(new URL(asked.path, here), { method: "POST", signal, ...body(asked) });
-    const reply = await response.json();
-    return response.ok ? showAnswer(reply) : showError(reply.error);
+    const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
+    const reply = isStream ? await written(response, signal) : await response.json();
+    return reply.error ? showError(reply.error) : showAnswer(reply, $("preview"), chosen[asked.media]?.url);
   } catch {
     return showError({ code: "unreachable", message: "the server could not be reached; is it still running?" });
   }
+}
+
+// The last event of a caption, the others having been shown.
+async function written(response, signal) {
+  const [text] = showWriting();
+  $("answer").replaceChildren(text);
+  for await (const [name, data] of events(response)) {
+    if (signal.aborted) break;
+    if (name !== "token") return data;
+    text.append(data.text);
+  }
+  throw new Error("the stream ended early");
 }
 
 function body(asked) {
@@ -197,6 +215,8 @@ function body(asked) {
   const form = new FormData();
   if (chosen[asked.media]) form.append(asked.media, chosen[asked.media].file);
   if (asked.asks) form.append("question", $("question").value);
+  form.append("explain", "true");
+  if (asked.streams) form.append("stream", "true");
   return { body: form };
 }
 

@@ -1,5 +1,6 @@
 // Answers to elements. Whatever comes from the server or the user is set as text, never as markup.
 
+import { filmStrip, overPicture, wordsRead } from "./attention.js";
 import { TAGS } from "./tasks.js";
 
 export function element(name, attributes = {}, ...children) {
@@ -9,8 +10,16 @@ export function element(name, attributes = {}, ...children) {
   return node;
 }
 
-export function showAnswer(reply) {
-  return [mainPart(reply), ...reply.notes.map(note), details(reply)];
+// With a preview, what the model looked at can be pointed at.
+export function showAnswer(reply, preview, url) {
+  const looked = reply.explanation ? lookedAt(reply, preview, url) : { parts: [], show: () => {} };
+  return [mainPart(reply, looked.show), ...looked.parts, ...reply.notes.map(note), details(reply)];
+}
+
+// A caption as it comes in.
+export function showWriting() {
+  const text = element("p", { class: "headline writing" });
+  return [text];
 }
 
 export function showError(error) {
@@ -30,34 +39,62 @@ export function showNothing() {
   return [element("p", { class: "empty" }, "Nothing asked yet. Choose an input, or try a sample.")];
 }
 
-function mainPart(reply) {
-  if ("caption" in reply) return captionPart(reply);
-  if ("sentences" in reply) return taggingPart(reply);
-  const key = "answer" in reply ? "answer" : "activity";
-  return candidatesPart(reply[key], reply.candidates.map((c) => [c[key], c.probability]));
+function lookedAt(reply, preview, url) {
+  const { explanation } = reply;
+  const parts = explanation.words.length ? wordsRead(explanation) : [];
+  if (!explanation.times.length) {
+    return { parts, show: overPicture(explanation, preview, url) };
+  }
+  const [strip, show] = filmStrip(explanation, preview, url);
+  // Sizes are known once it is on the page.
+  requestAnimationFrame(() => show(null));
+  return { parts: [element("h3", {}, "Where it looked"), strip, ...parts], show };
 }
 
-function captionPart(reply) {
+function mainPart(reply, show) {
+  if ("caption" in reply) return captionPart(reply, show);
+  if ("sentences" in reply) return taggingPart(reply);
+  const key = "answer" in reply ? "answer" : "activity";
+  const headline = reply.explanation ? pointedAt(readable(reply[key]), 0, show) : readable(reply[key]);
+  return candidatesPart(headline, reply.candidates.map((c) => [c[key], c.probability]));
+}
+
+function captionPart(reply, show) {
   const pieces = reply.tokens.filter((token) => token.text.trim()).map((token) =>
     element("li", {},
       element("span", {}, token.text.trim()),
       bar(token.probability),
       element("small", {}, percent(token.probability))));
   return element("div", {},
-    element("p", { class: "headline" }, reply.caption || "(no words)"),
+    element("p", { class: "headline" }, ...(reply.explanation ? words(reply, show) : [reply.caption || "(no words)"])),
+    reply.explanation ? element("p", { class: "muted" }, "Point at a word, or tab to it, to see where the model looked.") : "",
     element("h3", {}, "How sure it was of each piece"),
     element("ol", { class: "pieces" }, ...pieces),
     element("p", { class: "muted" }, `Log-probability of the whole: ${reply.log_probability.toFixed(2)}`));
 }
 
-function candidatesPart(best, candidates) {
+function words(reply, show) {
+  return reply.tokens.flatMap((token, i) => {
+    const word = pointedAt(token.text.trimStart(), i, show);
+    return token.text.startsWith(" ") ? [" ", word] : [word];
+  });
+}
+
+function pointedAt(text, index, show) {
+  const word = element("button", { type: "button", class: "piece" }, text);
+  for (const name of ["pointerenter", "focus"]) word.addEventListener(name, () => show(index));
+  for (const name of ["pointerleave", "blur"]) word.addEventListener(name, () => show(null));
+  return word;
+}
+
+function candidatesPart(headline, candidates) {
   const rows = candidates.map(([label, probability]) =>
     element("li", {},
       element("span", {}, readable(label)),
       bar(probability),
       element("small", {}, percent(probability))));
   return element("div", {},
-    element("p", { class: "headline" }, readable(best)),
+    element("p", { class: "headline" }, headline),
     element("h3", {}, "Most likely"),
     element("ol", { class: "candidates" }, ...rows));
 }
@@ -95,10 +132,10 @@ function details(reply) {
   return element("div", {},
     element("h3", {}, `Time: ${milliseconds(total)}`), spent, list,
     element("details", {}, element("summary", {}, "The whole answer as JSON"),
-      element("pre", { tabindex: "0" }, element("code", {}, JSON.stringify(reply, null, 2)))));
+      element("pre", { tabindex: "0" }, element("code", {}, JSON.stringify({ ...reply, explanation: undefined }, null, 2)))));
 }
 
-function bar(probability) {
+export function bar(probability) {
   const fill = element("i");
   fill.style.width = `${100 * probability}%`;
   return element("span", { class: "bar", "aria-hidden": "true" }, fill);

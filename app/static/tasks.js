@@ -19,7 +19,7 @@ export const TEXTS = [
 
 export const TASKS = [
   {
-    id: "caption", tab: "Describe an image", path: "caption", media: "image", verb: "Describe",
+    id: "caption", tab: "Describe an image", path: "caption", media: "image", streams: true, verb: "Describe",
     summary: "Give it a picture and it writes a sentence about it.",
   },
   {
@@ -35,7 +35,7 @@ export const TASKS = [
     summary: "Give it a short clip and it says what is being done.",
   },
   {
-    id: "video-caption", tab: "Describe a video", path: "video-caption", media: "video", verb: "Describe",
+    id: "video-caption", tab: "Describe a video", path: "video-caption", media: "video", streams: true, verb: "Describe",
     summary: "Give it a short clip and it writes a sentence about it.",
   },
   {

@@ -18,6 +18,7 @@ from model.peripherals.base import Peripheral
 from model.peripherals.compact import CompactNet
 
 Treatment = Literal["squash", "crop", "pad"]
+Window = Literal["middle", "corner"]
 
 # Children of torchvision's classification models that come after the feature map.
 HEADS = {"avgpool", "dropout", "fc", "classifier", "head", "heads", "flatten"}
@@ -41,13 +42,13 @@ class Framing:
 
     treatment: Treatment = "squash"
     side: int | None = None
-    window: Literal["middle", "corner"] = "middle"
+    window: Window = "middle"
     antialias: bool = True
     channels: Literal["rgb", "bgr"] = "rgb"
 
     def __post_init__(self) -> None:
         one_of(self, "treatment", get_args(Treatment))
-        one_of(self, "window", ("middle", "corner"))
+        one_of(self, "window", get_args(Window))
         one_of(self, "channels", ("rgb", "bgr"))
         flags(self, "antialias")
         if self.side is not None:

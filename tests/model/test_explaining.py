@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.explaining import Attention, Explanation
+from model.explaining import Attention, Explanation, Framed
 from model.layers import DecoderLayer, LayerAttention
 from model.predictor import Predictor
 from model.processor import Job
@@ -18,6 +18,7 @@ from tests.model.reference import Reference, Vector
 from tests.samples import jpeg_bytes, video_bytes
 
 QUESTION = "what is it ?"
+FRAMED = Framed("squash", 1.0, "middle")
 
 
 class Recording(Reference):
@@ -120,7 +121,7 @@ def made(layers: int = 2, heads: int = 3, outputs: int = 2, frames: int = 2) -> 
     random = np.random.default_rng(0)
     spatial = random.random((layers, heads, outputs + 1, 4 * frames), np.float32)
     temporal = random.random((layers, heads, outputs + 1, frames + 1), np.float32)
-    return Explanation(("a", "b"), frames, (0.5, 1.5), ("what",), Attention(temporal, spatial))
+    return Explanation(("a", "b"), frames, (0.5, 1.5), ("what",), FRAMED, Attention(temporal, spatial))
 
 
 def test_as_json() -> None:
@@ -141,7 +142,7 @@ def test_as_json() -> None:
 
 
 def test_where_there_are_no_cells() -> None:
-    explanation = Explanation(("a",), 1, (), (), Attention(np.ones((1, 1, 1, 1), np.float32), None))
+    explanation = Explanation(("a",), 1, (), (), FRAMED, Attention(np.ones((1, 1, 1, 1), np.float32), None))
 
     assert explanation.to_dict(layers=True)["layers"]["cells"] is None
     assert explanation.cells().shape == (1, 1, 0, 0)

@@ -9,8 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from model.explaining import Attention, Explanation
+from model.explaining import Attention, Explanation, Framed
 from model.heatmaps import COLUMNS, FRAME, GAP, PICTURE, TEXT, draw
+
+FRAMED = Framed("squash", 1.0, "middle")
 
 
 def explanation(outputs: int, frames: int, cells: int = 4) -> Explanation:
@@ -21,7 +23,7 @@ def explanation(outputs: int, frames: int, cells: int = 4) -> Explanation:
         spatial[..., i, i % max(frames * cells, 1) : i % max(frames * cells, 1) + 1] = 1
         temporal[..., i, i % frames] = 1
     texts = tuple(f" word{i}" for i in range(outputs))
-    return Explanation(texts, frames, (), (), Attention(temporal, spatial if cells else None))
+    return Explanation(texts, frames, (), (), FRAMED, Attention(temporal, spatial if cells else None))
 
 
 def sheet(outputs: int, frames: int, cells: int = 4) -> Image.Image:
@@ -66,6 +68,6 @@ def test_where_there_are_no_cells_it_is_the_picture() -> None:
 
 def test_a_long_output_is_cut() -> None:
     grey, one = torch.full((1, 3, 64, 64), 128, dtype=torch.uint8), explanation(1, 1)
-    long = Explanation(("x" * 500,), 1, (), (), one.attention)
+    long = Explanation(("x" * 500,), 1, (), (), FRAMED, one.attention)
 
     assert Image.open(io.BytesIO(draw(grey, long))).size == sheet(1, 1).size

@@ -1,0 +1,127 @@
+// Where the model looked: heat over the photo, a strip of a clip's frames with their weights, words that were read.
+
+import { bar, element } from "./render.js";
+
+const HEAT = "255, 96, 0";
+const THUMB = 96;
+
+// The part of a picture (width, height) that the grid covers, as fractions of it: left, top, width, height.
+export function covered({ treatment, share, window: place }, width, height) {
+  const start = (length) => (place === "corner" ? 0 : (1 - length) / 2);
+  if (treatment === "squash") return [start(share), start(share), share, share];
+  const side = treatment === "crop" ? Math.min(width, height) * share : Math.max(width, height);
+  const [w, h] = [side / width, side / height];
+  return [treatment === "crop" ? start(w) : (1 - w) / 2, treatment === "crop" ? start(h) : (1 - h) / 2, w, h];
+}
+
+// Paint cells (rows of columns) on a canvas over a picture; the brightest is the most that is given.
+function paint(canvas, cells, most, area) {
+  const small = document.createElement("canvas");
+  [small.height, small.width] = [cells.length, cells[0]?.length ?? 0];
+  const pen = canvas.getContext("2d");
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  if (!small.width) return;
+  const dots = small.getContext("2d");
+  cells.forEach((row, y) => row.forEach((weight, x) => {
+    dots.fillStyle = `rgba(${HEAT}, ${0.75 * Math.min(1, weight / most)})`;
+    dots.fillRect(x, y, 1, 1);
+  }));
+  pen.imageSmoothingQuality = "high";
+  const [left, top, width, height] = area;
+  pen.drawImage(small, left * canvas.width, top * canvas.height, width * canvas.width, height * canvas.height);
+}
+
+const most = (numbers) => Math.max(1e-9, ...numbers.flat(Infinity));
+
+// What is in the preview now may be another file than the answer is about.
+function shown(preview, kind, url) {
+  const view = preview.querySelector(kind);
+  return view?.src === url ? view : null;
+}
+
+// Over the photo of the preview; returns what shows a token, or with null nothing.
+export function overPicture(explanation, preview, url) {
+  return (index) => {
+    preview.querySelector(".heat")?.remove();
+    const picture = shown(preview, "img", url);
+    if (index === null || !picture) return;
+    const canvas = element("canvas", { class: "heat", "aria-hidden": "true" });
+    Object.assign(canvas, { width: picture.clientWidth, height: picture.clientHeight });
+    canvas.style.left = `${picture.offsetLeft}px`;
+    canvas.style.top = `${picture.offsetTop}px`;
+    const area = covered(explanation.framing, picture.naturalWidth, picture.naturalHeight);
+    paint(canvas, explanation.tokens[index].cells[0], most(explanation.tokens[index].cells), area);
+    picture.after(canvas);
+  };
+}
+
+// The frames that were looked at: each goes to its moment in the player.
+export function filmStrip(explanation, preview, url) {
+  const frames = explanation.times.map((time) => {
+    const [still, heat, weight] = [element("canvas"), element("canvas", { class: "heat" }), bar(0)];
+    const button = element("button", { type: "button", "aria-label": `Go to second ${time.toFixed(1)}` },
+      element("span", {}, still, heat), weight, element("small", { "aria-hidden": "true" }, `${time.toFixed(1)} s`));
+    button.addEventListener("click", () => Object.assign(shown(preview, "video", url) ?? {}, { currentTime: time }));
+    return { button, still, heat, weight };
+  });
+  drawStills(frames, explanation.times, url);
+  function show(index) {
+    markMoments(explanation.times, shown(preview, "video", url));
+    const tokens = index === null ? explanation.tokens : [explanation.tokens[index]];
+    const weights = explanation.times.map((_, i) => tokens.reduce((sum, token) => sum + token.frames[i], 0) / tokens.length);
+    const [heaviest, hottest] = [most(weights), most(tokens.map((token) => token.cells))];
+    frames.forEach(({ button, heat, weight }, i) => {
+      weight.firstChild.style.width = `${(100 * weights[i]) / heaviest}%`;
+      button.title = `${(100 * weights[i]).toFixed(1)}% of its attention`;
+      Object.assign(heat, { width: heat.clientWidth, height: heat.clientHeight });
+      const { width, height } = frames[i].still;
+      if (tokens.length === 1) paint(heat, tokens[0].cells[i], hottest, covered(explanation.framing, width, height));
+    });
+  }
+  const strip = element("div", { class: "strip", role: "group", "aria-label": "Frames that it looked at" },
+    ...frames.map(({ button }) => button));
+  return [strip, show];
+}
+
+// A clip that this browser cannot show leaves the frames empty; their weights are there all the same.
+async function drawStills(frames, times, url) {
+  const video = Object.assign(document.createElement("video"), { src: url, muted: true, preload: "auto" });
+  const next = (name) => new Promise((done, failed) => {
+    video.addEventListener(name, done, { once: true });
+    video.addEventListener("error", failed, { once: true });
+  });
+  try {
+    await next("loadeddata");
+    for (const [i, { still }] of frames.entries()) {
+      const arrived = next("seeked");
+      video.currentTime = times[i];
+      await arrived;
+      Object.assign(still, { width: THUMB, height: (THUMB * video.videoHeight) / video.videoWidth });
+      still.getContext("2d").drawImage(video, 0, 0, still.width, still.height);
+    }
+  } catch {
+    video.removeAttribute("src");
+  }
+}
+
+// Where the sampled moments are in the clip.
+function markMoments(times, player) {
+  if (!player || player.nextElementSibling?.className === "moments") return;
+  const line = element("div", { class: "moments", "aria-hidden": "true" }, ...times.map(() => element("i")));
+  player.after(line);
+  const place = () => {
+    line.style.width = `${player.clientWidth}px`;
+    [...line.children].forEach((mark, i) => (mark.style.left = `${Math.min(100, (100 * times[i]) / player.duration)}%`));
+  };
+  if (player.duration) place();
+  else player.addEventListener("loadedmetadata", place);
+}
+
+// The words of a question with the weight of each.
+export function wordsRead(explanation) {
+  const weights = explanation.tokens[0].words;
+  const heaviest = most(weights);
+  const rows = explanation.words.map((word, i) => element("li", {},
+    element("span", {}, word.trim() || "(end)"), bar(weights[i] / heaviest), element("small", {}, `${(100 * weights[i]).toFixed(1)}%`)));
+  return [element("h3", {}, "How much it read each word"), element("ol", { class: "pieces" }, ...rows)];
+}
