@@ -39,20 +39,26 @@ function shown(preview, kind, url) {
   return view?.src === url ? view : null;
 }
 
-// Over the photo of the preview; returns what shows a token, or with null nothing.
+// Over the photo of the preview, and over one beside the answer, which a phone shows instead; returns that one, and
+// what shows a token, or with null nothing.
 export function overPicture(explanation, preview, url) {
-  return (index) => {
-    preview.querySelector(".heat")?.remove();
-    const picture = shown(preview, "img", url);
-    if (index === null || !picture) return;
-    const canvas = element("canvas", { class: "heat", "aria-hidden": "true" });
-    Object.assign(canvas, { width: picture.clientWidth, height: picture.clientHeight });
-    canvas.style.left = `${picture.offsetLeft}px`;
-    canvas.style.top = `${picture.offsetTop}px`;
-    const area = covered(explanation.framing, picture.naturalWidth, picture.naturalHeight);
-    paint(canvas, explanation.tokens[index].cells[0], most(explanation.tokens[index].cells), area);
-    picture.after(canvas);
-  };
+  const beside = element("div", { class: "beside" }, element("img", { src: url ?? "", alt: "" }));
+  const show = (index) => [preview, beside].forEach((holder) => {
+    holder.querySelector(".heat")?.remove();
+    const picture = shown(holder, "img", url);
+    if (index !== null && picture?.clientWidth) picture.after(heatOver(picture, explanation, index));
+  });
+  return [beside, show];
+}
+
+function heatOver(picture, explanation, index) {
+  const canvas = element("canvas", { class: "heat", "aria-hidden": "true" });
+  Object.assign(canvas, { width: picture.clientWidth, height: picture.clientHeight });
+  canvas.style.left = `${picture.offsetLeft}px`;
+  canvas.style.top = `${picture.offsetTop}px`;
+  const area = covered(explanation.framing, picture.naturalWidth, picture.naturalHeight);
+  paint(canvas, explanation.tokens[index].cells[0], most(explanation.tokens[index].cells), area);
+  return canvas;
 }
 
 // The frames that were looked at: each goes to its moment in the player.

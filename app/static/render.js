@@ -13,7 +13,7 @@ export function element(name, attributes = {}, ...children) {
 // With a preview, what the model looked at can be pointed at.
 export function showAnswer(reply, preview, url) {
   const looked = reply.explanation ? lookedAt(reply, preview, url) : { parts: [], show: () => {} };
-  return [mainPart(reply, looked.show), ...looked.parts, ...reply.notes.map(note), details(reply)];
+  return [looked.beside ?? "", mainPart(reply, looked.show), ...looked.parts, ...reply.notes.map(note), details(reply)];
 }
 
 // A caption as it comes in.
@@ -43,7 +43,8 @@ function lookedAt(reply, preview, url) {
   const { explanation } = reply;
   const parts = explanation.words.length ? wordsRead(explanation) : [];
   if (!explanation.times.length) {
-    return { parts, show: overPicture(explanation, preview, url) };
+    const [beside, show] = overPicture(explanation, preview, url);
+    return { beside, parts, show };
   }
   const [strip, show] = filmStrip(explanation, preview, url);
   // Sizes are known once it is on the page.

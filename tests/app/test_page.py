@@ -148,6 +148,17 @@ def test_pointing_at_a_word_shows_where_the_model_looked(watched: Watched) -> No
     assert heat(page) == 0
 
 
+def test_on_a_phone_the_photo_is_beside_the_answer(watched: Watched) -> None:
+    watched.page.set_viewport_size({"width": 390, "height": 844})
+    page = ask(watched, "caption")
+
+    page.locator(".piece").nth(3).focus()
+
+    expect(page.locator(".beside img")).to_be_in_viewport()
+    boxes = [page.locator(f".beside {part}").bounding_box() for part in ("img", ".heat")]
+    assert boxes[1] == pytest.approx(boxes[0], abs=1)
+
+
 def test_the_strip_marks_moments_and_goes_to_them(watched: Watched) -> None:
     page = ask(watched, "video-caption")
 

@@ -1,0 +1,51 @@
+"""Takes the pictures of the page for ``docs/page``: ``python -m tests.app.draw_page`` writes them there."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+from app.engine import Engine
+from app.main import create_app
+from app.settings import Settings
+from model.predictor import Predictor
+from tests.app.conftest import listening
+from tests.app.test_page import CHROMIUM, QUIET, TABS, Watched
+
+FOLDER = Path(__file__).parents[2] / "docs" / "page"
+DESK, PHONE = {"width": 1120, "height": 800}, {"width": 390, "height": 844}
+
+
+def take(browser: Browser, address: str, tab: str, name: str, size: dict[str, int]) -> None:
+    """One tab with an answer, at a word of it that is pointed at."""
+    context = browser.new_context(viewport=size, device_scale_factor=1)  # type: ignore[arg-type]
+    page = Watched(context.new_page(), address).show(tab)
+    page.locator("#samples button").nth(0 if tab == "caption" else 1).click()
+    page.wait_for_selector(f"#answer {TABS[tab][1]}")
+    page.wait_for_timeout(2500)  # a clip's frames are drawn one by one
+    page.evaluate("scrollTo(0, 0)" if size is DESK else "document.querySelector('.answer').scrollIntoView()")
+    if page.locator(".piece").count():
+        page.locator(".piece").nth(1 if page.locator(".piece").count() > 1 else 0).hover()
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=size is DESK)))
+    picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(FOLDER / f"{name}.png", optimize=True)
+    context.close()
+
+
+def main() -> None:
+    """Every tab, and one on a phone."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    settings = Settings(device="cpu")
+    app = create_app(settings, Engine([Predictor.load(device="cpu")]))
+    with listening(app, settings) as (host, port), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        for tab in TABS:
+            take(browser, f"http://{host}:{port}/", tab, tab, DESK)
+        take(browser, f"http://{host}:{port}/", "caption", "phone", PHONE)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
