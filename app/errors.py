@@ -22,6 +22,7 @@ STATUS_OF_CODE = {
     "video_too_long": 413,
     "text_too_long": 413,
     "question_too_long": 413,
+    "explanation_too_large": 413,
 }
 
 MOST_PROBLEMS = 5  # told of one request
@@ -124,10 +125,17 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(InputError, _input_error)
 
 
+def response_of(error: InputError | ServiceError) -> Response:
+    """As HTTP."""
+    if isinstance(error, ServiceError):
+        return error.response()
+    return error_response(STATUS_OF_CODE.get(error.code, 422), error.code, error.message, error.detail)
+
+
 def _input_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, InputError)
     note_code(request.scope, error.code)
-    return error_response(STATUS_OF_CODE.get(error.code, 422), error.code, error.message, error.detail)
+    return response_of(error)
 
 
 def _http_error(request: Request, error: Exception) -> Response:

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from app.service import Answered
 from model.answers import Caption, Label, Tagging
-from model.decoding import LIMITS
+from model.decoding import LIMITS, Explain
 
 T = TypeVar("T")
 
@@ -61,9 +61,11 @@ class ExplainForm(BaseModel):
     format: Literal["json", "png"] = Field("json", description="png draws what was attended to, instead of the answer.")
 
     @property
-    def is_wanted(self) -> bool:
-        """Whether anything is to be explained."""
-        return self.explain or self.explain_layers or self.format == "png"
+    def wanted(self) -> Explain | None:
+        """What is to be explained."""
+        if self.explain_layers:
+            return "layers"
+        return "mean" if self.explain or self.format == "png" else None
 
 
 class ImageForm(ExplainForm):

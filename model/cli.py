@@ -83,7 +83,7 @@ def _predict(args: argparse.Namespace) -> int:
     if args.explain is not None:
         if len(args.inputs) > 1:
             raise InputError("unexpected_input", "--explain takes one input; run it once for each", input="--explain")
-        options["explain"] = True
+        options["explain"] = "mean"
     for source in args.inputs:
         job = predictor.prepare(use.task, **{use.inputs[0]: source}, **options)
         answer = predictor.finish(job, predictor.run(job.rows))

@@ -20,6 +20,8 @@ from model.rows import Row, encode
 class Attention:
     """The decoder's attention to a row's memory, after the gate; each run of a layer is a layer of its own.
 
+    Where only their mean was asked for, there is one layer of one head.
+
     Attributes:
         temporal: weights of the steps, (layers, h, n, R).
         spatial: what multiplied the values of the cells, (layers, h, n, P); None where there are no cells.
@@ -41,11 +43,12 @@ def attend(network: OmniNet, device: torch.device, row: Row, tokens: Sequence[in
     _, layers = cnp.decoder(cnp.decoder_inputs(memory, row.goal.task, before), memory)
     temporal = torch.stack([torch.softmax(layer.temporal[0].float(), -1) for layer in layers])
     spatial = [layer.spatial[0].float() for layer in layers if layer.spatial is not None]
-    return Attention(_array(temporal), _array(torch.stack(spatial)) if spatial else None)
+    whole = row.goal.explain == "layers"
+    return Attention(_array(temporal, whole), _array(torch.stack(spatial), whole) if spatial else None)
 
 
-def _array(values: Tensor) -> np.ndarray:
-    array: np.ndarray = values.cpu().numpy()
+def _array(values: Tensor, whole: bool) -> np.ndarray:
+    array: np.ndarray = (values if whole else values.mean((0, 1), keepdim=True)).cpu().numpy()
     return array
 
 
@@ -67,7 +70,7 @@ class Framed:
 class Explanation:
     """What each output of an answer attended to: the frames of what is seen, their cells, and the question's words.
 
-    The mean over all layers and heads is what the methods give; ``attention`` has each of them.
+    The mean over all layers and heads is what the methods give; ``attention`` has each of them, if they were asked for.
 
     Attributes:
         outputs: the tokens of a caption, or the one label.
@@ -103,6 +106,11 @@ class Explanation:
             return np.zeros((len(self.outputs), self.frames, 0, 0), np.float32)
         mean: np.ndarray = self.attention.spatial.mean((0, 1))[: len(self.outputs)]
         return mean.reshape(len(self.outputs), self.frames, *self.grid)
+
+    @property
+    def numbers(self) -> int:
+        """How many there are in all."""
+        return self.attention.temporal.size + (0 if self.attention.spatial is None else self.attention.spatial.size)
 
     def to_dict(self, layers: bool = False) -> dict[str, Any]:
         """JSON values; with ``layers`` also those of every layer and head, (layers, h, n, ...)."""

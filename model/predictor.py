@@ -98,7 +98,7 @@ class Predictor(Processor):
 
     def explain(self, row: Row, decoded: Decoded) -> None:
         """Add to what a row has decoded what it attended to, if its goal says so."""
-        if row.goal.explain:
+        if row.goal.explain is not None:
             decoded.attention = attend(self.network, self.device, row, decoded.tokens)
 
     def see(self, frames: Tensor) -> Tensor:

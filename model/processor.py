@@ -14,7 +14,7 @@ from torch import Tensor
 
 from model.answers import Answer, Candidate, Caption, Label, Piece, TaggedWord, Tagging, Text
 from model.checkpoint import ModelConfig
-from model.decoding import Decoded, Goal, Hypothesis, TextOptions, text_goal
+from model.decoding import Decoded, Explain, Goal, Hypothesis, TextOptions, text_goal
 from model.errors import InputError
 from model.explaining import Explanation, Framed
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video, image_to_tensor
@@ -27,6 +27,7 @@ from model.words import Word, check_text, given_words, split_text
 
 ImageInput = Picture | bytes | str | Path | Image.Image | np.ndarray
 VideoInput = Clip | bytes | str | Path
+MOST_NUMBERS = 2**20  # of one explanation; as JSON they are ten megabytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ class Processor:
         text: str | list[str] | None = None,
         tokens: list[str] | list[list[str]] | None = None,
         question: str | None = None,
-        explain: bool = False,
+        explain: Explain | None = None,
         **options: Unpack[TextOptions],
     ) -> Job:
         """Decode, resize and tokenise; the model is not called.
@@ -87,7 +88,7 @@ class Processor:
             video: bytes or a path.
             text: for ``pos``; each string may hold several sentences.
             tokens: for ``pos``; sentences that are already split into words.
-            explain: whether the answer is to say what it attended to; of what is seen alone.
+            explain: whether the answer is to say what it attended to, ``mean`` or ``layers``; of what is seen alone.
             options: of a text that is written, for ``caption``.
 
         Raises:
@@ -99,7 +100,7 @@ class Processor:
         if given and TASKS[task].output != "text":
             raise InputError("unexpected_input", f"task {task} takes no {given[0]}", input=given[0])
         if TASKS[task].output == "tags":
-            unwanted = {"image": image, "video": video, "question": question, "explain": explain or None}
+            unwanted = {"image": image, "video": video, "question": question, "explain": explain}
             _expect(task, {"text": text, "tokens": tokens}, **unwanted)
             return self._prepare_tags(task, text, tokens)
         _expect(task, {"image": image, "video": video}, text=text, tokens=tokens)
@@ -138,7 +139,15 @@ class Processor:
         words = job.words[: row.attention.temporal.shape[-1] - frames]
         framing = self.vision.video if job.times else self.vision.image
         framed = Framed(framing.treatment, self.vision.size / (framing.side or self.vision.size), framing.window)
-        return Explanation(tuple(outputs), frames, job.times, words, framed, row.attention)
+        found = Explanation(tuple(outputs), frames, job.times, words, framed, row.attention)
+        if found.numbers > MOST_NUMBERS:
+            raise InputError(
+                "explanation_too_large",
+                f"every layer and head makes {found.numbers} numbers; at most {MOST_NUMBERS} are sent: ask for fewer "
+                "subwords with max_length, or for the mean",
+                limit=MOST_NUMBERS,
+            )
+        return found
 
     def _words(self, question: str, subwords: Subwords) -> tuple[str, ...]:
         """Of a question, one for each of its steps."""

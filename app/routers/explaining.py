@@ -31,8 +31,8 @@ async def answer(
     Raises:
         InputError, ServiceError: as ``Service.answer``.
     """
-    done = await service.answer(request, task, explain=form.is_wanted, **inputs)
-    if not form.is_wanted:
+    done = await service.answer(request, task, explain=form.wanted, **inputs)
+    if form.wanted is None:
         return reply(done)
     return await run_in_threadpool(_explained, done, form, reply)  # numbers by the hundred thousand take their time
 

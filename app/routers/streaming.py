@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from app.disconnect import until_disconnected
-from app.errors import ServiceError, note_code
+from app.errors import ServiceError, note_code, response_of
 from app.routers.explaining import PICTURE, SEEN, answer, with_explanation
 from app.schemas import CaptionReply, ExplainForm, ImageCaption, Token, VideoCaption, caption_reply
 from app.service import Answered, Service
@@ -38,7 +38,7 @@ async def answer_caption(
         return await answer(service, request, "caption", form, caption_reply, **media, **form.options())
     if form.format == "png":
         raise InputError("bad_option", "a picture cannot be streamed; leave out stream or format", option="format")
-    texts = service.stream(request, "caption", explain=form.is_wanted, **media, **form.options())
+    texts = service.stream(request, "caption", explain=form.wanted, **media, **form.options())
     first = await until_disconnected(request, _next(texts))
     return StreamingResponse(_events(request, form, first, texts), media_type="text/event-stream", headers=HEADERS)
 
@@ -58,9 +58,9 @@ async def _events(request: Request, form: ExplainForm, first: Step, others: Asyn
             sent = len(text.tokens)
             if isinstance(found, Answered):
                 yield _event("answer", await run_in_threadpool(_last, found, form))
-    except ServiceError as error:
+    except (InputError, ServiceError) as error:
         note_code(request.scope, error.code)
-        yield _event("error", bytes(error.response().body).decode())
+        yield _event("error", bytes(response_of(error).body).decode())
 
 
 def _last(done: Answered, form: ExplainForm) -> str:

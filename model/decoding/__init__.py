@@ -1,7 +1,7 @@
 """Decoding rows of any tasks in one batch: likeliest first or drawn, with rules of what must not come next."""
 
 from model.decoding.batch import CANDIDATES, RunningBatch, decode
-from model.decoding.goal import Goal
+from model.decoding.goal import Explain, Goal
 from model.decoding.hypotheses import Decoded, Hypothesis
 from model.decoding.options import LIMITS, MAX_BEAMS, TextOptions, text_goal
 from model.decoding.rules import Rules
@@ -13,6 +13,7 @@ __all__ = [
     "LIMITS",
     "MAX_BEAMS",
     "Decoded",
+    "Explain",
     "Goal",
     "Hypothesis",
     "Rules",

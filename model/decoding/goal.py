@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from model.decoding.rules import NO_RULES, Rules
 from model.decoding.sampling import Sampling
+
+Explain = Literal["mean", "layers"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Goal:
         best: of the finished hypotheses, how many are wanted; no more than ``beams``.
         rules: of what must not come next.
         sampling: how outputs are drawn; None takes the likeliest.
-        explain: whether it is wanted what the best one attended to.
+        explain: whether it is wanted what the best one attended to: the mean, or every layer and head.
     """
 
     task: str
@@ -29,4 +32,4 @@ class Goal:
     best: int = 1
     rules: Rules = NO_RULES
     sampling: Sampling | None = None
-    explain: bool = False
+    explain: Explain | None = None

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from model import processor
 from model.explaining import Explanation
 from model.predictor import Predictor
 from tests.app.test_streaming import events_of
@@ -31,7 +32,7 @@ def files(endpoint: str) -> dict[str, bytes]:
 
 
 def expected(predictor: Predictor, endpoint: str, task: str, options: dict[str, Any]) -> dict[str, Any]:
-    job = predictor.prepare(task, explain=True, **files(endpoint), **options)  # type: ignore[arg-type]
+    job = predictor.prepare(task, explain="layers", **files(endpoint), **options)  # type: ignore[arg-type]
     found = getattr(predictor.finish(job, predictor.run(job.rows)), "explanation", None)
     assert isinstance(found, Explanation)
     return found.to_dict(layers=True)
@@ -82,6 +83,23 @@ async def test_with_the_answer_of_a_stream(client: httpx.AsyncClient, toy_predic
     del wanted["layers"]
     assert name == "answer"
     assert_near(answer["explanation"], wanted)
+
+
+@pytest.mark.parametrize("stream", ["true", "false"])
+async def test_more_than_can_be_sent(client: httpx.AsyncClient, stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processor, "MOST_NUMBERS", 100)
+
+    response = await client.post(
+        "/caption", files={"image": jpeg_bytes()}, data={"explain_layers": "1", "stream": stream, "beams": "1"}
+    )
+
+    if stream == "true":
+        *_, (name, body) = events_of(response.text)
+        assert name == "error"
+    else:
+        assert response.status_code == 413
+        body = response.json()
+    assert body["error"]["code"] == "explanation_too_large"
 
 
 async def test_a_picture_is_no_stream(client: httpx.AsyncClient) -> None:

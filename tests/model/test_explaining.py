@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from model import processor
+from model.answers import Label
+from model.errors import InputError
 from model.explaining import Attention, Explanation, Framed
 from model.layers import DecoderLayer, LayerAttention
 from model.predictor import Predictor
@@ -55,7 +58,7 @@ def test_it_is_the_attention_of_the_reference(gate: str) -> None:
 
 
 def explained(predictor: Predictor, task: str, **inputs: object) -> tuple[Job, Explanation]:
-    job = predictor.prepare(task, explain=True, **inputs)  # type: ignore[arg-type]
+    job = predictor.prepare(task, explain="layers", **inputs)  # type: ignore[arg-type]
     answer = predictor.finish(job, predictor.run(job.rows))
     explanation = getattr(answer, "explanation", None)
     assert isinstance(explanation, Explanation)
@@ -107,6 +110,30 @@ def test_of_an_answer_about_a_video(toy_predictor: Predictor) -> None:
     assert [word.strip() for word in explanation.words if word] == QUESTION.split()
     assert explanation.steps().shape == (1, explanation.frames + len(explanation.words))
     np.testing.assert_allclose(explanation.steps().sum(1), 1, atol=1e-5)
+
+
+def test_the_mean_alone_is_what_is_asked_for(toy_predictor: Predictor) -> None:
+    whole, mean = (
+        toy_predictor.predict("activity", video=video_bytes(), explain=explain) for explain in ("layers", "mean")
+    )
+
+    assert isinstance(whole, Label)
+    assert isinstance(mean, Label)
+    assert whole.explanation is not None
+    assert mean.explanation is not None
+    assert mean.explanation.attention.temporal.shape[:2] == (1, 1)
+    assert mean.explanation.numbers < whole.explanation.numbers
+    np.testing.assert_allclose(mean.explanation.cells(), whole.explanation.cells(), atol=1e-6)
+    np.testing.assert_allclose(mean.explanation.steps(), whole.explanation.steps(), atol=1e-6)
+
+
+def test_more_than_can_be_sent(toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processor, "MOST_NUMBERS", 1000)
+
+    with pytest.raises(InputError, match="at most 1000 are sent: ask for fewer") as caught:
+        toy_predictor.predict("caption", video=video_bytes(), explain="layers")
+
+    assert caught.value.code == "explanation_too_large"
 
 
 def test_without_being_asked_nothing_is_explained(toy_predictor: Predictor) -> None:
