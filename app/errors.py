@@ -25,6 +25,7 @@ STATUS_OF_CODE = {
     "explanation_too_large": 413,
 }
 
+KINDS = {"int", "float", "constrained-int", "constrained-float"}
 MOST_PROBLEMS = 5  # told of one request
 # Codes and messages for the kinds of validation error that can occur.
 IN_WORDS = {
@@ -163,7 +164,9 @@ def _http_message(request: Request, error: HTTPException) -> str:
 
 def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = [_problem(item, error.body) for item in error.errors()[:MOST_PROBLEMS]]
+    # A value that may be left out is checked against nothing, too, which no form can hold.
+    told = [item for item in error.errors() if item["type"] != "none_required"]
+    problems = [_problem(item, error.body) for item in told[:MOST_PROBLEMS]]
     code = problems[0]["code"]
     note_code(request.scope, code)
     message = "; ".join(problem["message"] for problem in problems)
@@ -172,7 +175,9 @@ def _invalid_request(request: Request, error: Exception) -> Response:
 
 def _problem(item: Mapping[str, Any], body: Any) -> dict[str, str]:
     """One validation error in our words: a code, a message and the name of the field."""
-    field = "" if item["type"] == "json_invalid" else ".".join(map(str, item["loc"][1:]))[:80]
+    # Behind the name of a field there may be the kinds of value that it was held against.
+    names = [*item["loc"][1:2], *(part for part in item["loc"][2:] if part not in KINDS)]
+    field = "" if item["type"] == "json_invalid" else ".".join(map(str, names))[:80]
     code, message = _in_words(item, field, body)
     return {"code": code, "message": message, "field": field}
 

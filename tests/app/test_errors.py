@@ -97,6 +97,15 @@ async def test_forms(client: httpx.AsyncClient, path: str, request_: dict[str, A
     check(await client.post(path, **request_), status, code)
 
 
+@pytest.mark.parametrize(("name", "value"), [("beams", "0"), ("beams", "four"), ("temperature", "0"), ("seed", "1.5")])
+async def test_an_option_that_is_wrong_is_named_once(client: httpx.AsyncClient, name: str, value: str) -> None:
+    response = await client.post("/caption", files={"image": IMAGE}, data={name: value})
+
+    error = check(response, 422, "invalid_value")
+    assert [problem["field"] for problem in error["detail"]["problems"]] == [name]
+    assert error["message"].startswith(f"'{name}' Input should be")
+
+
 BODIES: list[tuple[bytes, int, str]] = [
     (b"{}", 422, "missing_input"),
     (b'{"text": "a", "tokens": ["a"]}', 422, "unexpected_input"),
