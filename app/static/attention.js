@@ -9,9 +9,13 @@ const THUMB = 96;
 export function covered({ treatment, share, window: place }, width, height) {
   const start = (length) => (place === "corner" ? 0 : (1 - length) / 2);
   if (treatment === "squash") return [start(share), start(share), share, share];
-  const side = treatment === "crop" ? Math.min(width, height) * share : Math.max(width, height);
-  const [w, h] = [side / width, side / height];
-  return [treatment === "crop" ? start(w) : (1 - w) / 2, treatment === "crop" ? start(h) : (1 - h) / 2, w, h];
+  if (treatment === "crop") {
+    const side = Math.min(width, height) * share;
+    return [start(side / width), start(side / height), side / width, side / height];
+  }
+  const padded = Math.max(width, height);
+  const from = (length) => ((length - padded) / 2 + start(share) * padded) / length;
+  return [from(width), from(height), (padded * share) / width, (padded * share) / height];
 }
 
 // Paint cells (rows of columns) on a canvas over a picture; the brightest is the most that is given.

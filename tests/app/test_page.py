@@ -251,3 +251,5 @@ def test_the_heat_covers_what_the_model_saw(watched: Watched) -> None:
     assert covered("squash", 0.75, "corner", 640, 480) == [0, 0, 0.75, 0.75]
     assert covered("crop", 0.8, "middle", 800, 400) == pytest.approx([0.3, 0.1, 0.4, 0.8])
     assert covered("pad", 1, "middle", 800, 400) == pytest.approx([0, -0.5, 1, 2])
+    assert covered("pad", 0.5, "middle", 800, 400) == pytest.approx([0.25, 0, 0.5, 1])
+    assert covered("pad", 0.5, "corner", 800, 400) == pytest.approx([0, -0.5, 0.5, 1])
