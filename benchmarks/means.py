@@ -7,15 +7,12 @@ Every row has the means of the rows above it, too; the first is the key/value ca
 
 from __future__ import annotations
 
-import argparse
-import os
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import nn
 
-from benchmarks.model import CASES, Bench, build, medians
+from benchmarks.model import CASES, Bench, arguments, build, medians
 from model.inference import folded, for_inference, replaced, vision_of
 from model.omninet import OmniNet
 from model.products import QuickLinear
@@ -43,13 +40,7 @@ def stages(network: OmniNet) -> dict[str, OmniNet]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, default=10, help="for each case")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    args = arguments(__doc__)
     networks = {name: Bench(network) for name, network in stages(build(args.checkpoint)).items()}
     cases = [case for case in CASES if case.name in NAMES]
     found = [medians([partial(bench.ours, case) for bench in networks.values()], args.seconds) for case in cases]

@@ -184,15 +184,21 @@ def build(checkpoint: Path | None) -> OmniNet:
     return network
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(description: str | None) -> argparse.Namespace:
+    """Of a benchmark of the full-size network, which has as many threads as they say from here on."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=10, help="for each case")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    return args
+
+
+def main() -> None:
+    """Measure and print."""
+    args = arguments(__doc__)
     network, cpu = build(args.checkpoint), torch.device("cpu")
     ours = {name: Bench(for_inference(network, cpu, name)) for name in get_args(Precision)}
     plain = Bench(network)
