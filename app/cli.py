@@ -104,17 +104,18 @@ def _serve(settings: Settings) -> None:
     def stop() -> None:
         server.should_exit = True
 
-    app.state.service.on_failure = stop
+    keeper = app.state.service.backend
+    keeper.on_failure = stop
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     with (
         contextlib.suppress(KeyboardInterrupt),
         asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
-        _heeding_signals(runner.get_loop(), app.state.service.reload_soon),
+        _heeding_signals(runner.get_loop(), keeper.reload_soon),
     ):
         print(f"OmniNet listens on http://{host}:{listener.getsockname()[1]}", flush=True)
         runner.run(server.serve(sockets=[listener]))
-    if app.state.service.failure is not None:
-        raise app.state.service.failure
+    if keeper.failure is not None:
+        raise keeper.failure
 
 
 @contextlib.contextmanager

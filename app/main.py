@@ -10,8 +10,10 @@ from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
+from app.backend import Backend
 from app.engine import Engine
 from app.errors import add_error_handlers
+from app.keeper import Keeper
 from app.keys import Keyring
 from app.metrics import Metrics
 from app.middleware.api_keys import ApiKeys
@@ -38,18 +40,20 @@ API_VERSION = "1.0"
 DESCRIPTION = "One network for images, videos and text. The page to try it on is at [/](/)."
 
 
-def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
+def create_app(settings: Settings, engine: Engine | None = None, backend: Backend | None = None) -> FastAPI:
     """Build the service; nothing is loaded before it is started.
 
     Args:
         settings: every setting has a default, ``Settings()`` reads the environment.
         engine: answers in place of one made from the settings; it is started and stopped with the application.
+        backend: answers in place of a model in the care of this server.
 
     Raises:
         ConfigError: the keys of the settings make no sense, or what traces need is not installed.
     """
     traces, keys = _traces(settings), settings.keyring()
-    service = Service(settings, engine, traces)
+    metrics = Metrics()
+    service = Service(settings, backend or Keeper(settings, metrics, engine), metrics, traces)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -64,7 +68,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=_middleware(settings, service.metrics, keys),
+        middleware=_middleware(settings, metrics, keys),
         telemetry=traces.telemetry() if traces else None,
     )
     app.state.service, app.state.keys = service, keys

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from app.service import Answered
+from app.backend import Answered
 from model.answers import Caption, Label, Tagging
 from model.decoding import LIMITS, Explain
 
@@ -362,7 +362,7 @@ def pos_reply(done: Answered) -> PosReply:
 
 def _common(done: Answered) -> dict[str, Any]:
     return {
-        "model": ModelName(name=done.processor.name, version=done.processor.version),
+        "model": ModelName(name=done.name, version=done.version),
         "timings_ms": Timings(**done.timings),
         "notes": list(done.answer.notes),
     }

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
-from app.engine import Engine
+from app.answering import AnyEngine, answer
+from app.backend import Answered, Query, Tell, Upload
 from app.media import MediaPool
 from app.model_process import ModelProcess
-from app.sandbox import Limits
+from app.sandbox import Limits, Sandbox
 from app.settings import Settings
-
-AnyEngine = Engine | ModelProcess
+from app.stopwatch import Stopwatch
+from model.media import Clip, Picture
+from model.peripherals.vision import VisionConfig
 
 
 class Serving:
@@ -38,6 +41,14 @@ class Serving:
             self._users -= 1
             if not self._users:
                 self._unused.set()
+
+    async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
+        """As a Backend."""
+        with self.in_use():
+            inputs = dict(query.inputs)
+            if query.upload is not None:
+                inputs[query.upload.kind] = await self.media.run(partial(decode, times, query.upload))
+            return await answer(self.engine, query.task, inputs, times, tell)
 
     async def retire(self, successor: Serving) -> None:
         """Wait for its last request, then end what the successor does not use; cancelled, end it at once."""
@@ -73,8 +84,7 @@ async def load(settings: Settings, old: Serving | None = None) -> Serving:
 
 async def opened(settings: Settings, engine: AnyEngine) -> Serving:
     """An engine, with processes for media of its own."""
-    limits = Limits(settings.media_limits(), settings.media_seconds, settings.media_memory_bytes)
-    media = MediaPool(engine.processor.vision, limits, settings.media_processes, settings.max_waiting_media)
+    media = media_pool(settings, engine.processor.vision)
     starting = asyncio.ensure_future(asyncio.to_thread(media.start))
     try:
         await asyncio.shield(starting)
@@ -83,3 +93,19 @@ async def opened(settings: Settings, engine: AnyEngine) -> Serving:
         media.close()
         raise
     return Serving(engine, media)
+
+
+def media_pool(settings: Settings, vision: VisionConfig) -> MediaPool:
+    """Processes for media as the settings want them, not started yet."""
+    limits = Limits(settings.media_limits(), settings.media_seconds, settings.media_memory_bytes)
+    return MediaPool(vision, limits, settings.media_processes, settings.max_waiting_media)
+
+
+def decode(times: Stopwatch, upload: Upload, sandbox: Sandbox) -> Picture | Clip:
+    """What is seen of an upload; the name of its file is never looked at.
+
+    Raises:
+        InputError: it cannot be decoded.
+    """
+    with times.stage("decode_media"):
+        return sandbox.decode(upload.kind, upload.file.read())

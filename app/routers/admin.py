@@ -27,5 +27,5 @@ async def reload(service: ServiceDependency) -> ModelName:
     curl -X POST -H "Authorization: Bearer $KEY" http://127.0.0.1:8000/admin/reload
     ```
     """
-    processor = await service.reload()
-    return ModelName(name=processor.name, version=processor.version)
+    model = await service.backend.reload()
+    return ModelName(name=model.name, version=model.version)

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from app.backend import Answered
 from app.schemas import ExplainForm, ExplanationBody, SeenReply
-from app.service import Answered, Service
+from app.service import Service
 from model.heatmaps import draw
 
 R = TypeVar("R", bound=SeenReply)

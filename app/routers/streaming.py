@@ -9,11 +9,12 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from app.backend import Answered
 from app.disconnect import until_disconnected
 from app.errors import ServiceError, note_code, response_of
 from app.routers.explaining import PICTURE, SEEN, answer, with_explanation
 from app.schemas import CaptionReply, ExplainForm, ImageCaption, Token, VideoCaption, caption_reply
-from app.service import Answered, Service
+from app.service import Service
 from model.answers import Text
 from model.errors import InputError
 

@@ -86,7 +86,7 @@ async def healthz() -> Status:
 @health.get("/readyz", summary="Is the model loaded?", responses={503: {"model": ErrorReply}})
 async def readyz(service: ServiceDependency) -> Status:
     """503 until the model can answer."""
-    service.engine()
+    await service.backend.describe()
     return Status()
 
 
@@ -99,7 +99,7 @@ async def metrics(service: ServiceDependency) -> Response:
 @router.get("/tasks", summary="What can be asked", responses={503: {"model": ErrorReply}})
 async def tasks(request: Request, service: ServiceDependency) -> Tasks:
     """The tasks with their inputs, outputs and endpoints, and the model that does them."""
-    engine = service.engine()
+    model = await service.backend.describe()
     paths = request.app.openapi()["paths"]
     served = [
         ServedTask(
@@ -109,13 +109,14 @@ async def tasks(request: Request, service: ServiceDependency) -> Tasks:
             output=TASKS[name].output,
             endpoints=[path for path, methods in paths.items() if name in methods.get("post", {}).get("tags", ())],
         )
-        for name in engine.processor.tasks
+        for name in model.tasks
     ]
-    model = ServedModel(
-        name=engine.processor.name,
-        version=engine.processor.version,
-        devices=engine.devices,
-        precision=engine.precision,
-        agreement=engine.agreement and Agreement(**asdict(engine.agreement)),
+    agreement = model.agreement and Agreement(**asdict(model.agreement))
+    named = ServedModel(
+        name=model.name,
+        version=model.version,
+        devices=list(model.devices),
+        precision=model.precision,
+        agreement=agreement,
     )
-    return Tasks(model=model, tasks=served)
+    return Tasks(model=named, tasks=served)

@@ -61,5 +61,5 @@ def test_all_that_a_server_writes_is_json(toy_checkpoint: Path, tmp_path: Path) 
         assert process.stdout.read() == ""
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["status"] for line in lines if line.get("route") == "/pos"] == [200]
-    assert {"uvicorn.error", "app.service"} <= {line["logger"] for line in lines}
+    assert {"uvicorn.error", "app.keeper"} <= {line["logger"] for line in lines}
     assert "dog" not in log.read_text()

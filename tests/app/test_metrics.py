@@ -166,7 +166,7 @@ async def test_what_uploads_do(serve: Serve, monkeypatch: pytest.MonkeyPatch) ->
         while of(busy, "media_waiting_uploads") < 2:
             await asyncio.sleep(0.01)
             busy = figures((await client.get("/metrics")).text)
-        (sandbox,) = client._transport.app.state.service._serving.media._sandboxes  # type: ignore[attr-defined]
+        (sandbox,) = client._transport.app.state.service.backend._serving.media._sandboxes  # type: ignore[attr-defined]
         sandbox._process.kill()
         sandbox._process.join()
         released.set()
@@ -183,7 +183,7 @@ async def test_what_uploads_do(serve: Serve, monkeypatch: pytest.MonkeyPatch) ->
 async def test_what_is_served(serve: Serve) -> None:
     async with serve(deadline_seconds=7, max_waiting_rows=3) as client:
         found = figures((await client.get("/metrics")).text)
-        (replica,) = client._transport.app.state.service._serving.engine._replicas  # type: ignore[attr-defined]
+        (replica,) = client._transport.app.state.service.backend._serving.engine._replicas  # type: ignore[attr-defined]
         replica.cnp.is_alive = False
         failed = figures((await client.get("/metrics")).text)
 

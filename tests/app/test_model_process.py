@@ -161,7 +161,7 @@ async def test_one_that_ends_before_it_is_put_to_work_is_replaced(
 async def test_one_that_is_killed_is_tried_again_until_it_can_be_loaded(
     toy: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("app.service.RETRY_S", 0.05)
+    monkeypatch.setattr("app.keeper.RETRY_S", 0.05)
     folder, aside = tmp_path / "served", tmp_path / "aside"
     save(toy, folder)
     async with talking_to(create_app(Settings(checkpoint=folder, device="cpu"))) as client:
@@ -193,7 +193,7 @@ async def test_one_that_is_killed_during_a_reload_is_loaded_once(
             return await begin(settings)
 
         monkeypatch.setattr(ModelProcess, "begin", held_up)
-        reloading = asyncio.create_task(application.state.service.reload())
+        reloading = asyncio.create_task(application.state.service.backend.reload())
         await going.wait()
         os.kill(pid, signal.SIGKILL)
         while (await client.get("/readyz")).status_code == 200:

@@ -184,7 +184,7 @@ async def test_no_request_is_lost_and_nothing_stays(
 
     async with load_on(client, expected) as versions:
         for i in range(6):
-            former.append(weakref.ref(served.state.service.engine().processor))
+            former.append(weakref.ref(served.state.service.backend.engine().processor))
             save(variant(toy, 1 + i % 2, size=(64, 32)[i % 2]), folder)
             assert await reload(client) == str(1 + i % 2)
             seen = len(versions)
@@ -220,7 +220,7 @@ async def test_a_broken_checkpoint_changes_nothing(
     reason: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    expected, engine = {"1": await ask_all(client)}, served.state.service.engine()
+    expected, engine = {"1": await ask_all(client)}, served.state.service.backend.engine()
     async with load_on(client, expected) as versions:
         harm(folder)
         message = check(await client.post("/admin/reload"), 409, "reload_failed")["message"]
@@ -231,7 +231,7 @@ async def test_a_broken_checkpoint_changes_nothing(
     assert reason in message
     assert str(folder.parent) not in message
     assert reason in caplog.text
-    assert served.state.service.engine() is engine
+    assert served.state.service.backend.engine() is engine
     assert processes("model") == 1
     assert of(figures((await client.get("/metrics")).text), "reloads_total", result="failed") == 1
 
@@ -334,12 +334,12 @@ async def test_a_service_that_stops_in_the_middle_of_a_reload(
     """Whether the new model is still being loaded or the old one has not ended yet."""
     async with talking_to(served) as client:
         await until_ready(client)
-        with served.state.service._serving.in_use():
+        with served.state.service.backend._serving.in_use():
             save(variant(toy, 2, size=32), folder)
-            served.state.service.reload_soon()
+            served.state.service.backend.reload_soon()
             while (await client.get("/tasks")).json()["model"]["version"] != "2":
                 await asyncio.sleep(0.01)
-        served.state.service.reload_soon()
+        served.state.service.backend.reload_soon()
     assert processes("model") == 0
     assert processes() == 0
 
@@ -362,7 +362,7 @@ async def test_a_model_that_is_not_there_yet_cannot_be_replaced(folder: Path, mo
 
 
 async def test_a_model_that_has_failed_can_be_replaced(served: FastAPI, client: httpx.AsyncClient) -> None:
-    served.state.service.engine().is_alive = False
+    served.state.service.backend.engine().is_alive = False
     assert await reload(client) == "1"
     assert (await client.post("/pos", **POSTS["/pos"])).status_code == 200
 

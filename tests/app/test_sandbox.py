@@ -212,7 +212,7 @@ def test_what_a_decoder_was_made_to_send_is_not_believed() -> None:
 async def test_decoders_may_be_killed_under_load(serve: Serve) -> None:
     async with serve(media_processes=2) as client:
         expected = (await client.post("/caption", files={"image": jpeg_bytes()})).json()["caption"]
-        media = client._transport.app.state.service._serving.media  # type: ignore[attr-defined]
+        media = client._transport.app.state.service.backend._serving.media  # type: ignore[attr-defined]
         work = [asyncio.create_task(client.post("/caption", files={"image": jpeg_bytes()})) for _ in range(40)]
         for number in range(4):
             await asyncio.sleep(0.1)

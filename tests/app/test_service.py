@@ -73,11 +73,11 @@ async def test_settings_reach_the_predictor(toy_checkpoint: Path) -> None:
 async def test_a_checkpoint_that_cannot_be_loaded_is_reported(tmp_path: Path) -> None:
     service_app = create_app(Settings(checkpoint=tmp_path / "nothing"))
     failed = asyncio.Event()
-    service_app.state.service.on_failure = failed.set
+    service_app.state.service.backend.on_failure = failed.set
     async with talking_to(service_app) as client:
         await asyncio.wait_for(failed.wait(), 10)
         check(await client.get("/readyz"), 503, "not_ready")
-    assert isinstance(service_app.state.service.failure, CheckpointError)
+    assert isinstance(service_app.state.service.backend.failure, CheckpointError)
 
 
 async def test_a_model_that_breaks_while_it_is_loaded_is_reported(

@@ -1,0 +1,75 @@
+"""From a request's inputs to the model's answer, where the model is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+from app.backend import Answered, Description, Tell
+from app.engine import Engine
+from app.model_process import ModelProcess
+from app.stopwatch import Stopwatch
+from model.answers import Text
+from model.processor import Job, Processor
+
+AnyEngine = Engine | ModelProcess
+T = TypeVar("T")
+
+
+async def answer(
+    engine: AnyEngine, task: str, inputs: Mapping[str, Any], times: Stopwatch, tell: Tell | None = None
+) -> Answered:
+    """Prepare, run, and put into words; cancelled, its rows leave the model.
+
+    Args:
+        inputs: of ``Processor.prepare``, images and videos decoded.
+
+    Raises:
+        InputError, ServiceError: as ``Backend.answer``.
+    """
+    processor = engine.processor
+    job = await run_in_threadpool(_prepare, processor, task, times, inputs)
+    result = await engine.run(job, tell and (lambda settled: tell(processor.text_of(settled))))
+    return Answered(
+        processor.finish(job, result.decoded),
+        processor.name,
+        processor.version,
+        times.stages(encode=result.encode_ms, decode=result.decode_ms),
+        tokens=sum(len(row.tokens) for row in result.decoded),
+        batch_rows=result.batch_rows,
+        frames=job.rows[0].inputs[0][1] if inputs.get("explain") else None,
+    )
+
+
+def describe(engine: AnyEngine) -> Description:
+    """The model of an engine."""
+    processor = engine.processor
+    return Description(
+        processor.name,
+        processor.version,
+        tuple(processor.tasks),
+        tuple(engine.devices),
+        engine.precision,
+        engine.agreement,
+    )
+
+
+async def told(work: Callable[[Tell], Coroutine[Any, Any, T]]) -> AsyncIterator[Text | T]:
+    """What ``work`` tells on the way, and last what it returns; left early, it is cancelled."""
+    texts: asyncio.Queue[Text | None] = asyncio.Queue()
+    working = asyncio.create_task(work(texts.put_nowait))
+    working.add_done_callback(lambda _: texts.put_nowait(None))
+    try:
+        while (text := await texts.get()) is not None:
+            yield text
+        yield await working
+    finally:
+        working.cancel()
+
+
+def _prepare(processor: Processor, task: str, times: Stopwatch, inputs: Mapping[str, Any]) -> Job:
+    with times.stage("prepare"):
+        return processor.prepare(task, **inputs)
