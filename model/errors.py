@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -23,6 +24,13 @@ class InputError(OmniNetError):
         self.code = code
         self.message = message
         self.detail = detail
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _input_error, (self.code, self.message, self.detail)
+
+
+def _input_error(code: str, message: str, detail: Mapping[str, Any]) -> InputError:
+    return InputError(code, message, **detail)
 
 
 class ConfigError(OmniNetError):

@@ -1,0 +1,13 @@
+"""Errors that travel between processes."""
+
+from __future__ import annotations
+
+import pickle
+
+from model.errors import InputError
+
+
+def test_an_input_error_is_the_same_in_another_process() -> None:
+    found = pickle.loads(pickle.dumps(InputError("too_long", "it is too long", limit=3)))
+    assert isinstance(found, InputError)
+    assert (found.code, found.message, found.detail) == ("too_long", "it is too long", {"limit": 3})
