@@ -36,6 +36,17 @@ class Stopwatch:
             self._spent[name] = 1e3 * (ended - started)
             self._tell(name, started, ended)
 
+    def add(self, **milliseconds: float) -> None:
+        """Note stages that have just ended elsewhere."""
+        ended = time.perf_counter()
+        for name, spent in milliseconds.items():
+            self._spent[name] = spent
+            self._tell(name, ended - spent / 1e3, ended)
+
+    def spent(self, name: str) -> float:
+        """Milliseconds of a stage."""
+        return self._spent[name]
+
     def stages(self, *, encode: float, decode: float) -> dict[str, float]:
         """All stages, ``queue`` and ``total`` among them; those of the model are given."""
         ended = time.perf_counter()

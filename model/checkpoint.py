@@ -121,7 +121,7 @@ def load(folder: Path) -> Checkpoint:
             message names it.
     """
     digests = _check_sums(folder)
-    config = _read_config(folder / CONFIG)
+    config = read_config(folder)
     try:
         tensors = load_file(folder / WEIGHTS)
     except SafetensorError as error:
@@ -134,6 +134,24 @@ def load(folder: Path) -> Checkpoint:
         (folder / CARD).read_text(encoding="utf-8"),
         digests[WEIGHTS],
     )
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """What a checkpoint is a checkpoint of, without its weights.
+
+    Raises:
+        CheckpointError: there is no configuration, or none that can be used.
+    """
+    path = folder / CONFIG
+    values = _read_json(path)
+    found = values.get("format") if isinstance(values, dict) else None
+    if found != FORMAT:
+        raise CheckpointError(f"{path} is of format {found!r}; this version reads format {FORMAT}")
+    try:
+        network = OmniNetConfig.from_dict(values.get("network"))
+        return from_dict(ModelConfig, values | {"network": network}, "config")
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from error
 
 
 def built(config: OmniNetConfig, tensors: Mapping[str, Tensor], source: str) -> OmniNet:
@@ -267,18 +285,6 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
-
-
-def _read_config(path: Path) -> ModelConfig:
-    values = _read_json(path)
-    found = values.get("format") if isinstance(values, dict) else None
-    if found != FORMAT:
-        raise CheckpointError(f"{path} is of format {found!r}; this version reads format {FORMAT}")
-    try:
-        network = OmniNetConfig.from_dict(values.get("network"))
-        return from_dict(ModelConfig, values | {"network": network}, "config")
-    except ConfigError as error:
-        raise CheckpointError(f"{path}: {error}") from error
 
 
 def _named(config: OmniNetConfig) -> list[str]:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("app", "model", "training")
 MAY_IMPORT = {"model": {"model"}, "app": {"app", "model"}, "training": {"training", "model"}}
 OURS = {*PACKAGES, "omninet", "tests"}
-OPTIONAL = {"model": set[str](), "app": {"opentelemetry"}}  # of extras, imported only where a setting asks for it
+OPTIONAL = {"model": set[str](), "app": {"opentelemetry", "ray"}}  # of extras, imported only where they are asked for
 HTTP = {"fastapi", "starlette", "uvicorn", "pydantic_settings", "multipart", "python_multipart"}
 
 
@@ -86,6 +86,13 @@ def test_traces_cost_nothing_where_nobody_wants_them() -> None:
     program += "print(*(name for name in sys.modules if name.startswith(('app.tracing', 'opentelemetry.sdk'))))"
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.split() == []
+
+
+def test_only_the_cluster_knows_ray() -> None:
+    known = {file.parent.name for file in source_files("app") if "ray" in imported(file)}
+    assert known == {"cluster"}
+    others = [file for file in source_files("app") if file.parent.name != "cluster"]
+    assert [file.name for file in others if "app.cluster" in file.read_text(encoding="utf-8")] == []
 
 
 @pytest.mark.parametrize("module", ["omninet", "app.cli", "model.cli", "training.cli"])

@@ -1,0 +1,1 @@
+"""The service on Ray Serve, over many machines; needs the extra ``ray``, and is imported only there."""

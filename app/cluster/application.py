@@ -1,0 +1,70 @@
+"""The service as an application of Ray Serve: ``serve run app.cluster.application:build``.
+
+All is set by the ``OMNINET_`` variables of its environment, as for a single server.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray import serve
+from ray.serve import Application
+
+from app.cluster.decoder import Decoder
+from app.cluster.ingress import Ingress
+from app.cluster.model import Model
+from app.settings import Settings
+from model.checkpoint import read_config
+
+# Replaced one by one, each after its successor is ready; a replica that ends answers what it has begun.
+LASTING: dict[str, Any] = {
+    "max_surge_percent": 100,
+    "graceful_shutdown_wait_loop_s": 1.0,
+    "graceful_shutdown_timeout_s": 70.0,
+    "health_check_period_s": 5.0,
+    "health_check_timeout_s": 15.0,
+    "max_constructor_retry_count": 3,
+    "logging_config": {"enable_access_log": False},  # the application logs its requests
+}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "ingress": {
+        # More than it could serve: what is too much is refused by the queues behind it, in the shape of every error.
+        "max_ongoing_requests": 1000,
+        "autoscaling_config": {"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 100},
+        "ray_actor_options": {"num_cpus": 0.5},
+    },
+    "decoder": {
+        "max_ongoing_requests": 4,
+        "max_queued_requests": 64,
+        "autoscaling_config": {"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 2},
+        "ray_actor_options": {"num_cpus": 0.5},
+    },
+    "model": {
+        # A running batch of 32, and as many that take the places of those that leave it.
+        "max_ongoing_requests": 64,
+        "max_queued_requests": 128,
+        "autoscaling_config": {"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 16},
+        "ray_actor_options": {"num_cpus": 1},
+    },
+}
+
+
+def build(_: dict[str, str]) -> Application:
+    """The three deployments: routes, decoders of uploads, and models.
+
+    What cannot be used is found here, before anything is started or ended for it.
+
+    Raises:
+        ValidationError: a setting.
+        CheckpointError: the checkpoint's configuration.
+    """
+    read_config(Settings().checkpoint_folder())
+    decoder = _deployment("decoder", Decoder).bind()
+    model = _deployment("model", Model).bind()
+    application: Application = _deployment("ingress", serve.ingress()(Ingress)).bind(decoder, model)
+    return application
+
+
+def _deployment(name: str, kind: type) -> serve.Deployment:
+    found: serve.Deployment = serve.deployment(name=name, **OPTIONS[name], **LASTING)(kind)
+    return found

@@ -1,0 +1,159 @@
+"""The backend of an ingress: decoders and models that Ray has somewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from ray.exceptions import ObjectLostError, RayActorError, RayError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
+from ray.serve.handle import DeploymentHandle
+
+from app.backend import Answered, Description, Query, Tell
+from app.cluster.messages import OtherVisionError, Question, Seen, unpacked
+from app.errors import ServiceError, internal_error, overloaded
+from app.link import pack
+from app.stopwatch import Stopwatch
+from model.answers import Text
+
+logger = logging.getLogger(__name__)
+LOST = (RayActorError, ObjectLostError)  # with its machine or its process, for no fault of the request
+PAUSE_S = 0.1
+DESCRIBE_S = 2.0
+
+
+class Cluster:
+    """Asks the decoders and the models of an application; a Backend.
+
+    What is lost with a machine is asked for again until the request's deadline, since nothing is changed by asking.
+    """
+
+    def __init__(self, decoder: DeploymentHandle[Any], model: DeploymentHandle[Any]) -> None:
+        self._decoder, self._model = decoder, model
+
+    async def start(self) -> None:
+        """There is nothing to begin: Ray starts what is asked."""
+
+    async def stop(self) -> None:
+        """There is nothing to end: Ray waits for the requests of a replica, and ends the others by itself."""
+
+    async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
+        """As of every Backend."""
+        upload = query.upload
+        data = await asyncio.to_thread(upload.file.read) if upload else b""
+        while True:
+            inputs, vision = dict(query.inputs), None
+            if upload is not None:
+                seen: Seen = unpacked(await _asked(lambda: self._decoder.decode.remote(upload.kind, data)))
+                inputs[upload.kind], vision = seen.frames, seen.vision
+                times.add(decode_media=seen.decode_ms)
+            try:
+                answered = await self._ask_model(query, inputs, vision, tell)
+            except OtherVisionError:
+                await asyncio.sleep(PAUSE_S)
+            else:
+                return _timed(answered, times)
+
+    async def describe(self) -> Description:
+        """As of every Backend."""
+        try:
+            async with asyncio.timeout(DESCRIBE_S):
+                found: Description = await _asked(self._model.describe.remote)
+                return found
+        except TimeoutError:
+            raise _not_ready() from None
+
+    async def figures(self) -> bytes:
+        """Ray has them, and those of all machines."""
+        raise ServiceError(404, "metrics_elsewhere", "on Ray Serve figures are Ray's: ask its metrics on each machine")
+
+    async def reload(self) -> Description:
+        """Ray does it."""
+        raise ServiceError(
+            409, "reload_elsewhere", "on Ray Serve deploy a configuration that names the new checkpoint: serve deploy"
+        )
+
+    async def _ask_model(self, query: Query, inputs: dict[str, Any], vision: Any, tell: Tell | None) -> Answered:
+        def message() -> bytes:
+            return pack(Question(query.task, inputs, vision, max(0.0, query.until - time.monotonic())))
+
+        if tell is None:
+            answered: Answered = unpacked(await _asked(lambda: self._model.answer.remote(message())))
+            return answered
+        return await self._follow(message, tell)
+
+    async def _follow(self, message: Callable[[], bytes], tell: Tell) -> Answered:
+        """The answer at the end of a stream, once what comes before has been told."""
+        streams: Any = self._model.options(stream=True).stream
+        told = False
+        while True:
+            stream = streams.remote(message())
+            try:
+                async for part in stream:
+                    found = unpacked(part)
+                    if isinstance(found, Answered):
+                        return found
+                    assert isinstance(found, Text)
+                    told = True
+                    tell(found)
+                raise internal_error()
+            except RayError as error:
+                await _bear(error, again=not told)  # what was told cannot be taken back
+            except RayServeException as error:
+                _refuse(error)
+            finally:
+                stream.cancel()
+
+
+async def _asked(call: Callable[[], Any]) -> Any:
+    """The result of a call to a deployment, made again where it is lost; cancelled, so is the call.
+
+    Raises:
+        ServiceError: ``overloaded``, ``not_ready`` or ``internal_error``.
+    """
+    while True:
+        response = call()
+        try:
+            return await response
+        except RayServeException as error:
+            _refuse(error)
+        except RayError as error:
+            await _bear(error, again=True)
+        except asyncio.CancelledError:
+            response.cancel()
+            raise
+
+
+async def _bear(error: RayError, *, again: bool) -> None:
+    """Wait a moment after something was lost; anything else, or what cannot be asked for again, is the end of it."""
+    if not isinstance(error, LOST):
+        logger.error("a deployment failed", exc_info=error)
+        raise internal_error() from None
+    logger.warning("a replica is gone: %s", type(error).__name__)
+    if not again:
+        raise ServiceError(503, "replica_lost", "the model was lost on the way; ask again", {"Retry-After": "1"})
+    await asyncio.sleep(PAUSE_S)
+
+
+def _refuse(error: RayServeException) -> NoReturn:
+    if isinstance(error, BackPressureError):
+        raise overloaded("too many requests are waiting; try again in a moment") from None
+    if isinstance(error, DeploymentUnavailableError):
+        raise _not_ready() from None
+    logger.error("a deployment failed", exc_info=error)
+    raise internal_error() from None
+
+
+def _not_ready() -> ServiceError:
+    return ServiceError(503, "not_ready", "there is no model that answers yet", {"Retry-After": "2"})
+
+
+def _timed(answered: Answered, times: Stopwatch) -> Answered:
+    """With the times of this request, of which the model's are a part."""
+    of_model = answered.timings
+    times.add(prepare=of_model["prepare"])
+    return replace(answered, timings=times.stages(encode=of_model["encode"], decode=of_model["decode"]))

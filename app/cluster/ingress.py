@@ -1,0 +1,30 @@
+"""The deployment that speaks HTTP: the routes of the single server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray.serve.handle import DeploymentHandle
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from app.cluster.backend import Cluster
+from app.logs import configure_logs
+from app.main import create_app
+from app.settings import Settings
+
+
+class Ingress:
+    """The application of the settings, with decoders and models elsewhere."""
+
+    def __init__(self, decoder: DeploymentHandle[Any], model: DeploymentHandle[Any]) -> None:
+        configure_logs()
+        self._settings = Settings()
+        self._backend = Cluster(decoder, model)
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:
+        app: Any = create_app(self._settings, backend=self._backend)
+        if trusted := list(self._settings.trusted_proxies):
+            app = ProxyHeadersMiddleware(app, trusted)
+        asgi: ASGIApp = app
+        return asgi

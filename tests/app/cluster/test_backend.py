@@ -1,0 +1,225 @@
+"""The backend of an ingress, with deployments that are lost, full or of another checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from ray.exceptions import ActorDiedError, ObjectLostError, RayTaskError
+from ray.serve._private.common import DeploymentID
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+
+from app.backend import Answered, Description, Query, Upload
+from app.cluster import backend
+from app.cluster.backend import Cluster
+from app.cluster.messages import OtherVisionError, Question, Seen, packed, unpacked
+from app.errors import ServiceError
+from app.link import pack
+from app.stopwatch import Stopwatch
+from model.answers import Caption, Text
+from model.errors import InputError
+
+pytestmark = pytest.mark.anyio
+VISION: Any = "as one checkpoint sees"
+CAPTION = Answered(Caption("A dog", -1.0, ()), "toy", "1", dict.fromkeys(("prepare", "encode", "decode"), 2.0), 2, 1)
+LOST = ActorDiedError()
+failed: Any = RayTaskError
+FAILED = failed("answer", "Traceback", ValueError("secret"))
+
+
+class Response:
+    """That of a deployment: what it gives, or raises."""
+
+    def __init__(self, found: Any) -> None:
+        self._found = found
+        self.is_cancelled = False
+
+    def __await__(self) -> Any:
+        return self._get().__await__()
+
+    async def _get(self) -> Any:
+        if callable(self._found):
+            return await self._found()
+        if isinstance(self._found, Exception):
+            raise self._found
+        return self._found
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for part in self._found:
+            if isinstance(part, Exception):
+                raise part
+            yield part
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+class Method:
+    """A method of a deployment that finds one thing after another."""
+
+    def __init__(self, *found: Any) -> None:
+        self._found = list(found)
+        self.calls: list[tuple[Any, ...]] = []
+        self.responses: list[Response] = []
+
+    def remote(self, *arguments: Any) -> Response:
+        self.calls.append(arguments)
+        self.responses.append(Response(self._found.pop(0)))
+        return self.responses[-1]
+
+
+class Deployment:
+    """A handle to it."""
+
+    def __init__(self, **methods: Method) -> None:
+        self.__dict__ |= methods
+
+    def options(self, *, stream: bool) -> Deployment:
+        assert stream
+        return self
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "PAUSE_S", 0.0)
+
+
+def query(file: bytes | None = None) -> Query:
+    upload = Upload("image", io.BytesIO(file)) if file is not None else None
+    return Query("caption", {"beams": 1}, upload, time.monotonic() + 10)
+
+
+def cluster(decode: Method | None = None, **methods: Method) -> Cluster:
+    decoder: Any = Deployment(decode=decode or Method())
+    model: Any = Deployment(**methods)
+    return Cluster(decoder, model)
+
+
+def seen(frames: Any = "frames") -> bytes:
+    return pack(Seen(frames, VISION, decode_ms=3.0))
+
+
+async def test_an_upload_is_decoded_and_its_frames_go_to_a_model() -> None:
+    decode, answer = Method(seen()), Method(pack(CAPTION))
+    found = await cluster(decode, answer=answer).answer(query(b"file"), Stopwatch())
+    assert found.answer == CAPTION.answer
+    assert decode.calls == [("image", b"file")]
+    question = unpacked(answer.calls[0][0])
+    assert isinstance(question, Question)
+    assert question.inputs == {"beams": 1, "image": "frames"}
+    assert question.vision == VISION
+    assert 9 < question.seconds < 10
+    assert {"decode_media": 3.0, "prepare": 2.0, "encode": 2.0, "decode": 2.0}.items() <= found.timings.items()
+
+
+@pytest.mark.parametrize("lost", [LOST, ObjectLostError("00" * 28, None, "call")])
+async def test_what_is_lost_is_asked_for_again(lost: Exception) -> None:
+    decode, answer = Method(lost, seen()), Method(lost, lost, pack(CAPTION))
+    found = await cluster(decode, answer=answer).answer(query(b"file"), Stopwatch())
+    assert found.answer == CAPTION.answer
+    assert decode.calls == [("image", b"file")] * 2
+    assert len(answer.calls) == 3
+
+
+async def test_frames_for_another_checkpoint_are_made_anew() -> None:
+    other = await packed(_raise(OtherVisionError()))
+    decode, answer = Method(seen("old"), seen("new")), Method(other, pack(CAPTION))
+    await cluster(decode, answer=answer).answer(query(b"file"), Stopwatch())
+    assert [unpacked(call[0]).inputs["image"] for call in answer.calls] == ["old", "new"]
+
+
+async def _raise(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "code"),
+    [
+        (BackPressureError(2, 2), 503, "overloaded"),
+        (DeploymentUnavailableError(DeploymentID("model")), 503, "not_ready"),
+        (FAILED, 500, "internal_error"),
+    ],
+)
+async def test_what_ray_raises_is_told_in_our_words(found: Exception, status: int, code: str) -> None:
+    with pytest.raises(ServiceError) as error:
+        await cluster(answer=Method(found)).answer(query(), Stopwatch())
+    assert (error.value.status_code, error.value.code) == (status, code)
+    assert ("Retry-After" in (error.value.headers or {})) == (status == 503)
+
+
+async def test_errors_of_a_deployment_come_through() -> None:
+    refused = await packed(_raise(InputError("not_an_image", "it is none", limit=1)))
+    with pytest.raises(InputError) as error:
+        await cluster(Method(refused)).answer(query(b""), Stopwatch())
+    assert (error.value.code, error.value.detail) == ("not_an_image", {"limit": 1})
+
+
+async def test_who_leaves_cancels_the_call() -> None:
+    async def last() -> None:
+        await asyncio.sleep(60)
+
+    answer = Method(last)
+    asking = asyncio.create_task(cluster(answer=answer).answer(query(), Stopwatch()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert answer.responses[0].is_cancelled
+
+
+A, A_DOG = (pack(Text(caption, -1.0, ())) for caption in ("A", "A dog"))
+
+
+async def test_a_stream_tells_what_is_settled() -> None:
+    told: list[Text] = []
+    found = await cluster(stream=Method([A, A_DOG, pack(CAPTION)])).answer(query(), Stopwatch(), told.append)
+    assert [text.caption for text in told] == ["A", "A dog"]
+    assert found.answer == CAPTION.answer
+
+
+async def test_a_stream_that_is_lost_before_it_tells_is_begun_again() -> None:
+    told: list[Text] = []
+    await cluster(stream=Method([LOST], [A, pack(CAPTION)])).answer(query(), Stopwatch(), told.append)
+    assert [text.caption for text in told] == ["A"]
+
+
+async def test_a_stream_that_is_lost_later_is_an_error() -> None:
+    with pytest.raises(ServiceError) as error:
+        await cluster(stream=Method([A, LOST])).answer(query(), Stopwatch(), lambda _: None)
+    assert (error.value.status_code, error.value.code) == (503, "replica_lost")
+
+
+async def test_a_full_queue_refuses_a_stream() -> None:
+    with pytest.raises(ServiceError) as error:
+        await cluster(stream=Method([BackPressureError(2, 2)])).answer(query(), Stopwatch(), lambda _: None)
+    assert error.value.code == "overloaded"
+
+
+async def test_there_is_no_model_to_describe_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def last() -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(backend, "DESCRIBE_S", 0.01)
+    with pytest.raises(ServiceError) as error:
+        await cluster(describe=Method(last)).describe()
+    assert error.value.code == "not_ready"
+
+
+async def test_a_model_describes_itself() -> None:
+    description = Description("toy", "1", ("pos",), ("cpu",), "float32", None)
+    assert await cluster(describe=Method(description)).describe() == description
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "code"), [("figures", 404, "metrics_elsewhere"), ("reload", 409, "reload_elsewhere")]
+)
+async def test_what_is_rays_is_refused(method: str, status: int, code: str) -> None:
+    call: Callable[[], Awaitable[Any]] = getattr(cluster(), method)
+    with pytest.raises(ServiceError) as error:
+        await call()
+    assert (error.value.status_code, error.value.code) == (status, code)

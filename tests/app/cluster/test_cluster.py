@@ -1,0 +1,190 @@
+"""The service on two nodes of Ray: it answers as one server does, and loses nothing that could be saved."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from benchmarks.cluster.nodes import ROOT, Nodes
+from model.checkpoint import Checkpoint, save
+from tests.samples import jpeg_bytes, video_bytes
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+# What a replica is given here, and how soon Ray acts: there are two cores, and little time.
+HERE: dict[str, dict[str, Any]] = {
+    "ingress": {},
+    "decoder": {},
+    "model": {
+        "max_ongoing_requests": 8,
+        "max_queued_requests": 8,
+        "ray_actor_options": {"num_cpus": 3},
+        "autoscaling_config": {"min_replicas": 2, "max_replicas": 2},
+    },
+}
+TEXT = {"text": "A dog runs. " * 3}
+FORMS: dict[str, dict[str, Any]] = {
+    "/caption": {"files": {"image": jpeg_bytes()}},
+    "/vqa": {"files": {"image": jpeg_bytes()}, "data": {"question": "What is on the table?", "explain": "true"}},
+    "/pos": {"json": TEXT},
+    "/activity": {"files": {"video": video_bytes()}},
+    "/video-caption": {"files": {"video": video_bytes()}, "data": {"beams": "2", "n_best": "2"}},
+    "/video-qa": {"files": {"video": video_bytes()}, "data": {"question": "What is on the table?"}},
+}
+WRONG: dict[str, dict[str, Any]] = {"/caption": {"files": {"image": b"none"}}, "/pos": {"json": {}}, "/none": {}}
+SAVED = {200}
+RECOVERY_S = 60.0  # in which Ray starts anew what was lost
+PAUSE_S = 0.2  # of a client: what is to start needs the processor, too
+
+
+def config(checkpoint: Path) -> dict[str, Any]:
+    """The one for CPUs, for this machine."""
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "ray" / "cpu.yaml").read_text())
+    (application,) = found["applications"]
+    application["runtime_env"]["env_vars"] = {"OMNINET_CHECKPOINT": str(checkpoint), "OMNINET_MEDIA_PROCESSES": "1"}
+    for deployment in application["deployments"]:
+        deployment.update(HERE[deployment["name"]], health_check_period_s=1.0)
+    return found
+
+
+@pytest.fixture(scope="module")
+def second(toy: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another version of the toy."""
+    folder = tmp_path_factory.mktemp("second") / "toy"
+    save(replace(toy, config=replace(toy.config, version="0.0.2")), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def nodes(toy_checkpoint: Path) -> Iterator[Nodes]:
+    """Two nodes with the toy on both."""
+    with Nodes() as found:
+        found.add()
+        found.deploy(config(toy_checkpoint))
+        yield found
+
+
+@asynccontextmanager
+async def talking_to(nodes: Nodes, node: int = 0) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{nodes.nodes[node].port}", timeout=70) as client:
+        yield client
+
+
+def told(answer: httpx.Response) -> Any:
+    """What it says, but for the time that it took."""
+    body = answer.json()
+    body.pop("timings_ms", None)
+    return answer.status_code, body
+
+
+@pytest.mark.parametrize("node", [0, 1])
+async def test_every_endpoint_answers_as_one_server_does(nodes: Nodes, node: int, client: httpx.AsyncClient) -> None:
+    async with talking_to(nodes, node) as there:
+        for path, form in FORMS.items():
+            assert told(await there.post(path, **form)) == told(await client.post(path, **form)), path
+        assert told(await there.get("/tasks")) == told(await client.get("/tasks"))
+
+
+async def test_a_stream_is_the_same(nodes: Nodes, client: httpx.AsyncClient) -> None:
+    form = {**FORMS["/caption"], "data": {"stream": "true"}}
+    async with talking_to(nodes) as there:
+        events = (await there.post("/caption", **form)).text.split("\n\n")
+    others = (await client.post("/caption", **form)).text.split("\n\n")
+    assert events[:-2] == others[:-2]
+    assert events[-2].startswith("event: answer")
+
+
+async def test_errors_have_the_one_shape(nodes: Nodes, client: httpx.AsyncClient) -> None:
+    async with talking_to(nodes) as there:
+        for path, form in WRONG.items():
+            assert told(await there.post(path, **form)) == told(await client.post(path, **form))
+        assert (await there.get("/metrics")).json()["error"]["code"] == "metrics_elsewhere"
+        assert (await there.get("/readyz")).status_code == 200
+
+
+async def test_too_much_is_refused(nodes: Nodes) -> None:
+    async with talking_to(nodes) as there:
+        long = {"text": "A dog runs. " * 400}
+        answers = await asyncio.gather(*(there.post("/pos", json=long) for _ in range(60)))
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert refused
+    assert len(refused) < len(answers)
+    assert {(answer.status_code, answer.json()["error"]["code"]) for answer in refused} == {(503, "overloaded")}
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
+
+
+async def test_a_deadline_travels_along(nodes: Nodes) -> None:
+    async with talking_to(nodes) as there:
+        answer = await there.post("/pos", json={"text": "A dog runs. " * 1500}, headers={"X-Timeout-Seconds": "0.05"})
+        assert answer.json()["error"]["code"] == "deadline_exceeded"
+        started = time.monotonic()
+        assert (await there.post("/pos", json=TEXT)).status_code == 200
+        assert time.monotonic() - started < 2.0  # nobody works on the other one any more
+
+
+class Load:
+    """Clients that ask for as long as it is entered, again where they are told to or find nobody.
+
+    Attributes:
+        answers: how often there was which status, and which version of the model.
+        seconds: that the slowest one took.
+    """
+
+    def __init__(self, nodes: Nodes, clients: int = 4) -> None:
+        self._nodes, self._clients = nodes, clients
+        self.answers: Counter[int | str] = Counter()
+        self.seconds = 0.0
+
+    async def __aenter__(self) -> Load:
+        self._stop = asyncio.Event()
+        self._asking = [asyncio.create_task(self._ask(i)) for i in range(self._clients)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stop.set()
+        await asyncio.gather(*self._asking)
+
+    async def _ask(self, number: int) -> None:
+        paths = list(FORMS)
+        async with talking_to(self._nodes) as there:
+            while not self._stop.is_set():
+                number += 1
+                path, started = paths[number % len(paths)], time.monotonic()
+                answer = await there.post(path, **FORMS[path])
+                self.seconds = max(self.seconds, time.monotonic() - started)
+                body = answer.json()
+                self.answers[answer.status_code] += 1
+                self.answers[body["model"]["version"] if answer.status_code == 200 else body["error"]["code"]] += 1
+                await asyncio.sleep(PAUSE_S)
+
+
+async def test_another_checkpoint_takes_over_without_a_lost_request(nodes: Nodes, second: Path) -> None:
+    async with Load(nodes) as load:
+        await asyncio.to_thread(nodes.deploy, config(second))
+        until = time.monotonic() + 5
+        while not load.answers["0.0.2"] and time.monotonic() < until:
+            await asyncio.sleep(0.1)
+    assert load.answers["0.0.1"]
+    assert load.answers["0.0.2"]
+    assert {status for status in load.answers if isinstance(status, int)} == SAVED
+
+
+async def test_what_a_node_takes_with_it_is_asked_for_again(nodes: Nodes) -> None:
+    assert nodes.replicas(nodes.nodes[1])
+    async with Load(nodes) as load:
+        await asyncio.sleep(1)
+        nodes.nodes[1].kill()
+        wanted, until = load.answers[200] + 2 * len(FORMS), time.monotonic() + RECOVERY_S
+        while load.answers[200] < wanted and time.monotonic() < until:
+            await asyncio.sleep(0.1)
+    assert load.answers[200] >= wanted
+    assert {status for status in load.answers if isinstance(status, int)} <= {200, 503}

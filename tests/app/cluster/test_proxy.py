@@ -1,0 +1,168 @@
+"""What Ray's proxies add: another attempt where a replica is lost, and one shape of error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from app.cluster import proxy
+from app.cluster.proxy import Proxied
+
+pytestmark = pytest.mark.anyio
+Behaviour = Callable[[Receive, Send], Awaitable[None]]
+
+
+class Ray:
+    """An application that behaves another way at each attempt, and notes the bodies that reached it."""
+
+    def __init__(self, *behaviours: Behaviour) -> None:
+        self._behaviours = list(behaviours)
+        self.bodies: list[bytes] = []
+        self.scopes: list[Scope] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scopes.append(scope)
+        await self._behaviours.pop(0)(self._noting(receive), send)
+
+    def _noting(self, receive: Receive) -> Receive:
+        self.bodies.append(b"")
+
+        async def noting() -> Message:
+            message = await receive()
+            self.bodies[-1] += message.get("body", b"")
+            return message
+
+        return noting
+
+
+async def read(receive: Receive) -> None:
+    while (await receive()).get("more_body"):
+        pass
+
+
+async def is_lost(receive: Receive, send: Send) -> None:
+    await read(receive)
+
+
+async def is_lost_at_once(receive: Receive, send: Send) -> None:
+    """Before the body has been read."""
+
+
+async def hangs_up(receive: Receive, send: Send) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def answers(status: int = 200, content_type: str | None = "application/json", body: bytes = b"{}") -> Behaviour:
+    async def answer(receive: Receive, send: Send) -> None:
+        await read(receive)
+        headers = [(b"x-request-id", b"one")] * 2 + ([(b"content-type", content_type.encode())] if content_type else [])
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return answer
+
+
+async def breaks_off(receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"half", "more_body": True})
+
+
+async def ask(ray: Ray, *pieces: bytes, path: str = "/caption", headers: Any = ()) -> tuple[int, Any, bytes]:
+    """Status, headers and body of an answer."""
+    messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+    messages += [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await Proxied(ray)({"type": "http", "path": path, "headers": list(headers)}, receive, send)
+    if not sent:
+        return 0, [], b""
+    return sent[0]["status"], sent[0]["headers"], b"".join(each["body"] for each in sent[1:])
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "PAUSE_S", 0.0)
+
+
+@pytest.mark.parametrize("losses", [[is_lost], [is_lost_at_once, is_lost, is_lost]])
+async def test_a_lost_request_is_asked_again_with_all_of_its_body(losses: list[Behaviour]) -> None:
+    ray = Ray(*losses, answers(body=b'"found"'))
+    assert await ask(ray, b"one", b"two") == (200, [(b"x-request-id", b"one"), JSON], b'"found"')
+    assert ray.bodies[-1] == b"onetwo"
+    assert len(ray.bodies) == len(losses) + 1
+
+
+JSON = (b"content-type", b"application/json")
+
+
+async def test_what_stays_lost_is_refused_as_every_error_is() -> None:
+    status, headers, body = await ask(Ray(*[is_lost] * proxy.ATTEMPTS))
+    assert status == 503
+    assert dict(headers)[b"retry-after"] == b"1"
+    assert json.loads(body)["error"]["code"] == "replica_lost"
+
+
+async def test_a_body_that_is_too_large_to_be_kept_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "KEPT_BYTES", 5)
+    ray = Ray(is_lost, answers())
+    assert (await ask(ray, b"onetwo"))[0] == 503
+    assert ray.bodies == [b"onetwo"]
+
+
+async def test_a_large_body_arrives_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "KEPT_BYTES", 5)
+    ray = Ray(answers())
+    assert (await ask(ray, b"one", b"two", b"three"))[0] == 200
+    assert ray.bodies == [b"onetwothree"]
+
+
+async def test_nothing_is_sent_to_who_has_hung_up() -> None:
+    ray = Ray(hangs_up, answers())
+    assert await ask(ray, b"one") == (0, [], b"")
+    assert len(ray.bodies) == 1
+
+
+async def test_an_answer_that_has_begun_is_not_begun_again() -> None:
+    ray = Ray(breaks_off, answers())
+    assert (await ask(ray))[2] == b"half"
+    assert len(ray.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(404, "not_found"), (408, "deadline_exceeded"), (429, "overloaded"), (503, "overloaded")]
+)
+async def test_what_ray_says_is_put_into_the_one_shape(status: int, code: str) -> None:
+    found, headers, body = await ask(Ray(answers(status, None, b"Request dropped due to backpressure")))
+    assert found == status
+    error = json.loads(body)["error"]
+    assert error["code"] == code
+    assert dict(headers)[b"x-request-id"] == b"one"
+    assert (b"retry-after" in dict(headers)) == (code == "overloaded")
+
+
+async def test_errors_of_the_application_pass_as_they_are() -> None:
+    error = b'{"error":{"code":"overloaded","message":"too many","detail":{}}}'
+    assert (await ask(Ray(answers(503, body=error))))[2] == error
+
+
+async def test_rays_own_pages_pass_as_they_are() -> None:
+    status, _, body = await ask(Ray(answers(503, None, b"draining")), path="/-/healthz")
+    assert (status, body) == (503, b"draining")
+
+
+@pytest.mark.parametrize(("given", "kept"), [("abc-1.2", True), ("a b\r\n", False), ("x" * 65, False)])
+async def test_an_id_that_cannot_be_one_is_forgotten(given: str, kept: bool) -> None:
+    ray = Ray(answers())
+    await ask(ray, headers=[(b"x-request-id", given.encode())])
+    assert (ray.scopes[0]["headers"] == [(b"x-request-id", given.encode())]) == kept
