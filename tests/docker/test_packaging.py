@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 BUILDER, FINAL = parse(ROOT / "docker" / "Dockerfile")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = ("omninet", "gpu")
+RAY = ("ray-head", "ray-worker", "ray-deploy")
 DEFAULTS = Settings.model_fields
 
 
@@ -71,14 +72,18 @@ def test_the_environment_is_copied_and_found() -> None:
         assert any("PATH=/opt/omninet/bin:$PATH" in line for line in stage.all("ENV"))
 
 
-def test_the_image_has_what_serving_needs_and_what_traces_need(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extras", [["otel"], ["otel", "ray"]])
+def test_the_image_has_what_serving_needs_and_the_extras(tmp_path: Path, extras: list[str]) -> None:
     (step,) = (line for line in BUILDER.all("RUN") if "requirements.txt" in line)
     listing, _, install = step.partition(" && ")
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    subprocess.run(["sh", "-c", listing], cwd=tmp_path, env=os.environ | {"PATH": path}, check=True)
+    subprocess.run(
+        ["sh", "-c", listing], cwd=tmp_path, env=os.environ | {"PATH": path, "EXTRAS": " ".join(extras)}, check=True
+    )
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["otel"]]
+    of_extras = [requirement for extra in extras for requirement in project["optional-dependencies"][extra]]
+    wanted = [*project["dependencies"], *of_extras]
     assert (tmp_path / "requirements.txt").read_text().splitlines() == wanted
     assert install == "pip install --requirement requirements.txt"
 
@@ -89,7 +94,7 @@ def test_no_cache_stays_in_a_layer() -> None:
 
 
 def test_torch_can_come_from_another_index() -> None:
-    assert BUILDER.all("ARG") == ['TORCH_INDEX=""']
+    assert 'TORCH_INDEX=""' in BUILDER.all("ARG")
     assert any("$TORCH_INDEX" in line and "torchvision" in line for line in BUILDER.all("RUN"))
 
 
@@ -118,7 +123,7 @@ def test_the_health_check_asks_a_route_of_the_service() -> None:
 def test_compose_builds_our_dockerfile(name: str) -> None:
     build = service(name)["build"]
     assert (ROOT / build["context"] / build["dockerfile"]).is_file()
-    assert [argument.partition("=")[0] for argument in BUILDER.all("ARG")] == list(build["args"])
+    assert set(build["args"]) <= {argument.partition("=")[0] for argument in BUILDER.all("ARG")}
 
 
 @pytest.mark.parametrize(("name", "variable"), [("omninet", "OMNINET_PORT"), ("gpu", "OMNINET_GPU_PORT")])
@@ -175,6 +180,34 @@ def test_only_the_gpu_profile_reserves_a_gpu() -> None:
     [device] = service("gpu")["deploy"]["resources"]["reservations"]["devices"]
     assert device["capabilities"] == ["gpu"]
     assert service("gpu")["environment"]["OMNINET_DEVICE"] == "cuda"
+
+
+@pytest.mark.parametrize("name", RAY)
+def test_the_profile_of_ray_gives_a_container_no_more_than_it_needs(name: str) -> None:
+    assert service(name)["profiles"] == ["ray"]
+    assert service(name)["read_only"] is True
+    assert service(name)["cap_drop"] == ["ALL"]
+    assert service(name)["environment"]["RAY_AUTH_MODE"] == "token"
+    assert service(name)["build"]["args"]["EXTRAS"].split() == ["otel", "ray"]
+
+
+def test_rays_dashboard_is_for_this_machine_alone() -> None:
+    outside = [port for name in RAY for port in service(name).get("ports", ())]
+    assert outside == ["${OMNINET_RAY_PORT:-8002}:8000", "127.0.0.1:${RAY_DASHBOARD_PORT:-8265}:8265"]
+    assert service("ray-worker")["deploy"]["replicas"] == 2
+
+
+def test_what_is_deployed_on_ray_is_mounted() -> None:
+    _, _, file, *_ = service("ray-deploy")["command"].split()
+    (source,) = (volume.split(":")[0] for volume in service("ray-deploy")["volumes"] if ":/ray:" in volume)
+    assert (ROOT / source / Path(file).name).is_file()
+
+
+def test_rays_replicas_have_time_to_end() -> None:
+    grace = int(service("ray-head")["stop_grace_period"].removesuffix("s"))
+    [application] = yaml.safe_load((ROOT / "docker" / "ray" / "cpu.yaml").read_text())["applications"]
+    for deployment in application["deployments"]:
+        assert grace > deployment["graceful_shutdown_timeout_s"] > DEFAULTS["deadline_seconds"].default
 
 
 def test_make_serve_listens_where_the_settings_say_by_default() -> None:
