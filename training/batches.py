@@ -25,6 +25,9 @@ from training.subwords import loosened
 READERS = 4
 POOL = 20  # batches that are sorted by length together, so that little is padded
 
+Drawn = tuple[Example, int]  # an example, and the seed of the choices that reading it takes
+Chosen = tuple[Example, random.Random]
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -42,6 +45,16 @@ class Batch:
     targets: Tensor
     mask: Tensor
     skipped: int = 0
+
+    @property
+    def real(self) -> int:
+        """Targets that count."""
+        return int(self.mask.sum())
+
+    @property
+    def samples(self) -> int:
+        """Rows with a target that counts."""
+        return int(self.mask.any(1).sum())
 
 
 class Media(Protocol):
@@ -73,20 +86,22 @@ class Encoder:
     unreadable: dict[Path, str] = field(default_factory=dict)
     told: int = 0
 
-    def batch(self, examples: Sequence[Example], generator: random.Random) -> Batch | None:
+    def batch(self, drawn: Sequence[Drawn]) -> Batch | None:
         """Examples of one task as a batch, without those whose file cannot be read; None if that is all of them."""
-        task = examples[0].task
+        task = drawn[0][0].task
+        # One generator each, so that it does not matter who reads them beside which others.
+        chosen = [(example, random.Random(seed)) for example, seed in drawn]
         inputs: list[tuple[str, Any]] = []
         for name in TASKS[task].inputs:
             if name == "vision":
-                examples, found = self._seen(examples, generator)
-                if not examples:
+                chosen, found = self._seen(chosen)
+                if not chosen:
                     return None
                 inputs.append((name, torch.stack(found)))
             else:
-                texts = [self._subwords(example, generator) for example in examples]
+                texts = [self._subwords(*pair) for pair in chosen]
                 inputs.append((name, LanguagePeripheral.collate(texts)))
-        targets = [torch.tensor(self._target(example)) for example in examples]
+        targets = [torch.tensor(self._target(example)) for example, _ in chosen]
         mask = pad_sequence([torch.ones_like(t, dtype=torch.bool) for t in targets], batch_first=True)
         return Batch(task, tuple(inputs), pad_sequence(targets, batch_first=True), mask)
 
@@ -96,19 +111,18 @@ class Encoder:
         self.told += len(new)
         return [f"{path} is left out: {why}" for path, why in new]
 
-    def _seen(self, examples: Sequence[Example], generator: random.Random) -> tuple[list[Example], list[Tensor]]:
+    def _seen(self, chosen: Sequence[Chosen]) -> tuple[list[Chosen], list[Tensor]]:
         """The examples whose media can be read, and what is seen there."""
-        # One generator each, so that it does not matter in which order they are read.
-        seeds = [generator.getrandbits(64) for _ in examples]
-        found = list(_readers().map(self._look, examples, seeds))
-        pairs = [(e, seen) for e, seen in zip(examples, found, strict=True) if seen is not None]
-        return [e for e, _ in pairs], [seen for _, seen in pairs]
+        found = list(_readers().map(self._look, chosen))
+        pairs = [(pair, seen) for pair, seen in zip(chosen, found, strict=True) if seen is not None]
+        return [pair for pair, _ in pairs], [seen for _, seen in pairs]
 
-    def _look(self, example: Example, seed: int) -> Tensor | None:
+    def _look(self, chosen: Chosen) -> Tensor | None:
+        example, generator = chosen
         path = example.media
         assert path is not None
         try:
-            return self.media.get(path, random.Random(seed))
+            return self.media.get(path, generator)
         except (OSError, InputError) as error:
             self.unreadable[path] = str(error)
             return None
@@ -158,22 +172,29 @@ def stream(
         DataError: nothing of a whole epoch can be read.
     """
     skipped = 0
-    for number, members in islice(_batches(examples, size, seed), start * jobs + job, None, jobs):
-        batch = encoder.batch(members, random.Random(f"{seed}:{number}"))
+    for members in islice(draw(examples, size, seed), start * jobs + job, None, jobs):
+        batch = encoder.batch(members)
         skipped += len(members) - (len(batch.targets) if batch else 0)
         if batch:
             yield replace(batch, skipped=skipped)
             skipped = 0
         elif skipped > len(examples):
-            path, why = next(iter(encoder.unreadable.items()))
-            raise DataError(f"none of {len(examples)} examples can be read; {path}: {why}")
+            raise none_readable(examples, encoder)
 
 
-def _batches(examples: Sequence[Example], size: int, seed: int) -> Iterator[tuple[int, list[Example]]]:
+def none_readable(examples: Sequence[Example], encoder: Encoder) -> DataError:
+    """What to say of examples of which not one can be read."""
+    path, why = next(iter(encoder.unreadable.items()))
+    return DataError(f"none of {len(examples)} examples can be read; {path}: {why}")
+
+
+def draw(examples: Sequence[Example], size: int, seed: int) -> Iterator[list[Drawn]]:
+    """The members of one batch after the other, for ever."""
     numbers = count()
     for epoch in count():
         for members in _epoch(examples, size, random.Random(f"{seed}:{epoch}")):
-            yield next(numbers), members
+            generator = random.Random(f"{seed}:{next(numbers)}")
+            yield [(example, generator.getrandbits(64)) for example in members]
 
 
 def _epoch(examples: Sequence[Example], size: int, generator: random.Random) -> list[list[Example]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import yaml
 from PIL import Image
 
 from tests.samples import image_bytes, video_bytes
+from training.batches import Drawn
 from training.config import RunConfig
+from training.data import Example
 from training.setup import Setup, set_up
 
 COLOURS = ("red", "green", "blue", "white")
@@ -141,8 +144,13 @@ def setup(data: Path, work: Path) -> Setup:
 
 @pytest.fixture
 def generator() -> random.Random:
-    """Of the choices that making a batch takes."""
+    """Of the choices that seeing a picture takes."""
     return random.Random(0)
+
+
+def drawn(examples: Sequence[Example], seed: int = 0) -> list[Drawn]:
+    """Examples that are all read with the choices of one seed."""
+    return [(example, seed) for example in examples]
 
 
 @pytest.fixture(autouse=True)

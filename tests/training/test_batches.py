@@ -12,17 +12,18 @@ import pytest
 import torch
 
 from model.errors import InputError
+from tests.training.conftest import drawn
 from training.batches import Batch, plain_caption, spread_captions, stream
 from training.data import DataError, Example
 from training.features import VIEWS, Features
 from training.setup import Setup
 
 
-def test_a_batch_of_captions(setup: Setup, generator: random.Random) -> None:
+def test_a_batch_of_captions(setup: Setup) -> None:
     tokenizer = setup.encoder.tokenizer
     examples = setup.examples["caption"][:3]
 
-    batch = setup.encoder.batch(examples, generator)
+    batch = setup.encoder.batch(drawn(examples))
     assert batch is not None
 
     ((name, maps),) = batch.inputs
@@ -38,10 +39,10 @@ def test_a_batch_of_captions(setup: Setup, generator: random.Random) -> None:
         assert any(torch.equal(maps[i], view) for view in views)
 
 
-def test_a_batch_of_tags(setup: Setup, generator: random.Random) -> None:
+def test_a_batch_of_tags(setup: Setup) -> None:
     examples = setup.examples["pos"][:3]
 
-    batch = setup.encoder.batch(examples, generator)
+    batch = setup.encoder.batch(drawn(examples))
     assert batch is not None
 
     ((name, text),) = batch.inputs
@@ -60,7 +61,7 @@ def test_a_batch_of_questions(setup: Setup) -> None:
     tokenizer = setup.encoder.tokenizer
     written = set()
     for seed in range(10):
-        batch = setup.encoder.batch([example], random.Random(seed))
+        batch = setup.encoder.batch(drawn([example], seed))
         assert batch is not None
         assert [name for name, _ in batch.inputs] == ["vision", "language"]
         assert batch.targets.tolist() == [[setup.vocabularies["vqa"].index(example.answer)]]
@@ -70,8 +71,8 @@ def test_a_batch_of_questions(setup: Setup) -> None:
     assert written == {"what colour, then, is it ?", "What colour, then, is it?"}
 
 
-def test_a_batch_of_clips(setup: Setup, generator: random.Random) -> None:
-    batch = setup.encoder.batch(setup.examples["activity"], generator)
+def test_a_batch_of_clips(setup: Setup) -> None:
+    batch = setup.encoder.batch(drawn(setup.examples["activity"]))
     assert batch is not None
 
     assert batch.inputs[0][1].shape == (4, 3, 4, 512)

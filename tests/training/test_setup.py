@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import pickle
-import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from model.media import decode_image, decode_video
 from model.peripherals.vision import Framing, VisionConfig, VisionPeripheral, build_backbone, changes
 from model.pictures import fit
 from tests.samples import image_bytes, picture
-from tests.training.conftest import make_config, put, run_values
+from tests.training.conftest import drawn, make_config, put, run_values
 from training import features
 from training.card import write_card
 from training.config import RunConfig
@@ -269,7 +268,7 @@ def test_what_a_worker_is_given_travels(setup: Setup) -> None:
 
     encoder = pickle.loads(pickle.dumps(setup.encoder))
 
-    one, other = (e.batch([example], random.Random(0)) for e in (setup.encoder, encoder))
+    one, other = (e.batch(drawn([example])) for e in (setup.encoder, encoder))
     assert one
     assert other
     assert torch.equal(one.inputs[0][1], other.inputs[0][1])
