@@ -20,6 +20,7 @@ from training.evaluate import answer_data, score
 from training.setup import Setup
 from training.shared import GlobalModel
 from training.states import Progress, States
+from training.step import ALONE, Peers
 from training.trainer import TrainingError
 from training.watch import EvaluationRecord, Sample, Watcher, watchers
 
@@ -28,14 +29,17 @@ FEW = 1000  # samples, under which their share says little
 
 
 class Run:
-    """What both runners share.
+    """What all runners share.
 
     Attributes:
         model: the global model; the parameters of ``setup.network`` are views of it.
         how: the runner and its machine, for the card.
         devices: the global model's first, then those of the workers.
+        peers: the processes that hold this run together.
         began: when training would have begun, had it never been interrupted; seconds since the epoch.
     """
+
+    peers: Peers = ALONE
 
     def __init__(
         self,
@@ -45,26 +49,34 @@ class Run:
         resume: bool = False,
         devices: Sequence[torch.device] = (torch.device("cpu"),),
     ) -> None:
-        self.setup, self.folder, self.how, config = setup, folder, how, setup.config
-        jobs = {task: run.jobs for task, run in config.tasks.items()}
-        self.model = GlobalModel(setup.network, sum(jobs.values()), devices[0])
-        self.states = States(folder, config.checkpoints.keep)
-        self.progress = Progress({task: [0] * n for task, n in jobs.items()})
+        self.setup, self.folder, self.how, self.devices = setup, folder, how, devices
+        self.jobs = {task: run.jobs for task, run in setup.config.tasks.items()}
+        self.model = GlobalModel(setup.network, sum(self.jobs.values()), devices[0])
+        self.states = States(folder, setup.config.checkpoints.keep)
+        self.progress = self._begin(resume)
+        self.began = time.time() - self.progress.seconds
+        self.watcher = self._watch()
+        self._saved = time.monotonic()
+        self._evaluated = self.progress.step
+
+    def _begin(self, resume: bool) -> Progress:
+        """How far the run is; what its folder holds before a step is taken."""
+        progress = Progress({task: [0] * n for task, n in self.jobs.items()})
         if resume:
-            self.progress = self.states.restore(self.model, jobs)
+            progress = self.states.restore(self.model, self.jobs)
         elif found := self.states.all():
             step = int(found[-1].stem)
             raise DataError(
-                f"{folder} holds a run already, at step {step}: --resume goes on, another --out begins anew"
+                f"{self.folder} holds a run already, at step {step}: --resume goes on, another --out begins anew"
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        config.save(folder / "config.yaml")
-        self.began = time.time() - self.progress.seconds
-        done = {task: self.progress.of(task) for task in jobs}
-        cuda = [device for device in dict.fromkeys(devices) if device.type == "cuda"]
-        self.watcher: Watcher = watchers(folder, config.steps, self.progress.step, done, cuda)
-        self._saved = time.monotonic()
-        self._evaluated = self.progress.step
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.setup.config.save(self.folder / "config.yaml")
+        return progress
+
+    def _watch(self) -> Watcher:
+        done = {task: self.progress.of(task) for task in self.jobs}
+        cuda = [device for device in dict.fromkeys(self.devices) if device.type == "cuda"]
+        return watchers(self.folder, self.setup.config.steps, self.progress.step, done, cuda)
 
     def __enter__(self) -> Run:
         return self
@@ -101,6 +113,7 @@ class Run:
     def save(self) -> None:
         """Write the state; no worker may be in the middle of an update."""
         self.progress.seconds = time.time() - self.began
+        self.progress.ranks = self.peers.count
         self.states.save(self.model, self.progress)
         self._saved = time.monotonic()
 

@@ -25,12 +25,16 @@ class Progress:
         skipped: task -> samples that could not be read.
         seconds: of training, over all calls.
         best: the highest value so far of the measure that chooses the best checkpoint.
+        ranks: processes that took each step together.
+        job: torchrun's name for the job, if there was one.
     """
 
     drawn: dict[str, list[int]]
     skipped: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     best: float | None = None
+    ranks: int = 1
+    job: str = ""
 
     @property
     def step(self) -> int:

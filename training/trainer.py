@@ -5,20 +5,19 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.devices import multiplies_bfloat16
 from model.errors import OmniNetError
-from model.omninet import OmniNet
 from training.batches import Batch
 from training.config import RunConfig
 from training.loader import Loader
 from training.schedule import rate_of
-from training.shared import SharedAdam
-from training.step import compute_gradients, seed_step
+from training.step import ALONE, Peers, StepResult, compute_gradients, seed_step
 from training.watch.records import StepRecord
 
 PATIENCE = 20  # steps in a row without a finite gradient
@@ -28,13 +27,24 @@ class TrainingError(OmniNetError):
     """A run that cannot go on; the message names the task and the cause."""
 
 
+class Optimiser(Protocol):
+    """What updates the global model, for one worker."""
+
+    worker: int
+
+    def step(self, gradients: Sequence[Tensor | None], rate: float) -> None:
+        """Update at learning rate ``rate`` the parameters that have a gradient."""
+        ...
+
+
 class Trainer:
     """Takes steps of any task; every runner has the same.
 
     Args:
-        network: what is trained, its parameters those of the global model or copied by ``sync`` at every step.
+        objective: what is trained, its parameters those of the global model or copied by ``sync`` at every step.
         updates: counts the updates of the global model.
         began: when training would have begun, had it never been interrupted; seconds since the epoch.
+        peers: who takes each step together.
 
     Attributes:
         skipped: task -> samples that could not be read.
@@ -43,17 +53,18 @@ class Trainer:
     def __init__(
         self,
         config: RunConfig,
-        network: OmniNet,
-        adam: SharedAdam,
+        objective: nn.Module,
+        adam: Optimiser,
         device: torch.device,
         updates: Callable[[], int],
         began: float,
         sync: Callable[[], None] | None = None,
+        peers: Peers = ALONE,
     ) -> None:
-        self.config, self.network, self.adam, self.device = config, network.train(), adam, device
-        self.updates, self.began, self.sync = updates, began, sync
+        self.config, self.objective, self.adam, self.device = config, objective.train(), adam, device
+        self.updates, self.began, self.sync, self.peers = updates, began, sync, peers
         self.precision = precision_of(config.precision, device)
-        self.trained = [p for p in network.parameters() if p.requires_grad]
+        self.trained = [p for p in objective.parameters() if p.requires_grad]
         self.skipped: Counter[str] = Counter()
         self._failures = 0
 
@@ -64,15 +75,7 @@ class Trainer:
             TrainingError: the gradients have not been finite for many steps in a row.
         """
         waited = loader.waited
-        batches = [loader.next() for _ in range(self.config.tasks[task].accumulate)]
-        self.skipped[task] += sum(batch.skipped for batch in batches)
-        seed_step(self.config.seed, task, number)
-        before = self.updates()
-        if self.sync:
-            self.sync()
-        result = compute_gradients(
-            self.network, [_to(batch, self.device) for batch in batches], self.config.clip, self.precision
-        )
+        before, result = self._gradients(task, loader, number)
         step = self.updates() + 1
         rate = rate_of(self.config, task, step)
         self._check(task, result.finite)
@@ -92,6 +95,20 @@ class Trainer:
             staleness=step - 1 - before,
             skipped=self.skipped[task],
         )
+
+    def _gradients(self, task: str, loader: Loader, number: int) -> tuple[int, StepResult]:
+        """Updates before it, and what the next batches gave of which anybody could read something."""
+        while True:
+            batches = [loader.next() for _ in range(self.config.tasks[task].accumulate)]
+            seed_step(self.config.seed, task, number, self.peers.rank)
+            before = self.updates()
+            if self.sync:
+                self.sync()
+            there = [_to(batch, self.device) for batch in batches]
+            result = compute_gradients(self.objective, there, self.config.clip, self.precision, self.peers)
+            self.skipped[task] += result.skipped
+            if result.samples:
+                return before, result
 
     def _check(self, task: str, finite: bool) -> None:
         self._failures = 0 if finite else self._failures + 1

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from model.memory import Memory
 from model.omninet import OmniNet
 from model.peripherals.language import LanguagePeripheral, Text
+from tests.training.conftest import drawn
 from training.batches import Batch
 from training.setup import Setup
 from training.shared import BETAS, EPSILON, GlobalModel, SharedAdam
-from training.step import StepResult, compute_gradients, loss_of, seed_step
+from training.step import Objective, StepResult, compute_gradients, seed_step
 
 TASKS = ["caption", "pos", "vqa", "activity"]
 
 
 def batch_of(setup: Setup, task: str, count: int = 3) -> Batch:
     """Its first examples."""
-    batch = setup.encoder.batch(setup.examples[task][:count], random.Random(0))
+    batch = setup.encoder.batch(drawn(setup.examples[task][:count]))
     assert batch is not None
     return batch
+
+
+def loss_of(network: OmniNet, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Means over the targets that count."""
+    nll, right = Objective(network)(batch)
+    return nll / batch.real, right / batch.real
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -67,23 +74,14 @@ def test_training_shows_what_serving_shows(setup: Setup, task: str, monkeypatch:
 def test_a_batch_weighs_every_target_the_same(setup: Setup, task: str) -> None:
     network = setup.network.eval()
     examples = setup.examples[task][:3]
-    batches = [batch for e in examples if (batch := setup.encoder.batch([e], random.Random(0)))]
+    batches = [batch for e in examples if (batch := setup.encoder.batch(drawn([e])))]
     alone = [loss_of(network, batch) for batch in batches]
     counts = [int(batch.mask.sum()) for batch in batches]
 
-    together, _ = loss_of(network, same_views(setup, task))
+    together, _ = loss_of(network, batch_of(setup, task))
 
     mean = sum(loss.item() * n for (loss, _), n in zip(alone, counts, strict=True)) / sum(counts)
     assert together.item() == pytest.approx(mean, abs=1e-5)
-
-
-def same_views(setup: Setup, task: str) -> Batch:
-    """Its first three examples, each seen as ``Random(0)`` has it."""
-    parts = [batch for e in setup.examples[task][:3] if (batch := setup.encoder.batch([e], random.Random(0)))]
-    batch = batch_of(setup, task)
-    if task == "pos":
-        return batch
-    return replace(batch, inputs=(("vision", torch.cat([part.inputs[0][1] for part in parts])),))
 
 
 def test_padding_does_not_count(setup: Setup) -> None:
@@ -110,7 +108,7 @@ def test_padded_texts_get_no_gradient(setup: Setup) -> None:
     network = setup.network
     examples = setup.examples["pos"]
     short, long = (min(examples, key=lambda e: len(e.words)), max(examples, key=lambda e: len(e.words)))
-    batch = setup.encoder.batch([short, long], random.Random(0))
+    batch = setup.encoder.batch(drawn([short, long]))
     assert batch is not None
     loss, _ = loss_of(network, batch)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -154,7 +152,7 @@ def train(setup: Setup, batches: list[Batch], rate: float, clip: float = 1.0) ->
     adam = SharedAdam(GlobalModel(setup.network, 1), 0)
     results = []
     for batch in batches:
-        results.append(compute_gradients(setup.network, [batch], clip))
+        results.append(compute_gradients(Objective(setup.network), [batch], clip))
         adam.step([p.grad for p in setup.network.parameters() if p.requires_grad], rate)
     return results
 
@@ -175,7 +173,7 @@ def test_a_step_says_what_it_saw(setup: Setup) -> None:
     batch = batch_of(setup, "vqa")
     loss, accuracy = loss_of(network, batch)
 
-    result = compute_gradients(network, [batch], clip=1e-3)
+    result = compute_gradients(Objective(network), [batch], clip=1e-3)
 
     assert result.task == "vqa"
     assert result.loss == pytest.approx(loss.item())
@@ -207,13 +205,13 @@ def test_collating_pads_with_what_is_masked(setup: Setup) -> None:
 def test_accumulated_batches_are_one(setup: Setup) -> None:
     network = setup.network.eval()
     examples = setup.examples["pos"][:6]
-    parts = [setup.encoder.batch(group, random.Random(0)) for group in (examples[:1], examples[1:])]
-    whole = setup.encoder.batch(examples, random.Random(0))
+    parts = [setup.encoder.batch(drawn(group)) for group in (examples[:1], examples[1:])]
+    whole = setup.encoder.batch(drawn(examples))
     assert whole
-    expected = compute_gradients(network, [whole], clip=1e9)
+    expected = compute_gradients(Objective(network), [whole], clip=1e9)
     gradients = {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
 
-    found = compute_gradients(network, [part for part in parts if part], clip=1e9)
+    found = compute_gradients(Objective(network), [part for part in parts if part], clip=1e9)
 
     assert found.loss == pytest.approx(expected.loss, rel=1e-5)
     assert found.accuracy == pytest.approx(expected.accuracy)
@@ -225,9 +223,9 @@ def test_accumulated_batches_are_one(setup: Setup) -> None:
 
 def test_bfloat16_is_close_and_leaves_float32(setup: Setup) -> None:
     network, batch = setup.network.eval(), batch_of(setup, "vqa")
-    exact = compute_gradients(network, [batch], clip=1e9)
+    exact = compute_gradients(Objective(network), [batch], clip=1e9)
 
-    rough = compute_gradients(network, [batch], clip=1e9, precision=torch.bfloat16)
+    rough = compute_gradients(Objective(network), [batch], clip=1e9, precision=torch.bfloat16)
 
     assert rough.loss != exact.loss
     assert rough.loss == pytest.approx(exact.loss, rel=0.02)
@@ -239,7 +237,7 @@ def test_a_loss_that_is_not_finite_is_told(setup: Setup) -> None:
     network = setup.network.eval()
     network.cnp.task_projection.weight.data.fill_(float("nan"))
 
-    assert not compute_gradients(network, [batch_of(setup, "vqa")], clip=1.0).finite
+    assert not compute_gradients(Objective(network), [batch_of(setup, "vqa")], clip=1.0).finite
 
 
 def test_the_random_numbers_of_a_step_follow_from_its_number() -> None:

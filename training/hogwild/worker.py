@@ -21,6 +21,7 @@ from training.interrupt import SIGNALS
 from training.loader import Loader
 from training.replica import Replica
 from training.shared import STALENESS, GlobalModel, Order, SharedAdam, Slots
+from training.step import Objective
 from training.trainer import Trainer
 
 NAP_S = 0.002
@@ -94,7 +95,7 @@ class _Worker:
         self.replica = Replica(a.network, a.model, a.post.device)
         self.trainer = Trainer(
             a.config,
-            self.replica.network,
+            Objective(self.replica.network),
             SharedAdam(a.model, a.post.number),
             a.post.device,
             lambda: int(self.slots.steps.sum()),
