@@ -83,7 +83,7 @@ class TaskRun(Source):
 
     Attributes:
         batch: examples a step.
-        share: of all steps that are this task's; shares need not sum to one.
+        share: of all steps that are this task's; shares need not sum to one, and are for ``mixing: shares`` alone.
         cap: highest learning rate, or None.
         accumulate: batches a step, their gradients added up.
         classes: labels kept, the most frequent; examples of others are left out. None keeps all.
@@ -93,7 +93,7 @@ class TaskRun(Source):
     """
 
     batch: Annotated[int, Field(ge=1)]
-    share: Annotated[float, Field(gt=0)]
+    share: Annotated[float, Field(gt=0)] = 1.0
     cap: Annotated[float, Field(gt=0)] | None = None
     accumulate: Annotated[int, Field(ge=1)] = 1
     classes: Annotated[int, Field(ge=1)] | None = None
@@ -148,6 +148,9 @@ class RunConfig(Recipe):
         cooldown: share of the run over which the learning rate falls to zero at the end.
         clip: largest norm of a step's gradient.
         precision: of matrix products; ``auto`` takes bfloat16 where the device multiplies it in hardware.
+        mixing: how often a task is drawn: by the ``shares`` of the steps, or so that its samples go by the number
+            of its training examples, ``proportional`` to it or to its ``square_root``, or are as many as any other
+            task's, ``uniform``.
         pace: how far the workers of a task may run ahead of the slowest, as a share of their own steps; None lets
             everyone run free.
         restarts: times that a worker which died is started again.
@@ -171,6 +174,7 @@ class RunConfig(Recipe):
     cooldown: Annotated[float, Field(ge=0, le=1)] = 0.0
     clip: Annotated[float, Field(gt=0)] = 1.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    mixing: Literal["shares", "proportional", "square_root", "uniform"] = "shares"
     pace: Annotated[float, Field(gt=0, le=1)] | None = None
     restarts: Annotated[int, Field(ge=0)] = 3
     max_skipped: Annotated[float, Field(ge=0, lt=1)] = 0.01

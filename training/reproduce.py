@@ -11,6 +11,7 @@ from typing import Any, get_args
 from model import checkpoint as checkpoints
 from model.checkpoint import Checkpoint
 from model.config import CNPConfig, Gate
+from model.errors import ConfigError
 from model.omninet import OmniNet
 from model.predictor import Predictor
 from training.config import RunConfig
@@ -159,7 +160,13 @@ class Study:
 
 
 def of_tasks(config: RunConfig, tasks: Sequence[str]) -> RunConfig:
-    """A run of some of the tasks, with the steps that they have in the whole run, and its learning rates."""
+    """A run of some of the tasks, with the steps that they have in the whole run, and its learning rates.
+
+    Raises:
+        ConfigError: the run mixes its tasks by their sizes, which only its data tell.
+    """
+    if config.mixing != "shares":
+        raise ConfigError(f"reproduce goes by the shares of the tasks: mixing must be shares, not {config.mixing}")
     steps = sum(sum(quotas(config)[task]) for task in tasks)
     share = steps / config.steps
     return config.model_copy(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Mapping
 
 from training.config import RunConfig
+
+POWERS = {"proportional": 1.0, "square_root": 0.5, "uniform": 0.0}  # of a task's examples, by which its samples go
 
 
 def noam(step: int, factor: float, warmup: int, cap: float | None = None) -> float:
@@ -30,6 +33,16 @@ def draw_task(config: RunConfig, step: int) -> str:
     """The task of a step where one process does all, by the tasks' shares."""
     shares = [run.share for run in config.tasks.values()]
     return random.Random(f"{config.seed}:{step}").choices(list(config.tasks), shares)[0]
+
+
+def mixed(config: RunConfig, examples: Mapping[str, int]) -> RunConfig:
+    """The run with the shares that its mixing gives to tasks with so many training examples."""
+    if config.mixing == "shares":
+        return config
+    power = POWERS[config.mixing]
+    shares = {name: examples[name] ** power / (task.batch * task.accumulate) for name, task in config.tasks.items()}
+    tasks = {name: task.model_copy(update={"share": shares[name]}) for name, task in config.tasks.items()}
+    return config.model_copy(update={"tasks": tasks})
 
 
 def quotas(config: RunConfig) -> dict[str, list[int]]:

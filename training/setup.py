@@ -28,6 +28,7 @@ from training.config import RunConfig, Source
 from training.data import DataError, Example, thinned
 from training.features import Features, compute_features, measure_channels
 from training.frames import Frames
+from training.schedule import mixed
 from training.subwords import published_subwords, train_subwords
 
 T = TypeVar("T")
@@ -84,6 +85,7 @@ def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path, whol
     ids = {name: {label: i for i, label in enumerate(labels)} for name, labels in vocabularies.items()}
     encoder = Encoder(tokenizer, ids, media, config.loosen, network.config.cnp.max_length)
     usable = {name: _usable(name, group, config, encoder) for name, group in examples.items()}
+    config = mixed(config, {name: len(group) for name, group in usable.items()})
     return Setup(config, data, network, encoder, usable, vocabularies)
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from model.checkpoint import Checkpoint
+from model.errors import ConfigError
 from tests.training.conftest import make_config
 from training import reproduce
 from training.config import RunConfig
@@ -34,6 +35,11 @@ def test_a_part_of_a_run_has_its_steps_and_its_rates() -> None:
     for progress in (0.05, 0.3, 0.6, 0.9):
         whole, half = (rate_of(run, "pos", round(progress * run.steps)) for run in (config, part))
         assert half == pytest.approx(whole, rel=0.01)
+
+
+def test_a_part_of_a_run_that_is_mixed_by_sizes_is_refused() -> None:
+    with pytest.raises(ConfigError, match="mixing must be shares, not uniform"):
+        of_tasks(make_config(mixing="uniform"), ["pos"])
 
 
 def cells(table: Table) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ import pytest
 from tests.golden_cases import read_json
 from tests.training.conftest import make_config, run_values
 from training.config import RunConfig
-from training.schedule import cooldown, draw_task, noam, quotas, rate_of, spread
+from training.schedule import cooldown, draw_task, mixed, noam, quotas, rate_of, spread
 
 GOLDEN = read_json("train_step")["lr_schedule_[step, lr]"]
 CAPS = {"penn_and_caption (init_lr 0.02, warmup 16000)": None, "vqa_and_hmdb (same, max_lr 1e-4)": 1e-4}
@@ -78,3 +78,28 @@ def test_a_quota_is_shared_out_among_jobs() -> None:
     assert max(shared["pos"]) - min(shared["pos"]) <= 1
     assert sum(sum(parts) for parts in shared.values()) == 50
     assert spread(7, 3) == [3, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("mixing", "samples"),
+    [
+        ("proportional", {"caption": 8, "pos": 4, "vqa": 2, "activity": 2}),
+        ("square_root", {"caption": 8**0.5, "pos": 2, "vqa": 2**0.5, "activity": 2**0.5}),
+        ("uniform", {"caption": 1, "pos": 1, "vqa": 1, "activity": 1}),
+    ],
+)
+def test_tasks_are_mixed_by_the_number_of_their_examples(mixing: str, samples: dict[str, float]) -> None:
+    values = run_values(mixing=mixing)
+    values["tasks"]["pos"]["accumulate"] = 2
+    config = mixed(RunConfig.model_validate(values), {"caption": 800, "pos": 400, "vqa": 200, "activity": 200})
+
+    drawn = {name: task.share * task.batch * task.accumulate for name, task in config.tasks.items()}
+
+    scale = drawn["activity"] / samples["activity"]
+    assert drawn == pytest.approx({name: scale * n for name, n in samples.items()})
+
+
+def test_shares_that_are_given_stay() -> None:
+    config = make_config()
+
+    assert mixed(config, dict.fromkeys(config.tasks, 7)) == config

@@ -263,6 +263,20 @@ def test_several_data_sets_of_a_task(copy: Path, tmp_path: Path, setup: Setup) -
         set_up(RunConfig.model_validate(values), copy, None, tmp_path)
 
 
+def test_tasks_are_mixed_by_what_can_be_used(data: Path, work: Path) -> None:
+    tasks = run_values()["tasks"]
+    tasks["caption"]["limit"] = 1  # a photo with two captions
+
+    config = set_up(make_config(mixing="proportional", tasks=tasks), data, None, work).config
+
+    assert {name: task.share * task.batch for name, task in config.tasks.items()} == {
+        "caption": 2,
+        "pos": 9,
+        "vqa": 4,
+        "activity": 4,
+    }
+
+
 def test_what_a_worker_is_given_travels(setup: Setup) -> None:
     example = setup.examples["caption"][0]
 
