@@ -151,6 +151,7 @@ class RunConfig(Recipe):
         mixing: how often a task is drawn: by the ``shares`` of the steps, or so that its samples go by the number
             of its training examples, ``proportional`` to it or to its ``square_root``, or are as many as any other
             task's, ``uniform``.
+        sharded: whether the ranks of the distributed runner have a part each of parameters and moments (FSDP2).
         pace: how far the workers of a task may run ahead of the slowest, as a share of their own steps; None lets
             everyone run free.
         restarts: times that a worker which died is started again.
@@ -175,6 +176,7 @@ class RunConfig(Recipe):
     clip: Annotated[float, Field(gt=0)] = 1.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     mixing: Literal["shares", "proportional", "square_root", "uniform"] = "shares"
+    sharded: bool = False
     pace: Annotated[float, Field(gt=0, le=1)] | None = None
     restarts: Annotated[int, Field(ge=0)] = 3
     max_skipped: Annotated[float, Field(ge=0, lt=1)] = 0.01

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -14,6 +15,7 @@ from training.schedule import draw_task
 from training.trainer import Trainer, TrainingError
 from training.watch import StepRecord
 
+LOG = logging.getLogger(__name__)
 Stream = Callable[[str, int], Iterator[Batch]]  # of a task, from a number of batches on
 
 
@@ -61,7 +63,7 @@ def _report(run: Run, record: StepRecord) -> None:
     """Tell of a step, and do what is due after it."""
     run.watcher.step(record)
     for text in run.setup.encoder.news():
-        run.watcher.message(text)
+        (run.watcher.message if run.peers.rank == 0 else LOG.warning)(text)
     run.check_skipped()
     if run.evaluation_is_due:
         run.evaluate()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import torch
 
@@ -78,7 +79,7 @@ class Run:
         cuda = [device for device in dict.fromkeys(self.devices) if device.type == "cuda"]
         return watchers(self.folder, self.setup.config.steps, self.progress.step, done, cuda)
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

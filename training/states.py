@@ -79,6 +79,12 @@ class States:
         """From the oldest to the newest."""
         return sorted((self.folder / self._name).glob("*.pt"))
 
+    @property
+    def job(self) -> str:
+        """Torchrun's name for the job that wrote the newest."""
+        state: dict[str, Any] = torch.load(self.all()[-1], weights_only=True, mmap=True)
+        return str(state["progress"].get("job", ""))
+
     def restore(self, model: GlobalModel, jobs: dict[str, int]) -> Progress:
         """Put the newest state into ``model``.
 

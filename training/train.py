@@ -1,9 +1,11 @@
-"""A run from its configuration to its checkpoint, by either runner."""
+"""A run from its configuration to its checkpoint, by any runner."""
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +14,17 @@ from typing import Literal
 import torch
 
 from model.devices import choose_device
+from model.errors import ConfigError
 from training.config import RunConfig
 from training.hogwild import make_posts, run_hogwild
 from training.hogwild.worker import Post
 from training.interrupt import Interrupt, Stopped
+from training.launch import Launch
 from training.run import Run
 from training.setup import set_up
 from training.single import run_single
+
+Runner = Literal["hogwild", "single", "distributed"]
 
 
 @dataclass(frozen=True)
@@ -29,13 +35,13 @@ class Options:
         data: folder that the data sets' folders are relative to.
         backbone: weights of the vision backbone; see set_up.
         work: folder for subwords and features; None takes the run's own.
-        threads: CPU threads to compute with, in all; None takes all there are.
+        threads: CPU threads to compute with, in all on this machine; None takes all there are.
         global_device: where the global model lives.
     """
 
     data: Path
     backbone: str | None = None
-    runner: Literal["hogwild", "single"] = "hogwild"
+    runner: Runner = "hogwild"
     lockstep: bool = False
     resume: bool = False
     threads: int | None = None
@@ -55,6 +61,11 @@ def train(config: RunConfig, out: Path, options: Options, whole: RunConfig | Non
     Raises:
         Stopped: by Ctrl-C or SIGTERM.
     """
+    launch = Launch.read()
+    if options.runner == "distributed":
+        return _train_distributed(config, out, options, whole, launch)
+    if launch.ranks > 1:
+        raise ConfigError(f"torchrun has started {launch.ranks} ranks, which --runner {options.runner} does not know")
     home = choose_device(options.global_device)
     if options.runner == "single":
         config, posts = _one_job(config), []
@@ -65,10 +76,31 @@ def train(config: RunConfig, out: Path, options: Options, whole: RunConfig | Non
     setup = set_up(config, options.data, options.backbone, options.work or out, whole)
     with Run(setup, out, how, options.resume, devices) as run, Interrupt() as stop:
         done = run_single(run, stop) if options.runner == "single" else run_hogwild(run, posts, stop)
-        if not done:
-            run.watcher.message(f"stopped at step {run.progress.step}; --resume goes on from there")
-            raise Stopped(stop.signal)
-        return run.finish()
+        return _conclude(run, done, stop)
+
+
+def _train_distributed(config: RunConfig, out: Path, options: Options, whole: RunConfig | None, launch: Launch) -> Path:
+    from training.distributed import RankedRun, Ranks, run_distributed
+
+    if launch.rank:
+        logging.getLogger().setLevel(logging.WARNING)  # the first rank speaks for all
+    config, work = _one_job(config), options.work or out
+    with Ranks(launch) as ranks:
+        torch.set_num_threads(max(1, (options.threads or os.cpu_count() or 1) // launch.local_ranks))
+        if config.sharded and not torch.distributed.is_initialized():
+            raise ConfigError("sharded: there is one rank to shard over; start the run by torchrun")
+        how = f"{ranks.count} synchronous ranks on {_machine([ranks.device])}"
+        setup = ranks.in_turn(lambda: set_up(config, options.data, options.backbone, work, whole))
+        with RankedRun(setup, out, how, options.resume, ranks) as run, Interrupt() as stop:
+            return _conclude(run, run_distributed(run, stop), stop)
+
+
+def _conclude(run: Run, done: bool, stop: Interrupt) -> Path:
+    """The checkpoint of a run that is done."""
+    if not done:
+        run.watcher.message(f"stopped at step {run.progress.step}; --resume goes on from there")
+        raise Stopped(stop.signal or signal.SIGTERM)  # it may be another rank that was told to
+    return run.finish()
 
 
 def _one_job(config: RunConfig) -> RunConfig:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
 from model.checkpoint import load
-from model.errors import DeviceError
+from model.errors import ConfigError, DeviceError
 from model.predictor import Predictor
 from tests.samples import jpeg_bytes
 from training import cli
@@ -116,6 +116,16 @@ def test_devices_of_the_tasks_are_for_hogwild(config_file: Path, data: Path, tmp
     with pytest.raises(DeviceError, match="device 'cuda:7' was asked for, but this machine has"):
         run(*arguments)
     assert run(*arguments, "--steps", 2, "--runner", "single") == 0
+
+
+@pytest.mark.parametrize("option", [("--jobs", 2), ("--lockstep",), ("--global-device", "cuda")])
+def test_ranks_take_none_of_the_options_of_hogwild(
+    config_file: Path, data: Path, tmp_path: Path, option: tuple[object, ...]
+) -> None:
+    command = ("train", config_file, "--data", data, "--out", tmp_path, "--runner", "distributed")
+
+    with pytest.raises(ConfigError, match=f"{option[0]}: for --runner hogwild; of distributed ranks torchrun says"):
+        run(*command, *option)
 
 
 def test_train_says_what_is_missing(config_file: Path, tmp_path: Path) -> None:

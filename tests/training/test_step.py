@@ -221,6 +221,25 @@ def test_accumulated_batches_are_one(setup: Setup) -> None:
             torch.testing.assert_close(p.grad, gradients[name], rtol=1e-4, atol=1e-6)
 
 
+def test_where_no_target_counts_there_is_no_gradient(setup: Setup) -> None:
+    network, batch = setup.network.eval(), batch_of(setup, "vqa")
+    empty = replace(batch, mask=torch.zeros_like(batch.mask), skipped=3)
+
+    result = compute_gradients(Objective(network), [empty], clip=1.0)
+
+    assert (result.samples, result.skipped, result.loss) == (0, 3, 0.0)
+    assert all(p.grad is None for p in network.parameters())
+
+
+def test_a_part_that_does_not_count_changes_nothing(setup: Setup) -> None:
+    network, batch = setup.network.eval(), batch_of(setup, "vqa")
+    alone = compute_gradients(Objective(network), [batch], clip=1e9)
+
+    both = compute_gradients(Objective(network), [batch, replace(batch, mask=torch.zeros_like(batch.mask))], clip=1e9)
+
+    assert both == alone
+
+
 def test_bfloat16_is_close_and_leaves_float32(setup: Setup) -> None:
     network, batch = setup.network.eval(), batch_of(setup, "vqa")
     exact = compute_gradients(Objective(network), [batch], clip=1e9)

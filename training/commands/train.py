@@ -16,6 +16,7 @@ examples:
   omninet train training/configs/smoke.yaml --data DATA --out runs/smoke
   omninet train training/configs/bundled.yaml --data DATA --backbone backbone.safetensors --out runs/bundled
   omninet train CONFIG --data DATA --out OUT --resume --set steps=20000 --set tasks.vqa.batch=32
+  torchrun --nproc-per-node 2 -m omninet train CONFIG --runner distributed --data DATA --out OUT
 
 Ctrl-C and SIGTERM save and stop; --resume goes on from there."""
 
@@ -41,24 +42,27 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the newest state in --out")
     parser.add_argument(
         "--runner",
-        choices=("hogwild", "single"),
+        choices=("hogwild", "single", "distributed"),
         default="hogwild",
-        help="hogwild: one process a task, none waits (default); single: one process, the same every time",
+        help="hogwild: one process a task, none waits (default); single: one process, the same every time; "
+        "distributed: single's steps, each shared out among the ranks of torchrun",
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="worker processes of every task")
     parser.add_argument("--lockstep", action="store_true", help="hogwild with a barrier at every step, for comparison")
     parser.add_argument(
         "--global-device", default="cpu", metavar="DEVICE", help="where the global model lives (default: cpu)"
     )
-    parser.add_argument("--threads", type=int, help="CPU threads to compute with, in all")
+    parser.add_argument("--threads", type=int, help="CPU threads to compute with, in all on this machine")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
     from training.interrupt import Stopped
+    from training.launch import Launch
     from training.train import Options, train
 
+    _check(args)
     prepare(args.threads)
     options = Options(
         data=args.data,
@@ -70,10 +74,23 @@ def run(args: argparse.Namespace) -> int:
         global_device=args.global_device,
     )
     try:
-        print(train(_config(args), args.out, options))
+        checkpoint = train(_config(args), args.out, options)
     except Stopped as stopped:
         return 128 + stopped.signal
+    if Launch.read().rank == 0:
+        print(checkpoint)
     return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Hold that no option of Hogwild's workers is given to ranks."""
+    from model.errors import ConfigError
+
+    elsewhere = args.global_device != "cpu"
+    given = {"--jobs": args.jobs is not None, "--lockstep": args.lockstep, "--global-device": elsewhere}
+    if args.runner == "distributed" and any(given.values()):
+        wrong = ", ".join(name for name, is_given in given.items() if is_given)
+        raise ConfigError(f"{wrong}: for --runner hogwild; of distributed ranks torchrun says how many there are")
 
 
 def _config(args: argparse.Namespace) -> RunConfig:

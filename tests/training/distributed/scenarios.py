@@ -1,0 +1,88 @@
+"""Runs for the tests, one after the other on the ranks of one torchrun: ``scenarios.py DATA WORK OUT``."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.training.conftest import put, run_values
+from training.config import RunConfig
+from training.distributed import RankedRun, Ranks, run_distributed
+from training.interrupt import Interrupt
+from training.launch import Launch
+from training.setup import Setup, set_up
+
+STOP = 4
+
+
+def values(**changes: Any) -> dict[str, Any]:
+    """A run with dropout, and accumulation in one of its tasks."""
+    made = run_values(steps=10, warmup=4, precision="float32", loosen=0.1, **changes)
+    made["tasks"]["pos"]["accumulate"] = 2
+    return made
+
+
+def plain(**changes: Any) -> dict[str, Any]:
+    """The same without random numbers in the step: any number of ranks gives the same but for rounding."""
+    made = copy.deepcopy(values(**changes))
+    made["network"]["cnp"] |= {"dropout": 0.0, "attention_dropout": 0.0}
+    return made
+
+
+def lone() -> dict[str, Any]:
+    """A picture a step, so that one of two ranks has none; and one that cannot be read, so that neither has."""
+    made = plain(media="pixels", max_skipped=0.5)
+    made["tasks"] = {"vqa": made["tasks"]["vqa"] | {"batch": 1}}
+    return made
+
+
+def break_a_picture(data: Path) -> None:
+    put(data / "daquar" / "images" / "image1.jpg", b"hello")
+
+
+class After(Interrupt):
+    """A signal after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.left = steps
+
+    @property
+    def is_set(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def main(data: Path, work: Path, out: Path) -> None:
+    torch.set_num_threads(1)
+    with Ranks(Launch.read()) as ranks:
+
+        def ready(config: dict[str, Any], data: Path = data) -> Setup:
+            return ranks.in_turn(lambda: set_up(RunConfig.model_validate(config), data, None, work))
+
+        def go(name: str, setup: Setup, resume: bool = False, stop: Interrupt | None = None) -> None:
+            with RankedRun(setup, out / name, "Ranks", resume, ranks) as run:
+                run_distributed(run, stop or Interrupt())
+                run.finish()
+
+        # The signal reaches the last rank alone.
+        stops = After(STOP) if ranks.rank else Interrupt()
+        measured = {"evaluation": {"every": 5, "limit": 1, "best": "activity/top-1"}}
+        go("whole", ready(values(**measured) | {"precision": "bfloat16"}))
+        go("parts", ready(values() | {"precision": "bfloat16"}), stop=stops)
+        torch.manual_seed(ranks.rank)
+        go("parts", ready(values() | {"precision": "bfloat16"}), resume=True)
+        go("plain", ready(plain()))
+        go("sharded", ready(plain(sharded=True)))
+        stops = After(STOP) if ranks.rank else Interrupt()
+        go("sharded parts", ready(plain(sharded=True)), stop=stops)
+        go("sharded parts", ready(plain(sharded=True)), resume=True)
+        go("lone", ready(lone(), out / "broken"))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

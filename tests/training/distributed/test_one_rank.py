@@ -1,0 +1,160 @@
+"""The distributed runner in this process alone, as it is without torchrun."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from model.errors import ConfigError, DeviceError
+from tests.training.conftest import make_config
+from tests.training.distributed.conftest import messages_of, steps_of
+from training.data import DataError
+from training.distributed import RankedRun, Ranks
+from training.launch import Launch
+from training.setup import set_up
+from training.states import States
+from training.train import Options, train
+
+
+@pytest.fixture(autouse=True)
+def _random_numbers() -> Iterator[None]:
+    """Nothing a run does to the random numbers of the process outlives it."""
+    state = torch.get_rng_state()
+    yield
+    torch.set_rng_state(state)
+
+
+@pytest.fixture
+def ranks() -> Iterator[Ranks]:
+    with Ranks(Launch()) as alone:
+        yield alone
+
+
+def options(data: Path, work: Path, **values: Any) -> Options:
+    return Options(data, work=work, **{"runner": "distributed"} | values)
+
+
+def values_of(folder: Path) -> dict[str, torch.Tensor]:
+    state = torch.load(States(folder).all()[-1], weights_only=True)["model"]
+    return {f"{name} {kind}": torch.as_tensor(value) for name, part in state.items() for kind, value in part.items()}
+
+
+def test_one_rank_is_the_single_runner_bit_for_bit(data: Path, work: Path, tmp_path: Path) -> None:
+    config = make_config(steps=12)
+
+    for runner in ("single", "distributed"):
+        train(config, tmp_path / runner, options(data, work, runner=runner, threads=1))
+
+    assert steps_of(tmp_path / "distributed") == steps_of(tmp_path / "single")
+    one, other = values_of(tmp_path / "distributed"), values_of(tmp_path / "single")
+    assert list(one) == list(other)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert "1 synchronous ranks on" in (tmp_path / "distributed" / "checkpoint" / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_any_other_runner(data: Path, work: Path, tmp_path: Path) -> None:
+    for number, runner in enumerate(("distributed", "single", "distributed", "hogwild", "distributed")):
+        config = make_config(steps=4 * number + 4)
+        train(config, tmp_path, options(data, work, runner=runner, resume=number > 0, threads=1))
+
+    assert sorted(step["step"] for step in steps_of(tmp_path)) == list(range(1, 21))
+    assert "goes on from step 16, with 1 ranks" in messages_of(tmp_path)
+
+
+def test_sharding_needs_torchrun(data: Path, work: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="sharded: there is one rank to shard over; start the run by torchrun"):
+        train(make_config(sharded=True), tmp_path, options(data, work))
+
+
+def test_a_restart_by_torchrun_goes_on(data: Path, work: Path, tmp_path: Path, ranks: Ranks) -> None:
+    setup = set_up(make_config(), data, None, work)
+
+    def begun(launch: Launch, resume: bool = False) -> RankedRun:
+        ranks.launch = launch
+        with RankedRun(setup, tmp_path, "Ranks", resume, ranks) as run:
+            return run
+
+    begun(Launch(restarts=1))  # it died before its first state: from the beginning
+    first = begun(Launch(job="today"))
+    first.progress.drawn["pos"][0] = 3
+    first.save()
+
+    # A machine has joined, which torchrun does not count as a restart.
+    assert begun(Launch(job="today")).progress.step == 3
+    assert begun(Launch(restarts=2)).progress.step == 3
+    assert "goes on from step 3, with 1 ranks; torchrun has started them again, time 2" in messages_of(tmp_path)
+    for launch in (Launch(job="tomorrow"), Launch()):
+        with pytest.raises(DataError, match="holds a run already, at step 3: --resume goes on"):
+            begun(launch)
+    assert begun(Launch(), resume=True).progress.step == 3
+
+
+def test_another_number_of_ranks_is_said(data: Path, work: Path, tmp_path: Path, ranks: Ranks) -> None:
+    setup = set_up(make_config(), data, None, work)
+    with RankedRun(setup, tmp_path, "Ranks", False, ranks) as run:
+        run.progress.drawn["pos"][0] = 3
+        run.save()
+        run.progress.ranks = 4
+        run.states.save(run.model, run.progress)
+
+    with RankedRun(setup, tmp_path, "Ranks", True, ranks):
+        assert "goes on from step 3, with 1 ranks where there were 4" in messages_of(tmp_path)
+
+
+def test_what_one_rank_cannot_do_all_are_told(ranks: Ranks) -> None:
+    def fail() -> None:
+        raise DataError("nothing here")
+
+    for ask in (ranks.told, ranks.in_turn):
+        assert ask(lambda: 7) == 7
+        with pytest.raises(DataError, match="nothing here"):
+            ask(fail)
+
+
+def test_who_computes_first() -> None:
+    places = [(0, 0), (1, 1), (2, 0), (3, 1)]  # rank and local rank on two machines of two
+
+    assert [Launch(rank=rank, local_rank=local).turn for rank, local in places] == [0, 2, 1, 2]
+
+
+def test_a_launch_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Launch.read() == Launch()
+    said = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
+    for name, value in (said | {"TORCHELASTIC_RESTART_COUNT": "5", "TORCHELASTIC_RUN_ID": "none"}).items():
+        monkeypatch.setenv(name, value)
+
+    assert Launch.read() == Launch(3, 4, 1, 2, 5)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "today")
+    assert Launch.read().job == "today"
+
+
+def test_without_accelerate_it_says_what_to_install(
+    data: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+
+    with pytest.raises(ConfigError, match=r"needs accelerate, which is not installed: pip install 'omninet\[distrib"):
+        train(make_config(), tmp_path, options(data, work))
+
+
+def test_ranks_do_not_share_a_graphics_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+    with pytest.raises(DeviceError, match="3 ranks on this machine cannot share 2 CUDA devices"):
+        Ranks(Launch(local_ranks=3))
+
+
+@pytest.mark.parametrize("runner", ["single", "hogwild"])
+def test_other_runners_are_not_for_torchrun(
+    data: Path, tmp_path: Path, runner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+
+    with pytest.raises(ConfigError, match=f"torchrun has started 2 ranks, which --runner {runner} does not know"):
+        train(make_config(), tmp_path, Options(data, runner=runner))  # type: ignore[arg-type]

@@ -1,0 +1,154 @@
+"""The processes that torchrun has started, through Hugging Face Accelerate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.rendezvous import rendezvous
+from torch.distributed.tensor import DTensor
+
+from model.errors import ConfigError, DeviceError, OmniNetError
+from training.interrupt import Stopped
+from training.launch import Launch
+from training.step import Peers
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+T = TypeVar("T")
+TURNS = 3
+PATIENCE = timedelta(hours=12)  # for what one rank computes or measures while the others wait
+
+
+class Ranks(Peers):
+    """Peers with a process each, each on its own device; until they are left, all must do the same in the same order.
+
+    Raises:
+        ConfigError: Accelerate is not installed.
+        DeviceError: there are more ranks on this machine than CUDA devices.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self.accelerator = _accelerator(launch)
+        self.rank, self.count = self.accelerator.process_index, self.accelerator.num_processes
+        device = self.accelerator.device
+        # Accelerate numbers CPUs as well, and to torch "cpu:1" is another place than "cpu".
+        self.device = torch.device("cpu") if device.type == "cpu" else device
+
+    def __enter__(self) -> Ranks:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        # After a failure of one rank alone the others would be waited for in vain.
+        if kind in (None, Stopped):
+            self.accelerator.end_training()
+
+    def totals(self, *values: float) -> list[float]:
+        """Each value summed over the ranks."""
+        summed: Tensor = self.accelerator.reduce(torch.tensor(values, dtype=torch.float64, device=self.device), "sum")
+        return summed.tolist()
+
+    @contextmanager
+    def apart(self, objective: nn.Module) -> Iterator[None]:
+        """Meanwhile no gradients travel."""
+        if isinstance(objective, FSDPModule):
+            objective.set_requires_gradient_sync(False)
+            try:
+                yield
+            finally:
+                objective.set_requires_gradient_sync(True)
+        else:
+            with self.accelerator.no_sync(objective):
+                yield
+
+    def clip(self, parameters: Iterable[nn.Parameter], largest: float) -> float:
+        """Scale gradients down to a largest norm, over all shards; the norm before."""
+        norm = self.accelerator.clip_grad_norm_(parameters, largest)
+        return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
+
+    def copy_from_first(self, *tensors: Tensor) -> None:
+        """Overwrite tensors with those of the first rank."""
+        from accelerate.utils import broadcast
+
+        for tensor in tensors:
+            broadcast(tensor)
+
+    def told(self, make: Callable[[], T]) -> T:
+        """What ``make`` gives the first rank, which alone calls it.
+
+        Raises:
+            OmniNetError: ``make`` raised it; on every rank.
+        """
+        from accelerate.utils import broadcast_object_list
+
+        found = broadcast_object_list([_tried(make) if self.rank == 0 else None])
+        value: T = _value(found[0])
+        return value
+
+    def in_turn(self, make: Callable[[], T]) -> T:
+        """What ``make`` gives, which every rank calls, but the first rank before the first of each other machine.
+
+        So what is computed once and kept in files is found by the others, whether machines share a disk or not.
+
+        Raises:
+            OmniNetError: ``make`` raised it on any rank; on every rank.
+        """
+        from accelerate.utils import gather_object
+
+        mine: tuple[T | None, OmniNetError | None] = (None, None)
+        for turn in range(TURNS):
+            if turn == self.launch.turn:
+                mine = _tried(make)
+            for error in gather_object([mine[1]]):
+                _value((None, error))
+        value: T = _value(mine)
+        return value
+
+
+def _accelerator(launch: Launch) -> Accelerator:
+    try:
+        from accelerate import Accelerator, DistributedDataParallelKwargs
+    except ModuleNotFoundError as error:
+        message = f"--runner distributed needs {error.name}, which is not installed: pip install 'omninet[distributed]'"
+        raise ConfigError(message) from error
+    cards = torch.cuda.device_count()
+    if cards and launch.local_ranks > cards:
+        raise DeviceError(f"{launch.local_ranks} ranks on this machine cannot share {cards} CUDA devices")
+    if distributed.is_torchelastic_launched():
+        # What is sharded is gathered, saved and resumed by way of the CPU.
+        _meet(launch, "cuda:nccl,cpu:gloo" if cards else "gloo")
+    # In each step, the heads of the other tasks are unused.
+    return Accelerator(cpu=not cards, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+
+
+def _meet(launch: Launch, backend: str) -> None:
+    """Let the ranks find one another, which Accelerate then need not do."""
+    store, rank, ranks = next(rendezvous("env://", timeout=PATIENCE))
+    if os.environ.get("TORCH_DISABLE_SHARE_RDZV_TCP_STORE") != "1":
+        # Torchrun hands the store on to ranks that it starts again, who would look for one another where the dead were.
+        store = PrefixStore(f"start {launch.restarts}", store)
+    distributed.init_process_group(backend, store=store, rank=rank, world_size=ranks, timeout=PATIENCE)
+
+
+def _tried(make: Callable[[], T]) -> tuple[T | None, OmniNetError | None]:
+    try:
+        return make(), None
+    except OmniNetError as error:
+        return None, error
+
+
+def _value(tried: tuple[T | None, OmniNetError | None]) -> T:
+    value, error = tried
+    if error is not None:
+        raise error
+    return value  # type: ignore[return-value]  # without an error there is a value

@@ -1,0 +1,95 @@
+"""A run of several ranks: all take its steps, the first one alone writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from training.batches import Batch
+from training.distributed.models import Replicated, Sharded, Trained
+from training.distributed.ranks import Ranks
+from training.distributed.shards import shard
+from training.interrupt import Interrupt
+from training.loop import take_steps
+from training.run import Run
+from training.setup import Setup
+from training.states import Progress
+from training.trainer import Trainer
+from training.watch import Watcher
+from training.watch.everyone import Everyone
+
+
+class RankedRun(Run):
+    """A Run that every rank has; what gathers or decides must be called on all of them.
+
+    Attributes:
+        trained: what they train; ``model`` is brought up to date from it before it is saved or measured.
+    """
+
+    def __init__(self, setup: Setup, folder: Path, how: str, resume: bool, ranks: Ranks) -> None:
+        self.ranks = self.peers = ranks
+        sharded = setup.config.sharded
+        home = torch.device("cpu") if sharded else ranks.device
+        super().__init__(setup, folder, how, resume, [home, ranks.device])
+        self.trained: Trained = (Sharded if sharded else Replicated)(setup.network, self.model, ranks)
+        if self.progress.step:
+            before, now = self.progress.ranks, ranks.count
+            self.watcher.message(
+                f"goes on from step {self.progress.step}, with {now} ranks"
+                + (f" where there were {before}" if now != before else "")
+                + (f"; torchrun has started them again, time {n}" if (n := ranks.launch.restarts) else "")
+            )
+
+    def _begin(self, resume: bool) -> Progress:
+        """As any run's; what the first rank finds in the folder, the others are told."""
+        begin = super()._begin
+        progress = self.ranks.told(lambda: begin(resume or self._is_restart()))
+        self.ranks.copy_from_first(self.model.values, self.model.first, self.model.second, self.model.updates)
+        return progress
+
+    def _is_restart(self) -> bool:
+        """Whether the run in the folder is this one, started anew by torchrun."""
+        launch = self.ranks.launch
+        # Where machines join or leave, torchrun starts anew and does not count it.
+        return bool(self.states.all()) and (launch.restarts > 0 or (launch.job != "" and self.states.job == launch.job))
+
+    def _watch(self) -> Watcher:
+        return super()._watch() if self.ranks.rank == 0 else Everyone({})
+
+    def save(self) -> None:
+        """Write the state."""
+        self.trained.gather()
+        self.progress.job = self.ranks.launch.job
+        if self.ranks.rank == 0:
+            super().save()
+        self.put_off_saving()
+
+    def evaluate(self) -> None:
+        """Measure the global model, on the first rank; the others go on when it does."""
+        self.trained.gather()
+        if self.ranks.rank == 0:
+            super().evaluate()
+        self._evaluated = self.progress.step
+
+    def finish(self) -> Path:
+        """The checkpoint of a run that is done, and whose last state is saved."""
+        return super().finish() if self.ranks.rank == 0 else self.folder / "checkpoint"
+
+
+def run_distributed(run: RankedRun, stop: Interrupt) -> bool:
+    """Train to the last step of the configuration, or until ``stop`` is set anywhere; whether all steps are done.
+
+    Raises:
+        TrainingError: gradients that stay infinite, or too many samples that cannot be read; the state has been saved.
+    """
+    setup, config, progress, ranks = run.setup, run.setup.config, run.progress, run.ranks
+    objective, adam = run.trained.objective, run.trained.adam
+    trainer = Trainer(config, objective, adam, ranks.device, lambda: progress.step, run.began, peers=ranks)
+
+    def batches(task: str, start: int) -> Iterator[Batch]:
+        part = (ranks.rank, ranks.count)
+        return shard(setup.examples[task], config.tasks[task].batch, setup.encoder, config.seed, start, *part)
+
+    return take_steps(run, trainer, stop, batches)
