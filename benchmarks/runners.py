@@ -1,4 +1,4 @@
-"""Hogwild, Hogwild in lockstep and one process, on the same number of samples of every task.
+"""One process, Hogwild, Hogwild in lockstep and synchronous ranks, on the same number of samples of every task.
 
     python benchmarks/runners.py training/configs/reproduce.yaml --data DATA --backbone BACKBONE --out runs/runners
 
@@ -11,10 +11,14 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from torch.distributed import is_torchelastic_launched
 
 from model.predictor import Predictor
 from training.config import RunConfig
@@ -26,12 +30,14 @@ RUNNERS: dict[str, dict[str, Any]] = {
     "one process": {"runner": "single"},
     "hogwild": {"runner": "hogwild"},
     "hogwild in lockstep": {"runner": "hogwild", "lockstep": True},
+    "two ranks": {"runner": "distributed"},
 }
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 BINS = (0, 1, 2, 3, 4, 8, 16, 32)
 
 
 def main() -> None:
-    """Train and measure all three."""
+    """Train and measure all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path)
     parser.add_argument("--data", type=Path, required=True)
@@ -41,17 +47,33 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=300, help="dev examples a task")
     args = parser.parse_args()
     config = RunConfig.load(args.config, [f"steps={args.steps}"])
+    if is_torchelastic_launched():
+        _train("two ranks", config, args)
+        return
     print(f"{platform.machine()}, {os.cpu_count()} cores, {args.steps} steps\n")
     print(f"| runner | steps/s | samples/s | waiting for data | staleness, median | {' | '.join(config.tasks)} |")
     print("|---" * (5 + len(config.tasks)) + "|")
     for name, how in RUNNERS.items():
-        folder = args.out / name.replace(" ", "-")
+        folder = _folder(name, args)
         if not (folder / "checkpoint").exists():
-            train(config, folder, Options(args.data, args.backbone, work=args.out / "work", **how))
+            if how["runner"] == "distributed":
+                subprocess.run([*TORCHRUN, *sys.argv], check=True)  # which comes back to main, once a rank
+            else:
+                _train(name, config, args)
         _report(name, folder, config, args)
     print(f"\nsteps by staleness ({', '.join(f'{a}-' for a in BINS)}):")
     for name in RUNNERS:
-        print(f"{name}: {_histogram(_steps(args.out / name.replace(' ', '-')))}")
+        print(f"{name}: {_histogram(_steps(_folder(name, args)))}")
+
+
+def _folder(name: str, args: argparse.Namespace) -> Path:
+    out: Path = args.out
+    return out / name.replace(" ", "-")
+
+
+def _train(name: str, config: RunConfig, args: argparse.Namespace) -> None:
+    options = Options(args.data, args.backbone, work=args.out / "work", **RUNNERS[name])
+    train(config, _folder(name, args), options)
 
 
 def _report(name: str, folder: Path, config: RunConfig, args: argparse.Namespace) -> None:
