@@ -1,6 +1,6 @@
 """One process, Hogwild, Hogwild in lockstep and synchronous ranks, on the same number of samples of every task.
 
-    python benchmarks/runners.py training/configs/reproduce.yaml --data DATA --backbone BACKBONE --out runs/runners
+    python -m benchmarks.runners training/configs/reproduce.yaml --data DATA --backbone BACKBONE --out runs/runners
 
 Prints a table: steps and samples a second while training, staleness, and figures on the dev splits. Each trains from
 the same start; what is trained in --out already is not trained again.
@@ -33,6 +33,7 @@ RUNNERS: dict[str, dict[str, Any]] = {
     "two ranks": {"runner": "distributed"},
 }
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+AGAIN = ["-m", "benchmarks.runners", *sys.argv[1:]]
 BINS = (0, 1, 2, 3, 4, 8, 16, 32)
 
 
@@ -57,7 +58,7 @@ def main() -> None:
         folder = _folder(name, args)
         if not (folder / "checkpoint").exists():
             if how["runner"] == "distributed":
-                subprocess.run([*TORCHRUN, *sys.argv], check=True)  # which comes back to main, once a rank
+                subprocess.run([*TORCHRUN, *AGAIN], check=True)  # which comes back to main, once a rank
             else:
                 _train(name, config, args)
         _report(name, folder, config, args)
