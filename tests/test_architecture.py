@@ -38,11 +38,15 @@ def imports_of(package: str) -> set[str]:
     return {name for file in source_files(package) for name in imported(file)}
 
 
+def names_of(requirements: list[str]) -> set[str]:
+    return {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in requirements}
+
+
 def modules_of_extras() -> set[str]:
     """Names of the modules that only an extra of pyproject.toml installs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [requirement for extra in project["optional-dependencies"].values() for requirement in extra]
-    extras = {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in wanted} - {"omninet"}
+    extras = names_of(wanted) - names_of(project["dependencies"]) - {"omninet"}
     installed = packages_distributions()
     return {module for module, owners in installed.items() if extras & {owner.lower() for owner in owners}}
 

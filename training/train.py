@@ -80,7 +80,7 @@ def train(config: RunConfig, out: Path, options: Options, whole: RunConfig | Non
 
 
 def _train_distributed(config: RunConfig, out: Path, options: Options, whole: RunConfig | None, launch: Launch) -> Path:
-    from training.distributed import RankedRun, Ranks, run_distributed
+    from training.distributed import RankedRun, Ranks, named, run_distributed
 
     if launch.rank:
         logging.getLogger().setLevel(logging.WARNING)  # the first rank speaks for all
@@ -89,7 +89,7 @@ def _train_distributed(config: RunConfig, out: Path, options: Options, whole: Ru
         torch.set_num_threads(max(1, (options.threads or os.cpu_count() or 1) // launch.local_ranks))
         if config.sharded and not torch.distributed.is_initialized():
             raise ConfigError("sharded: there is one rank to shard over; start the run by torchrun")
-        how = f"{ranks.count} synchronous ranks on {_machine([ranks.device])}"
+        how = f"Synchronous steps of {named(ranks.count)} on {_machine([ranks.device])}"
         setup = ranks.in_turn(lambda: set_up(config, options.data, options.backbone, work, whole))
         with RankedRun(setup, out, how, options.resume, ranks) as run, Interrupt() as stop:
             return _conclude(run, run_distributed(run, stop), stop)

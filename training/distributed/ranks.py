@@ -115,6 +115,11 @@ class Ranks(Peers):
         return value
 
 
+def named(count: int) -> str:
+    """So many ranks, for people."""
+    return f"{count} rank{'s' if count > 1 else ''}"
+
+
 def _accelerator(launch: Launch) -> Accelerator:
     try:
         from accelerate import Accelerator, DistributedDataParallelKwargs

@@ -9,7 +9,7 @@ import torch
 
 from training.batches import Batch
 from training.distributed.models import Replicated, Sharded, Trained
-from training.distributed.ranks import Ranks
+from training.distributed.ranks import Ranks, named
 from training.distributed.shards import shard
 from training.interrupt import Interrupt
 from training.loop import take_steps
@@ -35,12 +35,15 @@ class RankedRun(Run):
         super().__init__(setup, folder, how, resume, [home, ranks.device])
         self.trained: Trained = (Sharded if sharded else Replicated)(setup.network, self.model, ranks)
         if self.progress.step:
-            before, now = self.progress.ranks, ranks.count
-            self.watcher.message(
-                f"goes on from step {self.progress.step}, with {now} ranks"
-                + (f" where there were {before}" if now != before else "")
-                + (f"; torchrun has started them again, time {n}" if (n := ranks.launch.restarts) else "")
-            )
+            self.watcher.message(self._where())
+
+    def _where(self) -> str:
+        """How a run goes on, for people."""
+        text = f"goes on from step {self.progress.step} on {named(self.ranks.count)}"
+        if self.progress.ranks != self.ranks.count:
+            text += f", before it was on {named(self.progress.ranks)}"
+        restarts = self.ranks.launch.restarts
+        return text + (f"; torchrun has started all ranks again, time {restarts}" if restarts else "")
 
     def _begin(self, resume: bool) -> Progress:
         """As any run's; what the first rank finds in the folder, the others are told."""

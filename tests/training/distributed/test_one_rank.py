@@ -54,7 +54,7 @@ def test_one_rank_is_the_single_runner_bit_for_bit(data: Path, work: Path, tmp_p
     one, other = values_of(tmp_path / "distributed"), values_of(tmp_path / "single")
     assert list(one) == list(other)
     assert all(torch.equal(one[name], other[name]) for name in one)
-    assert "1 synchronous ranks on" in (tmp_path / "distributed" / "checkpoint" / "MODEL_CARD.md").read_text()
+    assert "Synchronous steps of 1 rank on" in (tmp_path / "distributed" / "checkpoint" / "MODEL_CARD.md").read_text()
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ def test_a_run_goes_on_with_any_other_runner(data: Path, work: Path, tmp_path: P
         train(config, tmp_path, options(data, work, runner=runner, resume=number > 0, threads=1))
 
     assert sorted(step["step"] for step in steps_of(tmp_path)) == list(range(1, 21))
-    assert "goes on from step 16, with 1 ranks" in messages_of(tmp_path)
+    assert "goes on from step 16 on 1 rank" in messages_of(tmp_path)
 
 
 def test_sharding_needs_torchrun(data: Path, work: Path, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_restart_by_torchrun_goes_on(data: Path, work: Path, tmp_path: Path, r
     # A machine has joined, which torchrun does not count as a restart.
     assert begun(Launch(job="today")).progress.step == 3
     assert begun(Launch(restarts=2)).progress.step == 3
-    assert "goes on from step 3, with 1 ranks; torchrun has started them again, time 2" in messages_of(tmp_path)
+    assert "goes on from step 3 on 1 rank; torchrun has started all ranks again, time 2" in messages_of(tmp_path)
     for launch in (Launch(job="tomorrow"), Launch()):
         with pytest.raises(DataError, match="holds a run already, at step 3: --resume goes on"):
             begun(launch)
@@ -104,7 +104,7 @@ def test_another_number_of_ranks_is_said(data: Path, work: Path, tmp_path: Path,
         run.states.save(run.model, run.progress)
 
     with RankedRun(setup, tmp_path, "Ranks", True, ranks):
-        assert "goes on from step 3, with 1 ranks where there were 4" in messages_of(tmp_path)
+        assert "goes on from step 3 on 1 rank, before it was on 4 ranks" in messages_of(tmp_path)
 
 
 def test_what_one_rank_cannot_do_all_are_told(ranks: Ranks) -> None:

@@ -49,7 +49,7 @@ def test_a_killed_rank_is_started_again_from_the_last_state(config_file: Path, d
     assert process.returncode == 0, said
     assert f"{out / 'checkpoint'}\n" in said
     assert (out / "checkpoint" / "model.safetensors").is_file()
-    assert ", with 2 ranks; torchrun has started them again, time 1" in messages_of(out)
+    assert " on 2 ranks; torchrun has started all ranks again, time 1" in messages_of(out)
     assert [step["step"] for step in steps_of(out)] == list(range(1, 61))
 
 
@@ -72,5 +72,5 @@ def test_sigterm_saves_and_stops_and_fewer_ranks_go_on(
 
     options = Options(data, runner="distributed", resume=True, threads=1, work=work)
     train(make_config(steps=stopped + 2), tmp_path, options)
-    assert f"goes on from step {stopped}, with 1 ranks where there were 2" in messages_of(tmp_path)
+    assert f"goes on from step {stopped} on 1 rank, before it was on 2 ranks" in messages_of(tmp_path)
     assert len(steps_of(tmp_path)) == stopped + 2
