@@ -1,13 +1,12 @@
-"""Examples to batches of tensors, one endless stream a task."""
+"""Examples to batches of tensors."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
-from itertools import count, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,11 +18,10 @@ from model.errors import InputError
 from model.peripherals.language import LanguagePeripheral, Subwords
 from model.tasks import TASKS
 from model.text import Tokenizer
-from training.data import DataError, Example
+from training.data import Example
 from training.subwords import loosened
 
 READERS = 4
-POOL = 20  # batches that are sorted by length together, so that little is padded
 
 Drawn = tuple[Example, int]  # an example, and the seed of the choices that reading it takes
 Chosen = tuple[Example, random.Random]
@@ -157,60 +155,6 @@ def plain_caption(caption: str) -> str:
 def _readers() -> ThreadPoolExecutor:
     """Threads that read media: decoders let go of Python's lock."""
     return ThreadPoolExecutor(READERS, "reader")
-
-
-def stream(
-    examples: Sequence[Example], size: int, encoder: Encoder, seed: int, start: int = 0, job: int = 0, jobs: int = 1
-) -> Iterator[Batch]:
-    """Batches for ever; every example once an epoch, neighbours in length together.
-
-    Args:
-        start: batches that this job has taken before; those of which nothing could be read do not count.
-        job, jobs: of ``jobs`` workers this one takes every ``jobs``-th batch, from number ``job`` on.
-
-    Raises:
-        DataError: nothing of a whole epoch can be read.
-    """
-    skipped = 0
-    for members in islice(draw(examples, size, seed), start * jobs + job, None, jobs):
-        batch = encoder.batch(members)
-        skipped += len(members) - (len(batch.targets) if batch else 0)
-        if batch:
-            yield replace(batch, skipped=skipped)
-            skipped = 0
-        elif skipped > len(examples):
-            raise none_readable(examples, encoder)
-
-
-def none_readable(examples: Sequence[Example], encoder: Encoder) -> DataError:
-    """What to say of examples of which not one can be read."""
-    path, why = next(iter(encoder.unreadable.items()))
-    return DataError(f"none of {len(examples)} examples can be read; {path}: {why}")
-
-
-def draw(examples: Sequence[Example], size: int, seed: int) -> Iterator[list[Drawn]]:
-    """The members of one batch after the other, for ever."""
-    numbers = count()
-    for epoch in count():
-        for members in _epoch(examples, size, random.Random(f"{seed}:{epoch}")):
-            generator = random.Random(f"{seed}:{next(numbers)}")
-            yield [(example, generator.getrandbits(64)) for example in members]
-
-
-def _epoch(examples: Sequence[Example], size: int, generator: random.Random) -> list[list[Example]]:
-    order = list(examples)
-    generator.shuffle(order)
-    batches = []
-    for start in range(0, len(order), size * POOL):
-        pool = sorted(order[start : start + size * POOL], key=_length)
-        batches += [pool[i : i + size] for i in range(0, len(pool), size)]
-    generator.shuffle(batches)
-    return batches
-
-
-def _length(example: Example) -> int:
-    """Of what is padded; labels are not, and sorting by them would fill batches with one class."""
-    return sum(map(len, example.words)) or (len(example.answer) if example.captions else len(example.question or ""))
 
 
 def spread_captions(examples: Sequence[Example]) -> list[Example]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from training.batches import Batch, stream
+from training.batches import Batch
 from training.interrupt import Interrupt
 from training.loop import take_steps
 from training.run import Run
 from training.shared import SharedAdam
 from training.step import Objective
+from training.streams import stream
 from training.trainer import Trainer
 
 

@@ -42,7 +42,10 @@ class Replicated:
 
     def __init__(self, network: OmniNet, model: GlobalModel, ranks: Ranks) -> None:
         objective = Objective(network.to(ranks.device))
-        self.objective: nn.Module = ranks.accelerator.prepare_model(objective, device_placement=False)
+        with warnings.catch_warnings():
+            # Torch is about to give that option another name, and Accelerate will follow.
+            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+            self.objective: nn.Module = ranks.accelerator.prepare_model(objective, device_placement=False)
         self.adam: Optimiser = SharedAdam(model, 0)
 
     def gather(self) -> None:

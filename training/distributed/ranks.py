@@ -132,8 +132,9 @@ def _accelerator(launch: Launch) -> Accelerator:
     if distributed.is_torchelastic_launched():
         # What is sharded is gathered, saved and resumed by way of the CPU.
         _meet(launch, "cuda:nccl,cpu:gloo" if cards else "gloo")
-    # In each step, the heads of the other tasks are unused.
-    return Accelerator(cpu=not cards, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    # In each step, the heads of the other tasks are unused; buffers are those of what is frozen, and stay as they are.
+    wrapping = DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
+    return Accelerator(cpu=not cards, kwargs_handlers=[wrapping])
 
 
 def _meet(launch: Launch, backend: str) -> None:

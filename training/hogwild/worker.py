@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 import torch
 
 from model.omninet import OmniNet
-from training.batches import Encoder, stream
+from training.batches import Encoder
 from training.config import RunConfig
 from training.data import Example
 from training.interrupt import SIGNALS
@@ -22,6 +22,7 @@ from training.loader import Loader
 from training.replica import Replica
 from training.shared import STALENESS, GlobalModel, Order, SharedAdam, Slots
 from training.step import Objective
+from training.streams import stream
 from training.trainer import Trainer
 
 NAP_S = 0.002

@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from model.errors import InputError
-from training.batches import Batch, stream
+from training.batches import Batch
 from training.data import DataError, Example
 from training.distributed.shards import shard
 from training.setup import Setup
+from training.streams import stream
 
 
 class Broken:
