@@ -1,6 +1,6 @@
 """Which treatment of pictures that are not square captions best: squash, crop or pad.
 
-    python benchmarks/treatments.py --coco DATA/coco_mini
+    python -m benchmarks.treatments --coco DATA/coco_mini
 
 Prints a table: figures of the same checkpoint and photos for each treatment.
 """
