@@ -24,7 +24,7 @@ LASTING: dict[str, Any] = {
     "health_check_period_s": 5.0,
     "health_check_timeout_s": 15.0,
     "max_constructor_retry_count": 3,
-    "logging_config": {"enable_access_log": False},  # the application logs its requests
+    "logging_config": {"encoding": "JSON", "enable_access_log": False},  # the application logs its requests
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "ingress": {
@@ -40,8 +40,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "ray_actor_options": {"num_cpus": 0.5},
     },
     "model": {
-        # A running batch of 32, and as many that take the places of those that leave it.
-        "max_ongoing_requests": 64,
+        # More than it runs at once, since texts overtake videos only inside of its engine.
+        "max_ongoing_requests": 256,
         "max_queued_requests": 128,
         "autoscaling_config": {"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 16},
         "ray_actor_options": {"num_cpus": 1},

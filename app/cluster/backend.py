@@ -6,10 +6,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from ray.exceptions import ObjectLostError, RayActorError, RayError
+from ray.exceptions import (
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    WorkerCrashedError,
+)
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
@@ -21,9 +29,11 @@ from app.stopwatch import Stopwatch
 from model.answers import Text
 
 logger = logging.getLogger(__name__)
-LOST = (RayActorError, ObjectLostError)  # with its machine or its process, for no fault of the request
+# With its machine or its process, for no fault of the request.
+LOST = (RayActorError, ObjectLostError, WorkerCrashedError, NodeDiedError, OutOfMemoryError)
 PAUSE_S = 0.1
 DESCRIBE_S = 2.0
+KNOWN_S = 5.0
 
 
 class Cluster:
@@ -34,6 +44,7 @@ class Cluster:
 
     def __init__(self, decoder: DeploymentHandle[Any], model: DeploymentHandle[Any]) -> None:
         self._decoder, self._model = decoder, model
+        self._description: tuple[float, Description] | None = None
 
     async def start(self) -> None:
         """There is nothing to begin: Ray starts what is asked."""
@@ -48,6 +59,7 @@ class Cluster:
         while True:
             inputs, vision = dict(query.inputs), None
             if upload is not None:
+                # By way of here: what waits for its decoder must not take up a place at a model.
                 seen: Seen = unpacked(await _asked(lambda: self._decoder.decode.remote(upload.kind, data)))
                 inputs[upload.kind], vision = seen.frames, seen.vision
                 times.add(decode_media=seen.decode_ms)
@@ -59,13 +71,21 @@ class Cluster:
                 return _timed(answered, times)
 
     async def describe(self) -> Description:
-        """As of every Backend."""
+        """As of every Backend; the same for some seconds, and longer where models are too busy to be asked."""
+        known = self._description
+        if known is not None and time.monotonic() - known[0] < KNOWN_S:
+            return known[1]
         try:
             async with asyncio.timeout(DESCRIBE_S):
                 found: Description = await _asked(self._model.describe.remote)
-                return found
         except TimeoutError:
             raise _not_ready() from None
+        except ServiceError as error:
+            if known is None or error.code != "overloaded":
+                raise
+            found = known[1]
+        self._description = time.monotonic(), found
+        return found
 
     async def figures(self) -> bytes:
         """Ray has them, and those of all machines."""
@@ -89,24 +109,23 @@ class Cluster:
     async def _follow(self, message: Callable[[], bytes], tell: Tell) -> Answered:
         """The answer at the end of a stream, once what comes before has been told."""
         streams: Any = self._model.options(stream=True).stream
-        told = False
+        found: Any = None
         while True:
             stream = streams.remote(message())
             try:
                 async for part in stream:
                     found = unpacked(part)
-                    if isinstance(found, Answered):
-                        return found
-                    assert isinstance(found, Text)
-                    told = True
-                    tell(found)
-                raise internal_error()
-            except RayError as error:
-                await _bear(error, again=not told)  # what was told cannot be taken back
+                    if isinstance(found, Text):
+                        tell(found)
+                assert isinstance(found, Answered)
+                return found
             except RayServeException as error:
                 _refuse(error)
-            finally:
-                stream.cancel()
+            except RayError as error:
+                await _bear(error, again=found is None)  # what was told cannot be taken back
+            except BaseException:
+                _cancel(stream)
+                raise
 
 
 async def _asked(call: Callable[[], Any]) -> Any:
@@ -124,8 +143,14 @@ async def _asked(call: Callable[[], Any]) -> Any:
         except RayError as error:
             await _bear(error, again=True)
         except asyncio.CancelledError:
-            response.cancel()
+            _cancel(response)
             raise
+
+
+def _cancel(response: Any) -> None:
+    """End a call that nobody waits for; one that has just failed says so once more, which nobody wants to know."""
+    with suppress(Exception):
+        response.cancel()
 
 
 async def _bear(error: RayError, *, again: bool) -> None:

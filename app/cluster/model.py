@@ -19,6 +19,8 @@ from app.settings import Settings
 from app.stopwatch import Stopwatch
 from model.answers import Text
 
+GRACE_S = 1.0
+
 
 class Model:
     """A replica with an engine of its own, which batches across tasks, for the checkpoint of the settings.
@@ -58,8 +60,9 @@ class Model:
     async def _answer(self, question: Question, tell: Tell | None = None) -> Answered:
         if question.vision not in {None, self._engine.processor.vision}:
             raise OtherVisionError
-        # Whoever asks gives up by then, too, and says so to this replica; unless that machine is gone.
-        return await within(question.seconds, answer(self._engine, question.task, question.inputs, Stopwatch(), tell))
+        # Whoever asks gives up before, and says so to this replica; unless that machine is gone.
+        seconds = question.seconds + GRACE_S
+        return await within(seconds, answer(self._engine, question.task, question.inputs, Stopwatch(), tell))
 
     async def __del__(self) -> None:
         if hasattr(self, "_engine"):  # else it never began

@@ -12,7 +12,7 @@ from benchmarks.cluster.waiting import Waited, interpolated, simulate
 from benchmarks.load.posts import Post
 
 LOADS = (0.2, 0.4, 0.6, 0.8, 0.95, 1.2)  # of what a replica can bear
-MOST, QUEUE = 64, 128  # max_ongoing_requests and max_queued_requests of the model
+MOST, QUEUE = 256, 128  # max_ongoing_requests and max_queued_requests of the model
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,11 @@ class RankedRun(Run):
         return progress
 
     def _is_restart(self) -> bool:
-        """Whether the run in the folder is this one, started anew by torchrun."""
-        launch = self.ranks.launch
-        # Where machines join or leave, torchrun starts anew and does not count it.
-        return bool(self.states.all()) and (launch.restarts > 0 or (launch.job != "" and self.states.job == launch.job))
+        """Whether the run in the folder is of this job, started anew by torchrun."""
+        # Not by the count of restarts: those of a job that was refused a folder begin with another's run in it, and
+        # where machines join or leave, torchrun starts anew and does not count it.
+        job = self.ranks.launch.job
+        return bool(self.states.all()) and job != "" and self.states.job == job
 
     def _watch(self) -> Watcher:
         return super()._watch() if self.ranks.rank == 0 else Everyone({})
@@ -71,7 +72,7 @@ class RankedRun(Run):
 
     def evaluate(self) -> None:
         """Measure the global model, on the first rank; the others go on when it does."""
-        self.trained.gather()
+        self.save()  # a signal is heeded only when that is over, and torchrun does not wait for long
         if self.ranks.rank == 0:
             super().evaluate()
         self._evaluated = self.progress.step

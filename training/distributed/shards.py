@@ -22,7 +22,7 @@ def shard(
     count: ranks wait for one another, and none can be missing.
 
     Args:
-        start: batches that have been taken before.
+        start: batches that have been taken before; those of which nobody could read anything do not count.
 
     Raises:
         DataError: not one of the examples can be read.

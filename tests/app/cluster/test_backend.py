@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from ray.exceptions import ActorDiedError, ObjectLostError, RayTaskError
+from ray.exceptions import ActorDiedError, NodeDiedError, ObjectLostError, OutOfMemoryError, RayTaskError
 from ray.serve._private.common import DeploymentID
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
@@ -29,6 +29,9 @@ CAPTION = Answered(Caption("A dog", -1.0, ()), "toy", "1", dict.fromkeys(("prepa
 LOST = ActorDiedError()
 failed: Any = RayTaskError
 FAILED = failed("answer", "Traceback", ValueError("secret"))
+
+errors: Any = (OutOfMemoryError, NodeDiedError)
+ALL_LOST = [LOST, ObjectLostError("00" * 28, None, "call"), *(kind("gone") for kind in errors)]
 
 
 class Response:
@@ -55,7 +58,11 @@ class Response:
             yield part
 
     def cancel(self) -> None:
+        """As Ray's, it raises what the call has failed of."""
         self.is_cancelled = True
+        for found in self._found if isinstance(self._found, list) else [self._found]:
+            if isinstance(found, Exception):
+                raise found
 
 
 class Method:
@@ -116,7 +123,7 @@ async def test_an_upload_is_decoded_and_its_frames_go_to_a_model() -> None:
     assert {"decode_media": 3.0, "prepare": 2.0, "encode": 2.0, "decode": 2.0}.items() <= found.timings.items()
 
 
-@pytest.mark.parametrize("lost", [LOST, ObjectLostError("00" * 28, None, "call")])
+@pytest.mark.parametrize("lost", ALL_LOST)
 async def test_what_is_lost_is_asked_for_again(lost: Exception) -> None:
     decode, answer = Method(lost, seen()), Method(lost, lost, pack(CAPTION))
     found = await cluster(decode, answer=answer).answer(query(b"file"), Stopwatch())
@@ -198,6 +205,31 @@ async def test_a_full_queue_refuses_a_stream() -> None:
     with pytest.raises(ServiceError) as error:
         await cluster(stream=Method([BackPressureError(2, 2)])).answer(query(), Stopwatch(), lambda _: None)
     assert error.value.code == "overloaded"
+
+
+async def test_a_stream_that_has_ended_is_not_cancelled() -> None:
+    stream = Method([A, pack(CAPTION)])
+    await cluster(stream=stream).answer(query(), Stopwatch(), lambda _: None)
+    assert not stream.responses[0].is_cancelled
+
+
+async def test_a_stream_that_nobody_reads_is_cancelled() -> None:
+    def leave(_: Text) -> None:
+        raise asyncio.CancelledError
+
+    stream = Method([A, A_DOG])
+    with pytest.raises(asyncio.CancelledError):
+        await cluster(stream=stream).answer(query(), Stopwatch(), leave)
+    assert stream.responses[0].is_cancelled
+
+
+async def test_models_that_are_busy_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "KNOWN_S", 0.0)
+    description = Description("toy", "1", ("pos",), ("cpu",), "float32", None)
+    found = cluster(describe=Method(description, BackPressureError(2, 2)))
+    assert await found.describe() == await found.describe() == description
+    with pytest.raises(ServiceError, match="too many"):
+        await cluster(describe=Method(BackPressureError(2, 2))).describe()
 
 
 async def test_there_is_no_model_to_describe_yet(monkeypatch: pytest.MonkeyPatch) -> None:

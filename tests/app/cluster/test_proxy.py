@@ -11,8 +11,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.cluster import proxy
 from app.cluster.proxy import Proxied
+from app.middleware.request_log import ACCEPTED
 
 pytestmark = pytest.mark.anyio
+JSON = (b"content-type", b"application/json")
+ID = (b"x-request-id", b"one")
 Behaviour = Callable[[Receive, Send], Awaitable[None]]
 
 
@@ -60,7 +63,7 @@ async def hangs_up(receive: Receive, send: Send) -> None:
 def answers(status: int = 200, content_type: str | None = "application/json", body: bytes = b"{}") -> Behaviour:
     async def answer(receive: Receive, send: Send) -> None:
         await read(receive)
-        headers = [(b"x-request-id", b"one")] * 2 + ([(b"content-type", content_type.encode())] if content_type else [])
+        headers = [ID] * 2 + ([(b"content-type", content_type.encode())] if content_type else [])
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -84,7 +87,7 @@ async def ask(ray: Ray, *pieces: bytes, path: str = "/caption", headers: Any = (
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await Proxied(ray)({"type": "http", "path": path, "headers": list(headers)}, receive, send)
+    await Proxied(ray)({"type": "http", "path": path, "headers": [ID, *headers]}, receive, send)
     if not sent:
         return 0, [], b""
     return sent[0]["status"], sent[0]["headers"], b"".join(each["body"] for each in sent[1:])
@@ -93,23 +96,22 @@ async def ask(ray: Ray, *pieces: bytes, path: str = "/caption", headers: Any = (
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proxy, "PAUSE_S", 0.0)
+    monkeypatch.setattr(proxy, "MESSAGE_BYTES", 0)
 
 
 @pytest.mark.parametrize("losses", [[is_lost], [is_lost_at_once, is_lost, is_lost]])
 async def test_a_lost_request_is_asked_again_with_all_of_its_body(losses: list[Behaviour]) -> None:
     ray = Ray(*losses, answers(body=b'"found"'))
-    assert await ask(ray, b"one", b"two") == (200, [(b"x-request-id", b"one"), JSON], b'"found"')
+    assert await ask(ray, b"one", b"two") == (200, [ID, JSON], b'"found"')
     assert ray.bodies[-1] == b"onetwo"
     assert len(ray.bodies) == len(losses) + 1
-
-
-JSON = (b"content-type", b"application/json")
 
 
 async def test_what_stays_lost_is_refused_as_every_error_is() -> None:
     status, headers, body = await ask(Ray(*[is_lost] * proxy.ATTEMPTS))
     assert status == 503
     assert dict(headers)[b"retry-after"] == b"1"
+    assert dict(headers)[b"x-request-id"] == b"one"
     assert json.loads(body)["error"]["code"] == "replica_lost"
 
 
@@ -161,8 +163,46 @@ async def test_rays_own_pages_pass_as_they_are() -> None:
     assert (status, body) == (503, b"draining")
 
 
-@pytest.mark.parametrize(("given", "kept"), [("abc-1.2", True), ("a b\r\n", False), ("x" * 65, False)])
-async def test_an_id_that_cannot_be_one_is_forgotten(given: str, kept: bool) -> None:
+async def test_a_body_in_very_small_pieces_is_not_kept_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "MESSAGE_BYTES", 512)
+    monkeypatch.setattr(proxy, "KEPT_BYTES", 2000)
+    assert (await ask(Ray(is_lost, answers()), *[b"a"] * 5))[0] == 503
+    assert (await ask(Ray(is_lost, answers()), *[b"a"] * 2))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [([b"abc-1.2"], b"abc-1.2"), ([b"a b\r\n"], None), ([b"x" * 65], None), ([b"a", b"b \xff"], b"a")],
+)
+async def test_a_request_has_one_id_that_can_be_one(given: list[bytes], kept: bytes | None) -> None:
     ray = Ray(answers())
-    await ask(ray, headers=[(b"x-request-id", given.encode())])
-    assert (ray.scopes[0]["headers"] == [(b"x-request-id", given.encode())]) == kept
+    scope: Scope = {"type": "http", "path": "/", "headers": [(b"x-request-id", each) for each in given]}
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(_: Message) -> None:
+        """Nobody listens."""
+
+    await Proxied(ray)(scope, receive, send)
+    [(_, found)] = ray.scopes[0]["headers"]
+    assert found == kept if kept else ACCEPTED.fullmatch(found.decode())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"x-request-timeout-seconds", b"X_Request_Disconnect_Disabled", b"serve_multiplexed_model_id", b"x-session-id"],
+)
+async def test_clients_tell_ray_nothing(name: bytes) -> None:
+    ray = Ray(answers())
+    await ask(ray, headers=[(name.lower(), b"\xff"), (b"accept", b"*/*")])
+    assert ray.scopes[0]["headers"] == [ID, (b"accept", b"*/*")]
+
+
+async def test_a_failure_of_rays_proxy_is_told_as_ours() -> None:
+    async def fails(receive: Receive, send: Send) -> None:
+        raise ValueError("secret")
+
+    status, _, body = await ask(Ray(fails))
+    assert (status, json.loads(body)["error"]["code"]) == (500, "internal_error")
+    assert b"secret" not in body

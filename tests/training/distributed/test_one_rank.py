@@ -80,16 +80,16 @@ def test_a_restart_by_torchrun_goes_on(data: Path, work: Path, tmp_path: Path, r
         with RankedRun(setup, tmp_path, "Ranks", resume, ranks) as run:
             return run
 
-    begun(Launch(restarts=1))  # it died before its first state: from the beginning
+    begun(Launch(job="today", restarts=1))  # it died before its first state: from the beginning
     first = begun(Launch(job="today"))
     first.progress.drawn["pos"][0] = 3
     first.save()
 
     # A machine has joined, which torchrun does not count as a restart.
     assert begun(Launch(job="today")).progress.step == 3
-    assert begun(Launch(restarts=2)).progress.step == 3
+    assert begun(Launch(job="today", restarts=2)).progress.step == 3
     assert "goes on from step 3 on 1 rank; torchrun has started all ranks again, time 2" in messages_of(tmp_path)
-    for launch in (Launch(job="tomorrow"), Launch()):
+    for launch in (Launch(job="tomorrow"), Launch(job="tomorrow", restarts=2), Launch()):
         with pytest.raises(DataError, match="holds a run already, at step 3: --resume goes on"):
             begun(launch)
     assert begun(Launch(), resume=True).progress.step == 3
