@@ -36,11 +36,12 @@ WAVE_S, CALM_S = 40.0, 60.0
 
 
 def config(models: Mapping[str, Any], **environment: str) -> dict[str, Any]:
-    """The one for CPUs, with other options of the model."""
+    """The one for CPUs, with other options of the model, and one replica of all else: new ones need the same cores."""
     found: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "ray" / "cpu.yaml").read_text())
     application = found["applications"][0]
     application["runtime_env"]["env_vars"] = environment
-    next(each for each in application["deployments"] if each["name"] == "model").update(models)
+    for deployment in application["deployments"]:
+        deployment.update(models if deployment["name"] == "model" else replicas(1, 1))
     return found
 
 

@@ -172,14 +172,19 @@ class Nodes:
         return self.nodes[-1]
 
     def _environment(self, port: int) -> dict[str, str]:
-        return os.environ | {
-            "PYTHONPATH": str(ROOT),
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": self._token,
-            "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "app.cluster.proxy:middleware",
-            "RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(port),
-            "OMP_WAIT_POLICY": "PASSIVE",
-        }
+        lines = (ROOT / "docker" / "ray" / "ray.env").read_text(encoding="utf-8").splitlines()
+        settings = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+        return (
+            os.environ
+            | settings
+            | {
+                "PYTHONPATH": str(ROOT),
+                "RAY_AUTH_MODE": "token",
+                "RAY_AUTH_TOKEN": self._token,
+                "RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(port),
+                "OMP_WAIT_POLICY": "PASSIVE",
+            }
+        )
 
     def _ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """JSON of the dashboard; None where it does not answer yet."""

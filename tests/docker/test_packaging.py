@@ -203,6 +203,12 @@ def test_what_is_deployed_on_ray_is_mounted() -> None:
     assert (ROOT / source / Path(file).name).is_file()
 
 
+def test_the_image_has_rays_environment() -> None:
+    lines = (ROOT / "docker" / "ray" / "ray.env").read_text().splitlines()
+    settings = {line for line in lines if not line.startswith("#")}
+    assert settings <= {pair for line in FINAL.all("ENV") for pair in line.split()}
+
+
 def test_rays_replicas_have_time_to_end() -> None:
     grace = int(service("ray-head")["stop_grace_period"].removesuffix("s"))
     [application] = yaml.safe_load((ROOT / "docker" / "ray" / "cpu.yaml").read_text())["applications"]

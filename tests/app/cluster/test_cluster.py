@@ -111,6 +111,14 @@ async def test_errors_have_the_one_shape(nodes: Nodes, client: httpx.AsyncClient
         assert (await there.get("/readyz")).status_code == 200
 
 
+async def test_a_large_upload_arrives(nodes: Nodes, client: httpx.AsyncClient) -> None:
+    padded = jpeg_bytes() + bytes(20 * 2**20)  # which decoders pass over
+    async with talking_to(nodes) as there:
+        found = await there.post("/caption", files={"image": padded})
+    assert found.status_code == 200
+    assert told(found) == told(await client.post("/caption", files={"image": padded}))
+
+
 async def test_too_much_is_refused(nodes: Nodes) -> None:
     async with talking_to(nodes) as there:
         long = {"text": "A dog runs. " * 400}
