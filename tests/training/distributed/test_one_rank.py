@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,7 +131,9 @@ def test_a_launch_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     for name, value in (said | {"TORCHELASTIC_RESTART_COUNT": "5", "TORCHELASTIC_RUN_ID": "none"}).items():
         monkeypatch.setenv(name, value)
 
-    assert Launch.read() == Launch(3, 4, 1, 2, 5)
+    first = Launch.read()
+    assert first == Launch(3, 4, 1, 2, 5, first.job)
+    assert first.job.startswith(f"{socket.gethostname()}:{os.getppid()}:")  # who has started this process
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "today")
     assert Launch.read().job == "today"
 
