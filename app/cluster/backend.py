@@ -18,7 +18,12 @@ from ray.exceptions import (
     RayError,
     WorkerCrashedError,
 )
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
+from ray.serve.exceptions import (
+    BackPressureError,
+    DeploymentUnavailableError,
+    RayServeException,
+    ReplicaUnavailableError,
+)
 from ray.serve.handle import DeploymentHandle
 
 from app.backend import Answered, Description, Query, Tell
@@ -30,7 +35,7 @@ from model.answers import Text
 
 logger = logging.getLogger(__name__)
 # With its machine or its process, for no fault of the request.
-LOST = (RayActorError, ObjectLostError, WorkerCrashedError, NodeDiedError, OutOfMemoryError)
+LOST = (RayActorError, ObjectLostError, WorkerCrashedError, NodeDiedError, OutOfMemoryError, ReplicaUnavailableError)
 PAUSE_S = 0.1
 DESCRIBE_S = 2.0
 KNOWN_S = 5.0
@@ -119,9 +124,7 @@ class Cluster:
                         tell(found)
                 assert isinstance(found, Answered)
                 return found
-            except RayServeException as error:
-                _refuse(error)
-            except RayError as error:
+            except (RayError, RayServeException) as error:
                 await _bear(error, again=found is None)  # what was told cannot be taken back
             except BaseException:
                 _cancel(stream)
@@ -138,9 +141,7 @@ async def _asked(call: Callable[[], Any]) -> Any:
         response = call()
         try:
             return await response
-        except RayServeException as error:
-            _refuse(error)
-        except RayError as error:
+        except (RayError, RayServeException) as error:
             await _bear(error, again=True)
         except asyncio.CancelledError:
             _cancel(response)
@@ -153,18 +154,17 @@ def _cancel(response: Any) -> None:
         response.cancel()
 
 
-async def _bear(error: RayError, *, again: bool) -> None:
+async def _bear(error: Exception, *, again: bool) -> None:
     """Wait a moment after something was lost; anything else, or what cannot be asked for again, is the end of it."""
     if not isinstance(error, LOST):
-        logger.error("a deployment failed", exc_info=error)
-        raise internal_error() from None
+        _refuse(error)
     logger.warning("a replica is gone: %s", type(error).__name__)
     if not again:
         raise ServiceError(503, "replica_lost", "the model was lost on the way; ask again", {"Retry-After": "1"})
     await asyncio.sleep(PAUSE_S)
 
 
-def _refuse(error: RayServeException) -> NoReturn:
+def _refuse(error: Exception) -> NoReturn:
     if isinstance(error, BackPressureError):
         raise overloaded("too many requests are waiting; try again in a moment") from None
     if isinstance(error, DeploymentUnavailableError):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ray.exceptions import ActorDiedError, NodeDiedError, ObjectLostError, OutOfMemoryError, RayTaskError
 from ray.serve._private.common import DeploymentID
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, ReplicaUnavailableError
 
 from app.backend import Answered, Description, Query, Upload
 from app.cluster import backend
@@ -32,6 +32,7 @@ FAILED = failed("answer", "Traceback", ValueError("secret"))
 
 errors: Any = (OutOfMemoryError, NodeDiedError)
 ALL_LOST = [LOST, ObjectLostError("00" * 28, None, "call"), *(kind("gone") for kind in errors)]
+ALL_LOST.append(ReplicaUnavailableError("model#1"))
 
 
 class Response:
