@@ -18,7 +18,7 @@ from app.errors import ServiceError, internal_error
 from app.middleware.base import HttpMiddleware
 from app.middleware.request_log import ACCEPTED, HEADER, new_id
 
-RAYS_OWN = "/-/"  # paths at which the proxy says how it is
+RAYS_OWN = {"/-/healthz", "/-/routes"}  # where the proxy says how it is, and asks no replica
 # Headers, "-" for "_", by which a client would tell Ray what is not for clients to say.
 NOT_FOR_CLIENTS = {
     "x-request-timeout-seconds",
@@ -48,7 +48,7 @@ class Proxied(HttpMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As of every middleware."""
-        if scope["path"].startswith(RAYS_OWN):
+        if scope["path"] in RAYS_OWN:
             await self.app(scope, receive, send)
             return
         request_id, body = _clean(scope), _Body(receive)

@@ -170,6 +170,13 @@ async def test_a_body_in_very_small_pieces_is_not_kept_either(monkeypatch: pytes
     assert (await ask(Ray(is_lost, answers()), *[b"a"] * 2))[0] == 200
 
 
+async def test_only_rays_own_pages_do() -> None:
+    ray = Ray(answers(503, None, b"draining"))
+    _, _, body = await ask(ray, path="/-/other", headers=[(b"x-request-timeout-seconds", b"\xff")])
+    assert json.loads(body)["error"]["code"] == "overloaded"
+    assert ray.scopes[0]["headers"] == [ID]
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [([b"abc-1.2"], b"abc-1.2"), ([b"a b\r\n"], None), ([b"x" * 65], None), ([b"a", b"b \xff"], b"a")],
