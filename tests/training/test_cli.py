@@ -20,6 +20,7 @@ from training import train as training
 from training.commands import distill, train
 from training.config import RunConfig
 from training.data import DataError
+from training.distill.lite import EfficientNetLite0
 from training.interrupt import Interrupt
 from training.metrics import java
 from training.run import Run
@@ -135,11 +136,14 @@ def test_train_says_what_is_missing(config_file: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_distill_then_train(config_file: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    teacher, backbone = tmp_path / "teacher.safetensors", tmp_path / "backbone" / "backbone.safetensors"
-    save_file(mobilenet_v2().state_dict(), teacher)
+    backbone = tmp_path / "backbone" / "backbone.safetensors"
+    teachers = {"mobilenet": mobilenet_v2(), "lite": EfficientNetLite0()}
+    for name, teacher in teachers.items():
+        save_file(teacher.state_dict(), tmp_path / f"{name}.safetensors")
+    weights = [option for name in teachers for option in ("--weights", tmp_path / f"{name}.safetensors")]
     distillation = Path(distill.__file__).parents[1] / "configs" / "distill.yaml"
-    smaller = [f"--set={value}" for value in ("steps=1", "batch=2", "views.size=64", "pictures.side=64")]
-    arguments = ("--data", data, "--weights", teacher, "--out", backbone.parent, *smaller)
+    smaller = [f"--set={value}" for value in ("steps=1", "batch=2", "views.size=64", "folders={}", "excluded=[]")]
+    arguments = ("--data", data, *weights, "--out", backbone.parent, *smaller)
     assert run("distill", distillation, *arguments) == 0
     assert capsys.readouterr().out == f"{backbone}\n"
 

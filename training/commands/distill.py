@@ -1,4 +1,4 @@
-"""``omninet distill``: fit a small backbone to a large one."""
+"""``omninet distill``: fit a small backbone to larger ones."""
 
 from __future__ import annotations
 
@@ -10,42 +10,55 @@ from typing import Any
 from training.commands.process import add_overrides, prepare
 
 DESCRIPTION = """\
-Fit a small vision backbone to the feature maps of a large one, any of torchvision's classifiers that has such maps, on
-pictures without labels. The first call packs the pictures into --out; the last step writes --out/backbone.safetensors,
-which `omninet train --backbone` takes, and --out/agreement.json, which says how well it sees what its teacher sees."""
+Fit a small vision backbone to the feature maps of larger ones, EfficientNet-Lite0 or any of torchvision's classifiers
+that has such maps, and to the classes that the last of them names, on photos. The first call packs the photos; what the
+teachers see of a view is computed once and kept beside them. --out/backbone.safetensors, which
+`omninet train --backbone` takes, and --out/curve.tsv, which says how well it sees what its teachers see, are written
+at every measurement and at the end."""
 
 EPILOG = """\
 examples:
-  omninet distill training/configs/distill.yaml --data DATA --weights mobilenet_v2.safetensors --out runs/distill
-  omninet distill CONFIG --out OUT --minutes 50
-  omninet distill CONFIG --pictures ~/photos --out OUT --set teacher.backbone=resnet152 \\
-    --set "teacher.mean=[0.485, 0.456, 0.406]" --set "teacher.std=[0.229, 0.224, 0.225]"
+  omninet distill training/configs/distill.yaml --data DATA --pictures PHOTOS --classes labels.tsv.gz \\
+    --weights mobilenet_v2.safetensors --weights efficientnet_lite0.safetensors --out runs/distill
+  omninet distill CONFIG --weights ... --out OUT --minutes 50
+  omninet distill CONFIG --pictures ~/photos --exclude test_photos.txt --out OUT
 
-Ctrl-C and SIGTERM save and stop, --minutes too; the same command goes on from there, on another machine as well if
---out is carried to it. Nothing but --minutes, --device, --threads and the folders may change on the way. The mean and
-std of a teacher are those it was trained with; the last example has those of torchvision's published weights."""
+Never used are the dev photos of the data sets, what the configuration or --exclude names, and copies of all of
+these, also if they were scaled or encoded again. Ctrl-C and SIGTERM save and stop, --minutes too; the same command
+goes on from there, on another machine as well if --out is carried to it (without the packed photos, if it has the same
+data). Nothing but steps, cooldown, measured, --minutes, --device, --threads and the folders may change on the way. The
+mean and std of a teacher are those it was trained with."""
 
 
 def add(subparsers: Any) -> None:
     """Add ``distill``."""
     parser = subparsers.add_parser(
         "distill",
-        help="train a small vision backbone to see as a large one does",
+        help="train a small vision backbone to see as large ones do",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("config", type=Path, help="YAML file of the distillation: training/configs/distill.yaml")
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--data", type=Path, help="folder that holds the data sets' folders")
-    source.add_argument("--pictures", type=Path, help="folder of pictures, taken instead of the data sets'")
+    parser.add_argument("--data", type=Path, help="folder that holds the data sets' folders")
+    parser.add_argument("--pictures", type=Path, help="folder of further photos, each folder in it a collection")
+    parser.add_argument("--classes", type=Path, help="their classes: tab-separated folder, path in it, class")
+    parser.add_argument(
+        "--exclude",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a list of photos that are not used, by name or perceptual hash, or a folder of them; repeatable",
+    )
     parser.add_argument(
         "--weights",
-        default="published",
-        help="of the teacher: a safetensors file with torchvision's names, or 'published' for torchvision's, "
+        action="append",
+        help="of each teacher: a safetensors file with torchvision's names, or 'published' for torchvision's, "
         "which are downloaded once (default: published)",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of packed pictures, state and results")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the state and the results")
+    parser.add_argument("--packed", type=Path, help="folder of the packed photos and targets (default: --out)")
     parser.add_argument("--minutes", type=float, default=math.inf, help="training in this call (default: to the end)")
     add_overrides(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
@@ -56,14 +69,17 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
     from training.distill.config import DistillConfig
-    from training.distill.distil import distil
+    from training.distill.distil import Photos, distil
     from training.interrupt import Stopped
 
     prepare(args.threads)
     config = DistillConfig.load(args.config, args.overrides)
-    sources = {"data": args.data, "pictures": args.pictures}
+    weights = args.weights or ["published"] * len(config.teachers)
+    photos = Photos(args.data, args.pictures, args.classes, args.exclude)
     try:
-        backbone = distil(config, args.out, args.weights, args.device, **sources, minutes=args.minutes)
+        backbone = distil(
+            config, args.out, weights, args.device, photos=photos, packed=args.packed, minutes=args.minutes
+        )
     except Stopped as stopped:
         return 128 + stopped.signal
     if backbone:

@@ -1,9 +1,11 @@
-"""A distillation from pictures to a measured backbone."""
+"""A distillation from photos to a measured backbone."""
 
 from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,34 +14,58 @@ from torch import Tensor, nn
 
 from model.devices import choose_device
 from training.data import DataError
-from training.distill import pack
-from training.distill.agreement import PICTURES, measure
+from training.distill.agreement import measure
 from training.distill.config import DistillConfig
-from training.distill.eyes import Teacher, build_student
+from training.distill.exclusion import Exclusion
+from training.distill.eyes import build_student, load_teachers
 from training.distill.fit import Fit
+from training.distill.pack import Pack, pack
+from training.distill.shown import Shown
+from training.distill.sources import Source, dev_of_datasets, of_datasets, of_folder, of_lists, read_classes, thin
+from training.distill.targets import SAMPLED, Targets
 from training.interrupt import Interrupt, Stopped
 
 LOG = logging.getLogger(__name__)
-BACKBONE = "backbone.safetensors"
+BACKBONE, AGREEMENT, CURVE = "backbone.safetensors", "agreement.json", "curve.tsv"
+PICTURES, TARGETS = "pictures.zip", "targets"
+MEASURED = 2000  # photos of those held back
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Where a distillation's photos come from; nothing is read where they are packed already.
+
+    Attributes:
+        data: folder of the data sets and folders that the configuration names.
+        pictures: folder of further photos, a collection a folder in it.
+        classes: list of their classes (``sources.read_classes``).
+        excluded: lists of names and hashes (``Exclusion.read``), or folders, of photos that are not to be used.
+    """
+
+    data: Path | None = None
+    pictures: Path | None = None
+    classes: Path | None = None
+    excluded: Sequence[Path] = ()
 
 
 def distil(
     config: DistillConfig,
     out: Path,
-    weights: str,
+    weights: Sequence[str],
     device: str = "auto",
     *,
-    data: Path | None = None,
-    pictures: Path | None = None,
+    photos: Photos | None = None,
+    packed: Path | None = None,
     minutes: float = math.inf,
+    backbone: nn.Module | None = None,
 ) -> Path | None:
-    """Pack the pictures where that is not done, train, and at the last step write and measure the backbone.
+    """Pack the photos where that is not done, train, and write and measure the backbone.
 
     Args:
-        weights: of the teacher, a safetensors file or ``published``.
-        data: folder of the data sets that the configuration names.
-        pictures: folder of pictures to take instead; neither is needed once they are packed.
+        weights: of each teacher, a safetensors file or ``published``.
+        packed: folder of the packed photos and of what the teachers see of them; None is ``out``.
         minutes: of training in this call.
+        backbone: of the student, in place of the one that the configuration names.
 
     Returns:
         The file of the backbone, or None before the last step.
@@ -48,23 +74,51 @@ def distil(
         Stopped: by Ctrl-C or SIGTERM, while training.
     """
     place = choose_device(device)
-    teacher = Teacher.load(config.teacher, weights)
+    teachers = [teacher.to(place) for teacher in load_teachers(config, weights)]
     torch.manual_seed(config.seed)
-    student = build_student(config, teacher)
-    fit = Fit(config, teacher, student, out, place)
-    shown, held_back = pack.split(_pictures(config, out / PICTURES, data, pictures), config.pictures.held_back)
-    LOG.info("%d pictures to train on, %d held back", len(shown), len(held_back))
+    student = build_student(config, teachers, backbone)
+    out.mkdir(parents=True, exist_ok=True)
+    packed = packed or out
+    if not (packed / PICTURES).exists():
+        _pack(config, photos or Photos(), packed / PICTURES)
+    shown = Shown(Pack(packed / PICTURES), config)
+    train, held_back = shown.pack.split(config.pictures.held_back)
+    LOG.info("%d pictures to train on, %d held back", len(train), len(held_back))
+    sample = shown(_spread(train, SAMPLED) * shown.kinds)
+    targets = Targets.open(packed / TARGETS, config, teachers, sample, len(shown))
+    fit = Fit(config, student, shown, targets, out, place)
     with Interrupt() as stop:
-        done = fit.run(shown, stop, minutes)
-    if not done:
-        LOG.info("stopped at step %d of %d; the same command goes on from there", fit.step, config.steps)
+        fit.run(train, stop, minutes, lambda fit: _measure(fit, _spread(held_back, MEASURED), out))
+    if not fit.done:
+        step, steps = fit.progress.step, config.steps
+        LOG.info("stopped at step %d of %d; the same command goes on from there", step, steps)
         if stop.is_set:
             raise Stopped(stop.signal)
         return None
-    backbone = out / BACKBONE
-    _write(student.backbone, backbone)
-    measure(config, student, teacher, held_back, out, shown)
-    return backbone
+    return out / BACKBONE
+
+
+def _measure(fit: Fit, held_back: Tensor, out: Path) -> None:
+    """Measure the averaged student, add a line to the curve, and write its backbone."""
+    found = measure(fit.average, fit.shown, fit.targets, held_back)
+    found.write(out / AGREEMENT)
+    names = [eye.backbone for eye in fit.config.teachers]
+    row: dict[str, float | None] = {
+        "step": fit.progress.step,
+        "views": fit.progress.step * fit.config.batch,
+        "seconds": round(fit.progress.seconds),
+        **{f"cosine {name}": value for name, value in zip(names, found.cosine, strict=True)},
+        **{f"explained {name}": value for name, value in zip(names, found.explained, strict=True)},
+        "top1": found.top1,
+        "top5": found.top5,
+    }
+    LOG.info(", ".join(f"{name} {value:.6g}" for name, value in row.items() if value is not None))
+    curve = out / CURVE
+    with curve.open("a", encoding="utf-8") as file:
+        if not curve.stat().st_size:
+            file.write("\t".join(row) + "\n")
+        file.write("\t".join("" if value is None else f"{value:.6g}" for value in row.values()) + "\n")
+    _write(fit.average.backbone, out / BACKBONE)
 
 
 def _write(backbone: nn.Module, target: Path) -> None:
@@ -73,19 +127,30 @@ def _write(backbone: nn.Module, target: Path) -> None:
     part.replace(target)
 
 
-def _pictures(config: DistillConfig, packed: Path, data: Path | None, folder: Path | None) -> Tensor:
-    """uint8 (n, 3, side, side)."""
-    if packed.exists():
-        LOG.info("%s was packed before", packed)
-    elif folder is None and data is None:
-        raise DataError(f"{packed} is missing: name the pictures with --data or --pictures")
-    else:
-        loaders = pack.of_folder(folder) if folder else pack.of_datasets(config, data or Path())
-        pack.pack(loaders, config.pictures, packed)
-    pictures = pack.unpack(packed)
-    if pictures.shape[-1] != config.pictures.side:
-        raise DataError(
-            f"{packed} holds pictures of {pictures.shape[-1]} pixels, pictures.side is {config.pictures.side}: "
-            "remove the file to pack anew"
+def _pack(config: DistillConfig, photos: Photos, target: Path) -> None:
+    if photos.data is None and photos.pictures is None:
+        raise DataError(f"{target} is missing: name the pictures with --data or --pictures")
+    sources: list[Source] = []
+    excluded = Exclusion()
+    if photos.data:
+        sources += of_datasets(config.datasets, photos.data) + of_lists(config.folders, photos.data)
+        never = dev_of_datasets(config.datasets, photos.data)
+        never += of_lists({str(i): folder for i, folder in enumerate(config.excluded)}, photos.data)
+        excluded |= Exclusion.of_photos(source.path for source in never if not source.clip)
+    if photos.pictures:
+        found = of_folder(photos.pictures, read_classes(photos.classes) if photos.classes else None)
+        sources += thin(found, config.pictures.most, config.seed)
+    for path in photos.excluded:
+        excluded |= (
+            Exclusion.of_photos(source.path for source in of_folder(path)) if path.is_dir() else Exclusion.read(path)
         )
-    return pictures
+    if not sources:
+        raise DataError(f"datasets ({', '.join(config.datasets) or 'none'}) hold no pictures to train on")
+    counts = pack(sources, config.pictures, target, excluded)
+    LOG.info("packed %s", ", ".join(f"{number} of {name}" for name, number in counts.items()))
+
+
+def _spread(photos: Tensor, most: int) -> Tensor:
+    """At most so many of them, from all over."""
+    number = min(len(photos), most)
+    return photos[torch.arange(number) * len(photos) // number]

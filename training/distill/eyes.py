@@ -1,8 +1,10 @@
-"""The two backbones of a distillation: both take pictures in [0, 1] and give a map of the same shape."""
+"""The networks of a distillation: all take pixels in [0, 1] and give a map of one shape."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -15,13 +17,26 @@ from torchvision.models import get_model
 from model.checkpoint import load_weights
 from model.errors import CheckpointError, ConfigError
 from model.peripherals.vision import HEADS, build_backbone, build_classifier, classifiers, without_head
+from training.distill import lite
 from training.distill.config import DistillConfig, Eye
 
 PUBLISHED = "published"
 
 
+class Seen(NamedTuple):
+    """What a student sees of views.
+
+    Attributes:
+        maps: one for each teacher, (b, s, that teacher's projected channels).
+        logits: of the classes, (b, classes), None where no teacher names any.
+    """
+
+    maps: tuple[Tensor, ...]
+    logits: Tensor | None
+
+
 class Teacher(nn.Module):
-    """A frozen torchvision classifier: its last feature map, and its last layer where that is all that follows."""
+    """A frozen classifier: its last feature map, and its last layer where that is all that follows."""
 
     def __init__(self, features: nn.Module, classifier: nn.Linear | None, eye: Eye) -> None:
         super().__init__()
@@ -32,18 +47,25 @@ class Teacher(nn.Module):
 
     @classmethod
     def load(cls, eye: Eye, weights: str) -> Teacher:
-        """A network with weights from a safetensors file in torchvision's layout, or ``published``, which downloads.
+        """Build a network with weights from a safetensors file, or ``published``, which downloads torchvision's.
 
         Raises:
-            ConfigError: torchvision has no such classifier, or the file cannot be read or does not fit it.
+            ConfigError: there is no such classifier, or the file cannot be read or does not fit it.
         """
-        if eye.backbone not in classifiers():
-            raise ConfigError(f"teacher.backbone {eye.backbone!r} is no torchvision classification model")
-        if weights == PUBLISHED:
-            network = get_model(eye.backbone, weights="DEFAULT")
-        else:
+        if eye.backbone == lite.NAME:
+            network: nn.Module = lite.EfficientNetLite0()
+        elif eye.backbone in classifiers():
             network = build_classifier(eye.backbone)
+        else:
+            raise ConfigError(
+                f"teacher.backbone {eye.backbone!r} is neither {lite.NAME!r} nor a torchvision classification model"
+            )
+        if weights != PUBLISHED:
             _fill(network, Path(weights), eye.backbone)
+        elif eye.backbone == lite.NAME:
+            raise ConfigError(f"torchvision publishes no weights of {lite.NAME}: name a file")
+        else:
+            network = get_model(eye.backbone, weights="DEFAULT")
         return cls(_folded(without_head(network)), last_layer(network), eye)
 
     def forward(self, views: Tensor) -> Tensor:
@@ -52,19 +74,22 @@ class Teacher(nn.Module):
 
 
 class Student(nn.Module):
-    """The backbone to be trained, and the projection to the teacher's channels that training alone needs."""
+    """The backbone to be trained, and what training alone needs: a projection for each teacher, and a classifier."""
 
-    def __init__(self, backbone: nn.Module, eye: Eye, channels: int, teacher_channels: int) -> None:
+    def __init__(self, backbone: nn.Module, eye: Eye, channels: int, wanted: Sequence[int], classes: int = 0) -> None:
+        """Args: channels of the backbone's map; wanted, the projected channels of each teacher's."""
         super().__init__()
         self.backbone = backbone
-        self.head = nn.Linear(channels, teacher_channels)
+        self.heads = nn.ModuleList(nn.Linear(channels, width) for width in wanted)
+        self.classifier = nn.Linear(channels, classes) if classes else None
         self.scale = Scale(eye)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, views: Tensor) -> Tensor:
-        """(b, 3, size, size) -> (b, s, teacher's channels)."""
-        seen: Tensor = self.head(_cells(self.backbone(self.scale(views))))
-        return seen
+    def forward(self, views: Tensor) -> Seen:
+        """Look at (b, 3, size, size)."""
+        cells = _cells(self.backbone(self.scale(views)))
+        logits = None if self.classifier is None else self.classifier(cells.mean(1))
+        return Seen(tuple(head(cells) for head in self.heads), logits)
 
 
 class Scale(nn.Module):
@@ -79,29 +104,53 @@ class Scale(nn.Module):
         self.register_buffer("std", torch.tensor(eye.std)[:, None, None], persistent=False)
 
     def forward(self, views: Tensor) -> Tensor:
-        """(b, 3, size, size) in [0, 1] -> the same, scaled, channels last."""
+        """(b, 3, size, size) in [0, 1] -> scaled, channels last."""
         return ((views - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
 
-def build_student(config: DistillConfig, teacher: Teacher) -> Student:
-    """A student with random weights.
+def load_teachers(config: DistillConfig, weights: Sequence[str]) -> list[Teacher]:
+    """Load every teacher of a distillation from its weights, in the order of the configuration.
 
     Raises:
-        ConfigError: its map is of another shape than the teacher's, or one of the two gives none.
+        ConfigError: there are more or fewer weights than teachers, or some do not fit.
     """
-    backbone = build_backbone(config.student.backbone)
+    eyes = config.teachers
+    if len(weights) != len(eyes):
+        names = ", ".join(eye.backbone for eye in eyes)
+        raise ConfigError(f"{len(weights)} weights are named for {len(eyes)} teachers: {names}, one --weights each")
+    return [Teacher.load(eye, path) for eye, path in zip(eyes, weights, strict=True)]
+
+
+def build_student(config: DistillConfig, teachers: Sequence[Teacher], backbone: nn.Module | None = None) -> Student:
+    """Build a student with random weights.
+
+    Args:
+        backbone: in place of the one that the configuration names.
+
+    Raises:
+        ConfigError: its map is of another shape than a teacher's, or one of them gives none.
+    """
+    backbone = backbone or build_backbone(config.student.backbone)
     ours, given = _grid(backbone, config.student, config.views.size)
-    theirs, wanted = _grid(teacher.features, config.teacher, config.views.size)
-    if ours != theirs:
-        raise ConfigError(
-            f"at views.size {config.views.size} the student {config.student.backbone} gives {ours[0]} x {ours[1]} "
-            f"cells, the teacher {config.teacher.backbone} {theirs[0]} x {theirs[1]}"
-        )
-    return Student(backbone, config.student, given, wanted)
+    wanted = []
+    for eye, teacher in zip(config.teachers, teachers, strict=True):
+        theirs, channels = _grid(teacher.features, eye, config.views.size)
+        if ours != theirs:
+            raise ConfigError(
+                f"at views.size {config.views.size} the student {config.student.backbone} gives {ours[0]} x {ours[1]} "
+                f"cells, the teacher {eye.backbone} {theirs[0]} x {theirs[1]}"
+            )
+        wanted.append(min(channels, config.channels))
+    return Student(backbone, config.student, given, wanted, classes_of(teachers))
+
+
+def classes_of(teachers: Sequence[Teacher]) -> int:
+    """Return how many classes the last teacher names, 0 where its last layer cannot be told apart."""
+    return teachers[-1].classifier.out_features if teachers[-1].classifier else 0
 
 
 def last_layer(network: nn.Module) -> nn.Linear | None:
-    """The classifier of a network in which nothing but pooling comes between the feature map and it."""
+    """Return the classifier of a network in which nothing but pooling comes between the feature map and it."""
     head = [module for name, child in network.named_children() if name in HEADS for module in child.modules()]
     trained = [module for module in head if list(module.parameters(recurse=False))]
     if len(trained) == 1 and isinstance(trained[0], nn.Linear):
@@ -137,7 +186,8 @@ def _folded(features: nn.Module) -> nn.Module:
 
 def _fill(network: nn.Module, path: Path, name: str) -> None:
     try:
-        load_weights(network, load_file(path), str(path))
+        weights = load_file(path)
+        load_weights(network, lite.renamed(weights) if name == lite.NAME else weights, str(path))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
     except (CheckpointError, SafetensorError) as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -13,10 +15,12 @@ from torch.nn import functional
 
 from model.devices import multiplies_bfloat16
 from training.distill.config import DistillConfig
-from training.distill.eyes import Student, Teacher
+from training.distill.eyes import Seen, Student
 from training.distill.optimiser import Optimiser
+from training.distill.shown import Shown, numbers_of, seed_of
 from training.distill.state import load_state, save_state
-from training.distill.views import show
+from training.distill.targets import Targets, Wanted
+from training.distill.views import relight
 from training.interrupt import Interrupt
 
 LOG = logging.getLogger(__name__)
@@ -29,85 +33,119 @@ class Fit:
     """A distillation that is under way, from the last state of its folder on.
 
     Attributes:
-        step: how many there have been.
+        student: as it is trained.
+        average: the same network with a running mean of its weights, which sees better at a constant learning rate
+            (Polyak, Juditsky 1992), so that it can be measured and used at any time.
+        progress: the number of steps so far, and the seconds that they took.
     """
 
     def __init__(
-        self, config: DistillConfig, teacher: Teacher, student: Student, folder: Path, device: torch.device
+        self,
+        config: DistillConfig,
+        student: Student,
+        shown: Shown,
+        targets: Targets,
+        folder: Path,
+        device: torch.device,
     ) -> None:
         """Raises DataError where the folder holds the state of another distillation."""
         self.config, self.folder, self.device = config, folder, device
-        self.teacher = teacher.to(device)
+        self.shown, self.targets = shown, targets
         self.student = student.to(device)
+        self.average = copy.deepcopy(self.student).requires_grad_(False)
         self.optimiser = Optimiser(self.student, config.decay)
-        self.step = load_state(folder, config, self.student, self.optimiser)
+        self.progress = load_state(folder, config, self.student, self.average, self.optimiser)
 
-    def run(self, pictures: Tensor, stop: Interrupt, minutes: float = math.inf) -> bool:
-        """Train on uint8 (n, 3, side, side) until the last step, a signal or for so long; whether it is the last."""
-        self.student.train()
+    @property
+    def done(self) -> bool:
+        """Whether all steps are."""
+        return self.progress.step >= self.config.steps
+
+    def run(
+        self, photos: Tensor, stop: Interrupt, minutes: float = math.inf, measure: Callable[[Fit], None] | None = None
+    ) -> None:
+        """Train on photos of these numbers until the last step, a signal, or for so many minutes.
+
+        Args:
+            measure: called every ``config.measured`` steps.
+        """
         began = saved = time.monotonic()
         losses: list[Tensor] = []
-        while self.step < self.config.steps and not stop.is_set and time.monotonic() < began + 60 * minutes:
-            losses.append(self.advance(pictures))
-            if self.step % LOG_STEPS == 0:
-                LOG.info("step %d of %d, loss %.4f", self.step, self.config.steps, torch.stack(losses).mean())
+        while not self.done and not stop.is_set and time.monotonic() < began + 60 * minutes:
+            start = time.monotonic()
+            losses.append(self.advance(photos))
+            self.progress.seconds += time.monotonic() - start
+            if self.progress.step % LOG_STEPS == 0:
+                loss = float(torch.stack(losses).mean())
+                LOG.info("step %d of %d, loss %.4f", self.progress.step, self.config.steps, loss)
                 losses.clear()
+            if measure and (self.done or self.progress.step % self.config.measured == 0):
+                measure(self)
             if time.monotonic() > saved + SAVE_S:
                 self.save()
                 saved = time.monotonic()
         self.save()
-        return self.step == self.config.steps
 
     def save(self) -> None:
         """Write the state."""
-        save_state(self.folder, self.config, self.student, self.optimiser, self.step)
+        save_state(self.folder, self.config, self.student, self.average, self.optimiser, self.progress)
 
-    def advance(self, pictures: Tensor) -> Tensor:
-        """One step on a batch of fresh views; its loss."""
-        torch.manual_seed(seed_of(self.config, self.step))
-        rows = rows_of(self.step, len(pictures), self.config)
-        views = show(pictures, rows, self.config.views).to(self.device)
+    def advance(self, photos: Tensor) -> Tensor:
+        """Take one step on a batch of views of these photos, and return its loss."""
+        step = self.progress.step
+        torch.manual_seed(seed_of(self.config, step))
+        self.student.train()
+        numbers = numbers_of(step, photos, self.config)
+        views = self.shown(numbers)
+        views, wanted = mirror(views, self.targets.of(numbers, views))
+        bright = relight(views, self.config.views.light).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=multiplies_bfloat16(self.device)):
-            with torch.no_grad():
-                wanted = self.teacher(views)
-            seen = self.student(views)
-        loss = distillation_loss(seen.float(), wanted.float(), self.teacher.classifier, self.config.temperature)
+            seen = self.student(bright)
+        loss = distillation_loss(seen, wanted, self.config.temperature)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.student.parameters(), CLIP)
-        self.optimiser.step(self.config.rate * schedule(self.step / self.config.steps, self.config.warmup))
-        self.step += 1
+        self.optimiser.step(self.config.rate * schedule(step / self.config.steps, self.config))
+        # A short past is a bad average: at first less of it stays.
+        follow(self.average, self.student, min(self.config.average, (1 + step) / (10 + step)))
+        self.progress.step += 1
         return loss.detach()
 
 
-def distillation_loss(seen: Tensor, wanted: Tensor, classifier: nn.Linear | None, temperature: float) -> Tensor:
-    """Squared error of the map over its variance, plus divergence of the classes that it implies.
-
-    Args:
-        seen, wanted: (b, s, channels) of student and teacher.
-    """
-    error = functional.mse_loss(seen, wanted) / wanted.var()
-    if classifier is None:
-        return error
-    student = functional.log_softmax(classifier(seen.mean(1)) / temperature, dim=-1)
-    teacher = functional.log_softmax(classifier(wanted.mean(1)) / temperature, dim=-1)
-    return error + functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
+def mirror(views: Tensor, wanted: Wanted) -> tuple[Tensor, Wanted]:
+    """Mirror half of the views, (b, 3, size, size), and their maps with them."""
+    flipped = torch.rand(len(views)) < 0.5
+    views = torch.where(flipped[:, None, None, None], views.flip(-1), views)
+    maps = []
+    for cells in wanted.maps:
+        side = math.isqrt(cells.shape[1])
+        turned = cells.view(len(cells), side, side, -1).flip(2).flatten(1, 2)
+        maps.append(torch.where(flipped.to(cells.device)[:, None, None], turned, cells))
+    return views, Wanted(tuple(maps), wanted.logits)
 
 
-def schedule(progress: float, warmup: float) -> float:
-    """Share of the highest rate: a linear rise, then a cosine to zero."""
-    if progress < warmup:
-        return (progress + 1e-3) / (warmup + 1e-3)
-    return 0.5 + 0.5 * math.cos(math.pi * (progress - warmup) / (1 - warmup))
+def distillation_loss(seen: Seen, wanted: Wanted, temperature: float) -> Tensor:
+    """Mean squared error of every teacher's map, whose variance is 1, plus divergence of the classes."""
+    loss = torch.stack([functional.mse_loss(s.float(), w) for s, w in zip(seen.maps, wanted.maps, strict=True)]).sum()
+    if seen.logits is None or wanted.logits is None:
+        return loss
+    student = functional.log_softmax(seen.logits.float() / temperature, dim=-1)
+    teacher = functional.log_softmax(wanted.logits / temperature, dim=-1)
+    return loss + functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
 
 
-def rows_of(step: int, count: int, config: DistillConfig) -> Tensor:
-    """The pictures of a step, (batch,): epoch after epoch, each in an order of its own."""
-    epoch, start = divmod(step * config.batch, count)
-    epochs = range(epoch, epoch + 1 + (start + config.batch - 1) // count)
-    orders = [torch.randperm(count, generator=torch.Generator().manual_seed(seed_of(config, e))) for e in epochs]
-    return torch.cat(orders)[start : start + config.batch]
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, stays: float) -> None:
+    """Move a network's running mean towards it; whole numbers, which count batches, are copied."""
+    pairs = list(zip(average.state_dict().values(), network.state_dict().values(), strict=True))
+    floating = [(a, n) for a, n in pairs if a.is_floating_point()]
+    torch._foreach_lerp_([a for a, _ in floating], [n for _, n in floating], 1 - stays)
+    for a, n in pairs:
+        if not a.is_floating_point():
+            a.copy_(n)
 
 
-def seed_of(config: DistillConfig, number: int) -> int:
-    """Of a step or an epoch: nothing random needs to be saved."""
-    return config.seed * 1_000_003 + number
+def schedule(progress: float, config: DistillConfig) -> float:
+    """Return the share of the highest rate: a linear rise, a plateau, a linear fall to zero."""
+    if progress < config.warmup:
+        return (progress + 1e-3) / (config.warmup + 1e-3)
+    return min(1.0, (1 - progress) / config.cooldown) if config.cooldown else 1.0

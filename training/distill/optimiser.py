@@ -19,9 +19,9 @@ class Optimiser:
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        self.kernels = [p for p in network.parameters() if p.dim() == 4]
+        self.kernels = [p for p in network.parameters() if _is_kernel(p)]
         self.matrices = [_matrix(kernel.detach()).requires_grad_() for kernel in self.kernels]
-        others = [p for p in network.parameters() if p.dim() != 4]
+        others = [p for p in network.parameters() if not _is_kernel(p)]
         self.muon = _muon(self.matrices, decay)
         self.adam = AdamW(others, weight_decay=decay)
 
@@ -52,6 +52,11 @@ class Optimiser:
         for kind, optimiser in (("muon", self.muon), ("adam", self.adam)):
             for i, parameter in enumerate(p for group in optimiser.param_groups for p in group["params"]):
                 yield f"{kind}.{i}", parameter, optimiser.state[parameter]
+
+
+def _is_kernel(parameter: Tensor) -> bool:
+    """Whether it is a convolution's that mixes channels; a depthwise one has nothing to orthogonalise."""
+    return parameter.dim() == 4 and parameter.shape[1] > 1
 
 
 def _matrix(kernel: Tensor) -> Tensor:

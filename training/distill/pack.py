@@ -1,11 +1,17 @@
-"""Pictures without labels, squashed small and kept in one file that is quick to carry to another machine."""
+"""Photos in one file: small enough for the machine's memory to hold most of it, quick to read in any order."""
 
 from __future__ import annotations
 
+import csv
 import io
 import logging
+import multiprocessing
+import os
 import zipfile
-from collections.abc import Callable, Sequence
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,131 +22,167 @@ from torchvision.transforms.v2 import functional
 from tqdm import tqdm
 
 from model.errors import InputError
-from model.media import decode_image, decode_video
-from training.data import DATASETS, DataError
-from training.distill.config import DistillConfig, Pictures
+from model.media import MediaLimits, decode_image, decode_video
+from training.data import DataError
+from training.distill.config import Pictures
+from training.distill.exclusion import Exclusion, perceptual_hash
+from training.distill.sources import Source
 
 LOG = logging.getLogger(__name__)
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
-Loader = Callable[[], Sequence[Tensor]]
+INDEX = "index.tsv"
+COLUMNS = ("collection", "name", "label", "group")
+CHUNK = 16  # files that a process decodes at a time
 
 
-def pack(loaders: Sequence[Loader], config: Pictures, target: Path) -> None:
-    """Write every picture to ``target``, a ZIP of WebP files; unreadable ones are left out.
+@dataclass(frozen=True)
+class Entry:
+    """A packed photo.
+
+    Attributes:
+        collection, name, label: of its source.
+        group: equal for photos that are alike, which are held back together: a copy's hash, or the clip of a frame.
+    """
+
+    collection: str
+    name: str
+    label: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A photo as it is packed, and its perceptual hash."""
+
+    jpeg: bytes
+    look: int
+
+
+class Pack:
+    """Photos of a packed file, read one at a time; threads may read at once.
+
+    Attributes:
+        entries: one for each photo, in the order of packing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises DataError where the file is missing or damaged."""
+        try:
+            self._archive = zipfile.ZipFile(path)
+            table = io.TextIOWrapper(self._archive.open(INDEX), encoding="utf-8", newline="")
+            rows = csv.reader(table, delimiter="\t", quoting=csv.QUOTE_NONE)
+            next(rows)
+            self.entries = tuple(Entry(*row) for row in rows)
+        except (OSError, zipfile.BadZipFile, KeyError, TypeError, StopIteration) as error:
+            raise DataError(f"{path} is damaged, remove it to pack anew: {error}") from error
+
+    def __len__(self) -> int:
+        """Return how many photos there are."""
+        return len(self.entries)
+
+    def jpeg(self, number: int) -> bytes:
+        """Return a photo's file."""
+        return self._archive.read(f"{number:07d}.jpg")
+
+    def pixels(self, number: int) -> Tensor:
+        """Return a photo: uint8 RGB (3, height, width)."""
+        with Image.open(io.BytesIO(self.jpeg(number))) as image:
+            pixels: Tensor = functional.pil_to_tensor(image.convert("RGB"))
+        return pixels
+
+    def split(self, held_back: float) -> tuple[Tensor, Tensor]:
+        """Return the numbers of the photos to train on, and of those to measure with.
+
+        Args:
+            held_back: share of the groups that are measured with, at least one and never all.
+
+        Raises:
+            DataError: all photos are of one group.
+        """
+        groups = sorted({entry.group for entry in self.entries}, key=lambda group: zlib.crc32(group.encode()))
+        if len(groups) < 2:
+            raise DataError(f"a distillation needs at least two different pictures, not {len(groups)}")
+        chosen = set(groups[: min(max(1, round(held_back * len(groups))), len(groups) - 1)])
+        ours = torch.tensor([entry.group in chosen for entry in self.entries])
+        return (~ours).nonzero().flatten(), ours.nonzero().flatten()
+
+
+def pack(sources: Sequence[Source], config: Pictures, target: Path, excluded: Exclusion | None = None) -> Counter[str]:
+    """Write every photo, and some frames of every clip, to ``target``, a ZIP of JPEG files with an index.
+
+    Left out are unreadable files, excluded photos, and copies of photos that came before.
+
+    Returns:
+        How many photos of each collection were packed.
 
     Raises:
-        DataError: not one of them can be read.
+        DataError: not one of them can be used.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")
-    count = lost = 0
+    excluded = excluded or Exclusion()
+    packed: list[Entry] = []
+    seen: set[int] = set()
+    lost: Counter[str] = Counter()
     with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-        for loader in tqdm(loaders, desc="packing", disable=None):
-            try:
-                pictures = loader()
-            except (InputError, OSError):
-                lost += 1
-                continue
-            for picture in pictures:
-                archive.writestr(f"{count:07d}.webp", _encode(picture, config))
-                count += 1
-    if not count:
-        part.unlink()
-        raise DataError(f"none of {lost} pictures and clips can be read")
+        for source, found in _read(sources, config):
+            if not found:
+                lost["unreadable"] += 1
+            for photo in found:
+                if excluded.holds(source.name, photo.look):
+                    lost["excluded"] += 1
+                elif photo.look in seen and not source.clip:
+                    lost["copies"] += 1
+                else:
+                    seen.add(photo.look)
+                    archive.writestr(f"{len(packed):07d}.jpg", photo.jpeg)
+                    group = f"{source.collection}/{source.name}" if source.clip else f"{photo.look:016x}"
+                    packed.append(Entry(source.collection, source.name, source.label, group))
+        archive.writestr(INDEX, _table(packed))
     if lost:
-        LOG.warning("%d of %d pictures and clips cannot be read and are left out", lost, len(loaders))
+        LOG.warning("left out: %s", ", ".join(f"{number} {why}" for why, number in lost.items()))
+    if not packed:
+        part.unlink()
+        raise DataError(f"none of {len(sources)} pictures and clips can be used")
     part.replace(target)
+    return Counter(entry.collection for entry in packed)
 
 
-def unpack(source: Path) -> Tensor:
-    """uint8 (n, 3, side, side), in the order of packing.
+def _table(entries: Sequence[Entry]) -> str:
+    clean = str.maketrans("\t\r\n", "   ")
+    rows = [COLUMNS, *((e.collection, e.name, e.label, e.group) for e in entries)]
+    return "".join("\t".join(value.translate(clean) for value in row) + "\n" for row in rows)
 
-    Raises:
-        DataError: the file is damaged.
-    """
+
+def _read(sources: Sequence[Source], config: Pictures) -> Iterator[tuple[Source, list[Encoded]]]:
+    """Decode in as many processes as there are cores; in order."""
+    encode = partial(_encode_source, config=config)
+    processes = min(os.cpu_count() or 1, len(sources) // CHUNK)
+    bar = partial(tqdm, total=len(sources), desc="packing", disable=None, mininterval=5)
+    if processes < 2:
+        yield from zip(sources, bar(map(encode, sources)), strict=True)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        yield from zip(sources, bar(pool.imap(encode, sources, CHUNK)), strict=True)
+
+
+def _encode_source(source: Source, config: Pictures) -> list[Encoded]:
     try:
-        with zipfile.ZipFile(source) as archive:
-            names = sorted(archive.namelist())
-            pictures = _decode(archive.read(names[0])).repeat(len(names), 1, 1, 1)
-            for row, name in enumerate(names):
-                pictures[row] = _decode(archive.read(name))
-    except (zipfile.BadZipFile, UnidentifiedImageError) as error:
-        raise DataError(f"{source} is damaged, remove it to pack anew: {error}") from error
-    return pictures
+        data = source.path.read_bytes()
+        if source.clip:
+            return [_encode(frame, config) for frame in decode_video(data, config.frames).frames]
+        return [_encode(decode_image(data, MediaLimits()).pixels, config)]
+    except (InputError, OSError, UnidentifiedImageError):
+        return []
 
 
-def split(pictures: Tensor, held_back: float) -> tuple[Tensor, Tensor]:
-    """Pictures to train on, and pictures to measure with, at least one of each.
-
-    Held back is one block from the middle: the frames of a clip look alike and lie side by side, so that no more
-    than two clips, at the ends of the block, have frames in both parts.
-
-    Args:
-        pictures: (n, 3, side, side), in the order of packing.
-        held_back: share of them.
-    """
-    if len(pictures) < 2:
-        raise DataError(f"a distillation needs at least two pictures, not {len(pictures)}")
-    cut = min(max(1, round(len(pictures) * held_back)), len(pictures) - 1)
-    start = (len(pictures) - cut) // 2
-    return torch.cat((pictures[:start], pictures[start + cut :])), pictures[start : start + cut]
-
-
-def of_datasets(config: DistillConfig, data: Path) -> list[Loader]:
-    """The training photos and clips of data sets, in a fixed order; none that is also in dev.
-
-    Raises:
-        DataError: there is none.
-    """
-    held_back = _media(config, data, "dev")
-    loaders: list[Loader] = [
-        partial(_frames, path, config.pictures.frames) if clip else partial(_photo, path)
-        for path, clip in _media(config, data, "train").items()
-        if path not in held_back
-    ]
-    if not loaders:
-        raise DataError(f"datasets ({', '.join(config.datasets) or 'none'}) hold no pictures to train on")
-    return loaders
-
-
-def of_folder(folder: Path) -> list[Loader]:
-    """Every picture below a folder.
-
-    Raises:
-        DataError: there is none.
-    """
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not found:
-        raise DataError(f"{folder} holds no pictures ({', '.join(sorted(SUFFIXES))})")
-    return [partial(_photo, path) for path in found]
-
-
-def _media(config: DistillConfig, data: Path, part: str) -> dict[Path, bool]:
-    """Path -> whether it is a clip."""
-    return {
-        example.media: example.video is not None
-        for name, folder in config.datasets.items()
-        for example in DATASETS[name](data / folder).read(part)
-        if example.media
-    }
-
-
-def _photo(path: Path) -> list[Tensor]:
-    return [decode_image(path.read_bytes()).pixels]
-
-
-def _frames(path: Path, number: int) -> list[Tensor]:
-    return list(decode_video(path.read_bytes(), number).frames)
-
-
-def _encode(picture: Tensor, config: Pictures) -> bytes:
-    small = functional.resize(picture, [config.side, config.side], antialias=True)
+def _encode(pixels: Tensor, config: Pictures) -> Encoded:
+    """Shrink to a shorter side of ``config.side`` pixels, keeping the shape; small photos stay as they are."""
+    height, width = pixels.shape[-2:]
+    scale = config.side / min(height, width)
+    if scale < 1:
+        size = [max(1, round(height * scale)), max(1, round(width * scale))]
+        pixels = functional.resize(pixels, size, antialias=True)
+    image = functional.to_pil_image(pixels)
     file = io.BytesIO()
-    functional.to_pil_image(small).save(file, "WEBP", quality=config.quality)
-    return file.getvalue()
-
-
-def _decode(data: bytes) -> Tensor:
-    with Image.open(io.BytesIO(data)) as image:
-        pixels: Tensor = functional.pil_to_tensor(image.convert("RGB"))
-        return pixels
+    image.save(file, "JPEG", quality=config.quality)
+    return Encoded(file.getvalue(), perceptual_hash(image))

@@ -1,46 +1,75 @@
-"""Random views of pictures, the same for teacher and student."""
+"""Fixed views of photos, whose teachers' outputs are computed once, and what is changed in them at random."""
 
 from __future__ import annotations
 
+import random
+from typing import Literal
+
 import torch
 from torch import Tensor
-from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from training.distill.config import Views
-
+Kind = Literal["squash", "crop", "pad"]
 RATIO = (3 / 4, 4 / 3)  # of a crop's width to its height
+GREY = 124
+TRIES = 10  # to place a crop inside a photo
 
 
-def show(pictures: Tensor, rows: Tensor, config: Views) -> Tensor:
-    """One view of each of the rows of ``pictures``: uint8 (n, 3, side, side) -> (b, 3, size, size) in [0, 1]."""
-    crop = v2.Compose(
-        [
-            v2.RandomResizedCrop(config.size, scale=(config.crop, 1.0), ratio=RATIO, antialias=True),
-            v2.RandomHorizontalFlip(),
-        ]
-    )
-    crops = torch.stack([crop(pictures[row]) for row in rows])
-    return _mix(_relight(crops.float() / 255, config.light), config.mixed)
+def view(pixels: Tensor, kind: Kind, size: int, least: float, seed: int) -> Tensor:
+    """Return a view of a photo: uint8 (3, height, width) -> (3, size, size).
+
+    Args:
+        kind: ``squash`` shows the whole photo, stretched to a square; ``pad`` the whole of it, with grey beside it;
+            ``crop`` some part of random place, size and shape.
+        least: share of the photo's area that a crop shows, at least.
+        seed: of the crop.
+    """
+    height, width = pixels.shape[-2:]
+    if kind == "squash":
+        return _resize(pixels, size, size)
+    if kind == "crop":
+        top, left, rows, columns = _crop(height, width, least, random.Random(seed))
+        return _resize(pixels[:, top : top + rows, left : left + columns], size, size)
+    scale = size / max(height, width)
+    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    small = _resize(pixels, rows, columns)
+    padded = pixels.new_full((3, size, size), GREY)
+    top, left = (size - rows) // 2, (size - columns) // 2
+    padded[:, top : top + rows, left : left + columns] = small
+    return padded
 
 
-def whole(pictures: Tensor, size: int) -> Tensor:
-    """Pictures as they are: uint8 (n, 3, side, side) -> (n, 3, size, size) in [0, 1]."""
-    resized: Tensor = functional.resize(pictures, [size, size], antialias=True)
-    return resized.float() / 255
+def relight(views: Tensor, most: float) -> Tensor:
+    """Change the brightness of each view and channel, and the contrast of each view.
 
+    Args:
+        views: uint8 (b, 3, size, size).
+        most: by how much, at most.
 
-def _relight(views: Tensor, most: float) -> Tensor:
-    """Another brightness for each view and channel, and another contrast for each view, (b, 3, size, size)."""
+    Returns:
+        float (b, 3, size, size) in [0, 1].
+    """
     b = len(views)
-    gain = 1 + most * (2 * torch.rand(b, 3, 1, 1) - 1).to(views.device)
-    contrast = 1 + most * (2 * torch.rand(b, 1, 1, 1) - 1).to(views.device)
-    middle = views.mean((1, 2, 3), keepdim=True)
-    return ((views - middle) * contrast + middle).mul_(gain).clamp_(0, 1)
+    gain = 1 + most * (2 * torch.rand(b, 3, 1, 1) - 1)
+    contrast = 1 + most * (2 * torch.rand(b, 1, 1, 1) - 1)
+    lit = torch.empty(views.shape, memory_format=torch.channels_last)
+    for row, shown in enumerate(views):  # one at a time stays in the processor's cache
+        pixels = shown.float().div_(255)
+        lit[row] = pixels.lerp_(pixels.mean(), 1 - contrast[row]).mul_(gain[row]).clamp_(0, 1)
+    return lit
 
 
-def _mix(views: Tensor, share: float) -> Tensor:
-    """Blend some of the views with their neighbour, in any proportion, (b, 3, size, size)."""
-    b = len(views)
-    own = torch.where(torch.rand(b) < share, torch.rand(b), torch.ones(b)).to(views.device)
-    return views.roll(1, 0).lerp_(views, own[:, None, None, None])
+def _resize(pixels: Tensor, height: int, width: int) -> Tensor:
+    resized: Tensor = functional.resize(pixels, [height, width], antialias=True)
+    return resized
+
+
+def _crop(height: int, width: int, least: float, draw: random.Random) -> tuple[int, int, int, int]:
+    """Top, left, height and width of a random part (Szegedy et al. 2015), or the whole where none fits."""
+    for _ in range(TRIES):
+        area = height * width * draw.uniform(least, 1)
+        ratio = RATIO[0] * (RATIO[1] / RATIO[0]) ** draw.random()
+        columns, rows = round((area * ratio) ** 0.5), round((area / ratio) ** 0.5)
+        if 0 < columns <= width and 0 < rows <= height:
+            return draw.randint(0, height - rows), draw.randint(0, width - columns), rows, columns
+    return 0, 0, height, width

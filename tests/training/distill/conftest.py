@@ -1,20 +1,30 @@
-"""A distillation of a few thousand weights, whose teacher costs nothing."""
+"""A distillation of a few thousand weights, whose teachers cost nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from model.peripherals.compact import CompactNet
 from model.peripherals.vision import build_backbone
+from tests.samples import image_bytes
+from tests.training.conftest import put
 from training.distill import eyes
+from training.distill import fit as fitting
+from training.distill import targets as targeting
 from training.distill.config import DistillConfig
 from training.distill.eyes import Student, Teacher, build_student
 from training.distill.fit import Fit
+from training.distill.pack import Pack, pack
+from training.distill.shown import Shown
+from training.distill.sources import of_folder
+from training.distill.targets import Targets
 
 CHANNELS, CLASSES = 8, 6
 CPU = torch.device("cpu")
@@ -27,11 +37,14 @@ def distill_values(**changes: Any) -> dict[str, Any]:
         "seed": 3,
         "teacher": eye | {"backbone": "shufflenet_v2_x0_5"},
         "student": eye,
-        "pictures": {"side": 64, "quality": 90, "frames": 2, "held_back": 0.25},
-        "views": {"size": 64, "crop": 0.5, "light": 0.2, "mixed": 0.5},
+        "pictures": {"side": 64, "quality": 95, "frames": 2, "held_back": 0.25},
+        "views": {"size": 64, "kinds": ["squash", "crop"], "crop": 0.5, "light": 0.2},
+        "channels": 6,
         "steps": 6,
         "batch": 4,
         "rate": 0.004,
+        "average": 0.5,
+        "measured": 1000,
     }
     return values | changes
 
@@ -42,26 +55,45 @@ def make_config(**changes: Any) -> DistillConfig:
 
 
 def make_pictures(number: int, seed: int = 0) -> Tensor:
-    """Pictures of four patches, each of a colour of its own: uint8 (number, 3, 64, 64)."""
+    """Pictures of four patches of a colour each, with a pattern over all: uint8 (number, 3, 64, 64)."""
     generator = torch.Generator().manual_seed(seed)
-    patches = torch.randint(0, 256, (number, 3, 2, 2), generator=generator, dtype=torch.uint8)
-    return patches.repeat_interleave(32, 2).repeat_interleave(32, 3)
+    patches = torch.randint(20, 236, (number, 3, 2, 2), generator=generator)
+    pattern = torch.randint(-20, 21, (number, 1, 16, 16), generator=generator)
+    colours = patches.repeat_interleave(32, 2).repeat_interleave(32, 3)
+    return (colours + pattern.repeat_interleave(4, 2).repeat_interleave(4, 3)).to(torch.uint8)
 
 
-def make_fit(config: DistillConfig, folder: Path, teacher: Teacher) -> Fit:
-    """A fresh student, or the one of the folder's state."""
-    torch.manual_seed(config.seed)
-    return Fit(config, teacher, build_student(config, teacher), folder, CPU)
+def put_pictures(folder: Path, pictures: Sequence[Tensor]) -> Path:
+    """A folder of PNG files."""
+    for i, picture in enumerate(pictures):
+        put(folder / f"{i:03d}.png", image_bytes(Image.fromarray(picture.permute(1, 2, 0).numpy())))
+    return folder
+
+
+def make_teacher(config: DistillConfig, seed: int = 0, classes: bool = True) -> Teacher:
+    """It sees the colours of 32 x 32 pixels, 2 x 2 of them in a view."""
+    torch.manual_seed(seed)
+    features = nn.Sequential(nn.AvgPool2d(32), nn.Conv2d(3, CHANNELS, 1), nn.ReLU())
+    classifier = nn.Linear(CHANNELS, CLASSES)
+    nn.init.normal_(classifier.weight, std=4.0)
+    return Teacher(features, classifier if classes else None, config.teacher)
+
+
+def make_targets(folder: Path, config: DistillConfig, shown: Shown, teachers: Sequence[Teacher]) -> Targets:
+    """What they see, as far as it is known."""
+    return Targets.open(folder, config, teachers, shown(torch.arange(len(shown))), len(shown))
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``compact`` is even more so."""
+    """``compact`` is even more so, and nothing is in half precision, whatever the machine."""
 
     def small(name: str) -> nn.Module:
         return CompactNet((8, 8, 16, 32), (1, 1, 1)) if name == "compact" else build_backbone(name)
 
     monkeypatch.setattr(eyes, "build_backbone", small)
+    for module in (fitting, targeting):
+        monkeypatch.setattr(module, "multiplies_bfloat16", lambda device: False)
 
 
 @pytest.fixture
@@ -72,22 +104,48 @@ def config() -> DistillConfig:
 
 @pytest.fixture
 def teacher(config: DistillConfig) -> Teacher:
-    """It sees the colours of 32 x 32 pixels, 2 x 2 of them in a view."""
-    torch.manual_seed(0)
-    features = nn.Sequential(nn.AvgPool2d(32), nn.Conv2d(3, CHANNELS, 1), nn.ReLU())
-    classifier = nn.Linear(CHANNELS, CLASSES)
-    nn.init.normal_(classifier.weight, std=4.0)
-    return Teacher(features, classifier, config.teacher)
+    """The first of one."""
+    return make_teacher(config)
 
 
 @pytest.fixture
 def student(config: DistillConfig, teacher: Teacher) -> Student:
     """Untrained."""
     torch.manual_seed(1)
-    return build_student(config, teacher)
+    return build_student(config, [teacher])
+
+
+@pytest.fixture(scope="session")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve pictures in a file."""
+    folder = tmp_path_factory.mktemp("packed")
+    pack(of_folder(put_pictures(folder / "photos", list(make_pictures(12)))), make_config().pictures, folder / "p.zip")
+    return folder / "p.zip"
 
 
 @pytest.fixture
-def fit(config: DistillConfig, teacher: Teacher, tmp_path: Path) -> Fit:
+def shown(packed: Path, config: DistillConfig) -> Shown:
+    """Their views."""
+    return Shown(Pack(packed), config)
+
+
+MakeFit = Callable[[DistillConfig, Path], Fit]
+
+
+@pytest.fixture
+def make_fit(packed: Path, teacher: Teacher, tmp_path: Path) -> MakeFit:
+    """A fresh student, or the one of the folder's state."""
+
+    def make(config: DistillConfig, folder: Path) -> Fit:
+        torch.manual_seed(config.seed)
+        shown = Shown(Pack(packed), config)
+        targets = make_targets(tmp_path / "targets", config, shown, [teacher])
+        return Fit(config, build_student(config, [teacher]), shown, targets, folder, CPU)
+
+    return make
+
+
+@pytest.fixture
+def fit(make_fit: MakeFit, config: DistillConfig, tmp_path: Path) -> Fit:
     """At its beginning."""
-    return make_fit(config, tmp_path, teacher)
+    return make_fit(config, tmp_path / "run")

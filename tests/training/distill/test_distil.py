@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
-from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -17,13 +17,13 @@ import omninet
 from model.checkpoint import load_weights
 from model.errors import ConfigError
 from model.peripherals.vision import build_classifier
-from tests.samples import image_bytes
 from tests.training.conftest import put
-from tests.training.distill.conftest import distill_values, make_pictures
+from tests.training.distill.conftest import distill_values, make_pictures, put_pictures
 from training.commands import distill
 from training.distill.config import DistillConfig
 from training.distill.eyes import Teacher, build_student
 from training.distill.fit import Fit
+from training.distill.pack import Pack
 
 CONFIGS = Path(distill.__file__).parents[1] / "configs"
 
@@ -37,7 +37,7 @@ def _process(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def config_file(tmp_path: Path) -> Path:
     path = tmp_path / "distill.yaml"
-    path.write_text(yaml.safe_dump(distill_values(steps=3)))
+    path.write_text(yaml.safe_dump(distill_values(steps=3, measured=2)))
     return path
 
 
@@ -53,9 +53,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """Eight of them."""
-    for i, picture in enumerate(make_pictures(8)):
-        put(tmp_path / "photos" / f"{i}.png", image_bytes(Image.fromarray(picture.permute(1, 2, 0).numpy())))
-    return tmp_path / "photos"
+    return put_pictures(tmp_path / "photos", list(make_pictures(8)))
 
 
 def run(*arguments: object) -> int:
@@ -71,18 +69,61 @@ def test_from_photos_to_a_backbone_in_two_calls(
 
     assert run(*whole, "--pictures", photos, "--minutes", 0) == 0
     assert capsys.readouterr().out == ""
-    assert sorted(path.name for path in out.iterdir()) == ["pictures.zip", "state"]
+    assert sorted(path.name for path in out.iterdir()) == ["pictures.zip", "state", "targets"]
 
     assert run(*whole) == 0
     assert capsys.readouterr().out == f"{out / 'backbone.safetensors'}\n"
     config = DistillConfig.load(config_file)
-    student = build_student(config, Teacher.load(config.teacher, str(weights)))
+    student = build_student(config, [Teacher.load(config.teacher, str(weights))])
     load_weights(student.backbone, load_file(out / "backbone.safetensors"), "the file")
     found = json.loads((out / "agreement.json").read_text())
-    assert (found["pictures"], found["probed"]) == (2, 6)
-    assert json.loads((out / "state" / "step.json").read_text()) == 3
+    assert found["pictures"] == 2
+    assert json.loads((out / "state" / "step.json").read_text())["step"] == 3
     files = {path.name for path in out.iterdir()}
-    assert files == {"pictures.zip", "state", "backbone.safetensors", "agreement.json"}
+    assert files == {"pictures.zip", "state", "targets", "backbone.safetensors", "agreement.json", "curve.tsv"}
+    heading, *rows = (line.split("\t") for line in (out / "curve.tsv").read_text().splitlines())
+    assert heading[:3] == ["step", "views", "seconds"]
+    assert [row[:2] for row in rows] == [["2", "8"], ["3", "12"]]
+    assert float(rows[-1][heading.index("top1")]) == pytest.approx(found["top1"])
+    assert float(rows[-1][heading.index("cosine shufflenet_v2_x0_5")]) == pytest.approx(found["cosine"][0], rel=1e-4)
+
+
+def test_photos_are_packed_where_they_are_wanted(
+    config_file: Path, weights: Path, photos: Path, tmp_path: Path
+) -> None:
+    packed = tmp_path / "packed"
+
+    for name in ("one", "two"):
+        given = ("--pictures", photos) if name == "one" else ()
+        arguments = (config_file, "--weights", weights, "--packed", packed, *given, "--out", tmp_path / name)
+        assert run(*arguments) == 0
+
+    assert {path.name for path in packed.iterdir()} == {"pictures.zip", "targets"}
+    one, two = (load_file(tmp_path / name / "backbone.safetensors") for name in ("one", "two"))
+    assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
+
+
+def test_photos_of_every_kind_but_those_excluded(
+    config_file: Path, weights: Path, photos: Path, data: Path, tmp_path: Path
+) -> None:
+    put_pictures(data / "more", list(make_pictures(4, seed=1)))
+    put_pictures(data / "never", [make_pictures(8)[0]])  # a copy of the first of the photos
+    put(tmp_path / "classes.tsv", "folder\tpath\tclass\nphotos\t004.png\tcat\nphotos\t005.png\tcat\n")
+    put(tmp_path / "names.txt", "001\n")
+    folders = "{more: {folder: more}}"
+    changes = ("datasets={flickr8k: flickr8k}", f"folders={folders}", "excluded=[{folder: never}]", "pictures.most=1")
+    arguments = [config_file, "--weights", weights, "--out", tmp_path / "run", "--minutes", 0, "--data", data]
+    arguments += ["--pictures", photos, "--classes", tmp_path / "classes.tsv", "--exclude", tmp_path / "names.txt"]
+    arguments += ["--exclude", put_pictures(tmp_path / "folder", [make_pictures(8)[2]])]
+
+    assert run(*arguments, *(f"--set={change}" for change in changes)) == 0
+
+    entries = Pack(tmp_path / "run" / "pictures.zip").entries
+    # The photos of flickr8k are of one colour, as is one of dev. Of the eight photos the first three are excluded, and
+    # two are of one class, of which one is kept.
+    assert Counter(entry.collection for entry in entries) == {"more": 3, "photos": 4}
+    assert [entry.label for entry in entries if entry.label] == ["cat"]
+    assert not {entry.name for entry in entries if entry.collection == "photos"} & {"000.png", "001.png", "002.png"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -96,16 +137,16 @@ def test_a_signal_saves_and_stops(
 ) -> None:
     advance = Fit.advance
 
-    def signalled(fit: Fit, pictures: Tensor) -> Tensor:
+    def signalled(fit: Fit, photos: Tensor) -> Tensor:
         signal.raise_signal(number)
-        return advance(fit, pictures)
+        return advance(fit, photos)
 
     monkeypatch.setattr(Fit, "advance", signalled)
     out = tmp_path / "run"
 
     assert run(config_file, "--weights", weights, "--pictures", photos, "--out", out) == 128 + number
 
-    assert json.loads((out / "state" / "step.json").read_text()) == 1
+    assert json.loads((out / "state" / "step.json").read_text())["step"] == 1
     assert not (out / "backbone.safetensors").exists()
 
 
@@ -123,8 +164,6 @@ def test_bad_options_are_refused(
 ) -> None:
     out = ("--out", tmp_path / "run")
     assert "missing.yaml cannot be read" in refused(capsys, tmp_path / "missing.yaml", *out)
-    both = ("--data", tmp_path, "--pictures", photos)
-    assert "not allowed with argument --data" in refused(capsys, config_file, *out, *both)
     assert "--out" in refused(capsys, config_file)
     assert "device 'hat' is unknown" in refused(capsys, config_file, *out, "--device", "hat")
     override = refused(capsys, config_file, *out, "--set", "views.sise=96")
@@ -137,7 +176,7 @@ def test_teachers_that_do_not_fit_are_refused(
     config_file: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     common = (config_file, "--out", tmp_path / "run", "--weights", weights)
-    assert "'hat' is no torchvision classification" in refused(capsys, *common, "--set", "teacher.backbone=hat")
+    assert "'hat' is neither 'efficientnet_lite0' nor a" in refused(capsys, *common, "--set", "teacher.backbone=hat")
     assert "do not fit squeezenet1_1" in refused(capsys, *common, "--set", "teacher.backbone=squeezenet1_1")
     student = ("--set", "student.backbone=squeezenet1_1")
     assert "gives 3 x 3 cells, the teacher shufflenet_v2_x0_5 2 x 2" in refused(capsys, *common, *student)
@@ -152,10 +191,9 @@ def test_pictures_that_are_not_there_are_refused(
     assert "empty holds no pictures" in refused(capsys, *common, "--pictures", tmp_path / "empty")
     assert "datasets (none) hold no pictures" in refused(capsys, *common, "--data", tmp_path)
     assert run(*common, "--pictures", photos, "--minutes", 0) == 0
-    assert "of another distillation, with steps 3 instead of 4" in refused(capsys, *common, "--set", "steps=4")
+    assert "of another distillation, with batch 4 instead of 5" in refused(capsys, *common, "--set", "batch=5")
     (tmp_path / "run" / "state").rename(tmp_path / "aside")
-    changed = refused(capsys, *common, "--set", "pictures.side=32")
-    assert "pictures.zip holds pictures of 64 pixels, pictures.side is 32: remove" in changed
+    assert "of other teachers or views" in refused(capsys, *common, "--set", "views.crop=0.3")
 
 
 def test_help_says_how_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,14 +216,14 @@ def test_the_configuration_of_the_bundled_backbone() -> None:
 
 
 def test_any_value_is_replaced(config_file: Path, tmp_path: Path) -> None:
-    changes = ["teacher.mean=[0.1, 0.2, 0.3]", "views.mixed=0", "datasets.coco=COCO", "pictures={frames: 7}"]
+    changes = ["teacher.mean=[0.1, 0.2, 0.3]", "views.light=0", "datasets.coco=COCO", "pictures={frames: 7}"]
 
     config = DistillConfig.load(config_file, changes)
 
     assert (config.teacher.mean, config.teacher.std) == ((0.1, 0.2, 0.3), (0.25, 0.25, 0.25))
-    assert (config.views.mixed, config.views.size) == (0, 64)
+    assert (config.views.light, config.views.size) == (0, 64)
     assert config.datasets == {"coco": "COCO"}
-    assert (config.pictures.frames, config.pictures.side) == (7, 128)
+    assert (config.pictures.frames, config.pictures.side) == (7, 256)
     config.save(tmp_path / "saved.yaml")
     assert DistillConfig.load(tmp_path / "saved.yaml") == config
 

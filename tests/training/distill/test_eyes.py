@@ -13,10 +13,11 @@ from torchvision.models import get_model
 
 from model.errors import ConfigError
 from model.peripherals.vision import build_classifier, without_head
-from tests.training.distill.conftest import CHANNELS, make_config
+from tests.training.distill.conftest import CLASSES, make_config, make_teacher
 from training.distill import eyes
 from training.distill.config import DistillConfig, Eye
-from training.distill.eyes import Student, Teacher, build_student, last_layer
+from training.distill.eyes import Teacher, build_student, last_layer, load_teachers
+from training.distill.lite import EfficientNetLite0
 
 SHUFFLENET = "shufflenet_v2_x0_5"
 VIEWS = torch.linspace(0, 1, 2 * 3 * 64 * 64).view(2, 3, 64, 64)
@@ -93,7 +94,7 @@ def test_published_weights_are_torchvisions(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("name", ["hat", "compact", "fasterrcnn_resnet50_fpn"])
 def test_a_teacher_that_torchvision_does_not_have(name: str) -> None:
-    with pytest.raises(ConfigError, match=rf"teacher\.backbone '{name}' is no torchvision classification model"):
+    with pytest.raises(ConfigError, match=rf"teacher\.backbone '{name}' is neither 'efficientnet_lite0' nor a torch"):
         Teacher.load(eye(name), "published")
 
 
@@ -122,7 +123,7 @@ def test_a_teacher_without_a_map(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eyes, "get_model", lambda name, weights: nn.Sequential(Transformer()))
 
     with pytest.raises(ConfigError, match=r"backbone 'vit_b_16' gives no feature map at views\.size 64: expected \("):
-        build_student(make_config(teacher=eye("vit_b_16").model_dump()), Teacher.load(eye("vit_b_16"), "published"))
+        build_student(make_config(teacher=eye("vit_b_16").model_dump()), [Teacher.load(eye("vit_b_16"), "published")])
 
 
 @pytest.mark.parametrize(
@@ -134,24 +135,71 @@ def test_a_student_without_a_map(
     monkeypatch.setattr(eyes, "build_backbone", lambda name: backbone)
 
     with pytest.raises(ConfigError, match=f"backbone 'compact' gives no feature map {message}"):
-        build_student(config, teacher)
+        build_student(config, [teacher])
 
 
 def test_maps_of_different_shapes(config: DistillConfig) -> None:
     teacher = Teacher(nn.AvgPool2d(16), None, config.teacher)
 
     with pytest.raises(ConfigError, match=r"at views\.size 64 the student compact gives 2 x 2 cells, .* 4 x 4$"):
-        build_student(config, teacher)
+        build_student(config, [teacher])
 
 
 def test_an_unknown_student(teacher: Teacher) -> None:
     config = make_config(student=eye("hat").model_dump())
 
-    with pytest.raises(ConfigError, match="'hat' is neither 'compact' nor"):
-        build_student(config, teacher)
+    with pytest.raises(ConfigError, match="'hat' is none of 'compact', 'chain', nor"):
+        build_student(config, [teacher])
 
 
-def test_a_student_sees_as_many_cells_and_channels(teacher: Teacher, student: Student) -> None:
+def test_a_student_sees_as_many_cells_and_channels(config: DistillConfig, teacher: Teacher) -> None:
+    second = make_teacher(config, seed=1)
+    both = make_config(more_teachers=[config.teacher.model_dump()], channels=5)
+    student = build_student(both, [teacher, second])
+
     with torch.no_grad():
-        assert student(VIEWS).shape == teacher(VIEWS).shape == (2, 4, CHANNELS)
-    assert {name.partition(".")[0] for name in student.state_dict()} == {"backbone", "head"}
+        seen = student(VIEWS)
+
+    assert [tuple(m.shape) for m in seen.maps] == [(2, 4, 5), (2, 4, 5)]
+    assert seen.logits is not None
+    assert seen.logits.shape == (2, CLASSES)
+    assert {name.partition(".")[0] for name in student.state_dict()} == {"backbone", "heads", "classifier"}
+
+
+def test_without_classes_a_student_has_no_classifier(config: DistillConfig) -> None:
+    student = build_student(config, [make_teacher(config, classes=False)])
+
+    assert student(VIEWS).logits is None
+    assert {name.partition(".")[0] for name in student.state_dict()} == {"backbone", "heads"}
+
+
+def test_another_backbone_may_be_given(config: DistillConfig, teacher: Teacher) -> None:
+    backbone = nn.Sequential(nn.AvgPool2d(32), nn.Conv2d(3, 5, 1))
+
+    assert build_student(config, [teacher], backbone).backbone is backbone
+
+
+def test_every_teacher_needs_weights(config: DistillConfig) -> None:
+    with pytest.raises(ConfigError, match="2 weights are named for 1 teachers: shufflenet_v2_x0_5, one --weights each"):
+        load_teachers(config, ["a", "b"])
+
+
+def test_lite0_has_no_published_weights() -> None:
+    with pytest.raises(ConfigError, match="torchvision publishes no weights of efficientnet_lite0: name a file"):
+        Teacher.load(eye("efficientnet_lite0"), "published")
+
+
+def test_lite0_is_a_teacher(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = EfficientNetLite0().eval()
+    save_file(network.state_dict(), tmp_path / "lite.safetensors")
+
+    teacher = Teacher.load(eye("efficientnet_lite0"), str(tmp_path / "lite.safetensors"))
+
+    scaled = (VIEWS - torch.tensor([0.1, 0.2, 0.3])[:, None, None]) / torch.tensor([0.5, 0.4, 0.3])[:, None, None]
+    with torch.no_grad():
+        assert teacher.classifier is not None
+        classes = teacher.classifier(teacher(VIEWS).mean(1))
+        torch.testing.assert_close(classes, network(scaled), rtol=1e-3, atol=1e-4)
+    # Folding them makes the teacher quicker; a graph that cannot be traced would be left as it is.
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in teacher.features.modules())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 from pathlib import Path
@@ -11,14 +12,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.training.distill.conftest import make_config, make_fit, make_pictures
+from tests.training.distill.conftest import MakeFit, make_config
 from training.distill import fit as fitting
-from training.distill.eyes import Student, Teacher
-from training.distill.fit import Fit, distillation_loss, rows_of, schedule
+from training.distill.eyes import Seen, Student
+from training.distill.fit import Fit, distillation_loss, follow, mirror, schedule
 from training.distill.optimiser import Optimiser
+from training.distill.targets import Wanted
 from training.interrupt import Interrupt
 
-PICTURES = make_pictures(10)
+PHOTOS = torch.arange(10)
 
 
 class After(Interrupt):
@@ -30,33 +32,39 @@ class After(Interrupt):
 
     @property
     def is_set(self) -> bool:
-        return self._fit.step >= self._steps
+        return self._fit.progress.step >= self._steps
 
 
 def tensors_of(fit: Fit) -> dict[str, Tensor]:
     """All that a run is made of."""
-    found = {**fit.student.state_dict(), **fit.optimiser.tensors()}
+    average = {f"average.{name}": tensor for name, tensor in fit.average.state_dict().items()}
+    found = {**fit.student.state_dict(), **average, **fit.optimiser.tensors()}
     return {name: tensor.clone() for name, tensor in found.items()}
 
 
-def test_a_student_learns(teacher: Teacher, tmp_path: Path) -> None:
-    fit = make_fit(make_config(steps=40, batch=8), tmp_path, teacher)
-    fit.student.train()
+def saved_step(fit: Fit) -> int:
+    step: int = json.loads((fit.folder / "state" / "step.json").read_text())["step"]
+    return step
 
-    losses = [float(fit.advance(make_pictures(40))) for _ in range(40)]
+
+def test_a_student_learns(make_fit: MakeFit, tmp_path: Path) -> None:
+    fit = make_fit(make_config(steps=40, batch=8), tmp_path / "run")
+
+    losses = [float(fit.advance(PHOTOS)) for _ in range(40)]
 
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
 
 
-def test_a_run_in_parts_is_the_run_in_one(teacher: Teacher, tmp_path: Path) -> None:
+def test_a_run_in_parts_is_the_run_in_one(make_fit: MakeFit, tmp_path: Path) -> None:
     config = make_config()
-    whole = make_fit(config, tmp_path / "whole", teacher)
-    assert whole.run(PICTURES, Interrupt())
+    whole = make_fit(config, tmp_path / "whole")
+    whole.run(PHOTOS, Interrupt())
+    assert whole.done
 
     for steps in (0, 1, 4, 6):
-        part = make_fit(config, tmp_path / "parts", teacher)
-        done = part.run(PICTURES, After(part, steps))
-        assert (part.step, done) == (steps, steps == config.steps)
+        part = make_fit(config, tmp_path / "parts")
+        part.run(PHOTOS, After(part, steps))
+        assert (part.progress.step, part.done) == (steps, steps == config.steps)
 
     ours, theirs = tensors_of(part), tensors_of(whole)
     assert ours.keys() == theirs.keys()
@@ -71,115 +79,132 @@ def test_a_run_in_parts_is_the_run_in_one(teacher: Teacher, tmp_path: Path) -> N
     assert [name for name, tensor in ours.items() if not torch.equal(tensor, theirs[name])] == []
 
 
-def test_a_run_that_is_over_stays_as_it_is(fit: Fit, teacher: Teacher, tmp_path: Path) -> None:
-    fit.run(PICTURES, Interrupt())
-    again = make_fit(fit.config, tmp_path, teacher)
+def test_a_run_that_is_over_stays_as_it_is(fit: Fit, make_fit: MakeFit) -> None:
+    fit.run(PHOTOS, Interrupt())
+    again = make_fit(fit.config, fit.folder)
 
-    assert again.run(PICTURES, Interrupt())
+    again.run(PHOTOS, Interrupt())
 
     before, after = tensors_of(fit), tensors_of(again)
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
 
 
-def test_no_time_no_step(fit: Fit, tmp_path: Path) -> None:
-    assert not fit.run(PICTURES, Interrupt(), minutes=0)
+def test_a_run_that_is_over_is_prolonged(fit: Fit, make_fit: MakeFit) -> None:
+    fit.run(PHOTOS, Interrupt())
+    longer = make_fit(make_config(steps=8), fit.folder)
 
-    assert fit.step == 0
-    assert (tmp_path / "state" / "step.json").read_text() == "0"
+    longer.run(PHOTOS, Interrupt())
+
+    assert saved_step(longer) == 8
+
+
+def test_no_time_no_step(fit: Fit) -> None:
+    fit.run(PHOTOS, Interrupt(), minutes=0)
+
+    assert saved_step(fit) == fit.progress.step == 0
 
 
 def test_a_signal_stops_between_two_steps(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     stop = Interrupt()
     advance = fit.advance
 
-    def signalled(pictures: Tensor) -> Tensor:
+    def signalled(photos: Tensor) -> Tensor:
         signal.raise_signal(signal.SIGTERM)
-        return advance(pictures)
+        return advance(photos)
 
     monkeypatch.setattr(fit, "advance", signalled)
     with stop:
-        assert not fit.run(PICTURES, stop)
+        fit.run(PHOTOS, stop)
 
-    assert (fit.step, stop.signal) == (1, signal.SIGTERM)
-    assert (fit.folder / "state" / "step.json").read_text() == "1"
+    assert (fit.progress.step, stop.signal, fit.done) == (1, signal.SIGTERM, False)
+    assert saved_step(fit) == 1
 
 
-def test_the_state_is_saved_on_the_way(
-    fit: Fit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_it_is_saved_and_measured_on_the_way(
+    make_fit: MakeFit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ticks = iter(range(0, 10_000, 50))
+    fit = make_fit(make_config(measured=4), tmp_path / "run")
+    ticks = iter(range(0, 10_000, 25))
     saved: list[int] = []
-    monkeypatch.setattr(fitting, "time", SimpleNamespace(monotonic=lambda: next(ticks)))  # twice a step
-    monkeypatch.setattr(fit, "save", lambda: saved.append(fit.step))
+    measured: list[int] = []
+    monkeypatch.setattr(fitting, "time", SimpleNamespace(monotonic=lambda: next(ticks)))  # four times a step
+    monkeypatch.setattr(fit, "save", lambda: saved.append(fit.progress.step))
     monkeypatch.setattr(fitting, "LOG_STEPS", 3)
 
     with caplog.at_level(logging.INFO):
-        fit.run(PICTURES, Interrupt())
+        fit.run(PHOTOS, Interrupt(), measure=lambda fit: measured.append(fit.progress.step))
 
     assert saved == [2, 4, 6, 6]
+    assert measured == [4, 6]
+    assert fit.progress.seconds == 6 * 25
     assert [message.partition(",")[0] for message in caplog.messages] == ["step 3 of 6", "step 6 of 6"]
 
 
-def test_both_see_the_same_view(fit: Fit) -> None:
-    seen: list[Tensor] = []
-    for network in (fit.teacher, fit.student):
-        network.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].clone()))
+def test_the_average_follows(fit: Fit) -> None:
+    before = {name: tensor.clone() for name, tensor in fit.average.state_dict().items()}
 
-    fit.advance(PICTURES)
+    fit.advance(PHOTOS)
 
-    assert len(seen) == 2
-    assert torch.equal(*seen)
-    assert seen[0].shape == (4, 3, 64, 64)
+    ours, theirs = fit.average.state_dict(), fit.student.state_dict()
+    for name, tensor in ours.items():
+        if tensor.is_floating_point():  # a tenth of the first student stays at the first step
+            torch.testing.assert_close(tensor, 0.1 * before[name] + 0.9 * theirs[name])
+        else:
+            assert torch.equal(tensor, theirs[name])
+    assert not any(parameter.requires_grad for parameter in fit.average.parameters())
 
 
-def test_the_teacher_stays_as_it_is(fit: Fit) -> None:
-    before = {name: tensor.clone() for name, tensor in fit.teacher.state_dict().items()}
+def test_an_average_moves_by_what_does_not_stay() -> None:
+    average, network = nn.Linear(1, 1), nn.Linear(1, 1)
+    for parameter, value in zip((*average.parameters(), *network.parameters()), (0.0, 4.0, 1.0, 8.0), strict=True):
+        nn.init.constant_(parameter, value)
 
-    fit.run(PICTURES, Interrupt())
+    follow(average, network, 0.75)
 
-    assert all(torch.equal(tensor, before[name]) for name, tensor in fit.teacher.state_dict().items())
+    assert [p.item() for p in average.parameters()] == [0.25, 5.0]
+
+
+def test_half_of_the_views_are_mirrored_with_their_maps() -> None:
+    torch.manual_seed(0)
+    views = torch.arange(2 * 2).view(1, 1, 2, 2).repeat(60, 3, 1, 1).to(torch.uint8)
+    cells = torch.arange(4.0).view(1, 4, 1).repeat(60, 1, 2)
+
+    shown, wanted = mirror(views, Wanted((cells,), torch.ones(60, 5)))
+
+    flipped = shown[:, 0, 0, 0] == 1
+    assert 20 < int(flipped.sum()) < 40
+    assert torch.equal(shown[flipped][0, 0], torch.tensor([[1, 0], [3, 2]]))
+    assert torch.equal(shown[:, 0].flatten(1).float(), wanted.maps[0][..., 0])
+    assert wanted.logits is not None
+    assert torch.equal(wanted.logits, torch.ones(60, 5))
 
 
 @pytest.mark.parametrize("classes", [True, False])
-def test_a_perfect_student_has_no_loss(classes: bool, teacher: Teacher) -> None:
+def test_a_perfect_student_has_no_loss(classes: bool) -> None:
     torch.manual_seed(0)
-    wanted = torch.rand(64, 4, 8)
-    classifier = teacher.classifier if classes else None
+    maps, logits = torch.randn(64, 4, 8), 3 * torch.randn(64, 6)
 
-    perfect = distillation_loss(wanted, wanted, classifier, 2.0)
-    wrong = distillation_loss(wanted.flip(0), wanted, classifier, 2.0)
-    mean = distillation_loss(wanted.mean().expand_as(wanted), wanted, None, 2.0)
+    def loss(seen: Tensor, named: Tensor) -> float:
+        wanted = Wanted((maps, maps), logits if classes else None)
+        return float(distillation_loss(Seen((seen, maps), named if classes else None), wanted, 2.0))
 
-    assert perfect.item() == pytest.approx(0, abs=1e-6)
+    assert loss(maps, logits) == pytest.approx(0, abs=1e-6)
     # Two independent maps differ by twice their variance; the mean differs from one by its variance.
-    assert wrong.item() > 1.8
-    assert mean.item() == pytest.approx(1, abs=0.01)
-    if classes:
-        assert wrong.item() > 2.1
+    assert loss(maps.flip(0), logits) == pytest.approx(2, abs=0.2)
+    assert loss(torch.zeros_like(maps), logits) == pytest.approx(1, abs=0.1)
+    assert (loss(maps, logits.flip(0)) > 0.3) is classes
 
 
-def test_the_rate_warms_up_and_falls() -> None:
-    rates = [schedule(progress / 100, 0.1) for progress in range(101)]
+def test_the_rate_rises_stays_and_falls() -> None:
+    config = make_config(warmup=0.1, cooldown=0.2)
+    rates = [schedule(progress / 100, config) for progress in range(101)]
 
     assert rates[0] == pytest.approx(0.01, abs=0.002)
-    assert rates[10] == max(rates) == 1
     assert rates[:11] == sorted(rates[:11])
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[55] == pytest.approx(0.5)
+    assert rates[10:81] == pytest.approx([1] * 71)
+    assert rates[90] == pytest.approx(0.5)
     assert rates[100] == pytest.approx(0)
-
-
-@pytest.mark.parametrize(("count", "batch"), [(10, 4), (3, 7), (4, 4), (1, 2)])
-def test_every_epoch_shows_every_picture_once(count: int, batch: int) -> None:
-    config = make_config(batch=batch)
-    steps = [rows_of(step, count, config) for step in range(count)]
-
-    assert all(len(rows) == batch for rows in steps)
-    epochs = torch.cat(steps).view(batch, count)
-    assert torch.equal(epochs.sort(1).values, torch.arange(count).expand(batch, count))
-    if count > 3:
-        assert not torch.equal(epochs[0], epochs[1])
-        assert not torch.equal(rows_of(0, count, make_config(batch=batch, seed=9)), steps[0])
+    assert schedule(1.0, make_config(cooldown=0)) == 1
 
 
 def test_kernels_are_stepped_by_muon_and_the_rest_by_adam() -> None:
@@ -193,7 +218,7 @@ def test_kernels_are_stepped_by_muon_and_the_rest_by_adam() -> None:
     optimiser.step(0.01)
 
     assert {name.rpartition(".")[2] for name in optimiser.tensors() if name.startswith("muon")} == {"momentum_buffer"}
-    assert len([name for name in optimiser.tensors() if name.endswith("exp_avg")]) == 5
+    assert len([name for name in optimiser.tensors() if name.endswith("exp_avg")]) == 6
     for name, parameter in network.named_parameters():
         moved = (parameter - before[name]).detach()
         assert moved.abs().max() > 0, name

@@ -10,14 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training.distill.conftest import make_config, make_fit, make_pictures
+from tests.training.distill.conftest import MakeFit, make_config
 from training.data import DataError
 from training.distill import state as states
-from training.distill.eyes import Teacher
 from training.distill.fit import Fit
-from training.distill.state import load_state
+from training.distill.state import Progress, load_state
 
-PICTURES = make_pictures(6)
+PHOTOS = torch.arange(6)
 
 
 class Killed(BaseException):
@@ -27,31 +26,30 @@ class Killed(BaseException):
 @pytest.fixture
 def saved(fit: Fit) -> Fit:
     """After one step, its state on disk."""
-    fit.student.train()
-    fit.advance(PICTURES)
+    fit.advance(PHOTOS)
     fit.save()
     return fit
 
 
-def goes_on(fit: Fit, teacher: Teacher) -> Fit:
+def goes_on(fit: Fit, make_fit: MakeFit) -> Fit:
     """What another process finds."""
-    return make_fit(fit.config, fit.folder, teacher)
+    return make_fit(fit.config, fit.folder)
 
 
 def test_nothing_saved_is_step_0(fit: Fit, tmp_path: Path) -> None:
-    assert load_state(tmp_path / "nowhere", fit.config, fit.student, fit.optimiser) == 0
-    assert fit.step == 0
+    assert load_state(tmp_path / "nowhere", fit.config, fit.student, fit.average, fit.optimiser) == Progress()
+    assert fit.progress == Progress(0, 0.0)
 
 
-def test_a_state_is_small_files(saved: Fit, teacher: Teacher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_is_small_files(saved: Fit, make_fit: MakeFit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(states, "LIMIT", 20_000)
     saved.save()
 
     files = sorted((saved.folder / "state").glob("*.safetensors"))
     assert len(files) > 5
     assert all(path.stat().st_size < 30_000 or len(load_file(path)) == 1 for path in files)
-    again = goes_on(saved, teacher)
-    assert again.step == 1
+    again = goes_on(saved, make_fit)
+    assert again.progress.step == 1
     assert all(torch.equal(t, again.optimiser.tensors()[name]) for name, t in saved.optimiser.tensors().items())
     assert [path.name for path in saved.folder.iterdir()] == ["state"]
 
@@ -59,21 +57,20 @@ def test_a_state_is_small_files(saved: Fit, teacher: Teacher, monkeypatch: pytes
 @pytest.mark.parametrize("first", [0, 5])  # the latter between the two renames, which leaves state.old alone
 @pytest.mark.parametrize("second", range(7))
 def test_killed_at_any_moment(
-    first: int, second: int, saved: Fit, teacher: Teacher, monkeypatch: pytest.MonkeyPatch
+    first: int, second: int, saved: Fit, make_fit: MakeFit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before a change of folders or a file; twice in a row, the second time upon what the first left."""
     for moment in (first, second):
-        saved = goes_on(saved, teacher)
-        before = saved.step
-        saved.student.train()
-        saved.advance(PICTURES)
+        saved = goes_on(saved, make_fit)
+        before = saved.progress.step
+        saved.advance(PHOTOS)
         with monkeypatch.context() as patched, suppress(Killed):  # upon what a killed one left, it takes fewer calls
             kill(patched, moment)
             saved.save()
-        assert goes_on(saved, teacher).step in {before, before + 1}
+        assert goes_on(saved, make_fit).progress.step in {before, before + 1}
 
     saved.save()
-    assert goes_on(saved, teacher).step == saved.step
+    assert goes_on(saved, make_fit).progress.step == saved.progress.step
     assert [path.name for path in saved.folder.iterdir()] == ["state"]
 
 
@@ -101,7 +98,7 @@ def kill(monkeypatch: pytest.MonkeyPatch, moment: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"steps": 7}, r"steps 6 instead of 7"),
+        ({"batch": 7}, r"batch 4 instead of 7"),
         ({"seed": 4, "rate": 0.1}, r"seed 3 instead of 4, rate 0\.004 instead of 0\.1"),
         (
             {"teacher": {"backbone": "resnet18", "mean": [0.5] * 3, "std": [0.25] * 3}},
@@ -110,28 +107,32 @@ def kill(monkeypatch: pytest.MonkeyPatch, moment: int) -> None:
         ({"datasets": {"coco": "coco"}}, r"datasets\.coco None instead of 'coco'"),
     ],
 )
-def test_another_distillation_is_refused(
-    changes: dict[str, object], named: str, saved: Fit, teacher: Teacher, tmp_path: Path
-) -> None:
+def test_another_distillation_is_refused(changes: dict[str, object], named: str, saved: Fit) -> None:
     with pytest.raises(DataError, match=rf"state is of another distillation, with {named}: the same config"):
-        make_fit(make_config(**changes), tmp_path, teacher)
+        load_state(saved.folder, make_config(**changes), saved.student, saved.average, saved.optimiser)
 
 
-def test_a_state_without_a_configuration_is_trusted(saved: Fit, teacher: Teacher, tmp_path: Path) -> None:
-    (tmp_path / "state" / "config.yaml").unlink()
+def test_a_state_without_a_configuration_is_trusted(saved: Fit, make_fit: MakeFit, tmp_path: Path) -> None:
+    (saved.folder / "state" / "config.yaml").unlink()
 
-    assert make_fit(make_config(steps=7), tmp_path, teacher).step == 1
+    assert make_fit(make_config(batch=7), saved.folder).progress.step == 1
+
+
+def test_how_long_it_takes_may_change(saved: Fit, make_fit: MakeFit) -> None:
+    again = make_fit(make_config(steps=70, cooldown=0.5, measured=3), saved.folder)
+
+    assert (again.progress.step, again.progress.seconds) == (1, saved.progress.seconds)
 
 
 @pytest.mark.parametrize("damage", ["missing", "short", "step"])
-def test_a_damaged_state_is_named(damage: str, saved: Fit, teacher: Teacher, tmp_path: Path) -> None:
-    first = tmp_path / "state" / "00.safetensors"
+def test_a_damaged_state_is_named(damage: str, saved: Fit, make_fit: MakeFit, tmp_path: Path) -> None:
+    first = saved.folder / "state" / "00.safetensors"
     if damage == "missing":
         first.unlink()
     elif damage == "short":
         first.write_bytes(first.read_bytes()[:1000])
     else:
-        (tmp_path / "state" / "step.json").write_text("")
+        (saved.folder / "state" / "step.json").write_text("")
 
     with pytest.raises(DataError, match="state is incomplete or damaged: "):
-        goes_on(saved, teacher)
+        goes_on(saved, make_fit)

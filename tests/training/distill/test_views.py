@@ -1,102 +1,85 @@
-"""Random views: what they keep of a picture, and what they change."""
+"""Views of a photo: what each kind shows, and what is changed in them at random."""
 
 from __future__ import annotations
+
+from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests.training.distill.conftest import make_config, make_pictures
-from training.distill.config import Views
-from training.distill.views import show, whole
-
-PLAIN = Views(size=48, crop=1.0, light=0.0, mixed=0.0)
+from training.distill.views import GREY, Kind, relight, view
 
 
-def views_of(pictures: Tensor, config: Views, seed: int = 0) -> Tensor:
-    """A view of each."""
-    torch.manual_seed(seed)
-    return show(pictures, torch.arange(len(pictures)), config)
+def ramp(height: int, width: int) -> Tensor:
+    """Brighter to the right in red, downwards in green; blue all over."""
+    red = torch.linspace(0, 255, width).expand(height, width)
+    green = torch.linspace(0, 255, height)[:, None].expand(height, width)
+    return torch.stack((red, green, torch.full((height, width), 200.0))).to(torch.uint8)
 
 
-@pytest.mark.parametrize("mixed", [0.0, 1.0])
-def test_views_are_pixels_between_0_and_1(mixed: float) -> None:
-    pictures = torch.cat((make_pictures(20), torch.full((4, 3, 64, 64), 255, dtype=torch.uint8)))
+@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize(("height", "width"), [(80, 200), (200, 80), (64, 64), (1, 300), (5, 5)])
+def test_every_view_is_a_square(kind: Kind, height: int, width: int) -> None:
+    shown = view(ramp(height, width), kind, 64, 0.25, seed=1)
 
-    views = views_of(pictures, Views(size=48, crop=0.2, light=0.9, mixed=mixed))
-
-    assert (views.shape, views.dtype) == ((24, 3, 48, 48), torch.float32)
-    assert views.min() >= 0
-    assert views.max() <= 1
-    assert views.std() > 0.1
+    assert (shown.shape, shown.dtype) == ((3, 64, 64), torch.uint8)
 
 
-def test_the_seed_decides() -> None:
-    views = make_config().views
-    first, again, other = (views_of(make_pictures(8), views, seed) for seed in (0, 0, 1))
+def test_squashed_it_is_all_there() -> None:
+    shown = view(ramp(60, 150), "squash", 64, 0.25, seed=1).int()
 
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-
-
-def test_the_rows_are_shown_in_their_order() -> None:
-    pictures = (torch.arange(10, dtype=torch.uint8) * 20)[:, None, None, None].expand(10, 3, 64, 64)
-
-    views = show(pictures, torch.tensor([7, 0, 7, 3]), PLAIN)
-
-    assert torch.allclose(views, torch.tensor([140, 0, 140, 60])[:, None, None, None] / 255)
+    assert shown[0, :, 0].max() < 8
+    assert shown[0, :, -1].min() > 247
+    assert shown[1, 0].max() < 8
+    assert shown[1, -1].min() > 247
 
 
-def test_half_of_them_are_mirrored() -> None:
-    pictures = torch.zeros(60, 3, 64, 64, dtype=torch.uint8)
-    pictures[..., 32:] = 255
+def test_padded_it_is_all_there_with_grey_beside_it() -> None:
+    shown = view(ramp(32, 64), "pad", 64, 0.25, seed=1).int()
 
-    views = views_of(pictures, PLAIN.model_copy(update={"crop": 0.9}))
-
-    mirrored = views[..., :24].mean((1, 2, 3)) > views[..., 24:].mean((1, 2, 3))
-    assert 20 < int(mirrored.sum()) < 40
+    assert (shown[:, :16] == GREY).all()
+    assert (shown[:, 48:] == GREY).all()
+    assert torch.equal(shown[:, 16:48], ramp(32, 64).int())
 
 
-def test_crops_show_less_of_a_picture() -> None:
-    """The further in, the brighter: a small crop has a mean of its own."""
-    ramp = torch.linspace(0, 255, 64).to(torch.uint8).expand(50, 3, 64, 64)
+def test_a_crop_is_a_part() -> None:
+    shown = [view(ramp(150, 150), "crop", 64, 0.25, seed).float() for seed in range(200)]
 
-    def spread(crop: float) -> float:
-        return float(views_of(ramp, PLAIN.model_copy(update={"crop": crop})).mean((1, 2, 3)).std())
+    sides = [((s[0].max() - s[0].min()) / 255, (s[1].max() - s[1].min()) / 255) for s in shown]
+    areas = torch.tensor([float(w * h) for w, h in sides])
+    ratios = torch.tensor([float(w / h) for w, h in sides])
+    assert 0.2 < areas.min() < 0.32
+    assert 0.9 < areas.max() < 1.01
+    assert 0.7 < ratios.min() < 0.85
+    assert 1.2 < ratios.max() < 1.4
+    assert torch.equal(shown[3], view(ramp(150, 150), "crop", 64, 0.25, seed=3).float())
 
-    assert spread(0.1) > 3 * spread(0.9)
+
+def test_where_no_crop_fits_the_whole_is_shown() -> None:
+    thin = ramp(4, 400)
+
+    assert torch.equal(view(thin, "crop", 64, 0.99, seed=0), view(thin, "squash", 64, 0.99, seed=0))
 
 
 def test_light_changes_by_no_more_than_is_allowed() -> None:
     grey = torch.full((100, 3, 64, 64), 100, dtype=torch.uint8)
 
-    views = views_of(grey, PLAIN.model_copy(update={"light": 0.2}))
+    lit = relight(grey, 0.2)
 
-    means = views.mean((2, 3)) * 255
+    assert lit.is_contiguous(memory_format=torch.channels_last)
+    means = lit.mean((2, 3)) * 255
     assert means.min() >= 80 - 1e-3
     assert means.max() <= 120 + 1e-3
     assert means.std(1).min() > 0  # each channel has its own
     assert means.std() > 5
 
 
-def test_mixing_blends_a_view_with_its_neighbour() -> None:
-    pictures = torch.zeros(40, 3, 64, 64, dtype=torch.uint8)
-    pictures[::2] = 255  # each black one beside a white one
+def test_pixels_stay_between_0_and_1() -> None:
+    views = torch.stack([ramp(64, 64)] * 20)
 
-    plain, half, all_of_them = (
-        views_of(pictures, PLAIN.model_copy(update={"mixed": share})).mean((1, 2, 3)) for share in (0.0, 0.5, 1.0)
-    )
+    lit = relight(views, 0.9)
 
-    assert set(plain.tolist()) == {0, 1}
-    assert 10 <= int(((half > 0) & (half < 1)).sum()) <= 30
-    assert bool(((all_of_them > 0) & (all_of_them < 1)).all())
-
-
-def test_whole_pictures() -> None:
-    pictures = make_pictures(3)
-
-    views = whole(pictures, 64)
-
-    assert torch.equal(views, pictures / 255)
-    assert whole(pictures, 32).shape == (3, 3, 32, 32)
-    assert torch.allclose(whole(pictures, 32).mean((2, 3)), views.mean((2, 3)), atol=0.01)
+    assert lit.min() >= 0
+    assert lit.max() <= 1
+    assert torch.allclose(relight(views, 0.0), views / 255)

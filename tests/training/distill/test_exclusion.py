@@ -1,0 +1,101 @@
+"""Photos that are never trained on: found by name, and in copies that were scaled, encoded again or made lighter."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from tests.training.conftest import put
+from training.data import DataError
+from training.distill.exclusion import Exclusion, perceptual_hash
+
+
+def picture(seed: int, width: int = 320, height: int = 200) -> Image.Image:
+    """Soft random colours, as photos have them."""
+    noise = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, quality: int) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return Image.open(file)
+
+
+COPIES = {
+    "squashed": lambda image: image.resize((224, 224)),
+    "tiny": lambda image: image.resize((64, 40)),
+    "encoded again": lambda image: encoded(image, 20),
+    "lighter": lambda image: image.point(lambda value: 1.1 * value),
+    "blurred": lambda image: image.filter(ImageFilter.GaussianBlur(2)),
+}
+
+
+@pytest.mark.parametrize("change", COPIES)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_copy_is_found(change: str, seed: int) -> None:
+    exclusion = Exclusion(hashes=[perceptual_hash(picture(seed)), perceptual_hash(picture(99))])
+
+    assert exclusion.holds("another name.jpg", perceptual_hash(COPIES[change](picture(seed))))
+
+
+def test_other_photos_are_not() -> None:
+    exclusion = Exclusion(hashes=[perceptual_hash(picture(seed)) for seed in range(100)])
+
+    found = [exclusion.holds(f"{seed}.jpg", perceptual_hash(picture(seed))) for seed in range(100, 300)]
+
+    assert sum(found) == 0
+
+
+def test_bits_tell_which_cells_grow_brighter_to_the_right() -> None:
+    ramp = Image.fromarray(np.tile(np.arange(0, 252, 28, dtype=np.uint8), (8, 1)))
+
+    assert perceptual_hash(ramp) == 2**64 - 1
+    assert perceptual_hash(ramp.transpose(Image.Transpose.FLIP_LEFT_RIGHT)) == 0
+
+
+@pytest.mark.parametrize(("bits", "held"), [(0, True), (4, True), (5, False), (64, False)])
+def test_four_bits_may_differ(bits: int, held: bool) -> None:
+    assert Exclusion(hashes=[0]).holds("x", (1 << bits) - 1) is held
+
+
+def test_a_list_has_names_or_hashes_or_both(tmp_path: Path) -> None:
+    lines = "# test photos\nphotos/one.jpg\nffffffffffffffff\ntwo.png\t00000000000000ff\ta comment\n\n"
+
+    put(tmp_path / "list.txt", lines)
+
+    exclusion = Exclusion.read(tmp_path / "list.txt")
+
+    assert exclusion.names == {"one", "two"}
+    assert exclusion.hashes.tolist() == [255, 2**64 - 1]
+    assert exclusion.holds("elsewhere/one.webp", 2**32)
+    assert not exclusion.holds("three.jpg", 2**32)
+
+
+def test_both_together() -> None:
+    both = Exclusion(["a"], [1]) | Exclusion(["b"], [2])
+
+    assert both.names == {"a", "b"}
+    assert both.hashes.tolist() == [1, 2]
+
+
+def test_photos_are_excluded_by_their_looks_alone(tmp_path: Path) -> None:
+    picture(1).save(tmp_path / "1.png")
+    put(tmp_path / "2.png", b"no picture")
+
+    exclusion = Exclusion.of_photos([tmp_path / "1.png", tmp_path / "2.png", tmp_path / "3.png"])
+
+    assert not exclusion.names
+    assert exclusion.hashes.tolist() == [perceptual_hash(picture(1))]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", None])
+def test_what_is_no_list_is_named(content: bytes | None, tmp_path: Path) -> None:
+    if content:
+        put(tmp_path / "list", content)
+    with pytest.raises(DataError, match="list is no list of photos' names and hashes"):
+        Exclusion.read(tmp_path / "list")

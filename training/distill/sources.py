@@ -1,0 +1,137 @@
+"""Which photos and clips a distillation reads: training parts of data sets, and folders with or without classes."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.data import DATASETS, DataError, Example
+from training.distill.config import Folder
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
+UNLABELLED = {"", "-"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A photo or a clip on disk.
+
+    Attributes:
+        collection: the data set, or the folder below the given one, that it belongs to.
+        name: its path inside.
+        label: its class, empty where that is not known.
+        clip: whether it is a video.
+    """
+
+    collection: str
+    name: str
+    path: Path
+    label: str = ""
+    clip: bool = False
+
+
+def of_datasets(datasets: Mapping[str, str], data: Path) -> list[Source]:
+    """List the training photos and clips of data sets, name -> folder inside ``data``; none that is also in dev."""
+    held_back = {source.path for source in dev_of_datasets(datasets, data)}
+    return [source for source in _media(datasets, data, "train") if source.path not in held_back]
+
+
+def dev_of_datasets(datasets: Mapping[str, str], data: Path) -> list[Source]:
+    """List their dev photos and clips."""
+    return _media(datasets, data, "dev")
+
+
+def of_lists(folders: Mapping[str, Folder], data: Path) -> list[Source]:
+    """List the photos of folders inside ``data``, name -> folder and perhaps a list of some of its photos."""
+    return [source for name, folder in folders.items() for source in _of_list(name, folder, data)]
+
+
+def of_folder(folder: Path, classes: Mapping[tuple[str, str], str] | None = None) -> list[Source]:
+    """List every photo below a folder; each folder in it is a collection.
+
+    Args:
+        classes: (collection, name) -> class.
+
+    Raises:
+        DataError: there is none.
+    """
+    sources = []
+    for path in _photos(folder):
+        parts = path.relative_to(folder).parts
+        collection = parts[0] if len(parts) > 1 else folder.name
+        name = "/".join(parts[1:]) or parts[0]
+        label = (classes or {}).get((collection, name), "")
+        sources.append(Source(collection, name, path, label))
+    return sources
+
+
+def read_classes(path: Path) -> dict[tuple[str, str], str]:
+    """Read a list of classes, tab-separated and perhaps compressed by gzip: folder, path inside it, class.
+
+    The first line names the columns; further columns are ignored, a class of ``-`` is none, and a ``/`` in the
+    folder's name is a ``+`` on disk, as in ``owner/name``.
+
+    Raises:
+        DataError: it cannot be read as such.
+    """
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="") as file:
+            rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            next(rows)
+            return {(r[0].replace("/", "+", 1), r[1]): r[2] for r in rows if r[2] not in UNLABELLED}
+    except (OSError, StopIteration, UnicodeDecodeError, IndexError) as error:
+        raise DataError(f"{path} is no list of classes: tab-separated folder, path, class below a heading") from error
+
+
+def thin(sources: Sequence[Source], most: int | None, seed: int) -> list[Source]:
+    """Keep at most so many of a class of a collection, drawn at random, in the order given; None keeps all.
+
+    Photos without a class are kept: nothing says that they are alike.
+    """
+    if most is None:
+        return list(sources)
+    groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for i, source in enumerate(sources):
+        groups[source.collection, source.label].append(i)
+    draw = random.Random(seed)
+    kept: set[int] = set()
+    for (_, label), members in groups.items():
+        kept.update(draw.sample(members, min(most, len(members))) if label else members)
+    return [sources[i] for i in sorted(kept)]
+
+
+def _of_list(name: str, folder: Folder, data: Path) -> list[Source]:
+    home = data / folder.folder
+    if folder.list is None:
+        return [Source(name, path.name, path) for path in _photos(home)]
+    try:
+        lines = (data / folder.list).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{data / folder.list} is no list of the photos in {home}: {error}") from error
+    return [Source(name, line.strip(), home / line.strip()) for line in lines if line.strip()]
+
+
+def _photos(folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not found:
+        raise DataError(f"{folder} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+    return found
+
+
+def _media(datasets: Mapping[str, str], data: Path, split: str) -> list[Source]:
+    found: dict[Path, Source] = {}
+    for name, folder in datasets.items():
+        for example in _with_media(DATASETS[name](data / folder).read(split)):
+            path = example.media
+            assert path is not None
+            found.setdefault(path, Source(name, path.name, path, clip=example.video is not None))
+    return list(found.values())
+
+
+def _with_media(examples: Iterable[Example]) -> Iterable[Example]:
+    return (example for example in examples if example.media)
