@@ -13,6 +13,7 @@ from torch.fx.experimental.optimization import fuse
 from model.devices import Precision
 from model.layers import DecoderLayer, EncoderLayer
 from model.omninet import OmniNet
+from model.peripherals.chain import ChainNet
 from model.peripherals.vision import VisionPeripheral
 from model.products import QuickLinear, after
 
@@ -107,7 +108,8 @@ def _take_children(to: nn.Module, layer: nn.Module, joined: Sequence[nn.Linear],
 
 def folded(backbone: nn.Module) -> nn.Module:
     """The same maps from a copy that has every batch norm in the convolution before it."""
-    return fuse(backbone).to(memory_format=torch.channels_last)
+    merged = backbone.merged() if isinstance(backbone, ChainNet) else backbone
+    return fuse(merged).to(memory_format=torch.channels_last)
 
 
 def replaced(module: M, modules: Replacements) -> M:

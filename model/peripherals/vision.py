@@ -15,11 +15,14 @@ from torchvision.models import DenseNet, get_model, list_models
 from model.config import Sampling, flags, one_of, positive
 from model.errors import ConfigError
 from model.peripherals.base import Peripheral
+from model.peripherals.chain import ChainNet
 from model.peripherals.compact import CompactNet
 
 Treatment = Literal["squash", "crop", "pad"]
 Window = Literal["middle", "corner"]
 
+# Backbones of our own.
+OURS: dict[str, type[nn.Module]] = {"compact": CompactNet, "chain": ChainNet}
 # Children of torchvision's classification models that come after the feature map.
 HEADS = {"avgpool", "dropout", "fc", "classifier", "head", "heads", "flatten"}
 # Models whose constructor wants to be told that there is no training with auxiliary outputs.
@@ -62,7 +65,7 @@ class VisionConfig:
     """The backbone and the preprocessing it expects. The defaults are the paper's.
 
     Attributes:
-        backbone: ``compact`` or the name of a torchvision classification model.
+        backbone: ``chain``, ``compact`` or the name of a torchvision classification model.
         size: side of the square picture that the backbone sees, in pixels.
         image, video: how an image, and a frame of a video, becomes that square.
         mean, std: of each channel, on pixels in [0, 1].
@@ -233,12 +236,13 @@ def build_backbone(name: str) -> nn.Module:
     """A backbone with random weights: (n, 3, height, width) -> (n, channels, height', width').
 
     Raises:
-        ConfigError: a name that is neither ``compact`` nor a torchvision classification model.
+        ConfigError: a name that is neither one of ours nor a torchvision classification model.
     """
-    if name == "compact":
-        return CompactNet()
+    if name in OURS:
+        return OURS[name]()
     if name not in classifiers():
-        raise ConfigError(f"vision.backbone {name!r} is neither 'compact' nor a torchvision classification model")
+        ours = ", ".join(map(repr, OURS))
+        raise ConfigError(f"vision.backbone {name!r} is none of {ours}, nor a torchvision classification model")
     return without_head(build_classifier(name))
 
 

@@ -315,7 +315,7 @@ def test_a_split_without_examples_is_named(copy: Path, tmp_path: Path, kind: str
         ({"smell": {}}, "network.smell is unknown; known are cnp, vision, language"),
         ({"cnp": {"d_modle": 3}}, "network.cnp.d_modle is unknown"),
         ({"vision": {"size": 0}}, "size must be a whole number above 0"),
-        ({"vision": {"backbone": "hat"}}, "'hat' is neither 'compact' nor"),
+        ({"vision": {"backbone": "hat"}}, "'hat' is none of 'compact', 'chain', nor"),
     ],
 )
 def test_a_network_that_cannot_be(data: Path, work: Path, network: dict[str, Any], message: str) -> None:
