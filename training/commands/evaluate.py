@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from model.predictor import Predictor
     from training.config import RunConfig
     from training.evaluate.answering import Answered
+    from training.evaluate.outside import Outside
     from training.evaluate.report import Report
 
+NO_FOLDER = Path()
 EXAMPLES = """examples:
   omninet evaluate --data ../data
   omninet evaluate runs/mine/checkpoint --config mine.yaml --data ../data --out report --zero-shot
@@ -49,7 +51,13 @@ def add(subparsers: Any) -> None:
         "--shuffled", action="store_true", help="also activities with the frames of clips in other orders"
     )
     parser.add_argument(
-        "--outside", action="store_true", help="also what is said of other pictures (of scikit-image) and spoilt ones"
+        "--outside",
+        nargs="?",
+        type=Path,
+        const=NO_FOLDER,
+        metavar="FOLDER",
+        help="also what is said of other pictures (of scikit-image) and spoilt ones, and, with a folder of the photos "
+        "that training/evaluate/things.tsv lists, or with a things.tsv of its own, how many things are named",
     )
     parser.add_argument("--gallery", type=Path, help="Markdown file for captions of the first dev photos")
     parser.set_defaults(run=run)
@@ -98,9 +106,7 @@ def _report(
     samples: Mapping[str, Path],
 ) -> Report:
     """All that was asked for."""
-    from training.evaluate.devsets import dev_examples
     from training.evaluate.measures import measure
-    from training.evaluate.outside import outside
     from training.evaluate.report import Report
     from training.evaluate.shuffled import shuffled
     from training.evaluate.zero_shot import zero_shot
@@ -113,8 +119,16 @@ def _report(
         tuple(measure(given, official=True, predictor=predictor) for given in answered),
         zero_shot(predictor, answered) if args.zero_shot else None,
         shuffled(predictor, answered) if args.shuffled else (),
-        outside(predictor, samples, dev_examples(config, "caption", args.data), args.data) if args.outside else None,
+        _outside(args, predictor, config, samples) if args.outside else None,
     )
+
+
+def _outside(args: argparse.Namespace, predictor: Predictor, config: RunConfig, samples: Mapping[str, Path]) -> Outside:
+    from training.evaluate.devsets import dev_examples
+    from training.evaluate.outside import outside
+
+    things = None if args.outside == NO_FOLDER else args.outside
+    return outside(predictor, samples, dev_examples(config, "caption", args.data), args.data, things)
 
 
 def _readable(report: Report, command: str) -> str:
@@ -147,4 +161,6 @@ def repeat(args: argparse.Namespace) -> str:
     if args.limit:
         words.append(f"--limit {args.limit}")
     words += [f"--{name.replace('_', '-')}" for name in ("zero_shot", "shuffled", "outside") if getattr(args, name)]
+    if args.outside not in (None, NO_FOLDER):
+        words.append("FOLDER")
     return " ".join(words)

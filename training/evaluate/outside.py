@@ -24,6 +24,7 @@ from training.evaluate.answering import Answered, answer_all
 from training.evaluate.markdown import rows
 from training.evaluate.measures import Measure, measure
 from training.evaluate.tables import table
+from training.evaluate.things import Naming, name_things, naming_section
 
 HEADING = "## Outside its data"
 QUESTION = "what is in the picture?"
@@ -81,26 +82,36 @@ class Outside:
 
     Attributes:
         coco: captions of COCO photos, where they are at hand.
+        naming: of the main thing of photos from elsewhere, where their folder was named.
     """
 
     said: tuple[Said, ...]
     coco: Measure | None
+    naming: Naming | None = None
 
 
-def outside(predictor: Predictor, samples: Mapping[str, Path], photos: Sequence[Example], data: Path) -> Outside:
-    """Ask about sample pictures as they are and spoilt, about dev photos likewise, and about COCO photos.
+def outside(
+    predictor: Predictor,
+    samples: Mapping[str, Path],
+    photos: Sequence[Example],
+    data: Path,
+    things: Path | None = None,
+) -> Outside:
+    """Ask about sample pictures as they are and spoilt, about dev photos likewise, and about photos from elsewhere.
 
     Args:
         samples: name -> file.
         photos: those of dev.
         data: folder that may hold COCO photos.
+        things: folder of photos of everyday things (``things.read_things``).
     """
     own = {e.image.name: e.image for e in photos[:SPOILT] if e.image}
     said: list[Said] = []
     for number, (name, path) in enumerate([*samples.items(), *own.items()]):
         spoilt = number < SPOILT or number >= len(samples)
         said += ask(predictor, name, path, TREATMENTS if spoilt else ())
-    return Outside(tuple(said), measure_coco(predictor, data / COCO))
+    naming = name_things(predictor, things) if things else None
+    return Outside(tuple(said), measure_coco(predictor, data / COCO), naming)
 
 
 def ask(predictor: Predictor, name: str, path: Path, treatments: Iterable[str]) -> list[Said]:
@@ -165,4 +176,6 @@ def section(found: Outside, command: str) -> str:
         f"Per token: geometric mean of the probabilities. Tiny is {TINY} pixels, dark 15% of the light.\n\n"
         f"{rows(heading, cells)}"
     )
+    if found.naming:
+        text += f"\n{naming_section(found.naming)}"
     return f"{text}\nCaptions of the COCO photos in `{COCO}`:\n\n{table([found.coco])}" if found.coco else text

@@ -1,0 +1,134 @@
+"""Whether captions and answers name the main thing of photos from elsewhere, of many everyday kinds."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.answers import Caption, Label
+from model.predictor import Predictor
+from training.data import DataError, Example
+from training.evaluate.answering import answer_all
+from training.evaluate.markdown import rows
+
+LIST = Path(__file__).with_name("things.tsv")
+QUESTION = "What is in the picture?"
+MOST_KINDS = 2  # that a caption may name: one that lists more does not say what it sees
+BEGINNING = 3  # words
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A photo of one main thing.
+
+    Attributes:
+        photo: its path below the folder of photos.
+        kind: what it shows.
+        words: those that a right caption may contain.
+    """
+
+    photo: str
+    kind: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How many were named.
+
+    Attributes:
+        photos, kinds: how many there were.
+        captions: share of the captions that name the thing, in percent.
+        answers: share of the answers to "What is in the picture?".
+        alike: whether more than half of the captions begin with the same three words, so that no caption counts.
+        said: (photo, kind, caption, answer) of each.
+    """
+
+    photos: int
+    kinds: int
+    captions: float
+    answers: float
+    alike: bool
+    said: tuple[tuple[str, str, str, str], ...]
+
+
+def read_things(folder: Path) -> list[Thing]:
+    """Read the list of a folder's photos: its own ``things.tsv``, else the one that comes with the program.
+
+    A line is photo, perceptual hash, kind and words, separated by tabs.
+
+    Raises:
+        DataError: a line is not of that form.
+    """
+    path = folder / LIST.name if (folder / LIST.name).is_file() else LIST
+    lines = (line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#"))
+    try:
+        table = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return [Thing(photo, kind, tuple(words.split())) for photo, _, kind, words in table]
+    except ValueError as error:
+        raise DataError(f"{path} has a line that is not photo, hash, kind, words with tabs between") from error
+
+
+def name_things(predictor: Predictor, folder: Path) -> Naming:
+    """Ask for a caption of each photo of a folder's list, and what is in it.
+
+    Raises:
+        DataError: a photo is missing or cannot be read.
+    """
+    things = read_things(folder)
+    missing = [thing.photo for thing in things if not (folder / thing.photo).is_file()]
+    if missing:
+        raise DataError(f"{folder} lacks {len(missing)} of {len(things)} photos, such as {missing[0]}")
+    captioned = [Example("caption", image=folder / thing.photo) for thing in things]
+    asked = [Example("vqa", image=folder / thing.photo, question=QUESTION) for thing in things]
+    captions = [a.caption for a in answer_all(predictor, captioned, title="things") if isinstance(a, Caption)]
+    answers = [a.label for a in answer_all(predictor, asked, title="things") if isinstance(a, Label)]
+    return count(things, captions, answers)
+
+
+def count(things: Sequence[Thing], captions: Sequence[str], answers: Sequence[str]) -> Naming:
+    """Count the captions and answers that name their thing."""
+    kinds = {thing.kind for thing in things}
+    alike = begins_alike(captions)
+    named = [
+        names(caption, thing.words) and sum(names(caption, [kind]) for kind in kinds) <= MOST_KINDS
+        for thing, caption in zip(things, captions, strict=True)
+    ]
+    answered = [names(answer, thing.words) for thing, answer in zip(things, answers, strict=True)]
+    return Naming(
+        len(things),
+        len(kinds),
+        0.0 if alike else 100 * sum(named) / len(things),
+        100 * sum(answered) / len(things),
+        alike,
+        tuple(
+            (thing.photo, thing.kind, caption, answer)
+            for thing, caption, answer in zip(things, captions, answers, strict=True)
+        ),
+    )
+
+
+def names(text: str, words: Iterable[str]) -> bool:
+    """Return whether a text has one of these words, in the singular or the plural."""
+    return any(re.search(rf"\b{re.escape(word)}(s|es)?\b", text, re.IGNORECASE) for word in words)
+
+
+def begins_alike(captions: Sequence[str]) -> bool:
+    """Return whether more than half of the captions begin with the same three words."""
+    beginnings = Counter(tuple(caption.lower().split()[:BEGINNING]) for caption in captions)
+    return 2 * max(beginnings.values(), default=0) > len(captions)
+
+
+def naming_section(found: Naming, shown: int = 20) -> str:
+    """Say in Markdown what was measured, with some of the photos, spread over all."""
+    spread = [found.said[i * len(found.said) // shown] for i in range(min(shown, len(found.said)))]
+    alike = "More than half of the captions begin with the same three words: none counts.\n" if found.alike else ""
+    return (
+        f"Of {found.photos} photos of {found.kinds} everyday kinds from elsewhere, {found.captions:.1f}% of the "
+        f'captions and {found.answers:.1f}% of the answers to "{QUESTION}" name the main thing.\n{alike}\n'
+        f"{rows('photo | kind | caption | answer', spread)}"
+    )
