@@ -22,7 +22,7 @@ class ChainNet(nn.Module):
     out_channels = 768
 
     def __init__(
-        self, stem: int = 48, widths: tuple[int, ...] = (96, 192, 384), depths: tuple[int, ...] = (2, 5, 4)
+        self, stem: int = 32, widths: tuple[int, ...] = (64, 192, 448), depths: tuple[int, ...] = (1, 4, 4)
     ) -> None:
         super().__init__()
         self.stem = ConvNorm(3, stem, kernel=7, stride=4)

@@ -212,7 +212,7 @@ def test_the_configuration_of_the_bundled_backbone() -> None:
     config = DistillConfig.load(path)
 
     assert f"omninet distill training/configs/{path.name}" in path.read_text()
-    assert (config.student.backbone, config.views.size, config.seed) == ("compact", 224, 0)
+    assert (config.student.backbone, config.views.size, config.seed) == ("chain", 224, 0)
 
 
 def test_any_value_is_replaced(config_file: Path, tmp_path: Path) -> None:
