@@ -1,0 +1,120 @@
+"""A network that begins with what another checkpoint has learnt, found by name."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from model.checkpoint import Checkpoint
+from model.omninet import OmniNet
+
+LOG = logging.getLogger(__name__)
+CONTROLS = "cnp.control_embedding.weight"
+# Weights with a row for each class of a vocabulary; those of embeddings have one more, for padding.
+CLASSES = re.compile(r"cnp\.(output_embeddings|classifiers)\.(?P<vocabulary>.+)\.(weight|bias)")
+SUBWORDS = re.compile(r"peripherals\.\w+\.embedding\.weight")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of the weights.
+
+    Attributes:
+        whole: names of those that were taken as they are.
+        rows: names of those of which some rows were taken -> how many of how many.
+        new: names of those that the other checkpoint has not, or in another shape.
+        left: names of its weights that have no place here.
+    """
+
+    whole: tuple[str, ...]
+    rows: Mapping[str, tuple[int, int]]
+    new: tuple[str, ...]
+    left: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Say it for people."""
+        found = [f"taken: {_summary(self.whole)}"]
+        found += [f"taken: {some} of {all_} rows of {name}" for name, (some, all_) in self.rows.items()]
+        found += [f"new: {_summary(self.new)}"] if self.new else []
+        return found + ([f"left out: {_summary(self.left)}"] if self.left else [])
+
+
+@torch.no_grad()
+def warm_start(
+    network: OmniNet, vocabularies: Mapping[str, Sequence[str]], tokenizer_file: Path, source: Checkpoint
+) -> Taken:
+    """Copy the weights of a checkpoint into a network, by name.
+
+    Control vectors are found by the names of domains and tasks, rows of a vocabulary's classes by the names of the
+    classes. Rows of subwords are taken where both have the same subwords.
+
+    Args:
+        vocabularies: name -> its classes, of the network; those of subwords have none.
+    """
+    ours, theirs = network.state_dict(), source.network.state_dict()
+    same_subwords = _digest(tokenizer_file) == _digest(source.tokenizer_file)
+    whole, rows, new = [], dict[str, tuple[int, int]](), []
+    for name, tensor in ours.items():
+        given = theirs.get(name)
+        pairs = _pairs(name, network, vocabularies, source, same_subwords)
+        if given is None or given.shape[1:] != tensor.shape[1:] or (pairs is None and given.shape != tensor.shape):
+            new.append(name)
+        elif pairs is None:
+            tensor.copy_(given)
+            whole.append(name)
+        else:
+            for mine, other in pairs:
+                tensor[mine] = given[other]
+            rows[name] = len(pairs), _count(name, tensor, network)
+    return Taken(tuple(whole), rows, tuple(new), tuple(name for name in theirs if name not in ours))
+
+
+def _pairs(
+    name: str,
+    network: OmniNet,
+    vocabularies: Mapping[str, Sequence[str]],
+    source: Checkpoint,
+    same_subwords: bool,
+) -> list[tuple[int, int]] | None:
+    """Rows here and there that mean one thing; None where a tensor is taken whole or not at all."""
+    if name == CONTROLS:
+        return _matches(network.config.controls, source.network.config.controls)
+    if found := CLASSES.fullmatch(name):
+        vocabulary = found["vocabulary"]
+        if vocabulary in vocabularies and vocabulary in source.vocabularies:
+            return _matches(vocabularies[vocabulary], source.vocabularies[vocabulary])
+        return None if same_subwords else []
+    return [] if SUBWORDS.fullmatch(name) and not same_subwords else None
+
+
+def _matches(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int, int]]:
+    places = {name: i for i, name in enumerate(theirs)}
+    return [(i, places[name]) for i, name in enumerate(ours) if name in places]
+
+
+def _count(name: str, tensor: Tensor, network: OmniNet) -> int:
+    """Rows that mean something: those of embeddings have one more."""
+    if name == CONTROLS:
+        return len(network.config.controls)
+    return len(tensor) - ("embedding" in name)
+
+
+def _summary(names: Sequence[str]) -> str:
+    """Weights by the part of the network that they are in."""
+    parts: dict[str, int] = {}
+    for name in names:
+        part = ".".join(name.split(".")[: 3 if name.startswith("cnp.") else 2])
+        parts[part] = parts.get(part, 0) + 1
+    return ", ".join(f"{part} ({count})" for part, count in parts.items()) or "nothing"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
