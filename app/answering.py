@@ -40,7 +40,7 @@ async def answer(
         times.stages(encode=result.encode_ms, decode=result.decode_ms),
         tokens=sum(len(row.tokens) for row in result.decoded),
         batch_rows=result.batch_rows,
-        frames=job.rows[0].inputs[0][1] if inputs.get("explain") else None,
+        frames=job.frames if inputs.get("explain") else None,
     )
 
 
@@ -50,7 +50,7 @@ def describe(engine: AnyEngine) -> Description:
     return Description(
         processor.name,
         processor.version,
-        tuple(processor.tasks),
+        tuple(processor.task(name) for name in processor.tasks),
         tuple(engine.devices),
         engine.precision,
         engine.agreement,

@@ -13,6 +13,7 @@ from app.stopwatch import Stopwatch
 from model.answers import Answer, Tagging, Text
 from model.explaining import Explanation
 from model.precision import Agreement
+from model.tasks import Task
 
 Tell = Callable[[Text], None]
 
@@ -30,7 +31,7 @@ class Query:
     """What a request asks.
 
     Attributes:
-        task: name in ``model.tasks.TASKS``.
+        task: name of a task of the model.
         inputs: of ``Processor.prepare``, but for what is uploaded.
         until: when nobody waits for the answer any more; seconds of ``time.monotonic``.
     """
@@ -70,13 +71,13 @@ class Description:
     """A model, and how it runs.
 
     Attributes:
-        tasks: names in ``model.tasks.TASKS``.
+        tasks: those of its checkpoint.
         agreement: how near its precision comes to float32; None where it is float32.
     """
 
     name: str
     version: str
-    tasks: tuple[str, ...]
+    tasks: tuple[Task, ...]
     devices: tuple[str, ...]
     precision: str
     agreement: Agreement | None

@@ -102,7 +102,7 @@ class CNPStage(Stage):
 
     def _end(self, work: Work, decoded: Decoded) -> None:
         try:
-            self.predictor.explain(work.row if work.frames is None else work.seen_row(), decoded)
+            self.predictor.explain(work.seen_row(), decoded)
         except Exception:
             logger.exception("the model failed to explain a row")
             self._fail(work)

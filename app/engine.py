@@ -67,7 +67,8 @@ class Engine:
         self.precision, self.agreement = predictors[0].precision, predictors[0].agreement
         self._queue = WorkQueue(max_waiting, max_waiting_bytes)
         self.metrics = EngineMetrics()
-        frames = max(1, pixels // self.processor.vision.size**2)
+        vision = self.processor.vision
+        frames = max(1, pixels // vision.size**2) if vision else 1
         self._replicas = [Replica(p, self._queue, self.metrics, rows=batch_rows, frames=frames) for p in predictors]
 
     def start(self) -> None:

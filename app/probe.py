@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,6 @@ from model.errors import CheckpointError
 from model.predictor import Predictor
 from model.processor import Processor
 from model.rows import Row
-from model.tasks import TASKS
 
 
 def warm_up(predictor: Predictor) -> None:
@@ -32,8 +30,5 @@ def probe(processor: Processor) -> list[Row]:
     grey = np.full((64, 64, 3), 128, np.uint8)
     rows: list[Row] = []
     for task in processor.tasks:
-        inputs: dict[str, Any] = {"text": "A dog runs."} if TASKS[task].output == "tags" else {"image": grey}
-        if {"vision", "language"} <= set(TASKS[task].inputs):
-            inputs["question"] = "What is this?"
-        rows += processor.prepare(task, **inputs).rows
+        rows += processor.sample(task, grey, "A dog runs.").rows
     return rows

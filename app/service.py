@@ -57,7 +57,7 @@ class Service:
 
         Args:
             request: watched until the answer is there.
-            task: name in ``model.tasks.TASKS``.
+            task: name of a task of the model.
             inputs: those of ``Processor.prepare``; ``image`` and ``video`` as uploaded.
 
         Raises:

@@ -95,10 +95,10 @@ async def opened(settings: Settings, engine: AnyEngine) -> Serving:
     return Serving(engine, media)
 
 
-def media_pool(settings: Settings, vision: VisionConfig) -> MediaPool:
-    """Processes for media as the settings want them, not started yet."""
+def media_pool(settings: Settings, vision: VisionConfig | None) -> MediaPool:
+    """Processes for media as the settings want them, not started yet; a model that sees nothing still has some."""
     limits = Limits(settings.media_limits(), settings.media_seconds, settings.media_memory_bytes)
-    return MediaPool(vision, limits, settings.media_processes, settings.max_waiting_media)
+    return MediaPool(vision or VisionConfig(), limits, settings.media_processes, settings.max_waiting_media)
 
 
 def decode(times: Stopwatch, upload: Upload, sandbox: Sandbox) -> Picture | Clip:

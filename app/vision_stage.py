@@ -66,10 +66,10 @@ class VisionStage(Stage):
 
     def _see(self, works: list[Work]) -> None:
         """Bring the next frames of the oldest works through the backbone."""
-        parts = _next_frames(works, self._frames)
+        peripheral, parts = _next_frames(works, self._frames)
         started = time.perf_counter()
         try:
-            found = self.predictor.see(torch.cat([frames for _, frames in parts]))
+            found = self.predictor.see(torch.cat([frames for _, frames in parts]), peripheral)
         except Exception as error:
             failed = [work for work, _ in parts]
             works[:] = [work for work in works if work not in failed]
@@ -87,13 +87,13 @@ class VisionStage(Stage):
             self.intake.queue.changed.notify_all()
 
 
-def _next_frames(works: Sequence[Work], count: int) -> list[tuple[Work, Tensor]]:
-    """At most ``count`` frames that have not been seen yet, of the oldest works."""
+def _next_frames(works: Sequence[Work], count: int) -> tuple[str, list[tuple[Work, Tensor]]]:
+    """At most ``count`` frames that have not been seen yet, of the oldest works, all for one peripheral: its name."""
+    peripheral, _ = works[0].unseen()
     parts: list[tuple[Work, Tensor]] = []
     for work in works:
-        if count <= 0:
-            break
-        frames = work.unseen()[:count]
-        parts.append((work, frames))
-        count -= len(frames)
-    return parts
+        wanted, frames = work.unseen()
+        if count > 0 and wanted == peripheral:
+            parts.append((work, frames[:count]))
+            count -= len(frames[:count])
+    return peripheral, parts

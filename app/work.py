@@ -51,39 +51,48 @@ class Work:
     told: int = 0
 
     @property
-    def frames(self) -> Tensor | None:
-        """What it shows, uint8 (t, 3, size, size); None for a text."""
-        return next((value for name, value in self.row.inputs if name == "vision"), None)
+    def frames(self) -> int:
+        """How many pictures of it go through a backbone; 0 for a text."""
+        return sum(given.frames for given in self.row.inputs)
 
     @property
     def kind(self) -> Kind:
         """By what it costs to encode."""
-        if self.frames is None:
+        if not self.frames:
             return "text"
-        return "image" if len(self.frames) == 1 else "video"
+        return "image" if self.frames == 1 else "video"
 
     @property
     def bytes(self) -> int:
         """Memory that it takes while it waits."""
-        return 0 if self.frames is None else self.frames.nbytes
+        return sum(given.value.nbytes for given in self.row.inputs if given.frames)
 
     @property
     def is_seen(self) -> bool:
         """Whether all of its frames have been through the backbone."""
-        return not len(self.unseen())
+        return sum(map(len, self.features)) == self.frames
 
-    def unseen(self) -> Tensor:
-        """The frames that have not, (f, 3, size, size)."""
-        assert self.frames is not None
-        return self.frames[sum(len(part) for part in self.features) :]
+    def unseen(self) -> tuple[str, Tensor]:
+        """The frames of one input that have not, (f, 3, size, size), and the name of its peripheral."""
+        seen = sum(map(len, self.features))
+        for given in self.row.inputs:
+            if seen < given.frames:
+                return given.peripheral, given.value[seen:]
+            seen -= given.frames
+        raise ValueError("all frames have been through the backbone")
 
     def seen_row(self) -> Row:
-        """The row with the features of its frames in their place."""
-        if self.frames is None:
+        """The row with the features of each input's frames in their place."""
+        if not self.frames:
             return self.row
-        features = torch.cat(self.features)
-        inputs = tuple((name, features if name == "vision" else value) for name, value in self.row.inputs)
-        return replace(self.row, inputs=inputs)
+        # No part of the features has frames of two inputs.
+        parts, inputs = iter(self.features), []
+        for given in self.row.inputs:
+            found: list[Tensor] = []
+            while sum(map(len, found)) < given.frames:
+                found.append(next(parts))
+            inputs.append(given._replace(value=torch.cat(found)) if found else given)
+        return replace(self.row, inputs=tuple(inputs))
 
     def tell(self, settled: Hypothesis) -> None:
         """Tell who watches, if it is more than before."""

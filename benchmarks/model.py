@@ -83,7 +83,7 @@ class Bench:
         assert isinstance(vision, VisionPeripheral)
         self.vision = vision
 
-    def inputs(self, case: Case) -> list[tuple[str, object]]:
+    def inputs(self, case: Case) -> list[tuple[str, str, object]]:
         """Noise: pixels, or the backbone's features."""
         generator = torch.Generator().manual_seed(0)
         size, channels = self.vision.config.size, self.vision.projection.in_features
@@ -93,10 +93,10 @@ class Bench:
         else:
             shape = (case.rows, case.frames, CELLS, channels)
             seen = torch.rand(shape, generator=generator)
-        found: list[tuple[str, object]] = [("vision", seen)]
+        found: list[tuple[str, str, object]] = [("vision", "image", seen)]
         if case.task == "vqa":
             text = Subwords(torch.arange(QUESTION), torch.arange(QUESTION))
-            found.append(("language", LanguagePeripheral.collate([text] * case.rows)))
+            found.append(("language", "english", LanguagePeripheral.collate([text] * case.rows)))
         return found
 
     @torch.inference_mode()
@@ -104,7 +104,7 @@ class Bench:
         """The authors' algorithm."""
         inputs = self.inputs(case)
         if case.pixels:
-            inputs[0] = ("vision", self._plain_features(inputs[0][1]))
+            inputs[0] = ("vision", "image", self._plain_features(inputs[0][2]))
         memory = self.network.encode(inputs)
         return decode_greedy(self.network.cnp, memory, case.task, case.theirs)
 

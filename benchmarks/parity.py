@@ -26,11 +26,11 @@ from model.checkpoint import BUNDLED
 from model.cnp import group
 from model.decoding import Goal
 from model.devices import Precision
-from model.inference import for_inference, vision_of
+from model.inference import for_inference
 from model.omninet import OmniNet
 from model.precision import STEPS, Said, compare, repeat, say
 from model.predictor import Predictor
-from model.rows import Row, encode
+from model.rows import Prepared, Row, encode
 from model.tasks import TASKS
 
 CPU = torch.device("cpu")
@@ -45,10 +45,11 @@ def inputs(predictor: Predictor, count: int) -> list[list[Row]]:
         task = predictor.tasks[number % len(predictor.tasks)]
         sentence = " ".join(random.choice(WORDS, random.integers(2, 9)))
         given: dict[str, Any] = {"tokens": [sentence.split()]}
-        if "vision" in TASKS[task].inputs:
+        names = [each.peripheral for each in TASKS[task].inputs]
+        if "vision" in names:
             clouds = Image.fromarray(random.integers(0, 256, (random.integers(3, 12), 8, 3), dtype=np.uint8))
             given = {"image": clouds.resize((320, 240), Image.Resampling.BICUBIC)}
-            given |= {"question": sentence} if "language" in TASKS[task].inputs else {}
+            given |= {"question": sentence} if "language" in names else {}
         rows += predictor.prepare(task, **given).rows
     rows = [replace(row, goal=Goal(row.goal.task, min(row.goal.steps, STEPS))) for row in rows]
     alike = group((row.shape, row.goal, _length(row)) for row in rows).values()
@@ -57,18 +58,19 @@ def inputs(predictor: Predictor, count: int) -> list[list[Row]]:
 
 def _length(row: Row) -> int:
     """Of its text: the authors' code has no padding."""
-    return next((len(value.tokens) for name, value in row.inputs if name == "language"), 0)
+    return next((len(given.value.tokens) for given in row.inputs if not given.frames), 0)
 
 
 @torch.inference_mode()
 def seen(network: OmniNet, rows: Sequence[Row]) -> list[Row]:
     """The rows with the features of their pictures in the place of pixels."""
-    vision = vision_of(network)
 
-    def look(name: str, value: Any) -> Any:
-        return vision.features(value[None])[0] if name == "vision" else value
+    def look(given: Prepared) -> Prepared:
+        if not given.frames:
+            return given
+        return given._replace(value=network.peripherals[given.peripheral].features(given.value[None])[0])  # type: ignore[operator]
 
-    return [replace(row, inputs=tuple((name, look(name, value)) for name, value in row.inputs)) for row in rows]
+    return [replace(row, inputs=tuple(map(look, row.inputs))) for row in rows]
 
 
 @torch.inference_mode()

@@ -24,9 +24,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional
 
-from model.checkpoint import load_weights
 from model.media import decode_image
 from model.peripherals.vision import build_backbone
+from model.weights import load_weights
 from training.commands.process import keep_memory
 from training.data.flickr8k import Flickr8k
 from training.distill.config import Eye
@@ -101,8 +101,8 @@ def extractor(backbone: nn.Module, eye: Eye) -> Extract:
 
     def extract(views: Tensor) -> Tensor:
         with torch.inference_mode():
-            maps: Tensor = backbone(scale(views.float() / 255))
-            return maps.mean((2, 3))
+            pooled: Tensor = backbone(scale(views.float() / 255)).mean((2, 3))
+        return pooled
 
     return extract
 
@@ -114,7 +114,8 @@ def ridge(train: Tensor, targets: Tensor, dev: Tensor, strength: float) -> Tenso
     y = targets.double()
     gram = x.T @ x + strength * torch.eye(x.shape[1], dtype=torch.float64)
     weights = torch.linalg.solve(gram, x.T @ (y - y.mean(0)))
-    return z @ weights + y.mean(0)
+    said: Tensor = z @ weights + y.mean(0)
+    return said
 
 
 def caption_words(extract: Extract, data: Captions) -> float:

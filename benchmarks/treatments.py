@@ -15,7 +15,7 @@ from typing import get_args
 
 from model.answers import Caption
 from model.checkpoint import BUNDLED
-from model.peripherals.vision import Framing, Treatment
+from model.peripherals.vision import Framing, Treatment, VisionConfig
 from model.predictor import Predictor
 from training.data import Example
 from training.data.coco import Coco
@@ -28,7 +28,12 @@ SHOWN = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")  # BLEU-4 of so few photos hang
 
 def measure(predictor: Predictor, examples: Sequence[Example], treatment: Treatment) -> dict[str, float]:
     """Figures of the captions with the given treatment in place of the checkpoint's."""
-    predictor.vision = dataclasses.replace(predictor.vision, image=Framing(treatment))
+    network = predictor.config.network
+    found = network.first(VisionConfig)
+    assert found is not None
+    name, vision = found
+    changed = {**network.peripherals, name: dataclasses.replace(vision, image=Framing(treatment))}
+    predictor.config = dataclasses.replace(predictor.config, network=dataclasses.replace(network, peripherals=changed))
     answers = answer_all(predictor, examples)
     return score([a.caption for a in answers if isinstance(a, Caption)], [e.captions for e in examples])
 

@@ -128,6 +128,7 @@ def _inspect(args: argparse.Namespace) -> int:
 
     folder = args.checkpoint or BUNDLED
     checkpoint = load(folder)
+    network = checkpoint.config.network
     facts: dict[str, Any] = {
         "folder": str(folder),
         "name": checkpoint.config.name,
@@ -135,8 +136,8 @@ def _inspect(args: argparse.Namespace) -> int:
         "weights_sha256": checkpoint.digest,
         "bytes": sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()),
         "parameters": _parts(checkpoint.network),
-        "tasks": dict(checkpoint.config.network.tasks),
-        "network": checkpoint.config.network.to_dict(),
+        "tasks": {name: network.vocabularies[task.vocabulary] for name, task in network.tasks.items()},
+        "network": network.to_dict(),
     }
     print(json.dumps(facts, indent=2) if args.json else _summary(facts) + "\n\n" + checkpoint.card)
     return 0

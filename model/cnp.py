@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -33,15 +33,24 @@ class CNP(nn.Module):
     """Encodes inputs of any domain into a Memory and decodes any task from it.
 
     Args:
-        tasks: name of a task -> classes of its output.
+        tasks: name of a task -> name of its vocabulary.
+        vocabularies: name -> how many classes it has.
+        controls: domains and tasks in the order of their control vectors; None means the domains, then the tasks.
     """
 
-    def __init__(self, config: CNPConfig, domains: Sequence[str], tasks: dict[str, int]) -> None:
+    def __init__(
+        self,
+        config: CNPConfig,
+        domains: Sequence[str],
+        tasks: Mapping[str, str],
+        vocabularies: Mapping[str, int],
+        controls: Sequence[str] | None = None,
+    ) -> None:
         super().__init__()
         d, d_out = config.d_model, config.d_output_embedding
         self.config = config
-        self.domains, self.tasks = tuple(domains), tuple(tasks)
-        self.control_ids = {name: i for i, name in enumerate([*domains, *tasks])}
+        self.domains, self.tasks = tuple(domains), dict(tasks)
+        self.control_ids = {name: i for i, name in enumerate(controls or [*domains, *tasks])}
         # One row more than there are names: the released weights have it, nothing reads it.
         self.control_embedding = nn.Embedding(len(self.control_ids) + 1, config.d_control)
         self.input_projection = nn.Linear(d + config.d_control, d)
@@ -49,12 +58,12 @@ class CNP(nn.Module):
         self.temporal_projection = nn.Linear(d, d)
         self.temporal_encoder = TemporalEncoder(config)
         self.output_embeddings = nn.ModuleDict(
-            {task: nn.Embedding(classes + 1, d_out, padding_idx=classes) for task, classes in tasks.items()}
+            {name: nn.Embedding(classes + 1, d_out, padding_idx=classes) for name, classes in vocabularies.items()}
         )
         self.output_projection = nn.Linear(d_out, d)
         self.task_projection = nn.Linear(config.d_control, d)
         self.decoder = Decoder(config)
-        self.classifiers = nn.ModuleDict({task: nn.Linear(d, classes) for task, classes in tasks.items()})
+        self.classifiers = nn.ModuleDict({name: nn.Linear(d, classes) for name, classes in vocabularies.items()})
         self._initialise()
 
     def _initialise(self) -> None:
@@ -110,17 +119,23 @@ class CNP(nn.Module):
         Returns:
             (b, n, c), the natural logarithm.
         """
+        hidden = self.hidden(memory, task, targets, mask)
+        return _log_probabilities(self.classifiers[self.tasks[task]](hidden))
+
+    def hidden(self, memory: Memory, task: str, targets: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Teacher-forced hidden states from which ``targets`` are predicted, (b, n, d); the arguments are decode's."""
         self._check_task(task)
         x = self.decoder_inputs(memory, task, targets[:, :-1])
         if mask is not None:
             mask = torch.cat([torch.ones_like(mask[:, :1]), mask[:, :-1]], 1)
         hidden, _ = self.decoder(x, memory, mask)
-        return _log_probabilities(self.classifiers[task](hidden))
+        states: Tensor = hidden
+        return states
 
     def decoder_inputs(self, memory: Memory, task: str, tokens: Tensor) -> Tensor:
         """The task's vector, then the embedded outputs: tokens (b, n) -> (b, n + 1, d)."""
         start = self.task_projection(self._control(task)).expand(memory.batch, 1, -1)
-        return torch.cat([start, self.output_projection(self.output_embeddings[task](tokens))], 1)
+        return torch.cat([start, self.output_projection(self._embedding(task)(tokens))], 1)
 
     def start(self, memory: Memory, task: str, width: int = 1) -> Cohort:
         """The rows of ``memory``, ready to decode ``task`` with ``width`` hypotheses each."""
@@ -156,16 +171,19 @@ class CNP(nn.Module):
         start: Tensor = self.task_projection(self._control(cohort.task)).expand(*tokens.shape, -1)
         if not any(cohort.positions):
             return start
-        x = self.output_projection(self.output_embeddings[cohort.task](tokens))
+        x = self.output_projection(self._embedding(cohort.task)(tokens))
         starting = torch.tensor([not position for position in cohort.positions], device=tokens.device)
         return torch.where(starting[:, None, None], start, x)
 
     def _classify(self, hidden: Sequence[Tensor], cohorts: Sequence[Cohort]) -> list[Tensor]:
         found: dict[int, Tensor] = {}
-        for task, members in group(cohort.task for cohort in cohorts).items():
-            scores = _log_probabilities(self.classifiers[task](joined([hidden[i] for i in members])))
+        for vocabulary, members in group(self.tasks[cohort.task] for cohort in cohorts).items():
+            scores = _log_probabilities(self.classifiers[vocabulary](joined([hidden[i] for i in members])))
             found |= dict(zip(members, torch.split(scores, [len(hidden[i]) for i in members]), strict=True))
         return [found[i].view(cohort.b, cohort.n, -1) for i, cohort in enumerate(cohorts)]
+
+    def _embedding(self, task: str) -> nn.Module:
+        return self.output_embeddings[self.tasks[task]]
 
     def _check_task(self, task: str) -> None:
         if task not in self.tasks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from model.errors import ConfigError
 
@@ -87,17 +87,18 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def from_dict(kind: type[T], values: Any, where: str) -> T:
-    """Build the dataclass ``kind`` from JSON values, strictly.
+    """Build the dataclass ``kind`` from JSON values; what is missing has its default.
 
     Raises:
-        ConfigError: an unknown or missing name, or a value out of range; the message names it.
+        ConfigError: an unknown name, one that is missing and has no default, or a value out of range; it is named.
     """
     if not isinstance(values, dict):
         raise ConfigError(f"{where} must be an object, not {values!r}")
-    known = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    for name in known:
-        if name not in values:
-            raise ConfigError(f"{where}.{name} is missing")
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    known = [f.name for f in fields]
+    for f in fields:
+        if f.name not in values and f.default is f.default_factory is dataclasses.MISSING:
+            raise ConfigError(f"{where}.{f.name} is missing")
     for name in values:
         if name not in known:
             raise ConfigError(f"{where}.{name} is unknown; known are {', '.join(sorted(known))}")
@@ -111,4 +112,7 @@ def from_dict(kind: type[T], values: Any, where: str) -> T:
 def _value(kind: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type) and not isinstance(value, kind):
         return from_dict(kind, value, where)
-    return tuple(value) if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    of = get_args(kind)[0] if get_origin(kind) is tuple and get_args(kind) else None
+    return tuple(_value(of, each, f"{where}.{i}") for i, each in enumerate(value))

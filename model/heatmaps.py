@@ -36,7 +36,8 @@ def draw_answer(job: Job, answer: Answer) -> bytes:
     """A PNG of what an answer that was asked to explain itself attended to."""
     assert not isinstance(answer, Tagging)
     assert answer.explanation is not None
-    return draw(job.rows[0].inputs[0][1], answer.explanation)
+    assert job.frames is not None
+    return draw(job.frames, answer.explanation)
 
 
 def _panels(picture: Image.Image, explanation: Explanation) -> Image.Image:

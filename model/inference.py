@@ -28,19 +28,18 @@ def for_inference(network: OmniNet, device: torch.device, precision: Precision) 
     exact in float32. On a GPU all is of one type.
     """
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    backbone = vision_of(network).backbone
-    quick = replaced(network, {id(backbone): folded(backbone)}).eval().requires_grad_(False)
+    backbones = {id(vision.backbone): folded(vision.backbone) for vision in visions_of(network)}
+    quick = replaced(network, backbones).eval().requires_grad_(False)
     if device.type != "cpu":
         return copy.deepcopy(quick).to(device, dtype)  # what is shared must stay where and as it is
-    vision_of(quick).backbone.to(dtype)
+    for vision in visions_of(quick):
+        vision.backbone.to(dtype)
     return replaced(quick, _quick_modules(quick, precision))
 
 
-def vision_of(network: OmniNet) -> VisionPeripheral:
-    """Its vision peripheral."""
-    vision = network.peripherals["vision"]
-    assert isinstance(vision, VisionPeripheral)
-    return vision
+def visions_of(network: OmniNet) -> list[VisionPeripheral]:
+    """Return its vision peripherals."""
+    return [peripheral for peripheral in network.peripherals.values() if isinstance(peripheral, VisionPeripheral)]
 
 
 class QuickEncoderLayer(EncoderLayer):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -12,7 +12,13 @@ from model.cnp import CNP
 from model.config import CNPConfig, from_dict
 from model.errors import ConfigError
 from model.memory import Memory
-from model.peripherals import PERIPHERALS
+from model.peripherals import PERIPHERALS, kind_of
+from model.peripherals.language import LanguageConfig
+from model.peripherals.vision import VisionConfig
+from model.tasks import TASKS, Task
+
+C = TypeVar("C")
+KIND = "kind"  # in JSON, of a peripheral: its name in PERIPHERALS
 
 
 @dataclass(frozen=True)
@@ -20,53 +26,120 @@ class OmniNetConfig:
     """One network. The defaults are the paper's.
 
     Attributes:
-        peripherals: name in PERIPHERALS -> its configuration.
-        domains: names of the input domains, in the order of their control vectors.
-        tasks: name of a task -> classes of its output, in the order of their control vectors.
+        peripherals: name -> configuration, whose type says of which modality it is; several may be of one modality.
+        domains: names of the input domains.
+        tasks: name -> task.
+        vocabularies: name -> how many classes it has.
+        controls: names of domains and tasks in the order of their control vectors; those that the network has not
+            (any more) keep their place. Empty means the domains, then the tasks.
     """
 
     cnp: CNPConfig = field(default_factory=CNPConfig)
     peripherals: Mapping[str, Any] = field(
-        default_factory=lambda: {name: kind.Config() for name, kind in PERIPHERALS.items()}
+        default_factory=lambda: {"vision": VisionConfig(), "language": LanguageConfig()}
     )
     domains: tuple[str, ...] = ("english", "german", "image")
-    tasks: Mapping[str, int] = field(default_factory=lambda: {"pos": 48, "activity": 52, "caption": 25000, "vqa": 3500})
+    tasks: Mapping[str, Task] = field(default_factory=lambda: dict(TASKS))
+    vocabularies: Mapping[str, int] = field(
+        default_factory=lambda: {"pos": 48, "activity": 52, "caption": 25000, "vqa": 3500}
+    )
+    controls: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("peripherals", "tasks"):
+        for name in ("peripherals", "tasks", "vocabularies"):
             if not isinstance(getattr(self, name), Mapping):
                 raise ConfigError(f"OmniNetConfig.{name} must map names to values, not {getattr(self, name)!r}")
-        names = [*self.domains, *self.tasks]
-        for name in names:
-            if names.count(name) > 1:
-                raise ConfigError(f"OmniNetConfig has more than one domain or task of the name {name!r}")
         if not self.tasks:
             raise ConfigError("OmniNetConfig.tasks must name at least one task")
-        for name, classes in self.tasks.items():
-            if not isinstance(classes, int) or classes < 1:
-                raise ConfigError(f"OmniNetConfig.tasks.{name} must be a whole number above 0, not {classes!r}")
-        for name in self.peripherals:
-            if name not in PERIPHERALS:
-                raise ConfigError(f"OmniNetConfig.peripherals.{name} is unknown; known are {', '.join(PERIPHERALS)}")
-            if PERIPHERALS[name].domain not in self.domains:
-                raise ConfigError(f"OmniNetConfig.domains lacks {PERIPHERALS[name].domain!r}, the domain of {name}")
+        for name, classes in self.vocabularies.items():
+            if not isinstance(classes, int) or isinstance(classes, bool) or classes < 1:
+                raise ConfigError(f"OmniNetConfig.vocabularies.{name} must be a whole number above 0, not {classes!r}")
+        for name, task in self.tasks.items():
+            self._check_task(name, task)
+        if not self.controls:
+            object.__setattr__(self, "controls", (*self.domains, *self.tasks))
+        self._check_controls()
+
+    def _check_task(self, name: str, task: Task) -> None:
+        if task.name != name:
+            raise ConfigError(f"OmniNetConfig.tasks.{name} is a task of the name {task.name!r}")
+        if task.vocabulary not in self.vocabularies:
+            raise ConfigError(f"OmniNetConfig.vocabularies lacks {task.vocabulary!r}, the vocabulary of task {name}")
+        for given in task.inputs:
+            if given.peripheral not in self.peripherals:
+                raise ConfigError(f"OmniNetConfig.peripherals lacks {given.peripheral!r}, an input of task {name}")
+            if given.domain not in self.domains:
+                raise ConfigError(f"OmniNetConfig.domains lacks {given.domain!r}, the domain of {name}'s {given.role}")
+
+    def _check_controls(self) -> None:
+        for name in (*self.domains, *self.tasks, *self.controls):
+            count = [*self.domains, *self.tasks].count(name)
+            if count > 1 or self.controls.count(name) > 1:
+                raise ConfigError(f"OmniNetConfig has more than one domain or task of the name {name!r}")
+            if name not in self.controls:
+                raise ConfigError(f"OmniNetConfig.controls lacks {name!r}")
+
+    def first(self, kind: type[C]) -> tuple[str, C] | None:
+        """Return the name and the configuration of the first peripheral whose configuration is of a kind."""
+        return next(((name, config) for name, config in self.peripherals.items() if isinstance(config, kind)), None)
+
+    def subset(self, tasks: Collection[str]) -> OmniNetConfig:
+        """Return the network that has only some of the tasks, and of the rest what these need.
+
+        Raises:
+            ConfigError: it has no such task.
+        """
+        for name in tasks:
+            if name not in self.tasks:
+                raise ConfigError(f"there is no task {name!r}; there are {', '.join(self.tasks)}")
+        kept = {name: task for name, task in self.tasks.items() if name in tasks}
+        inputs = [given for task in kept.values() for given in task.inputs]
+        needed = {given.peripheral for given in inputs}
+        named = {task.vocabulary for task in kept.values()}
+        return replace(
+            self,
+            peripherals={name: config for name, config in self.peripherals.items() if name in needed},
+            domains=tuple(name for name in self.domains if name in {given.domain for given in inputs}),
+            tasks=kept,
+            vocabularies={name: classes for name, classes in self.vocabularies.items() if name in named},
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
-        return asdict(self)
+        peripherals = {name: {KIND: kind_of(config)} | asdict(config) for name, config in self.peripherals.items()}
+        return asdict(self) | {"peripherals": peripherals}
 
     @classmethod
     def from_dict(cls, values: Any, where: str = "network") -> OmniNetConfig:
-        """Build from JSON values, strictly.
+        """Build from JSON values; what is missing has its default.
 
         Raises:
-            ConfigError: an unknown or missing name, or a value out of range; the message names it.
+            ConfigError: an unknown name, or a value out of range; the message names it.
         """
-        outer = from_dict(cls, values, where)
-        peripherals = {}
-        for name, inner in outer.peripherals.items():
-            peripherals[name] = from_dict(PERIPHERALS[name].Config, inner, f"{where}.peripherals.{name}")
-        return replace(outer, peripherals=peripherals)
+        if not isinstance(values, dict):
+            raise ConfigError(f"{where} must be an object, not {values!r}")
+        built = dict(values)
+        for name, build in (("peripherals", _peripheral), ("tasks", _task)):
+            if name in values:
+                if not isinstance(values[name], dict):
+                    raise ConfigError(f"{where}.{name} must be an object, not {values[name]!r}")
+                built[name] = {key: build(key, inner, f"{where}.{name}.{key}") for key, inner in values[name].items()}
+        return from_dict(cls, built, where)
+
+
+def _peripheral(name: str, values: Any, where: str) -> Any:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must be an object, not {values!r}")
+    kind = values.get(KIND, name)
+    if kind not in PERIPHERALS:
+        raise ConfigError(f"{where}.{KIND}: there is no modality {kind!r}; known are {', '.join(PERIPHERALS)}")
+    return from_dict(PERIPHERALS[kind].Config, {key: v for key, v in values.items() if key != KIND}, where)
+
+
+def _task(name: str, values: Any, where: str) -> Task:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must be an object, not {values!r}")
+    return from_dict(Task, {"name": name} | values, where)
 
 
 class OmniNet(nn.Module):
@@ -76,20 +149,21 @@ class OmniNet(nn.Module):
         super().__init__()
         self.config = config
         self.peripherals = nn.ModuleDict(
-            {name: PERIPHERALS[name](inner, config.cnp.d_model) for name, inner in config.peripherals.items()}
+            {name: PERIPHERALS[kind_of(inner)](inner, config.cnp.d_model) for name, inner in config.peripherals.items()}
         )
-        self.cnp = CNP(config.cnp, config.domains, dict(config.tasks))
+        vocabulary_of = {name: task.vocabulary for name, task in config.tasks.items()}
+        self.cnp = CNP(config.cnp, config.domains, vocabulary_of, config.vocabularies, config.controls)
 
-    def encode(self, inputs: Sequence[tuple[str, Any]], moves: bool = True) -> Memory:
-        """Encode inputs in their order, pairs of a peripheral's name and its collated batch.
+    def encode(self, inputs: Sequence[tuple[str, str, Any]], moves: bool = True) -> Memory:
+        """Encode inputs in their order: of each the name of its peripheral, its domain, and its collated batch.
 
         Args:
             moves: whether what changes from frame to frame is told, to tasks that have learnt what it looks like.
         """
         memory: Memory | None = None
-        for name, batch in inputs:
-            x, mask = self.peripherals[name](batch, moves)
-            memory = self.cnp.encode(x, PERIPHERALS[name].domain, memory, mask)
+        for peripheral, domain, batch in inputs:
+            x, mask = self.peripherals[peripheral](batch, moves)
+            memory = self.cnp.encode(x, domain, memory, mask)
         if memory is None:
             raise ValueError("a memory needs at least one input")
         return memory

@@ -19,7 +19,6 @@ from model.inference import for_inference
 from model.omninet import OmniNet
 from model.processor import Processor
 from model.rows import Row, encode
-from model.tasks import TASKS
 
 CLEAR = 0.1  # nats; a class that is likelier than all others by more must stay so
 NEAR = 0.05  # nats, the mean difference of log-probabilities
@@ -93,12 +92,10 @@ def trials(processor: Processor) -> list[list[Row]]:
     random, rows = np.random.default_rng(0), list[Row]()
     for task in processor.tasks:
         for sentence in SENTENCES:
-            inputs: dict[str, object] = {"text": sentence}
-            if "vision" in TASKS[task].inputs:
+            clouds = Image.new("RGB", (1, 1))
+            if processor.sees(task):
                 clouds = Image.fromarray(random.integers(0, 256, (6, 8, 3), dtype=np.uint8))
-                inputs = {"image": clouds.resize((320, 240), Image.Resampling.BICUBIC)}
-                inputs |= {"question": sentence} if "language" in TASKS[task].inputs else {}
-            rows += processor.prepare(task, **inputs).rows  # type: ignore[arg-type]
+            rows += processor.sample(task, clouds.resize((320, 240), Image.Resampling.BICUBIC), sentence).rows
     rows = [replace(row, goal=Goal(row.goal.task, min(row.goal.steps, STEPS))) for row in rows]
     return [[rows[i] for i in alike] for alike in group((row.shape, row.goal) for row in rows).values()]
 

@@ -18,9 +18,9 @@ from model.decoding import Decoded, RunningBatch, Search
 from model.devices import check_precision, choose_device
 from model.errors import CheckpointError
 from model.explaining import attend
-from model.inference import vision_of
 from model.media import MediaLimits
 from model.memory import Memory
+from model.peripherals.language import LanguageConfig
 from model.precision import settle
 from model.processor import Processor
 from model.rows import Row, encode
@@ -43,12 +43,7 @@ class Predictor(Processor):
         precision: str = "auto",
         limits: MediaLimits | None = None,
     ) -> None:
-        language = checkpoint.config.network.peripherals["language"]
-        tokenizer = Tokenizer(checkpoint.tokenizer_file, language.lower_case)
-        if len(tokenizer) != language.vocabulary:
-            raise CheckpointError(
-                f"{checkpoint.tokenizer_file} has {len(tokenizer)} subwords, the network {language.vocabulary}"
-            )
+        tokenizer = _tokenizer(checkpoint)
         super().__init__(checkpoint.config, tokenizer, checkpoint.vocabularies, limits or MediaLimits())
         self.digest = checkpoint.digest
         self.device = choose_device(device)
@@ -101,13 +96,25 @@ class Predictor(Processor):
         if row.goal.explain is not None:
             decoded.attention = attend(self.network, self.device, row, decoded.tokens)
 
-    def see(self, frames: Tensor) -> Tensor:
-        """Bring frames of any rows, uint8 (f, 3, size, size), through the backbone: (f, s, channels).
+    def see(self, frames: Tensor, peripheral: str) -> Tensor:
+        """Bring frames of any rows, uint8 (f, 3, size, size), through a peripheral's backbone: (f, s, channels).
 
         In a row's input they may stand in the place of its frames.
         """
-        return vision_of(self.network).features(frames[None].to(self.device))[0]
+        found: Tensor = self.network.peripherals[peripheral].features(frames[None].to(self.device))  # type: ignore[operator]
+        return found[0]
 
     def encode(self, rows: Sequence[Row]) -> Memory:
         """Rows of one shape, encoded together."""
         return encode(self.network, self.device, rows)
+
+
+def _tokenizer(checkpoint: Checkpoint) -> Tokenizer:
+    """Its subwords, which a network that reads any text must know."""
+    language = checkpoint.config.network.first(LanguageConfig)
+    tokenizer = Tokenizer(checkpoint.tokenizer_file, language is not None and language[1].lower_case)
+    if language is not None and len(tokenizer) != language[1].vocabulary:
+        raise CheckpointError(
+            f"{checkpoint.tokenizer_file} has {len(tokenizer)} subwords, the network {language[1].vocabulary}"
+        )
+    return tokenizer

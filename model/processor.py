@@ -18,15 +18,17 @@ from model.decoding import Decoded, Explain, Goal, Hypothesis, TextOptions, text
 from model.errors import InputError
 from model.explaining import Explanation, Framed
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video, image_to_tensor
-from model.peripherals.language import Subwords
+from model.peripherals.language import LanguageConfig, Subwords
+from model.peripherals.vision import VisionConfig
 from model.pictures import fit
-from model.rows import Row
-from model.tasks import TASKS
+from model.rows import Prepared, Row
+from model.tasks import TASKS, Input, Task
 from model.text import Tokenizer
 from model.words import Word, check_text, given_words, split_text
 
 ImageInput = Picture | bytes | str | Path | Image.Image | np.ndarray
 VideoInput = Clip | bytes | str | Path
+HINTS = {"question": "ask something about what is seen"}
 MOST_NUMBERS = 2**20  # of one explanation; as JSON they are ten megabytes
 
 
@@ -45,6 +47,11 @@ class Job:
     notes: tuple[str, ...] = ()
     times: tuple[float, ...] = ()
     words: tuple[str, ...] = ()
+
+    @property
+    def frames(self) -> Tensor | None:
+        """What its first row shows, uint8 (t, 3, size, size); None where that is nothing."""
+        return next((given.value for given in self.rows[0].inputs if given.frames), None)
 
 
 class Processor:
@@ -65,8 +72,23 @@ class Processor:
     ) -> None:
         self.config, self.tokenizer, self.vocabularies, self.limits = config, tokenizer, vocabularies, limits
         self.name, self.version = config.name, config.version
-        self.vision = config.network.peripherals["vision"]
         self.max_length = config.network.cnp.max_length
+
+    @property
+    def vision(self) -> VisionConfig | None:
+        """The configuration of the network's first vision peripheral, None where it has none."""
+        found = self.config.network.first(VisionConfig)
+        return found and found[1]
+
+    def task(self, name: str) -> Task:
+        """Return a task of the checkpoint.
+
+        Raises:
+            InputError: ``unknown_task``.
+        """
+        if name not in self.config.network.tasks:
+            raise InputError("unknown_task", f"there is no task {name!r}; there are {', '.join(self.tasks)}", task=name)
+        return self.config.network.tasks[name]
 
     def prepare(
         self,
@@ -77,56 +99,104 @@ class Processor:
         text: str | list[str] | None = None,
         tokens: list[str] | list[list[str]] | None = None,
         question: str | None = None,
+        images: Mapping[str, ImageInput] | None = None,
         explain: Explain | None = None,
         **options: Unpack[TextOptions],
     ) -> Job:
         """Decode, resize and tokenise; the model is not called.
 
         Args:
-            task: name in TASKS; video captioning is ``caption`` with a video, video QA ``vqa`` with one.
+            task: of the checkpoint; video captioning is ``caption`` with a video, video QA ``vqa`` with one.
             image: bytes, a path, a PIL image, or RGB uint8 (height, width, 3).
             video: bytes or a path.
-            text: for ``pos``; each string may hold several sentences.
+            text: for ``pos``, where each string may hold several sentences, and for other tasks that read a text.
             tokens: for ``pos``; sentences that are already split into words.
+            images: role -> image, for tasks that see several.
             explain: whether the answer is to say what it attended to, ``mean`` or ``layers``; of what is seen alone.
             options: of a text that is written, for ``caption``.
 
         Raises:
             InputError: an input that is missing, unexpected or cannot be used.
         """
-        if task not in TASKS or task not in self.config.network.tasks:
-            raise InputError("unknown_task", f"there is no task {task!r}; there are {', '.join(self.tasks)}", task=task)
+        spec = self.task(task)
         given = [name for name, value in options.items() if value is not None]
-        if given and TASKS[task].output != "text":
+        if given and spec.output != "text":
             raise InputError("unexpected_input", f"task {task} takes no {given[0]}", input=given[0])
-        if TASKS[task].output == "tags":
+        if spec.output == "tags":
             unwanted = {"image": image, "video": video, "question": question, "explain": explain}
             _expect(task, {"text": text, "tokens": tokens}, **unwanted)
-            return self._prepare_tags(task, text, tokens)
-        _expect(task, {"image": image, "video": video}, text=text, tokens=tokens)
-        frames, times, notes = self._frames(image, video)
-        inputs: list[tuple[str, Any]] = [("vision", frames)]
-        words: tuple[str, ...] = ()
-        if "language" in TASKS[task].inputs:
-            inputs.append(("language", self._question(question)))
-            words = self._words(question or "", inputs[1][1])
-        elif question is not None:
-            raise InputError("unexpected_input", f"task {task} takes no question", input="question")
-        goal = replace(self._goal(task, options), explain=explain)
-        return Job(task, (Row(tuple(inputs), goal),), notes=notes, times=times, words=words)
+            return self._prepare_tags(spec, text, tokens)
+        pictures = self._expect_pictures(spec, image, video, images, explain)
+        texts = {"text": text, "question": question}
+        roles = {wanted.role for wanted in spec.inputs}
+        for name, value in ({"tokens": tokens} | texts).items():
+            if value is not None and name not in roles:
+                raise InputError("unexpected_input", f"task {task} takes no {name}", input=name)
+        inputs: list[Prepared] = []
+        times, notes, words = tuple[float, ...](), tuple[str, ...](), tuple[str, ...]()
+        for wanted in spec.inputs:
+            config = self.config.network.peripherals[wanted.peripheral]
+            if isinstance(config, VisionConfig):
+                frames, times, more = self._frames(config, pictures.get(wanted.role), video)
+                notes += more
+                inputs.append(Prepared(wanted.peripheral, wanted.domain, frames, len(frames)))
+            else:
+                subwords = self._read(wanted.role, texts.get(wanted.role))
+                words += self._words(config, str(texts[wanted.role]), subwords)
+                inputs.append(Prepared(wanted.peripheral, wanted.domain, subwords))
+        goal = replace(self._goal(spec, options), explain=explain)
+        return Job(task, (Row(tuple(inputs), goal, spec.moves),), notes=notes, times=times, words=words)
+
+    def sample(self, task: str, picture: ImageInput, sentence: str) -> Job:
+        """Prepare a request that a task takes, made of a picture for each picture and a sentence for each text."""
+        spec = self.task(task)
+        pictures = {wanted.role: picture for wanted in self._visual(spec)}
+        inputs: dict[str, Any] = {wanted.role: sentence for wanted in spec.inputs if wanted.role not in pictures}
+        if pictures:
+            inputs |= {"images": pictures} if len(pictures) > 1 else {"image": picture}
+        return self.prepare(task, **inputs)
+
+    def sees(self, task: str) -> bool:
+        """Return whether a task takes pictures."""
+        return bool(self._visual(self.task(task)))
+
+    def _visual(self, task: Task) -> list[Input]:
+        peripherals = self.config.network.peripherals
+        return [wanted for wanted in task.inputs if isinstance(peripherals[wanted.peripheral], VisionConfig)]
+
+    def _expect_pictures(
+        self,
+        task: Task,
+        image: ImageInput | None,
+        video: VideoInput | None,
+        images: Mapping[str, ImageInput] | None,
+        explain: Explain | None,
+    ) -> Mapping[str, ImageInput | None]:
+        """The image of each role, None where it is given a video."""
+        roles = [wanted.role for wanted in self._visual(task)]
+        if len(roles) != 1:
+            unwanted = {"image": image, "video": video} | ({} if roles else {"images": images, "explain": explain})
+            _expect(task.name, {}, **unwanted)
+            if wrong := [role for role in (*roles, *(images or {})) if (role in roles) != (role in (images or {}))]:
+                needed = ", ".join(roles)
+                raise InputError("missing_input", f"task {task.name} needs the images {needed}", input=wrong[0])
+            return images or {}
+        _expect(task.name, {"image": image, "video": video}, images=images)
+        return {roles[0]: image}
 
     @property
     def tasks(self) -> list[str]:
         """Names of the tasks that this checkpoint has."""
-        return [name for name in TASKS if name in self.config.network.tasks]
+        known = [name for name in TASKS if name in self.config.network.tasks]
+        return known + [name for name in self.config.network.tasks if name not in TASKS]
 
     def finish(self, job: Job, decoded: Sequence[Decoded]) -> Answer:
         """Class ids to words."""
-        output = TASKS[job.task].output
-        if output == "tags":
-            return self._tagging(job, decoded)
-        if output == "label":
-            names = self.vocabularies[job.task]
+        task = self.config.network.tasks[job.task]
+        names = self.vocabularies.get(task.vocabulary, ())
+        if task.output == "tags":
+            return self._tagging(job, decoded, names)
+        if task.output == "label":
             found = tuple(Candidate(names[i], math.exp(value)) for i, value in decoded[0].candidates)
             explanation = self._explanation(job, decoded[0], [found[0].label])
             return Label(found[0].label, found, job.notes, explanation)
@@ -135,10 +205,11 @@ class Processor:
     def _explanation(self, job: Job, row: Decoded, outputs: Sequence[str]) -> Explanation | None:
         if row.attention is None:
             return None
-        frames = len(job.rows[0].inputs[0][1])
+        seen = next(given for given in job.rows[0].inputs if given.frames)
+        frames, vision = seen.frames, self.config.network.peripherals[seen.peripheral]
         words = job.words[: row.attention.temporal.shape[-1] - frames]
-        framing = self.vision.video if job.times else self.vision.image
-        framed = Framed(framing.treatment, self.vision.size / (framing.side or self.vision.size), framing.window)
+        framing = vision.video if job.times else vision.image
+        framed = Framed(framing.treatment, vision.size / (framing.side or vision.size), framing.window)
         found = Explanation(tuple(outputs), frames, job.times, words, framed, row.attention)
         if found.numbers > MOST_NUMBERS:
             raise InputError(
@@ -149,29 +220,29 @@ class Processor:
             )
         return found
 
-    def _words(self, question: str, subwords: Subwords) -> tuple[str, ...]:
+    def _words(self, language: LanguageConfig, question: str, subwords: Subwords) -> tuple[str, ...]:
         """Of a question, one for each of its steps."""
-        if self.config.network.peripherals["language"].step == "word":
+        if language.step == "word":
             return (*question.split(), "")
         return tuple(self.tokenizer.pieces(subwords.tokens.tolist()))
 
     def _frames(
-        self, image: ImageInput | None, video: VideoInput | None
+        self, vision: VisionConfig, image: ImageInput | None, video: VideoInput | None
     ) -> tuple[Tensor, tuple[float, ...], tuple[str, ...]]:
         """Squares for the backbone (t, 3, size, size), their times, and what the user must know of them."""
         if video is not None:
-            clip = video if isinstance(video, Clip) else self._clip(_read(video))
+            clip = video if isinstance(video, Clip) else self._clip(vision, _bytes_of(video))
             note = "the video is damaged or cut short: only its readable part was used"
-            frames = clip.frames if clip.fitted else fit(clip.frames, self.vision.video, self.vision.size)
+            frames = clip.frames if clip.fitted else fit(clip.frames, vision.video, vision.size)
             return frames, clip.times, (note,) if clip.truncated else ()
         picture = self._picture(image)
         note = "the image is cut short: its missing part is grey"
         frames = picture.pixels[None]
-        frames = frames if picture.fitted else fit(frames, self.vision.image, self.vision.size)
+        frames = frames if picture.fitted else fit(frames, vision.image, vision.size)
         return frames, (), (note,) if picture.truncated else ()
 
-    def _clip(self, data: bytes) -> Clip:
-        return decode_video(data, self.vision.frames, self.limits, self.vision.sampling)
+    def _clip(self, vision: VisionConfig, data: bytes) -> Clip:
+        return decode_video(data, vision.frames, self.limits, vision.sampling)
 
     def _picture(self, image: ImageInput | None) -> Picture:
         if isinstance(image, Picture):
@@ -185,15 +256,17 @@ class Processor:
         if isinstance(image, Image.Image):
             return Picture(image_to_tensor(image))
         assert image is not None
-        return decode_image(_read(image), self.limits)
+        return decode_image(_bytes_of(image), self.limits)
 
-    def _question(self, question: str | None) -> Subwords:
-        if question is None:
-            raise InputError("missing_input", "this task needs a question", input="question")
-        if not question.strip():
-            raise InputError("empty_question", "the question is empty; ask something about what is seen")
-        check_text([question])
-        return self._subwords(question.split(), "question_too_long", "the question")
+    def _read(self, role: str, text: str | list[str] | None) -> Subwords:
+        if text is None:
+            raise InputError("missing_input", f"this task needs a {role}", input=role)
+        if not isinstance(text, str):
+            raise InputError("unexpected_input", f"this task needs one {role}, a string", input=role)
+        if not text.strip():
+            raise InputError(f"empty_{role}", f"the {role} is empty; {HINTS.get(role, 'write something')}")
+        check_text([text])
+        return self._subwords(text.split(), f"{role}_too_long", f"the {role}")
 
     def _subwords(self, words: list[str], code: str, what: str) -> Subwords:
         encoded = self.tokenizer.encode(words)
@@ -206,21 +279,21 @@ class Processor:
             )
         return encoded
 
-    def _goal(self, task: str, options: TextOptions) -> Goal:
-        if TASKS[task].output != "text":
-            return Goal(task, 1)
-        return text_goal(task, self.tokenizer.end, self.config.text_steps, self.config.beams, options)
+    def _goal(self, task: Task, options: TextOptions) -> Goal:
+        if task.output != "text":
+            return Goal(task.name, 1)
+        return text_goal(task.name, self.tokenizer.end, self.config.text_steps, self.config.beams, options)
 
-    def _prepare_tags(self, task: str, text: str | list[str] | None, tokens: Any) -> Job:
+    def _prepare_tags(self, task: Task, text: str | list[str] | None, tokens: Any) -> Job:
         sentences = given_words(tokens) if tokens is not None else split_text(text)
         rows = []
         for words in sentences:
             encoded = self._subwords([word.text for word in words], "text_too_long", "a sentence of the text")
-            rows.append(Row((("language", encoded),), Goal(task, len(words))))
-        return Job(task, tuple(rows), tuple(sentences))
+            given = Prepared(task.inputs[0].peripheral, task.inputs[0].domain, encoded)
+            rows.append(Row((given,), Goal(task.name, len(words)), task.moves))
+        return Job(task.name, tuple(rows), tuple(sentences))
 
-    def _tagging(self, job: Job, decoded: Sequence[Decoded]) -> Tagging:
-        names = self.vocabularies[job.task]
+    def _tagging(self, job: Job, decoded: Sequence[Decoded], names: Sequence[str]) -> Tagging:
         tagged = [
             tuple(
                 TaggedWord(word.text, word.start, word.end, names[tag], math.exp(value))
@@ -247,9 +320,9 @@ class Processor:
 
 
 def _expect(task: str, either: dict[str, Any], **unwanted: Any) -> None:
-    """Hold that exactly one of ``either`` is given, and nothing of ``unwanted``."""
+    """Hold that exactly one of ``either``, where it has any, is given, and nothing of ``unwanted``."""
     given = [name for name, value in either.items() if value is not None]
-    if not given:
+    if either and not given:
         raise InputError("missing_input", f"task {task} needs {' or '.join(either)}", input=next(iter(either)))
     if len(given) > 1:
         raise InputError("unexpected_input", f"task {task} takes {' or '.join(given)}, not both", input=given[1])
@@ -258,7 +331,7 @@ def _expect(task: str, either: dict[str, Any], **unwanted: Any) -> None:
             raise InputError("unexpected_input", f"task {task} takes no {name}", input=name)
 
 
-def _read(source: bytes | str | Path) -> bytes:
+def _bytes_of(source: bytes | str | Path) -> bytes:
     if isinstance(source, bytes):
         return source
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,34 +12,49 @@ from torch import Tensor
 from model.decoding import Goal
 from model.memory import Memory
 from model.omninet import OmniNet
-from model.peripherals import PERIPHERALS
-from model.tasks import TASKS
+
+
+class Prepared(NamedTuple):
+    """One input of a row, as the network takes it.
+
+    Attributes:
+        peripheral: name of the peripheral that encodes it.
+        domain: name of its control vector.
+        value: what the peripheral collates.
+        frames: pictures in it that go through a backbone; 0 for what has none.
+    """
+
+    peripheral: str
+    domain: str
+    value: Any
+    frames: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One row of a batch: prepared inputs in the order of encoding, and what to decode from them."""
+    """One row of a batch: prepared inputs in the order of encoding, and what to decode from them.
 
-    inputs: tuple[tuple[str, Any], ...]
+    Attributes:
+        moves: whether its task has learnt what motion looks like.
+    """
+
+    inputs: tuple[Prepared, ...]
     goal: Goal
+    moves: bool = False
 
     @property
-    def moves(self) -> bool:
-        """Whether its task has learnt what motion looks like."""
-        return TASKS[self.goal.task].moves
-
-    @property
-    def shape(self) -> tuple[bool, tuple[tuple[str, int], ...]]:
+    def shape(self) -> tuple[bool, tuple[tuple[str, str, int], ...]]:
         """Rows of equal shape are encoded together; texts are padded, pictures are not."""
-        return self.moves, tuple((name, 0 if name == "language" else len(value)) for name, value in self.inputs)
+        return self.moves, tuple((given.peripheral, given.domain, given.frames) for given in self.inputs)
 
 
 def encode(network: OmniNet, device: torch.device, rows: Sequence[Row]) -> Memory:
-    """Rows of one shape, encoded together on the network's device."""
+    """Encode rows of one shape together on the network's device."""
     inputs = []
-    for position, (name, _) in enumerate(rows[0].inputs):
-        batch = PERIPHERALS[name].collate([row.inputs[position][1] for row in rows])
-        inputs.append((name, _to(batch, device)))
+    for position, given in enumerate(rows[0].inputs):
+        collate = network.peripherals[given.peripheral].collate
+        batch = collate([row.inputs[position].value for row in rows])  # type: ignore[operator]
+        inputs.append((given.peripheral, given.domain, _to(batch, device)))
     memory: Memory = network.encode(inputs, rows[0].moves)
     return memory
 

@@ -16,6 +16,7 @@ from model.omninet import OmniNet, OmniNetConfig
 from model.peripherals.language import LanguageConfig
 from model.peripherals.vision import VisionConfig
 from model.predictor import Predictor
+from model.tasks import TASKS
 
 SENTENCES = """A dog runs through the green grass.
 Two men play tennis on a court, and a woman watches them.
@@ -68,7 +69,8 @@ def toy(tokenizer_file: Path) -> Checkpoint:
             "language": LanguageConfig(vocabulary=120, d_embedding=16, lower_case=False, step="word"),
         },
         domains=("english", "image"),
-        tasks={"pos": len(TAGS), "activity": len(ACTIVITIES), "caption": 120, "vqa": len(ANSWERS)},
+        tasks=TASKS,
+        vocabularies={"pos": len(TAGS), "activity": len(ACTIVITIES), "caption": 120, "vqa": len(ANSWERS)},
     )
     torch.manual_seed(0)
     return Checkpoint(

@@ -133,7 +133,7 @@ def official_cnp(config: CNPConfig, facts: Any, weights: dict[str, Tensor], dtyp
         facts: names of the domains and sizes of the tasks, as the golden files give them.
     """
     tasks = {OURS[name]: classes for name, classes in facts["tasks"].items()}
-    cnp = CNP(config, [OURS[name] for name in facts["domains"]], tasks)
+    cnp = CNP(config, [OURS[name] for name in facts["domains"]], {task: task for task in tasks}, tasks)
     cnp.load_state_dict(cnp_names(weights))
     return cnp.to(dtype).eval()
 

@@ -99,9 +99,9 @@ def test_a_photo_is_seen_as_their_code_sees_it(predictor: Predictor, size: tuple
         ]
     )
 
-    ((_, frames),) = predictor.prepare("caption", image=photo).rows[0].inputs
+    ((_, _, frames, _),) = predictor.prepare("caption", image=photo).rows[0].inputs
 
-    assert_close(predictor.see(frames)[0], features_of(predictor, theirs(photo)[None])[0])
+    assert_close(predictor.see(frames, "vision")[0], features_of(predictor, theirs(photo)[None])[0])
 
 
 def test_a_video_is_seen_as_their_code_sees_it(predictor: Predictor) -> None:
@@ -113,10 +113,10 @@ def test_a_video_is_seen_as_their_code_sees_it(predictor: Predictor) -> None:
     wanted = [_resized_as_opencv(picture)[:224, :224] for picture in pictures[::4][:16]]
     pixels = torch.from_numpy((np.stack(wanted) / 255 - MEAN) / STD).permute(0, 3, 1, 2)
 
-    ((_, frames),) = predictor.prepare("activity", video=data).rows[0].inputs
+    ((_, _, frames, _),) = predictor.prepare("activity", video=data).rows[0].inputs
 
     assert frames.shape == pixels.shape
-    assert_close(predictor.see(frames), features_of(predictor, pixels))
+    assert_close(predictor.see(frames, "vision"), features_of(predictor, pixels))
 
 
 def _resized_as_opencv(frame: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ class Batch:
     """
 
     task: str
-    inputs: tuple[tuple[str, Any], ...]
+    inputs: tuple[tuple[str, str, Any], ...]
     targets: Tensor
     mask: Tensor
     skipped: int = 0
@@ -89,16 +89,16 @@ class Encoder:
         task = drawn[0][0].task
         # One generator each, so that it does not matter who reads them beside which others.
         chosen = [(example, random.Random(seed)) for example, seed in drawn]
-        inputs: list[tuple[str, Any]] = []
-        for name in TASKS[task].inputs:
-            if name == "vision":
+        inputs: list[tuple[str, str, Any]] = []
+        for given in TASKS[task].inputs:
+            if given.peripheral == "vision":
                 chosen, found = self._seen(chosen)
                 if not chosen:
                     return None
-                inputs.append((name, torch.stack(found)))
+                inputs.append((given.peripheral, given.domain, torch.stack(found)))
             else:
                 texts = [self._subwords(*pair) for pair in chosen]
-                inputs.append((name, LanguagePeripheral.collate(texts)))
+                inputs.append((given.peripheral, given.domain, LanguagePeripheral.collate(texts)))
         targets = [torch.tensor(self._target(example)) for example, _ in chosen]
         mask = pad_sequence([torch.ones_like(t, dtype=torch.bool) for t in targets], batch_first=True)
         return Batch(task, tuple(inputs), pad_sequence(targets, batch_first=True), mask)

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from model.checkpoint import Checkpoint, ModelConfig, load_weights
+from model.checkpoint import Checkpoint, ModelConfig
 from model.config import CNPConfig, from_dict, to_dict
 from model.errors import ConfigError
 from model.omninet import OmniNet, OmniNetConfig
@@ -23,6 +23,7 @@ from model.peripherals.language import LanguageConfig, LanguagePeripheral
 from model.peripherals.vision import VisionConfig, VisionPeripheral, published_backbone
 from model.tasks import TASKS
 from model.text import Tokenizer
+from model.weights import load_weights
 from training.batches import Encoder, Media, plain_caption, spread_captions
 from training.config import RunConfig, Source
 from training.data import DataError, Example, thinned
@@ -204,6 +205,7 @@ def network_config(config: RunConfig, subwords: int, vocabularies: Mapping[str, 
             "language": _changed(LanguageConfig(), language, "network.language"),
         },
         ("english", "image"),
+        {name: TASKS[name] for name in config.tasks},
         {name: len(vocabularies[name]) if name in vocabularies else subwords for name in config.tasks},
     )
 

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from model.omninet import OmniNet
-from model.tasks import TASKS
 from training.batches import Batch
 
 
@@ -45,7 +44,7 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Negative log-probability of a batch's real targets, summed, and how many were right: both scalars."""
-        memory = self.network.encode(batch.inputs, TASKS[batch.task].moves)
+        memory = self.network.encode(batch.inputs, self.network.config.tasks[batch.task].moves)
         log_probabilities = self.network.cnp.decode(memory, batch.task, batch.targets)
         chosen = log_probabilities.gather(-1, batch.targets[..., None])[..., 0]
         right = log_probabilities.argmax(-1) == batch.targets

@@ -131,7 +131,7 @@ def _to(batch: Batch, device: torch.device) -> Batch:
         return value.pin_memory().to(device, non_blocking=True)
 
     inputs = tuple(
-        (name, move(value) if isinstance(value, Tensor) else type(value)(*map(move, value)))
-        for name, value in batch.inputs
+        (peripheral, domain, move(value) if isinstance(value, Tensor) else type(value)(*map(move, value)))
+        for peripheral, domain, value in batch.inputs
     )
     return Batch(batch.task, inputs, move(batch.targets), move(batch.mask), batch.skipped)

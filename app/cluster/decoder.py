@@ -13,6 +13,7 @@ from app.serving import decode, media_pool
 from app.settings import Settings
 from app.stopwatch import Stopwatch
 from model.checkpoint import read_config
+from model.peripherals.vision import VisionConfig
 
 
 class Decoder:
@@ -25,7 +26,8 @@ class Decoder:
     def __init__(self) -> None:
         configure_logs()
         settings = Settings()
-        self._vision = read_config(settings.checkpoint_folder()).network.peripherals["vision"]
+        found = read_config(settings.checkpoint_folder()).network.first(VisionConfig)
+        self._vision = found and found[1]
         self._pool = media_pool(settings, self._vision)
         self._pool.start()
 

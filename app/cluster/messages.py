@@ -24,7 +24,7 @@ class Seen:
     """
 
     frames: Picture | Clip
-    vision: VisionConfig
+    vision: VisionConfig | None
     decode_ms: float
 
 

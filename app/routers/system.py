@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field
 from app.routers.common import REFUSALS
 from app.schemas import ErrorReply, ModelName
 from app.service import ServiceDependency
-from model.tasks import TASKS
 
 STATIC = Path(__file__).parents[1] / "static"
 router = APIRouter(tags=["system"], responses=REFUSALS)
@@ -103,13 +102,13 @@ async def tasks(request: Request, service: ServiceDependency) -> Tasks:
     paths = request.app.openapi()["paths"]
     served = [
         ServedTask(
-            name=name,
-            summary=TASKS[name].summary,
-            inputs=list(TASKS[name].inputs),
-            output=TASKS[name].output,
-            endpoints=[path for path, methods in paths.items() if name in methods.get("post", {}).get("tags", ())],
+            name=task.name,
+            summary=task.summary,
+            inputs=[given.peripheral for given in task.inputs],
+            output=task.output,
+            endpoints=[path for path, methods in paths.items() if task.name in methods.get("post", {}).get("tags", ())],
         )
-        for name in model.tasks
+        for task in model.tasks
     ]
     agreement = model.agreement and Agreement(**asdict(model.agreement))
     named = ServedModel(

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from model.checkpoint import Checkpoint, ModelConfig, built, save
+from model.checkpoint import Checkpoint, ModelConfig, save
 from model.errors import CheckpointError
 from model.official.conf import read_vocabularies
 from model.official.names import TASKS, Converted, convert, official_config
@@ -23,6 +23,7 @@ from model.omninet import OmniNetConfig
 from model.peripherals.language import LanguageConfig
 from model.peripherals.vision import Framing, VisionConfig
 from model.text import Tokenizer
+from model.weights import built
 
 Channels = Literal["rgb", "bgr"]
 CAPTION_STEPS = 100
@@ -76,7 +77,7 @@ def import_official(source: Source, out: Path, name: str = "omninet-official") -
     """
     config = network_config(source)
     _check_tokenizer(source.tokenizer, config)
-    vocabularies = read_vocabularies(source.conf, config.tasks)
+    vocabularies = read_vocabularies(source.conf, config.vocabularies)
     converted = convert(_read_state(source.weights, out), kept=source.tasks)
     _check_numbers(converted.tensors)
     network = built(config, converted.tensors, str(source.weights))
@@ -96,10 +97,13 @@ def network_config(source: Source) -> OmniNetConfig:
     )
     if unknown := [task for task in source.tasks if task not in config.tasks]:
         raise CheckpointError(f"there is no task {unknown[0]!r} in it; there are {', '.join(config.tasks)}")
+    kept = config.subset(source.tasks)
+    # The released weights have a control vector for each domain, of which only one lacks a task.
     return replace(
-        config,
+        kept,
         peripherals={**config.peripherals, "vision": vision},
-        tasks={task: classes for task, classes in config.tasks.items() if task in source.tasks},
+        domains=config.domains,
+        controls=(*config.domains, *kept.tasks),
     )
 
 

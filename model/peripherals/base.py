@@ -13,11 +13,9 @@ class Peripheral(nn.Module, ABC):
     """Turns inputs of one modality into (b, t, s, d) (paper, section 3.1).
 
     Attributes:
-        domain: name of the control vector that its inputs are encoded with.
         Config: frozen dataclass; its values travel in the checkpoint.
     """
 
-    domain: ClassVar[str]
     Config: ClassVar[type[Any]]
 
     @abstractmethod

@@ -59,7 +59,6 @@ class LanguagePeripheral(Peripheral):
     With whole words as steps, a word is its first and its last subword and the mean of all, side by side.
     """
 
-    domain = "english"
     Config = LanguageConfig
 
     def __init__(self, config: LanguageConfig, d_model: int) -> None:

@@ -108,7 +108,6 @@ class VisionConfig:
 class VisionPeripheral(Peripheral):
     """Pixels -> backbone -> projection, (b, t, 3, height, width) -> (b, t, s, d)."""
 
-    domain = "image"
     Config = VisionConfig
 
     def __init__(self, config: VisionConfig, d_model: int) -> None:

@@ -108,9 +108,9 @@ class Stuck:
         self._encodes(rows)
         return self._predictor.encode(rows)
 
-    def see(self, frames: Tensor) -> Tensor:
+    def see(self, frames: Tensor, peripheral: str) -> Tensor:
         self._sees(())
-        return self._predictor.see(frames)
+        return self._predictor.see(frames, peripheral)
 
 
 def test_each_is_warmed_up(toy_predictor: Predictor) -> None:

@@ -33,11 +33,11 @@ class Stepwise:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._predictor, name)
 
-    def see(self, frames: Tensor) -> Tensor:
+    def see(self, frames: Tensor, peripheral: str) -> Tensor:
         self.arrived.release()
         assert self.allowed.acquire(timeout=20)
         self.seen += len(frames)
-        return self._predictor.see(frames)
+        return self._predictor.see(frames, peripheral)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def begin(
 ) -> tuple[asyncio.Task[Any], weakref.ref[Tensor]]:
     """A job on its way, and its pixels."""
     job = predictor.prepare(task, **inputs)
-    pixels: Tensor = job.rows[0].inputs[0][1]
+    pixels: Tensor = job.rows[0].inputs[0].value
     return asyncio.create_task(engine.run(job)), weakref.ref(pixels)
 
 

@@ -161,9 +161,9 @@ async def test_frames_are_seen_within_a_budget(toy_predictor: Predictor, pixels:
     seen: list[int] = []
 
     class Seeing(Watched):
-        def see(self, frames: Tensor) -> Tensor:
+        def see(self, frames: Tensor, peripheral: str) -> Tensor:
             seen.append(len(frames))
-            return toy_predictor.see(frames)
+            return toy_predictor.see(frames, peripheral)
 
     async with running(Seeing(toy_predictor), pixels=pixels) as engine:
         await engine.run(toy_predictor.prepare("activity", video=video_bytes()))

@@ -36,7 +36,7 @@ async def test_jobs_arrive_as_they_were(links: tuple[Link, Link], toy_predictor:
         assert (got.task, got.sentences, got.notes) == (sent.task, sent.sentences, sent.notes)
         for row, expected in zip(got.rows, sent.rows, strict=True):
             assert (row.goal, row.shape) == (expected.goal, expected.shape)
-            for (name, value), (_, other) in zip(row.inputs, expected.inputs, strict=True):
+            for (name, _, value, _), (_, _, other, _) in zip(row.inputs, expected.inputs, strict=True):
                 if name == "vision":
                     assert torch.equal(value, other)
                 else:

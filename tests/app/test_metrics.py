@@ -86,9 +86,9 @@ async def test_what_waits_and_what_is_let_go(serve: Serve, toy_predictor: Predic
     gate = Gate()
 
     class Dazzled(Watched):
-        def see(self, frames: Tensor) -> Tensor:
+        def see(self, frames: Tensor, peripheral: str) -> Tensor:
             gate(())
-            return toy_predictor.see(frames)
+            return toy_predictor.see(frames, peripheral)
 
     async with serve(Dazzled(toy_predictor)) as client:
         first = asyncio.create_task(client.post("/caption", files={"image": jpeg_bytes()}))

@@ -125,12 +125,12 @@ def test_a_flood_of_videos_does_not_hold_up_text(
         def __getattr__(self, name: str) -> Any:
             return getattr(toy_predictor, name)
 
-        def see(self, frames: Tensor) -> Tensor:
+        def see(self, frames: Tensor, peripheral: str) -> Tensor:
             if not started:
                 started.append(put([rows[0]]))
             if not started[0][0].answer.done():
                 seen.append(len(frames))
-            return toy_predictor.see(frames)
+            return toy_predictor.see(frames, peripheral)
 
     with replica(Slow(), frames=1) as put:  # type: ignore[arg-type]
         videos = put([rows[7]] * 20)
@@ -183,16 +183,16 @@ def test_a_row_that_fails_in_the_middle_fails_alone(
 
 
 def test_frames_that_cannot_be_seen_fail_alone(toy_predictor: Predictor, rows: list[Row], alone: list[Decoded]) -> None:
-    broken = rows[3].inputs[0][1]
+    broken = rows[3].inputs[0].value
 
     class Shy:
         def __getattr__(self, name: str) -> Any:
             return getattr(toy_predictor, name)
 
-        def see(self, frames: Tensor) -> Tensor:
+        def see(self, frames: Tensor, peripheral: str) -> Tensor:
             if any(torch.equal(frame, broken[0]) for frame in frames):
                 raise RuntimeError("secret")
-            return toy_predictor.see(frames)
+            return toy_predictor.see(frames, peripheral)
 
         def run(self, some: Sequence[Row]) -> list[Decoded]:
             if any(row is rows[3] for row in some):

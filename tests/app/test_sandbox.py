@@ -76,15 +76,17 @@ def test_what_was_fitted_is_not_fitted_again(toy_predictor: Predictor, kind: Med
     """A window of a larger square, or channels in the other order, would not be the same the second time."""
     framing = Framing("squash", side=80, window="corner", channels="bgr")
     processor = copy.copy(toy_predictor)
-    processor.vision = replace(VISION, image=framing, video=framing, sampling="stride")
+    vision = replace(VISION, image=framing, video=framing, sampling="stride")
+    network = replace(processor.config.network, peripherals={**processor.config.network.peripherals, "vision": vision})
+    processor.config = replace(processor.config, network=network)
     data = image_bytes(picture(150, 90)) if kind == "image" else video_bytes()
-    header, frames = _decode(kind, data, processor.vision, MediaLimits())
+    header, frames = _decode(kind, data, vision, MediaLimits())
     assert frames is not None
 
-    found = _result(kind, header, frames.numpy().tobytes(), processor.vision)
+    found = _result(kind, header, frames.numpy().tobytes(), vision)
 
     def shown(given: Any) -> Tensor:
-        ((_, squares),) = processor.prepare(task, **{kind: given}).rows[0].inputs
+        ((_, _, squares, _),) = processor.prepare(task, **{kind: given}).rows[0].inputs
         assert isinstance(squares, Tensor)
         return squares
 

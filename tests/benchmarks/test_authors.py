@@ -13,7 +13,7 @@ def test_the_same_tokens(toy_predictor: Predictor) -> None:
     pixels = torch.randint(0, 256, (2, 1, 3, 64, 64), dtype=torch.uint8, generator=torch.manual_seed(0))
     network = toy_predictor.network
     with torch.inference_mode():
-        memory = network.encode([("vision", pixels)])
+        memory = network.encode([("vision", "image", pixels)])
         ours = decode(network.cnp, memory, [Goal("caption", 12)] * 2)
 
     assert decode_greedy(network.cnp, memory, "caption", 12).tolist() == [row.tokens for row in ours]

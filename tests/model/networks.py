@@ -40,7 +40,7 @@ SMALL: dict[str, Any] = {
 
 def small_cnp(dtype: torch.dtype = torch.float64, **changes: Any) -> CNP:
     """A network of two layers in evaluation mode, whose weights are large enough that every part shows."""
-    cnp = CNP(CNPConfig(**{**SMALL, **changes}), DOMAINS, TASKS)
+    cnp = CNP(CNPConfig(**{**SMALL, **changes}), DOMAINS, {task: task for task in TASKS}, TASKS)
     fill(cnp)
     return cnp.to(dtype).eval()
 

@@ -12,17 +12,28 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from model import checkpoint as checkpoints
-from model.checkpoint import Checkpoint, ModelConfig, load, replace_card, save
+from model import sealed, weights
+from model.checkpoint import Checkpoint, ModelConfig, load, read_config, replace_card, save
 from model.errors import CheckpointError, ConfigError
 from model.omninet import OmniNet
+from model.peripherals.language import LanguagePeripheral, Subwords
+from model.tasks import TASKS
 
+# A task with an output that this version does not know.
+RATE = {
+    "inputs": [{"role": "text", "peripheral": "language", "domain": "english"}],
+    "output": "score",
+    "vocabulary": "pos",
+}
 FILES = [
     "MODEL_CARD.md",
     "config.json",
@@ -225,7 +236,7 @@ def test_weights_that_are_no_safetensors(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c | {"format": 2}, "is of format 2; this version reads format 1"),
+        (lambda c: c | {"format": 3}, "is of format 3; this version reads 1, 2"),
         (lambda c: without(c, "format"), "is of format None"),
         (lambda c: [c], "is of format None"),
         (lambda c: c | {"hat": 1}, "config.hat is unknown"),
@@ -235,7 +246,8 @@ def test_weights_that_are_no_safetensors(folder: Path) -> None:
         (lambda c: network(c, hat=1), "network.hat is unknown"),
         (lambda c: network(c, cnp=c["network"]["cnp"] | {"d_model": -1}), "CNPConfig.d_model"),
         (lambda c: network(c, cnp=c["network"]["cnp"] | {"d_modle": 8}), "network.cnp.d_modle is unknown"),
-        (lambda c: network(c, peripherals={"smell": {}}), "smell"),
+        (lambda c: network(c, peripherals={"smell": {}}), "there is no modality 'smell'; known are vision, language"),
+        (lambda c: network(c, tasks=c["network"]["tasks"] | {"rate": RATE}), "Task.output must be one of label, tags"),
         (lambda c: network(c, tasks={}), "at least one task"),
         (lambda c: network(c, domains=["english"]), "lacks 'image'"),
     ],
@@ -261,12 +273,12 @@ def test_a_vocabulary_of_another_size(folder: Path, change: Callable[[Any], Any]
     edit_json(folder / "vocabularies" / "vqa.json", change)
     seal(folder)
 
-    assert message_of(folder) == f"{folder / 'vocabularies' / 'vqa.json'} must list the 6 classes of task vqa"
+    assert message_of(folder) == f"{folder / 'vocabularies' / 'vqa.json'} must list the 6 classes of vqa"
 
 
 def test_another_format_is_not_even_constructed(toy: Checkpoint) -> None:
-    with pytest.raises(ConfigError, match="format 2 is not known here"):
-        ModelConfig("x", "1", toy.config.network, format=2)
+    with pytest.raises(ConfigError, match="format 3 is not that of this version, 2"):
+        ModelConfig("x", "1", toy.config.network, format=3)
 
 
 def altered(toy: Checkpoint) -> Checkpoint:
@@ -281,7 +293,7 @@ def test_a_new_checkpoint_takes_the_place_of_the_old(
 ) -> None:
     (folder / "leftover.txt").write_text("of the old one")
     if not exchange:  # as where the system cannot swap two folders
-        monkeypatch.setattr(checkpoints, "_exchange", lambda a, b: False)
+        monkeypatch.setattr(sealed, "_exchange", lambda a, b: False)
 
     save(altered(toy), folder)
 
@@ -290,9 +302,16 @@ def test_a_new_checkpoint_takes_the_place_of_the_old(
     assert [p.name for p in folder.parent.iterdir()] == [folder.name]
 
 
-@pytest.mark.parametrize("step", ["save_file", "_json", "_sha256", "_seal", "_flush", "_put_in_place"])
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [
+        (weights, "save_file"),
+        (checkpoints, "_json"),
+        *((sealed, step) for step in ("_sha256", "_seal", "_flush", "_put_in_place")),
+    ],
+)
 def test_a_failing_step_leaves_the_old_one(
-    toy: Checkpoint, folder: Path, step: str, monkeypatch: pytest.MonkeyPatch
+    toy: Checkpoint, folder: Path, module: ModuleType, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(folder)
 
@@ -300,7 +319,7 @@ def test_a_failing_step_leaves_the_old_one(
         raise OSError("the disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoints, step, fail)
+        patched.setattr(module, step, fail)
         with pytest.raises(OSError, match="disk is full"):
             save(altered(toy), folder)
 
@@ -312,7 +331,7 @@ DYING = """
 import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
-from model import checkpoint
+from model import checkpoint, sealed
 
 folder, step = Path(sys.argv[1]), sys.argv[2]
 old = checkpoint.load(folder)
@@ -321,9 +340,9 @@ def die(*args, **options):
     os.kill(os.getpid(), signal.SIGKILL)
 
 if step == "before":
-    checkpoint._put_in_place = die
+    sealed._put_in_place = die
 else:
-    checkpoint.shutil.rmtree = die
+    sealed.shutil.rmtree = die
 checkpoint.save(replace(old, card="# Another\\n"), folder)
 """
 
@@ -352,3 +371,127 @@ def test_an_altered_checkpoint_gets_no_new_card(folder: Path) -> None:
 
     with pytest.raises(CheckpointError, match=r"config\.json was altered"):
         replace_card(folder, "# Measured\n")
+
+
+def to_format_1(config: Any) -> Any:
+    """What the version before wrote of the same network."""
+    tasks = {
+        name: config["network"]["vocabularies"][task["vocabulary"]] for name, task in config["network"]["tasks"].items()
+    }
+    kept = {name: value for name, value in config["network"].items() if name not in ("vocabularies", "controls")}
+    for peripheral in kept["peripherals"].values():
+        del peripheral["kind"]
+    return config | {"format": 1, "network": kept | {"tasks": tasks}}
+
+
+def test_format_1_is_read(toy: Checkpoint, folder: Path) -> None:
+    edit_json(folder / "config.json", to_format_1)
+    seal(folder)
+
+    old = load(folder)
+
+    assert old.config == toy.config
+    assert all(torch.equal(t, old.network.state_dict()[name]) for name, t in toy.network.state_dict().items())
+
+
+def test_format_1_as_it_was_written(tmp_path: Path) -> None:
+    """The configuration of the model that was bundled with 0.1."""
+    shutil.copy(Path(__file__).with_name("format_1.json"), tmp_path / "config.json")
+
+    config = read_config(tmp_path)
+
+    network = config.network
+    assert (config.name, config.format, config.beams) == ("omninet-bundled", 2, 4)
+    assert network.controls == ("english", "image", "caption", "pos", "vqa", "activity")
+    assert network.vocabularies == {"caption": 4000, "pos": 49, "vqa": 1136, "activity": 14}
+    assert {name: TASKS[name] for name in network.tasks} == network.tasks
+
+
+def test_a_task_that_format_1_did_not_have(folder: Path) -> None:
+    edit_json(folder / "config.json", lambda c: network(to_format_1(c), tasks={"hat": 3}))
+    seal(folder)
+
+    assert "format 1 has no task 'hat'; it has pos, activity, caption, vqa" in message_of(folder)
+
+
+def test_only_what_some_tasks_need_is_read(toy: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(toy, tmp_path / "toy", apart={"peripherals.vision.backbone.": "backbone.safetensors"})
+    opened: list[str] = []
+    open_file = safe_open
+
+    def watched(path: Path, framework: str) -> Any:
+        opened.append(path.name)
+        return open_file(path, framework=framework)
+
+    monkeypatch.setattr(weights, "safe_open", watched)
+
+    part = load(tmp_path / "toy", tasks=["pos"])
+
+    assert opened == ["model.safetensors"]
+    assert (set(part.network.config.tasks), set(part.vocabularies)) == ({"pos"}, {"pos"})
+    text = LanguagePeripheral.collate([Subwords(torch.tensor([1, 40, 2]), torch.tensor([0, 1, 2]))])
+    targets = torch.tensor([[3, 1]])
+    with torch.inference_mode():
+        ours, theirs = (
+            net.cnp.decode(net.encode([("language", "english", text)]), "pos", targets)
+            for net in (part.network, toy.network)
+        )
+    assert torch.equal(ours, theirs)
+    (tmp_path / "toy" / "backbone.safetensors").write_bytes(b"altered")
+    assert torch.equal(
+        load(tmp_path / "toy", tasks=["pos"]).network.cnp.control_embedding.weight,
+        toy.network.cnp.control_embedding.weight,
+    )
+    assert "backbone.safetensors was altered" in message_of(tmp_path / "toy")
+
+
+def test_weights_in_several_files(toy: Checkpoint, tmp_path: Path) -> None:
+    save(toy, tmp_path / "toy", apart={"peripherals.vision.backbone.": "backbone.safetensors"})
+
+    both = load(tmp_path / "toy")
+
+    assert all(torch.equal(t, both.network.state_dict()[name]) for name, t in toy.network.state_dict().items())
+    assert "cnp.control_embedding.weight" in load_file(tmp_path / "toy" / "model.safetensors")
+    assert all(
+        name.startswith("peripherals.vision.backbone.") for name in load_file(tmp_path / "toy" / "backbone.safetensors")
+    )
+    assert both.digest not in (tmp_path / "toy" / "SHA256SUMS").read_text()
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ("{", "must map the names of tensors to files, as weight_map"),
+        ('{"weight_map": {"a": 1}}', "must map the names of tensors to files, as weight_map"),
+        ('{"weight_map": {"a": "../secret"}}', "names ../secret, which is not listed"),
+        ('{"weight_map": {"a": "model.safetensors"}}', "does not fit its configuration: missing "),
+    ],
+)
+def test_an_index_that_cannot_be_used(index: str, message: str, folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text(index)
+    seal(folder)
+
+    assert message in message_of(folder)
+
+
+def test_an_unknown_task_of_a_subset_is_named(folder: Path) -> None:
+    with pytest.raises(CheckpointError, match="there is no task 'hat'; there are pos, activity, caption, vqa"):
+        load(folder, tasks=["hat"])
+
+
+def test_tasks_may_share_a_vocabulary(toy: Checkpoint, tmp_path: Path) -> None:
+    shared = replace(TASKS["vqa"], name="genome-qa")
+    network = replace(toy.config.network, tasks={**TASKS, "genome-qa": shared}, controls=())
+    config = replace(toy.config, network=network)
+    torch.manual_seed(0)
+    save(Checkpoint(config, OmniNet(network), toy.tokenizer_file, toy.vocabularies, toy.card), tmp_path / "toy")
+
+    found = load(tmp_path / "toy")
+
+    assert list(found.network.cnp.classifiers) == list(toy.network.cnp.classifiers)
+    pixels = torch.zeros(1, 1, 3, 64, 64, dtype=torch.uint8)
+    with torch.inference_mode():
+        memory = found.network.encode([("vision", "image", pixels)])
+        one, other = (found.network.cnp.decode(memory, name, torch.tensor([[0]])) for name in ("vqa", "genome-qa"))
+    assert one.shape == other.shape
+    assert not torch.equal(one, other)  # each has a control vector of its own

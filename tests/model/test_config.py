@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from model.errors import ConfigError
 from model.omninet import OmniNetConfig
 from model.peripherals.language import LanguageConfig
 from model.peripherals.vision import Framing, VisionConfig
+from model.tasks import TASKS, Input, Task
 from tests.model.networks import GATES
 
 SIZES = [
@@ -37,7 +39,8 @@ def test_network_config_survives_json() -> None:
             "language": LanguageConfig(vocabulary=99, step="word"),
         },
         domains=("image", "english"),
-        tasks={"vqa": 7, "pos": 5},
+        tasks={name: TASKS[name] for name in ("vqa", "pos")},
+        vocabularies={"vqa": 7, "pos": 5},
     )
 
     restored = OmniNetConfig.from_dict(json.loads(json.dumps(config.to_dict())))
@@ -107,14 +110,20 @@ def test_every_invalid_value_of_a_peripheral_is_named(kind: type[Any], name: str
     ("values", "named"),
     [
         ({"tasks": {}}, "at least one task"),
-        ({"tasks": {"pos": 0}}, r"tasks\.pos .*0"),
-        ({"tasks": {"pos": "48"}}, r"tasks\.pos .*'48'"),
-        ({"tasks": {"image": 3}}, "'image'"),
+        ({"vocabularies": {"pos": 0}}, r"vocabularies\.pos .*0"),
+        ({"vocabularies": {"pos": "48"}}, r"vocabularies\.pos .*'48'"),
+        ({"tasks": {"image": replace(TASKS["pos"], name="image")}}, "more than one .* 'image'"),
+        ({"tasks": {"tagging": TASKS["pos"]}}, r"tasks\.tagging is a task of the name 'pos'"),
         ({"domains": ("image", "english", "image")}, "'image'"),
-        ({"domains": ("english",)}, "lacks 'image'"),
-        ({"peripherals": {"sound": {}}}, r"peripherals\.sound .*vision, language"),
+        ({"domains": ("english",)}, "lacks 'image', the domain of activity's picture"),
+        ({"vocabularies": {"pos": 3}}, "vocabularies lacks 'activity', the vocabulary of task activity"),
+        ({"peripherals": {"language": LanguageConfig()}}, "peripherals lacks 'vision', an input of task activity"),
+        ({"controls": ("english", "german", "image", "pos", "activity", "caption")}, "controls lacks 'vqa'"),
     ],
-    ids=["no task", "no class", "text", "domain as task", "domain twice", "no domain", "peripheral"],
+    ids=[
+        *("no task", "no class", "text", "domain as task", "another name", "domain twice", "no domain"),
+        *("no vocabulary", "no peripheral", "no control"),
+    ],
 )
 def test_every_invalid_value_of_the_network_is_named(values: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
@@ -131,7 +140,13 @@ def test_every_invalid_value_of_the_network_is_named(values: dict[str, Any], nam
         (("tasks",), ["pos"], "tasks"),
         (("domains",), "image", "domains"),
         (("peripherals",), ["vision"], "peripherals"),
-        (("peripherals", "sound"), {}, "peripherals.sound"),
+        (("peripherals", "sound"), {}, "peripherals.sound.kind: there is no modality 'sound'; known are vision, lang"),
+        (("peripherals", "vision", "kind"), "sound", "there is no modality 'sound'"),
+        (("tasks", "pos", "output"), "score", "Task.output must be one of label, tags, text, not 'score'"),
+        (("tasks", "pos", "views"), "mirrored", "Task.views"),
+        (("tasks", "pos", "speed"), 1, "network.tasks.pos.speed is unknown"),
+        (("tasks", "pos", "inputs"), [], "task pos has no inputs"),
+        (("tasks", "pos", "inputs"), [{"role": "a", "peripheral": "language"}], "inputs.0.domain is missing"),
         (("peripherals", "vision", "mean"), 0.5, "mean"),
         (("peripherals", "vision", "lens"), 1, "network.peripherals.vision.lens is unknown"),
     ],
@@ -150,14 +165,52 @@ def test_from_dict_names_what_is_wrong(path: tuple[str, ...], value: Any, named:
     assert named in str(raised.value)
 
 
-@pytest.mark.parametrize("path", [("cnp",), ("tasks",), ("cnp", "gate"), ("peripherals", "vision", "mean")])
-def test_from_dict_names_what_is_missing(path: tuple[str, ...]) -> None:
-    """A default that a later version changes must not change a checkpoint that leaves it out."""
+@pytest.mark.parametrize("path", [("cnp",), ("cnp", "gate"), ("peripherals", "vision", "mean"), ("controls",)])
+def test_what_is_missing_has_its_default(path: tuple[str, ...]) -> None:
     values = json.loads(json.dumps(OmniNetConfig().to_dict()))
     inner = values
     for name in path[:-1]:
         inner = inner[name]
     del inner[path[-1]]
 
-    with pytest.raises(ConfigError, match=rf"{'.'.join(('network', *path))} is missing"):
+    assert OmniNetConfig.from_dict(values) == OmniNetConfig()
+
+
+def test_what_has_no_default_is_named() -> None:
+    values = json.loads(json.dumps(OmniNetConfig().to_dict()))
+    del values["tasks"]["pos"]["vocabulary"]
+
+    with pytest.raises(ConfigError, match=r"network\.tasks\.pos\.vocabulary is missing"):
         OmniNetConfig.from_dict(values)
+
+
+def test_two_peripherals_of_one_modality_survive_json() -> None:
+    left, right = Input("left", "photo", "image"), Input("right", "page", "image")
+    config = OmniNetConfig(
+        peripherals={"photo": VisionConfig(backbone="compact"), "page": VisionConfig(backbone="compact", size=320)},
+        domains=("image",),
+        tasks={"same": Task("same", (left, right), "label", "yes or no")},
+        vocabularies={"yes or no": 2},
+    )
+
+    values = json.loads(json.dumps(config.to_dict()))
+
+    assert values["peripherals"]["page"]["kind"] == "vision"
+    assert OmniNetConfig.from_dict(values) == config
+
+
+def test_a_role_comes_once() -> None:
+    with pytest.raises(ConfigError, match="more than one input of the role 'a'"):
+        Task("same", (Input("a", "vision", "image"),) * 2, "label", "same")
+
+
+def test_a_subset_needs_less() -> None:
+    whole = OmniNetConfig()
+
+    part = whole.subset(["pos"])
+
+    assert (set(part.peripherals), part.domains, set(part.tasks)) == ({"language"}, ("english",), {"pos"})
+    assert part.vocabularies == {"pos": 48}
+    assert part.controls == whole.controls
+    with pytest.raises(ConfigError, match="there is no task 'hat'; there are pos, activity, caption, vqa"):
+        whole.subset(["hat"])

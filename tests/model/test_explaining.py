@@ -106,7 +106,7 @@ def test_of_a_caption(toy_predictor: Predictor) -> None:
 def test_of_an_answer_about_a_video(toy_predictor: Predictor) -> None:
     job, explanation = explained(toy_predictor, "vqa", video=video_bytes(), question=QUESTION)
 
-    assert explanation.frames == len(explanation.times) == len(job.rows[0].inputs[0][1])
+    assert explanation.frames == len(explanation.times) == job.rows[0].inputs[0].frames
     assert [word.strip() for word in explanation.words if word] == QUESTION.split()
     assert explanation.steps().shape == (1, explanation.frames + len(explanation.words))
     np.testing.assert_allclose(explanation.steps().sum(1), 1, atol=1e-5)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from model.checkpoint import Checkpoint
 from model.devices import Precision
-from model.inference import QuickDecoderLayer, QuickEncoderLayer, for_inference, vision_of
+from model.inference import QuickDecoderLayer, QuickEncoderLayer, for_inference, visions_of
 from model.omninet import OmniNet
 from model.products import QuickLinear
 
@@ -20,7 +20,7 @@ def scores(network: OmniNet) -> Tensor:
     pixels = torch.randint(0, 256, (2, 3, 3, 64, 64), dtype=torch.uint8, generator=torch.manual_seed(0))
     targets = torch.arange(8).view(2, 4)
     with torch.inference_mode():
-        memory = network.encode([("vision", pixels)])
+        memory = network.encode([("vision", "image", pixels)])
         assert memory.temporal.dtype == torch.float32
         return network.cnp.decode(memory, "caption", targets)
 
@@ -62,7 +62,7 @@ def test_on_another_device_nothing_is_shared(toy: Checkpoint) -> None:
 def test_the_backbone_computes_in_the_precision_and_what_is_around_products_in_float32(toy: Checkpoint) -> None:
     quick = for_inference(toy.network, CPU, "bfloat16")
 
-    assert {p.dtype for p in vision_of(quick).backbone.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in visions_of(quick)[0].backbone.parameters()} == {torch.bfloat16}
     assert {p.dtype for p in quick.cnp.parameters()} == {torch.float32}
 
 

@@ -20,7 +20,9 @@ def test_inputs_are_encoded_in_their_order(toy: Checkpoint) -> None:
     texts = LanguagePeripheral.collate([text(1, 5, 7, 2)])
 
     with torch.no_grad():
-        memory = toy.network.encode([("vision", PIXELS), ("language", texts), ("vision", PIXELS[:, :1])])
+        memory = toy.network.encode(
+            [("vision", "image", PIXELS), ("language", "english", texts), ("vision", "image", PIXELS[:, :1])]
+        )
 
     assert memory.links == (((2, 4), (3, 1), (1, 4)),)
     assert memory.frame.tolist() == [[0] * 4 + [1] * 4 + [5] * 4]
@@ -30,8 +32,8 @@ def test_texts_of_other_lengths_are_padded(toy: Checkpoint) -> None:
     texts = [text(1, 5, 7, 2), text(1, 2)]
 
     with torch.no_grad():
-        memory = toy.network.encode([("language", LanguagePeripheral.collate(texts))])
-        alone = toy.network.encode([("language", LanguagePeripheral.collate(texts[1:]))])
+        memory = toy.network.encode([("language", "english", LanguagePeripheral.collate(texts))])
+        alone = toy.network.encode([("language", "english", LanguagePeripheral.collate(texts[1:]))])
 
     assert memory.temporal_mask.sum(1).tolist() == [3, 1]
     torch.testing.assert_close(memory.temporal[1, :1], alone.temporal[0], rtol=0, atol=1e-5)

@@ -136,7 +136,7 @@ def test_labels_are_the_networks_own(toy_predictor: Predictor) -> None:
     job = toy_predictor.prepare("activity", video=video_bytes())
     (row,) = job.rows
     with torch.inference_mode():
-        memory = toy_predictor.network.encode([("vision", row.inputs[0][1][None])])
+        memory = toy_predictor.network.encode([("vision", "image", row.inputs[0].value[None])])
         scores = toy_predictor.network.cnp.decode(memory, "activity", torch.zeros(1, 1, dtype=torch.long))[0, 0].exp()
 
     answer = toy_predictor.finish(job, toy_predictor.run(job.rows))
@@ -149,8 +149,8 @@ def test_labels_are_the_networks_own(toy_predictor: Predictor) -> None:
 def test_a_video_is_encoded_as_one_of_sixteen_frames(toy_predictor: Predictor) -> None:
     for task, inputs in (USES["activity"], USES["video-caption"], USES["video-qa"]):
         (row,) = toy_predictor.prepare(task, **inputs).rows
-        assert row.inputs[0][0] == "vision"
-        assert row.inputs[0][1].shape == (16, 3, 64, 64)
+        assert row.inputs[0].peripheral == "vision"
+        assert row.inputs[0].value.shape == (16, 3, 64, 64)
 
 
 def test_tags_of_a_text(toy_predictor: Predictor) -> None:
@@ -203,8 +203,8 @@ def test_every_way_to_give_a_picture(toy_predictor: Predictor, tmp_path: Path) -
 
     rows = [toy_predictor.prepare("activity", image=way).rows[0] for way in ways]
 
-    assert rows[0].inputs[0][1].shape == (1, 3, 64, 64)
-    assert all(torch.equal(row.inputs[0][1], rows[0].inputs[0][1]) for row in rows)
+    assert rows[0].inputs[0].value.shape == (1, 3, 64, 64)
+    assert all(torch.equal(row.inputs[0].value, rows[0].inputs[0].value) for row in rows)
 
 
 def test_every_way_to_give_a_video(toy_predictor: Predictor, tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_every_way_to_give_a_video(toy_predictor: Predictor, tmp_path: Path) -> 
 
     rows = [toy_predictor.prepare("activity", video=way).rows[0] for way in ways]
 
-    assert all(torch.equal(row.inputs[0][1], rows[0].inputs[0][1]) for row in rows)
+    assert all(torch.equal(row.inputs[0].value, rows[0].inputs[0].value) for row in rows)
 
 
 def test_a_mixed_batch_answers_as_each_job_alone(toy_predictor: Predictor) -> None:
@@ -357,7 +357,7 @@ def test_media_that_were_decoded_elsewhere_keep_their_notes(toy_predictor: Predi
 
     assert len(cut.notes) == 1
     assert whole.notes == ()
-    assert whole.rows[0].inputs[0][1].shape == (2, 3, 64, 64)
+    assert whole.rows[0].inputs[0].value.shape == (2, 3, 64, 64)
 
 
 def test_what_a_predictor_says_of_itself(toy_checkpoint: Path, toy_predictor: Predictor) -> None:

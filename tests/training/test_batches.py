@@ -21,7 +21,7 @@ def test_a_batch_of_captions(setup: Setup) -> None:
     batch = setup.encoder.batch(drawn(examples))
     assert batch is not None
 
-    ((name, maps),) = batch.inputs
+    ((name, _, maps),) = batch.inputs
     assert name == "vision"
     assert maps.shape == (3, 1, 4, 512)
     for i, example in enumerate(examples):
@@ -40,7 +40,7 @@ def test_a_batch_of_tags(setup: Setup) -> None:
     batch = setup.encoder.batch(drawn(examples))
     assert batch is not None
 
-    ((name, text),) = batch.inputs
+    ((name, _, text),) = batch.inputs
     assert name == "language"
     assert batch.mask.sum(1).tolist() == [len(e.words) for e in examples]
     for i, example in enumerate(examples):
@@ -58,9 +58,9 @@ def test_a_batch_of_questions(setup: Setup) -> None:
     for seed in range(10):
         batch = setup.encoder.batch(drawn([example], seed))
         assert batch is not None
-        assert [name for name, _ in batch.inputs] == ["vision", "language"]
+        assert [name for name, *_ in batch.inputs] == ["vision", "language"]
         assert batch.targets.tolist() == [[setup.vocabularies["vqa"].index(example.answer)]]
-        written.add("".join(tokenizer.pieces(batch.inputs[1][1].tokens[0].tolist())).strip())
+        written.add("".join(tokenizer.pieces(batch.inputs[1][2].tokens[0].tolist())).strip())
 
     # As the data have it, and as people write it.
     assert written == {"what colour, then, is it ?", "What colour, then, is it?"}
@@ -70,7 +70,7 @@ def test_a_batch_of_clips(setup: Setup) -> None:
     batch = setup.encoder.batch(drawn(setup.examples["activity"]))
     assert batch is not None
 
-    assert batch.inputs[0][1].shape == (4, 3, 4, 512)
+    assert batch.inputs[0][2].shape == (4, 3, 4, 512)
     labels = [setup.vocabularies["activity"][i] for i in batch.targets[:, 0].tolist()]
     assert labels == [e.answer for e in setup.examples["activity"]]
 

@@ -113,5 +113,5 @@ def test_an_ablation_keeps_the_weights_and_changes_the_answer(toy: Checkpoint) -
     ours, theirs = found.network.state_dict(), toy.network.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     pixels = torch.arange(3 * 64 * 64, dtype=torch.uint8).view(1, 1, 3, 64, 64)
-    assert found.network.encode([("vision", pixels)]).spatial.shape[1] == 0
-    assert toy.network.encode([("vision", pixels)]).spatial.shape[1] == 4
+    assert found.network.encode([("vision", "image", pixels)]).spatial.shape[1] == 0
+    assert toy.network.encode([("vision", "image", pixels)]).spatial.shape[1] == 4

@@ -57,7 +57,7 @@ def test_a_run_from_a_data_folder(setup: Setup) -> None:
     assert setup.vocabularies["activity"] == ("run fast", "wave")
     assert setup.vocabularies["pos"][:2] == (".", "NNP")
     config = setup.network.config
-    assert config.tasks == {"caption": len(setup.encoder.tokenizer), "pos": 8, "vqa": 4, "activity": 2}
+    assert config.vocabularies == {"caption": len(setup.encoder.tokenizer), "pos": 8, "vqa": 4, "activity": 2}
     assert config.peripherals["language"].vocabulary == len(setup.encoder.tokenizer)
     assert config.cnp.d_model == 32
     media = {e.media for examples in setup.examples.values() for e in examples} - {None}
@@ -285,7 +285,7 @@ def test_what_a_worker_is_given_travels(setup: Setup) -> None:
     one, other = (e.batch(drawn([example])) for e in (setup.encoder, encoder))
     assert one
     assert other
-    assert torch.equal(one.inputs[0][1], other.inputs[0][1])
+    assert torch.equal(one.inputs[0][2], other.inputs[0][2])
     assert torch.equal(one.targets, other.targets)
     assert len(pickle.dumps(setup.encoder)) < 20_000  # features stay in their file
 

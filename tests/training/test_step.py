@@ -87,13 +87,13 @@ def test_a_batch_weighs_every_target_the_same(setup: Setup, task: str) -> None:
 def test_padding_does_not_count(setup: Setup) -> None:
     network = setup.network.eval()
     batch = batch_of(setup, "pos")
-    ((_, text),) = batch.inputs
+    ((_, _, text),) = batch.inputs
     wider = Text(
         *(torch.cat([part, torch.full((3, 4), fill)], 1) for part, fill in zip(text, (5, 3, False), strict=True))
     )
     padded = Batch(
         "pos",
-        (("language", wider),),
+        (("language", "english", wider),),
         torch.cat([batch.targets, torch.full((3, 4), 2)], 1),
         torch.cat([batch.mask, torch.zeros(3, 4, dtype=torch.bool)], 1),
     )
@@ -137,7 +137,7 @@ def test_a_frozen_backbone_does_not_change(setup: Setup, task: str) -> None:
 def test_a_frozen_backbone_gets_no_gradient_from_pixels(setup: Setup) -> None:
     network = setup.network.train()
     pixels = torch.randint(0, 256, (2, 1, 3, 32, 32), dtype=torch.uint8)
-    batch = replace(batch_of(setup, "activity", 2), inputs=(("vision", pixels),))
+    batch = replace(batch_of(setup, "activity", 2), inputs=(("vision", "image", pixels),))
 
     loss, _ = loss_of(network, batch)
     loss.backward()  # type: ignore[no-untyped-call]

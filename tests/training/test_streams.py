@@ -56,8 +56,8 @@ def test_a_stream_goes_on_where_it_was(setup: Setup, start: int) -> None:
 
     for one, other in zip(whole[start:], resumed, strict=True):
         assert torch.equal(one.targets, other.targets)
-        assert torch.equal(one.inputs[0][1], other.inputs[0][1])
-        assert torch.equal(one.inputs[1][1].tokens, other.inputs[1][1].tokens)
+        assert torch.equal(one.inputs[0][2], other.inputs[0][2])
+        assert torch.equal(one.inputs[1][2].tokens, other.inputs[1][2].tokens)
 
 
 def test_another_seed_is_another_order(setup: Setup) -> None:

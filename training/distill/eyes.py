@@ -14,9 +14,9 @@ from torch.fx.experimental.optimization import fuse
 from torch.fx.proxy import TraceError
 from torchvision.models import get_model
 
-from model.checkpoint import load_weights
 from model.errors import CheckpointError, ConfigError
 from model.peripherals.vision import HEADS, build_backbone, build_classifier, classifiers, without_head
+from model.weights import load_weights
 from training.distill import lite
 from training.distill.config import DistillConfig, Eye
 

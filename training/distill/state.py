@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from model.checkpoint import load_weights
 from model.errors import CheckpointError
+from model.weights import load_weights
 from training.data import DataError
 from training.distill.config import DistillConfig
 from training.distill.optimiser import Optimiser

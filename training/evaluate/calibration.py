@@ -23,7 +23,9 @@ from model.checkpoint import Checkpoint, ModelConfig
 from model.cnp import group
 from model.omninet import OmniNet
 from model.predictor import Predictor
+from model.sealed import read_sums
 from model.tasks import TASKS
+from model.weights import WEIGHTS, places
 from training.batches import plain_caption
 from training.data import DataError, Example
 from training.evaluate.answering import prepare
@@ -113,13 +115,22 @@ def calibrate(predictor: Predictor, examples: Sequence[Example]) -> Calibration:
 
 def unchanging(config: ModelConfig) -> list[str]:
     """Tasks of a checkpoint whose answers a temperature leaves as they are."""
-    return [task for task in config.network.tasks if config.beams == 1 or TASKS[task].output != "text"]
+    tasks = config.network.tasks.values()
+    return [task.name for task in tasks if config.beams == 1 or task.output != "text"]
 
 
 def fold(network: OmniNet, task: str, temperature: float) -> None:
-    """Divide a task's scores by a temperature, in its weights."""
+    """Divide a task's scores by a temperature, in the weights of its vocabulary's classifier.
+
+    Raises:
+        DataError: another task has the same vocabulary, whose scores would be divided as well.
+    """
+    vocabulary = network.config.tasks[task].vocabulary
+    sharing = [other.name for other in network.config.tasks.values() if other.vocabulary == vocabulary]
+    if len(sharing) > 1:
+        raise DataError(f"{' and '.join(sharing)} share the vocabulary {vocabulary}: one temperature cannot suit each")
     with torch.no_grad():
-        for parameter in network.cnp.classifiers[task].parameters():
+        for parameter in network.cnp.classifiers[vocabulary].parameters():
             parameter.div_(temperature)
 
 
@@ -192,7 +203,8 @@ def _wanted(predictor: Predictor, example: Example, number: int) -> list[int]:
     if TASKS[example.task].output == "text":
         caption = example.captions[number % len(example.captions)]
         return predictor.tokenizer.encode_output(plain_caption(caption))[: predictor.max_length]
-    ids = {name: i for i, name in enumerate(predictor.vocabularies[example.task])}
+    vocabulary = predictor.task(example.task).vocabulary
+    ids = {name: i for i, name in enumerate(predictor.vocabularies[vocabulary])}
     return [ids.get(name, len(ids)) for name in example.tags or (example.answer,)]
 
 
@@ -236,10 +248,12 @@ def write(folder: Path, checkpoint: Checkpoint, calibrations: Sequence[Calibrati
     for calibration in calibrations:
         fold(checkpoint.network, calibration.task, calibration.temperature)
     card = with_section(checkpoint.card, HEADING, section(calibrations, command))
-    checkpoints.save(replace(checkpoint, card=card), folder, stored_type(folder))
+    files = places(folder, read_sums(folder, ()))
+    apart = {name: file for name, file in files.items() if file != WEIGHTS}
+    checkpoints.save(replace(checkpoint, card=card), folder, stored_type(folder), apart)
 
 
 def stored_type(folder: Path) -> torch.dtype:
     """Type of the weights on disk; all that are not integers have the same."""
-    tensors = load_file(folder / checkpoints.WEIGHTS).values()
+    tensors = load_file(folder / WEIGHTS).values()
     return next(tensor.dtype for tensor in tensors if tensor.is_floating_point())

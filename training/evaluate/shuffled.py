@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from model.peripherals.vision import VisionPeripheral
 from model.predictor import Predictor
 from training.data import Example
 from training.evaluate.answering import Answered, prepare
@@ -79,13 +78,12 @@ def score_orders(predictor: Predictor, example: Example) -> Tensor:
 
     The backbone sees a frame by itself, so it sees each one once.
     """
-    frames: Tensor = prepare(predictor, example).rows[0].inputs[0][1]
-    vision = predictor.network.peripherals["vision"]
-    assert isinstance(vision, VisionPeripheral)
-    features = vision.features(frames[None].to(predictor.device))[0]
+    clip = prepare(predictor, example).rows[0].inputs[0]
+    frames: Tensor = clip.value
+    features = predictor.see(frames, clip.peripheral)
     name = example.media.name if example.media else ""
     stacked = torch.stack([features[list(order)] for order in orders(len(frames), name)])
-    memory = predictor.network.encode([("vision", stacked)])
+    memory = predictor.network.encode([(clip.peripheral, clip.domain, stacked)])
     first = torch.zeros(len(stacked), 1, dtype=torch.long, device=predictor.device)
     return predictor.network.cnp.decode(memory, "activity", first)[:, 0].float().cpu()
 

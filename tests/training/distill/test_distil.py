@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import omninet
-from model.checkpoint import load_weights
 from model.errors import ConfigError
 from model.peripherals.vision import build_classifier
+from model.weights import load_weights
 from tests.training.conftest import put
 from tests.training.distill.conftest import distill_values, make_pictures, put_pictures
 from training.commands import distill

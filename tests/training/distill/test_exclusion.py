@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def encoded(image: Image.Image, quality: int) -> Image.Image:
     return Image.open(file)
 
 
-COPIES = {
+COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "squashed": lambda image: image.resize((224, 224)),
     "tiny": lambda image: image.resize((64, 40)),
     "encoded again": lambda image: encoded(image, 20),

@@ -68,7 +68,7 @@ def test_together_they_see_what_one_process_sees(setup: Setup, task: str) -> Non
 
     for rank, batch in enumerate(parts):
         assert rows(batch) == rows(whole)[rank::2]
-        for (name, seen), (_, all_seen) in zip(batch.inputs, whole.inputs, strict=True):
+        for (name, _, seen), (_, _, all_seen) in zip(batch.inputs, whole.inputs, strict=True):
             if name == "vision":
                 assert torch.equal(seen, all_seen[rank::2])
             else:
@@ -81,7 +81,7 @@ def test_a_rank_for_which_nothing_is_left_gets_what_does_not_count(setup: Setup)
     (batch,) = part(setup, setup.examples["vqa"][:1], 4, rank=1, ranks=2, count=1)
 
     assert (batch.samples, batch.real, batch.skipped) == (0, 0, 0)
-    assert [name for name, _ in batch.inputs] == ["vision", "language"]
+    assert [name for name, *_ in batch.inputs] == ["vision", "language"]
     assert len(batch.targets) == 1
 
 

@@ -34,7 +34,7 @@ def test_orders() -> None:
 def test_scores_are_those_of_serving(predictor: Predictor, data: Path) -> None:
     example = clip(data)
     (row,) = predictor.prepare("activity", video=example.video).rows
-    frames = row.inputs[0][1]
+    frames = row.inputs[0].value
     assert len(frames) == 3
 
     found = score_orders(predictor, example)
@@ -42,7 +42,7 @@ def test_scores_are_those_of_serving(predictor: Predictor, data: Path) -> None:
     assert found.shape == (8, 2)
     assert example.media is not None
     for scores, order in zip(found, orders(3, example.media.name), strict=True):
-        job = Job("activity", (Row((("vision", frames[list(order)]),), row.goal),))
+        job = Job("activity", (Row((row.inputs[0]._replace(value=frames[list(order)]),), row.goal, row.moves),))
         (decoded,) = predictor.run(job.rows)
         best, value = decoded.candidates[0]
         assert scores.argmax().item() == best

@@ -29,11 +29,11 @@ def test_a_photo_in_motion_is_one_video_of_sixteen_frames(predictor: Predictor, 
     job = prepare_moving(predictor, Example("vqa", photo, question="what colour ?"))
 
     (row,) = job.rows
-    assert [name for name, _ in row.inputs] == ["vision", "language"]
+    assert [given.peripheral for given in row.inputs] == ["vision", "language"]
     clip = in_motion(decode_image(photo.read_bytes()).pixels, "image1.jpg")
     expected = predictor.prepare("vqa", video=clip, question="what colour ?").rows[0]
-    assert row.inputs[0][1].shape == (16, 3, 64, 64)
-    assert torch.equal(row.inputs[0][1], expected.inputs[0][1])
+    assert row.inputs[0].value.shape == (16, 3, 64, 64)
+    assert torch.equal(row.inputs[0].value, expected.inputs[0].value)
 
 
 def test_motion_is_compared_with_the_same_photos(predictor: Predictor, data: Path) -> None:
