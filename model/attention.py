@@ -35,6 +35,18 @@ class Source(NamedTuple):
     mask: Tensor | None = None
 
 
+class Weighed(NamedTuple):
+    """How much each key of a source counts for each query, (b, h, n, m).
+
+    Attributes:
+        scores: their softmax are the attention weights.
+        weights: what multiplies the values; in training after dropout.
+    """
+
+    scores: Tensor
+    weights: Tensor
+
+
 class MultiHeadAttention(nn.Module):
     """Scaled dot-product attention with heads, residual and layer norm (Vaswani et al. 2017).
 
@@ -67,15 +79,16 @@ class MultiHeadAttention(nn.Module):
         # Read at every step: a batch's matrices lie one after the other, or each product would copy them there.
         return self.split(self.key(x), m).contiguous(), self.split(self.value(x), m).contiguous()
 
-    def forward(self, x: Tensor, queries: Tensor, sources: Sequence[Source]) -> tuple[Tensor, list[Tensor]]:
+    def forward(self, x: Tensor, queries: Tensor, sources: Sequence[Source]) -> tuple[Tensor, list[Weighed]]:
         """Attend from x (N, d), with its queries (N, h * k), to the sources.
 
         Returns:
-            (N, d), and for each source the scores, (b, h, n, m); their softmax are the attention weights.
+            (N, d), and for each source how much its keys counted.
         """
         parts = self._apart(queries, sources)
         scores = [hide_from(self._scores(q, s), s.mask) for q, s in zip(parts, sources, strict=True)]
-        return self._finish(x, [torch.softmax(score, dim=-1) for score in scores], sources), scores
+        weights = [self.weight_dropout(torch.softmax(score, dim=-1)) for score in scores]
+        return self._finish(x, weights, sources), list(map(Weighed, scores, weights))
 
     def _apart(self, queries: Tensor, sources: Sequence[Source]) -> list[Tensor]:
         """(N, h * k) -> (b, h, n, k) for each source."""
@@ -86,7 +99,7 @@ class MultiHeadAttention(nn.Module):
         return queries @ source.keys.transpose(-1, -2) * self.scale
 
     def _finish(self, x: Tensor, weights: Sequence[Tensor], sources: Sequence[Source]) -> Tensor:
-        heads = [self.weight_dropout(w) @ source.values for w, source in zip(weights, sources, strict=True)]
+        heads = [w @ source.values for w, source in zip(weights, sources, strict=True)]
         rows = [part.transpose(1, 2).flatten(0, 1).flatten(1) for part in heads]
         normed: Tensor = self.norm(self.dropout(self.output(joined(rows))) + x)
         return normed
@@ -109,31 +122,33 @@ class GatedAttention(MultiHeadAttention):
         x: Tensor,
         queries: Tensor,
         sources: Sequence[Source],
-        temporal: Sequence[Tensor],
+        temporal: Sequence[Weighed],
         frames: Sequence[Tensor],
     ) -> tuple[Tensor, list[Tensor]]:
         """Attend from x (N, d), with its queries (N, h * k), to spatial caches.
 
         Args:
-            temporal: for each source the scores of the temporal attention, (b, h, n, R).
+            temporal: for each source what the temporal attention gave, of (b, h, n, R).
             frames: for each source the temporal position that each spatial position is tied to, (b, P).
 
         Returns:
-            (N, d), and what multiplied each source's values, (b, h, n, P).
+            (N, d), and what multiplies each source's values but for dropout, (b, h, n, P).
         """
         parts = self._apart(queries, sources)
         weights = [self._weights(*each) for each in zip(parts, sources, temporal, frames, strict=True)]
-        return self._finish(x, weights, sources), weights
+        return self._finish(x, [self.weight_dropout(w) for w in weights], sources), weights
 
-    def _weights(self, queries: Tensor, source: Source, temporal: Tensor, frame: Tensor) -> Tensor:
+    def _weights(self, queries: Tensor, source: Source, temporal: Weighed, frame: Tensor) -> Tensor:
         scores = self._scores(queries, source)
         if not self.linked:
             return torch.softmax(hide_from(scores, source.mask), dim=-1)
+        if self.gate == "official":
+            # The authors' code gates with what multiplied the values, so that training closes some gates at random.
+            gate = gate_from_temporal(temporal.weights, frame)
+            return torch.softmax(hide_from(scores * gate, source.mask), dim=-1)
         # A closed gate is -inf; a row that is closed everywhere must not become NaN.
         lowest = torch.finfo(scores.dtype).min / 2
-        log_gate = gate_from_temporal(torch.log_softmax(temporal, -1), frame).clamp(min=lowest)
-        if self.gate == "official":
-            return torch.softmax(hide_from(scores * log_gate.exp(), source.mask), dim=-1)
+        log_gate = gate_from_temporal(torch.log_softmax(temporal.scores, -1), frame).clamp(min=lowest)
         if self.gate == "paper":
             return torch.softmax(hide_from(scores, source.mask), dim=-1) * log_gate.exp()
         return torch.softmax(hide_from(scores + log_gate, source.mask), dim=-1)
@@ -150,6 +165,6 @@ def joined(parts: Sequence[Tensor]) -> Tensor:
 
 
 def gate_from_temporal(temporal: Tensor, frame: Tensor) -> Tensor:
-    """Algorithm 2: the logarithm of G, (b, h, n, P), from log A (b, h, n, R) and the frames (b, P)."""
+    """Algorithm 2: G (b, h, n, P) from A (b, h, n, R) and the frames (b, P); of their logarithms just so."""
     b, h, n, _ = temporal.shape
     return temporal.gather(-1, frame[:, None, None, :].expand(b, h, n, frame.shape[1]))

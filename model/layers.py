@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.attention import GatedAttention, MultiHeadAttention, Source, joined, visible
+from model.attention import GatedAttention, MultiHeadAttention, Source, Weighed, joined, visible
 from model.config import CNPConfig
 from model.memory import Memory
 
@@ -241,7 +241,7 @@ class DecoderLayer(nn.Module):
         x, queries = self.towards_cells(hide(x, rows))
         x, spatial = self._look(x, queries, parts, memories, temporal, rows)
         x = self.feed_forward(self.output_projection(x))
-        return hide(x, rows), LayerAttention(own[0], temporal[0], spatial)
+        return hide(x, rows), LayerAttention(own[0].scores, temporal[0].scores, spatial)
 
     def own(self, x: Tensor) -> tuple[Tensor, ...]:
         """(N, d) -> queries, keys and values of the self-attention, each (N, h * k)."""
@@ -269,7 +269,7 @@ class DecoderLayer(nn.Module):
         queries: Tensor,
         parts: Sequence[Part],
         memories: Sequence[LayerMemory],
-        temporal: Sequence[Tensor],
+        temporal: Sequence[Weighed],
         rows: Tensor | None,
     ) -> tuple[Tensor, Tensor | None]:
         """Spatial attention of the rows with something in the spatial cache; the others stay as they are."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.attention import GatedAttention, MultiHeadAttention, Source, gate_from_temporal, visible
+from model.attention import GatedAttention, MultiHeadAttention, Source, Weighed, gate_from_temporal, visible
 from model.config import CNPConfig
 from tests.model.networks import GATES, SMALL, WIDTH, fill, numbers
 
@@ -27,6 +27,11 @@ def attend(layer: MultiHeadAttention, others: Tensor, mask: Tensor | None = None
     changed, _ = layer(flat, layer.query(flat), [Source(QUERIES.shape[1], *layer.keys_values(others), mask)])
     assert isinstance(changed, Tensor)
     return changed.view_as(QUERIES)
+
+
+def weighed(log_weights: Tensor) -> Weighed:
+    """What an attention without dropout gives."""
+    return Weighed(log_weights, log_weights.exp())
 
 
 def test_visible_opens_only_rows_that_hide_everything() -> None:
@@ -50,11 +55,27 @@ def test_queries_of_several_sources_share_one_matrix() -> None:
     lone = numbers("lone", 1, 1, WIDTH)
 
     flat = torch.cat([QUERIES.flatten(0, 1), lone[0]])
-    together, scores = layer(flat, layer.query(flat), sources)
+    together, found = layer(flat, layer.query(flat), sources)
 
     torch.testing.assert_close(together[:6].view_as(QUERIES), attend(layer, OTHERS), rtol=0, atol=1e-13)
     torch.testing.assert_close(together[6:], layer(lone[0], layer.query(lone[0]), sources[1:])[0], rtol=0, atol=1e-13)
-    assert [score.shape for score in scores] == [(2, CONFIG.heads, 3, 5), (1, CONFIG.heads, 1, 2)]
+    assert [each.scores.shape for each in found] == [(2, CONFIG.heads, 3, 5), (1, CONFIG.heads, 1, 2)]
+
+
+def test_weights_are_what_multiplies_the_values() -> None:
+    layer = attention()
+    sources = [Source(3, *layer.keys_values(OTHERS))]
+    flat = QUERIES.flatten(0, 1)
+
+    _, (alone,) = layer(flat, layer.query(flat), sources)
+    layer.weight_dropout.p = 0.5
+    _, (dropped,) = layer.train()(flat, layer.query(flat), sources)
+
+    torch.testing.assert_close(alone.weights, alone.scores.softmax(-1))
+    assert torch.equal(dropped.scores, alone.scores)
+    kept = dropped.weights != 0
+    assert 0 < kept.sum() < kept.numel()
+    torch.testing.assert_close(dropped.weights[kept], 2 * alone.weights[kept])
 
 
 def test_keys_and_values_have_widths_of_their_own() -> None:
@@ -96,7 +117,7 @@ def test_what_each_gate_makes_of_equal_scores(gate: str, expected: list[float]) 
 
     x = QUERIES[0, :1]
     _, (weights,) = layer.attend(
-        x, layer.query(x), [Source(1, keys, values)], [temporal], [torch.tensor([[1, 1, 2, 2]])]
+        x, layer.query(x), [Source(1, keys, values)], [weighed(temporal)], [torch.tensor([[1, 1, 2, 2]])]
     )
 
     for head in weights[0]:
@@ -112,7 +133,7 @@ def test_a_closed_gate_is_a_mask_except_in_the_authors_code(gate: str) -> None:
 
     x = QUERIES[0, :1]
     _, (weights,) = layer.attend(
-        x, layer.query(x), [Source(1, keys, values)], [temporal], [torch.tensor([[0, 0, 1, 1]])]
+        x, layer.query(x), [Source(1, keys, values)], [weighed(temporal)], [torch.tensor([[0, 0, 1, 1]])]
     )
 
     assert bool((weights[..., 2:] > 0).all()) == (gate == "official")

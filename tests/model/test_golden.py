@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.attention import GatedAttention, Source, gate_from_temporal
+from model.attention import GatedAttention, Source, Weighed, gate_from_temporal
 from model.decoding import Goal, decode
 from tests.golden_cases import CASES, GATES, Case, assert_close, greedy_steps, read_json, read_tensors
 
@@ -118,7 +118,7 @@ def test_gate_in_one_layer(variant: str) -> None:
 
     output, weights = attend(attention, frame, golden)
 
-    gate = gate_from_temporal(golden["in.temporal_attention"].log(), frame).exp()
+    gate = gate_from_temporal(golden["in.temporal_attention"], frame)
     assert_close(gate, golden[f"gate.{variant.split('.')[1]}"])
     assert_close(weights, golden[f"{variant}.attention"])
     assert_close(heads[0].view_as(golden[f"{variant}.heads"]), golden[f"{variant}.heads"])
@@ -149,9 +149,10 @@ def attend(attention: GatedAttention, frame: Tensor, golden: dict[str, Tensor]) 
     keys, values = attention.keys_values(golden["in.spatial_cache"])
     query = golden["in.query"]
     source = Source(query.shape[1], keys, values)
-    scores = golden["in.temporal_attention"].log()
+    temporal = golden["in.temporal_attention"]
+    steps = Weighed(temporal.log(), temporal)
     flat = query.flatten(0, 1)
-    attended, (weights,) = attention.attend(flat, attention.query(flat), [source], [scores], [frame])
+    attended, (weights,) = attention.attend(flat, attention.query(flat), [source], [steps], [frame])
     return attended.view_as(query), weights
 
 

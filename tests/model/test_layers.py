@@ -1,14 +1,16 @@
-"""The position table and the encoder layer."""
+"""The position table and the layers."""
 
 from __future__ import annotations
 
 import math
 
+import pytest
 import torch
+from torch import Tensor
 
-from model.config import CNPConfig
-from model.layers import EncoderLayer, hide, sinusoid_table
-from tests.model.networks import SMALL, WIDTH, fill, numbers
+from model.config import CNPConfig, Gate
+from model.layers import DecoderLayer, EncoderLayer, MemoryMasks, Prefix, hide, sinusoid_table
+from tests.model.networks import GATES, IMAGE, SMALL, WIDTH, fill, numbers, small_cnp
 
 
 def test_sinusoid_table() -> None:
@@ -42,3 +44,27 @@ def test_padding_comes_out_as_zeros() -> None:
 
     assert x[mask].all()
     assert not x[~mask].any()
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_only_the_authors_gate_is_dropped_in_training(gate: Gate) -> None:
+    """A lone image has one step: its gate is 1, and theirs in training 0 or, with half of the weights dropped, 2."""
+    cnp = small_cnp(gate=gate)
+    layer = cnp.decoder.layers[0].train()
+    assert isinstance(layer, DecoderLayer)
+    layer.temporal_attention.weight_dropout.p = 0.5
+    memory = cnp.encode(IMAGE.values(), "image")
+    queries: list[Tensor] = []
+    layer.spatial_attention.query.register_forward_hook(lambda _, args, output: queries.append(output))
+    n = 8
+    prefix = Prefix(1, n, [layer.remember(memory)], MemoryMasks.of(memory), torch.ones(1, 1, n, n, dtype=torch.bool))
+
+    torch.manual_seed(0)
+    _, seen = layer(numbers("outputs", n, WIDTH), [prefix], 0)
+
+    keys, _ = layer.spatial_attention.keys_values(memory.spatial)
+    scores = layer.spatial_attention.split(queries[0], n) @ keys.transpose(-1, -2) * layer.spatial_attention.scale
+    as_if = {opening: (opening * scores).softmax(-1) for opening in (0, 1, 2)}
+    assert seen.spatial.shape == scores.shape
+    found = {opening for opening, weights in as_if.items() if (seen.spatial - weights).abs().amax(-1).min() < 1e-12}
+    assert found == ({0, 2} if gate == "official" else {1})
