@@ -38,7 +38,10 @@ def one_of(config: object, name: str, choices: tuple[Any, ...]) -> None:
 
 @dataclass(frozen=True)
 class CNPConfig:
-    """Central Neural Processor (paper, section 3.2). The defaults are the paper's.
+    """Central Neural Processor (paper, section 3.2).
+
+    The defaults are the paper's, but for the gate: it is ``normalised`` where the paper's Eq. 1 is ``paper``, since a
+    network that was trained on pictures then makes more of videos (docs/reproduction.md).
 
     Attributes:
         dropout, attention_dropout: of what the blocks add, and of attention weights.
