@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--backbone")
+    parser.add_argument("--backbone", required=True, help="as for omninet train")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--limit", type=int, default=300, help="dev examples a task")
     args = parser.parse_args()

@@ -15,6 +15,7 @@ from model.answers import Answer, Caption, Label
 from model.checkpoint import Checkpoint
 from model.errors import ConfigError, OmniNetError
 from model.predictor import Predictor
+from training.backbone import check_kept, keep_backbone, vision_of
 from training.card import write_card
 from training.data import DataError, Example
 from training.evaluate import answer_data, score
@@ -63,8 +64,10 @@ class Run:
     def _begin(self, resume: bool) -> Progress:
         """How far the run is; what its folder holds before a step is taken."""
         progress = Progress({task: [0] * n for task, n in self.jobs.items()})
+        backbone = vision_of(self.setup.network).backbone
         if resume:
             progress = self.states.restore(self.model, self.jobs)
+            check_kept(backbone, self.folder)
         elif found := self.states.all():
             step = int(found[-1].stem)
             raise DataError(
@@ -72,6 +75,7 @@ class Run:
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         self.setup.config.save(self.folder / "config.yaml")
+        keep_backbone(backbone, self.folder)
         return progress
 
     def _watch(self) -> Watcher:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from model.checkpoint import Checkpoint, ModelConfig
@@ -20,10 +19,10 @@ from model.config import CNPConfig, from_dict, to_dict
 from model.errors import ConfigError
 from model.omninet import OmniNet, OmniNetConfig
 from model.peripherals.language import LanguageConfig, LanguagePeripheral
-from model.peripherals.vision import VisionConfig, VisionPeripheral, published_backbone
+from model.peripherals.vision import VisionConfig
 from model.tasks import TASKS
 from model.text import Tokenizer
-from model.weights import load_weights
+from training.backbone import check_source, fill_backbone, vision_of
 from training.batches import Encoder, Media, plain_caption, spread_captions
 from training.config import RunConfig, Source
 from training.data import DataError, Example, thinned
@@ -69,10 +68,14 @@ def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path, whol
     Args:
         data: folder that the data sets' folders are relative to.
         backbone: weights of the vision backbone: a safetensors file, ``published`` for torchvision's, which are
-            downloaded once; None starts from random ones.
+            downloaded once, or ``random``.
         work: folder for what is computed once: subwords and features.
         whole: a run of more tasks, whose subwords and features this one shares.
+
+    Raises:
+        ConfigError: ``backbone`` is None.
     """
+    source = check_source(backbone)
     every = _read(whole or config, data)
     examples = {name: every[name] for name in config.tasks}
     vocabularies = {
@@ -81,7 +84,7 @@ def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path, whol
     tokenizer, vectors = _subwords(config, every, work)
     torch.manual_seed(config.seed)
     network = OmniNet(network_config(config, len(tokenizer), vocabularies))
-    _fill(network, backbone, vectors)
+    _fill(network, source, vectors)
     media = _media(config, network, every, work)
     ids = {name: {label: i for i, label in enumerate(labels)} for name, labels in vocabularies.items()}
     encoder = Encoder(tokenizer, ids, media, config.loosen, network.config.cnp.max_length)
@@ -168,15 +171,11 @@ def _subwords(
     return Tokenizer(path, language.lower_case), None
 
 
-def _fill(network: OmniNet, backbone: str | None, vectors: Tensor | None) -> None:
+def _fill(network: OmniNet, backbone: str, vectors: Tensor | None) -> None:
     """Put what others have trained in the place of random weights."""
-    vision, language = network.peripherals["vision"], network.peripherals["language"]
-    assert isinstance(vision, VisionPeripheral)
+    language = network.peripherals["language"]
     assert isinstance(language, LanguagePeripheral)
-    if backbone == "published":
-        load_weights(vision.backbone, published_backbone(vision.config.backbone).state_dict(), "torchvision's weights")
-    elif backbone is not None:
-        load_weights(vision.backbone, load_file(backbone), backbone)
+    fill_backbone(vision_of(network), backbone)
     if vectors is not None:
         language.embedding.weight.data[: len(vectors)] = vectors
 
@@ -224,8 +223,7 @@ def _merged(defaults: Any, changes: Any) -> Any:
 
 def _media(config: RunConfig, network: OmniNet, examples: Mapping[str, Sequence[Example]], work: Path) -> Media:
     """Pixels, or features of pictures and of clips, looked up alike."""
-    vision = network.peripherals["vision"]
-    assert isinstance(vision, VisionPeripheral)
+    vision = vision_of(network)
     every = [e for group in examples.values() for e in group]
     pictures = [e.image for e in every if e.image]
     clips = [e.video for e in every if e.video]

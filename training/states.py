@@ -79,10 +79,20 @@ class States:
         """From the oldest to the newest."""
         return sorted((self.folder / self._name).glob("*.pt"))
 
+    def newest(self) -> Path:
+        """What a resumed run goes on from.
+
+        Raises:
+            DataError: there is none.
+        """
+        if not (found := self.all()):
+            raise DataError(f"{self.folder / self._name} holds no state: there is no run to resume")
+        return found[-1]
+
     @property
     def job(self) -> str:
         """Torchrun's name for the job that wrote the newest."""
-        state: dict[str, Any] = torch.load(self.all()[-1], weights_only=True, mmap=True)
+        state: dict[str, Any] = torch.load(self.newest(), weights_only=True, mmap=True)
         return str(state["progress"].get("job", ""))
 
     def restore(self, model: GlobalModel, jobs: dict[str, int]) -> Progress:
@@ -94,18 +104,17 @@ class States:
         Raises:
             DataError: there is none, or it is of another network or other tasks.
         """
-        if not (found := self.all()):
-            raise DataError(f"{self.folder / self._name} holds no state: there is no run to resume")
-        state: dict[str, Any] = torch.load(found[-1], weights_only=True)
+        newest = self.newest()
+        state: dict[str, Any] = torch.load(newest, weights_only=True)
         if state.get("format") != FORMAT:
-            raise DataError(f"{found[-1]} has format {state.get('format')!r}; this version reads {FORMAT}")
+            raise DataError(f"{newest} has format {state.get('format')!r}; this version reads {FORMAT}")
         try:
             model.restore(state["model"])
         except ValueError as error:
-            raise DataError(f"{found[-1]} is of another network: {error}") from error
+            raise DataError(f"{newest} is of another network: {error}") from error
         progress = Progress(**state["progress"])
         if set(progress.drawn) != set(jobs):
-            raise DataError(f"{found[-1]} has the tasks {', '.join(progress.drawn)}, the run {', '.join(jobs)}")
+            raise DataError(f"{newest} has the tasks {', '.join(progress.drawn)}, the run {', '.join(jobs)}")
         progress.drawn = {
             task: progress.drawn[task] if len(progress.drawn[task]) == n else spread(progress.of(task), n)
             for task, n in jobs.items()

@@ -15,6 +15,7 @@ import torch
 
 from model.devices import choose_device
 from model.errors import ConfigError
+from training.backbone import source_of_resumed
 from training.config import RunConfig
 from training.hogwild import make_posts, run_hogwild
 from training.hogwild.worker import Post
@@ -33,7 +34,7 @@ class Options:
 
     Attributes:
         data: folder that the data sets' folders are relative to.
-        backbone: weights of the vision backbone; see set_up.
+        backbone: weights of the vision backbone, see set_up; None is for a resumed run, which goes on with its own.
         work: folder for subwords and features; None takes the run's own.
         threads: CPU threads to compute with, in all on this machine; None takes all there are.
         global_device: where the global model lives.
@@ -73,7 +74,7 @@ def train(config: RunConfig, out: Path, options: Options, whole: RunConfig | Non
         posts = make_posts(config, options.lockstep, options.threads)
     devices = [home, *(post.device for post in posts)]
     how = f"{_runner(options, posts)} on {_machine(devices)}"
-    setup = set_up(config, options.data, options.backbone, options.work or out, whole)
+    setup = set_up(config, options.data, _backbone(options, out), options.work or out, whole)
     with Run(setup, out, how, options.resume, devices) as run, Interrupt() as stop:
         done = run_single(run, stop) if options.runner == "single" else run_hogwild(run, posts, stop)
         return _conclude(run, done, stop)
@@ -90,9 +91,13 @@ def _train_distributed(config: RunConfig, out: Path, options: Options, whole: Ru
         if config.sharded and not torch.distributed.is_initialized():
             raise ConfigError("sharded: there is one rank to shard over; start the run by torchrun")
         how = f"Synchronous steps of {named(ranks.count)} on {_machine([ranks.device])}"
-        setup = ranks.in_turn(lambda: set_up(config, options.data, options.backbone, work, whole))
+        setup = ranks.in_turn(lambda: set_up(config, options.data, _backbone(options, out), work, whole))
         with RankedRun(setup, out, how, options.resume, ranks) as run, Interrupt() as stop:
             return _conclude(run, run_distributed(run, stop), stop)
+
+
+def _backbone(options: Options, out: Path) -> str | None:
+    return source_of_resumed(out) if options.resume and options.backbone is None else options.backbone
 
 
 def _conclude(run: Run, done: bool, stop: Interrupt) -> Path:

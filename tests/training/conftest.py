@@ -139,7 +139,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def setup(data: Path, work: Path) -> Setup:
     """A tiny run, ready to start."""
-    return set_up(make_config(), data, None, work)
+    return set_up(make_config(), data, "random", work)
 
 
 @pytest.fixture

@@ -13,11 +13,15 @@ from torchvision.models import mobilenet_v2
 
 from model.checkpoint import load
 from model.errors import ConfigError, DeviceError
+from model.inference import vision_of
+from model.peripherals.vision import build_backbone
 from model.predictor import Predictor
+from omninet import main
 from tests.samples import jpeg_bytes
 from training import cli
 from training import train as training
-from training.commands import distill, train
+from training.backbone import KEPT
+from training.commands import distill, reproduce, train
 from training.config import RunConfig
 from training.data import DataError
 from training.distill.lite import EfficientNetLite0
@@ -27,11 +31,13 @@ from training.run import Run
 from training.single import run_single
 from training.watch.log import read_log
 
+RANDOM = ("--backbone", "random")
+
 
 @pytest.fixture(autouse=True)
 def _process(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the commands do to the process, they do not do to the tests."""
-    for command in (train, distill):
+    for command in (train, distill, reproduce):
         monkeypatch.setattr(command, "prepare", lambda threads: None)
     monkeypatch.setattr(java, "JAVA", ("no-such-java",))  # METEOR takes seconds to begin
 
@@ -48,7 +54,7 @@ def run(*arguments: object) -> int:
 def test_train_then_evaluate(config_file: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
 
-    assert run("train", config_file, "--data", data, "--out", out, "--steps", 5, "--runner", "single") == 0
+    assert run("train", config_file, "--data", data, *RANDOM, "--out", out, "--steps", 5, "--runner", "single") == 0
 
     assert capsys.readouterr().out == f"{out / 'checkpoint'}\n"
     assert steps_of(out) == [1, 2, 3, 4, 5]
@@ -72,11 +78,90 @@ def test_train_then_evaluate(config_file: Path, data: Path, tmp_path: Path, caps
 def test_train_goes_on(config_file: Path, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     single = ("--runner", "single")
-    run("train", config_file, "--data", data, "--out", out, "--steps", 2, *single)
+    run("train", config_file, "--data", data, *RANDOM, "--out", out, "--steps", 2, *single)
     run("train", config_file, "--data", data, "--out", out, "--steps", 4, "--resume", *single)
 
     assert steps_of(out) == [1, 2, 3, 4]
     assert sorted(path.name for path in (out / "states").iterdir()) == ["000000002.pt", "000000004.pt"]
+
+
+@pytest.mark.parametrize("command", [("train",), ("reproduce", "table1")])
+def test_nobody_trains_on_a_random_backbone_unasked(
+    command: tuple[str, ...], config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+
+    code = main([*command, str(config_file), "--data", str(tmp_path), "--out", str(out)])
+
+    assert code == 2
+    said = capsys.readouterr().err
+    assert "--backbone is missing: give it the weights of the vision backbone, a file as `omninet distill`" in said
+    assert "'published' for torchvision's; 'random' freezes one that has learned nothing" in said
+    assert not out.exists()
+
+
+@pytest.fixture
+def begun(config_file: Path, data: Path, tmp_path: Path) -> Path:
+    """A run of two steps, begun with a backbone whose file is gone."""
+    backbone, out = tmp_path / "backbone.safetensors", tmp_path / "run"
+    write_backbone(backbone, seed=7)
+    run("train", config_file, "--data", data, "--backbone", backbone, "--out", out, "--steps", 2, "--runner", "single")
+    backbone.unlink()
+    return out
+
+
+def write_backbone(path: Path, seed: int) -> None:
+    torch.manual_seed(seed)
+    save_file(build_backbone("compact").state_dict(), path)
+
+
+def test_a_resumed_run_goes_on_with_its_own_backbone(begun: Path, config_file: Path, data: Path) -> None:
+    before = backbone_of(begun)
+    resume = ("train", config_file, "--data", data, "--out", begun, "--resume", "--runner", "single")
+
+    assert run(*resume, "--steps", 3) == 0
+
+    torch.manual_seed(7)
+    expected = {name: tensor.half().float() for name, tensor in build_backbone("compact").state_dict().items()}
+    after = backbone_of(begun)
+    for found in (before, after):
+        assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    assert steps_of(begun) == [1, 2, 3]
+    write_backbone(begun / "same.safetensors", seed=7)
+    assert run(*resume, "--steps", 4, "--backbone", begun / "same.safetensors") == 0
+
+
+def backbone_of(out: Path) -> dict[str, torch.Tensor]:
+    """The weights that a run's checkpoint has of its backbone."""
+    weights: dict[str, torch.Tensor] = vision_of(load(out / "checkpoint").network).backbone.state_dict()
+    return weights
+
+
+@pytest.mark.parametrize("source", ["other", "random"])
+def test_a_run_does_not_go_on_with_another_backbone(
+    begun: Path, config_file: Path, data: Path, tmp_path: Path, source: str
+) -> None:
+    write_backbone(tmp_path / "other", seed=8)
+    given = tmp_path / "other" if source == "other" else source
+
+    with pytest.raises(DataError, match=rf"--backbone is not the one that the run began with, {begun / KEPT}: without"):
+        run("train", config_file, "--data", data, "--backbone", given, "--out", begun, "--resume", "--steps", 3)
+
+
+def test_a_run_that_has_kept_no_backbone_is_told_it(begun: Path, config_file: Path, data: Path, tmp_path: Path) -> None:
+    (begun / KEPT).unlink()
+    resume = ("train", config_file, "--data", data, "--out", begun, "--resume", "--steps", 3, "--runner", "single")
+
+    with pytest.raises(DataError, match="is missing, as in older runs: name with --backbone the weights that"):
+        run(*resume)
+    write_backbone(tmp_path / "again", seed=7)
+    assert run(*resume, "--backbone", tmp_path / "again") == 0
+    assert (begun / KEPT).is_file()
+
+
+def test_a_run_that_is_not_there_needs_no_backbone_to_say_so(config_file: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no state: there is no run to resume"):
+        run("train", config_file, "--data", data, "--out", tmp_path / "run", "--resume")
 
 
 def steps_of(out: Path) -> list[int]:
@@ -89,7 +174,7 @@ def test_train_with_hogwild(config_file: Path, data: Path, tmp_path: Path, capsy
     out = tmp_path / "run"
     changes = ("--set", "tasks.pos.batch=2", "--jobs", 1, "--threads", 2)
 
-    assert run("train", config_file, "--data", data, "--out", out, "--steps", 8, *changes) == 0
+    assert run("train", config_file, "--data", data, *RANDOM, "--out", out, "--steps", 8, *changes) == 0
 
     assert capsys.readouterr().out == f"{out / 'checkpoint'}\n"
     assert len(steps_of(out)) == 8
@@ -105,14 +190,15 @@ def test_a_stopped_run_says_so(config_file: Path, data: Path, tmp_path: Path, mo
     monkeypatch.setattr(training, "run_single", stopped)
     out = tmp_path / "run"
 
-    assert run("train", config_file, "--data", data, "--out", out, "--runner", "single") == 128 + signal.SIGTERM
+    command = ("train", config_file, "--data", data, *RANDOM, "--out", out, "--runner", "single")
+    assert run(*command) == 128 + signal.SIGTERM
 
     assert "stopped at step 0; --resume goes on from there" in (out / "log.jsonl").read_text()
     assert not (out / "checkpoint").exists()
 
 
 def test_devices_of_the_tasks_are_for_hogwild(config_file: Path, data: Path, tmp_path: Path) -> None:
-    arguments = ("train", config_file, "--data", data, "--out", tmp_path / "run", "--set", "tasks.pos.device=cuda:7")
+    arguments = ("train", config_file, "--data", data, *RANDOM, "--out", tmp_path, "--set", "tasks.pos.device=cuda:7")
 
     with pytest.raises(DeviceError, match="device 'cuda:7' was asked for, but this machine has"):
         run(*arguments)
@@ -131,7 +217,7 @@ def test_ranks_take_none_of_the_options_of_hogwild(
 
 def test_train_says_what_is_missing(config_file: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is missing; expected"):
-        run("train", config_file, "--data", tmp_path, "--out", tmp_path / "run")
+        run("train", config_file, "--data", tmp_path, *RANDOM, "--out", tmp_path / "run")
 
 
 @pytest.mark.slow

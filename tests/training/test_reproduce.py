@@ -54,7 +54,7 @@ def test_both_tables(data: Path, tmp_path: Path) -> None:
 
     def train_part(part: RunConfig, folder: Path) -> None:
         trained.append(tuple(part.tasks))
-        train(part, folder, Options(data, runner="single", work=tmp_path / "work"), whole=config)
+        train(part, folder, Options(data, "random", runner="single", work=tmp_path / "work"), whole=config)
 
     study = Study(config, data, tmp_path, train_part, limit=2)
     first, second = cells(study.table1()), cells(study.table2())
@@ -80,7 +80,7 @@ def test_the_gates(data: Path, tmp_path: Path) -> None:
 
     def train_part(part: RunConfig, folder: Path) -> None:
         gates.append(part.network["cnp"].get("gate", "that of the configuration"))
-        train(part, folder, Options(data, runner="single", work=tmp_path / "work"), whole=config)
+        train(part, folder, Options(data, "random", runner="single", work=tmp_path / "work"), whole=config)
 
     found = cells(Study(config, data, tmp_path, train_part, limit=2).gates())
 
@@ -95,7 +95,7 @@ def test_every_network_is_trained_once_with_each_seed(data: Path, tmp_path: Path
 
     def train_part(part: RunConfig, folder: Path) -> None:
         trained.append((folder.name, part.seed))
-        train(part, folder, Options(data, runner="single", work=tmp_path / "work"), whole=part)
+        train(part, folder, Options(data, "random", runner="single", work=tmp_path / "work"), whole=part)
 
     config = make_config(steps=4)
     config = config.model_copy(update={"tasks": {"pos": config.tasks["pos"]}})

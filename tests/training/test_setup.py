@@ -72,7 +72,7 @@ def test_classes_are_in_the_order_of_their_frequency() -> None:
 
 
 def test_the_same_seed_is_the_same_network(data: Path, work: Path) -> None:
-    one, same, other = (set_up(make_config(seed=seed), data, None, work).network for seed in (3, 3, 4))
+    one, same, other = (set_up(make_config(seed=seed), data, "random", work).network for seed in (3, 3, 4))
 
     assert torch.equal(one.cnp.task_projection.weight, same.cnp.task_projection.weight)
     assert not torch.equal(one.cnp.task_projection.weight, other.cnp.task_projection.weight)
@@ -153,7 +153,7 @@ def test_features_are_computed_once(data: Path, work: Path, setup: Setup, monkey
 
     monkeypatch.setattr(features, "_write_features", fail)
 
-    again = set_up(make_config(), data, None, work)
+    again = set_up(make_config(), data, "random", work)
 
     assert features_of(again).places == features_of(setup).places
 
@@ -162,7 +162,7 @@ def test_channels_and_their_changes_are_standardised_over_training_files(data: P
     network = run_values()["network"]
     network["vision"] |= {"standardise": True, "motion": True}
 
-    setup = set_up(make_config(network=network), data, None, work)
+    setup = set_up(make_config(network=network), data, "random", work)
 
     vision, features = vision_of(setup), features_of(setup)
     assert vision.motion is not None
@@ -215,19 +215,19 @@ def test_a_broken_picture_is_left_out_and_too_many_are_an_error(
 ) -> None:
     put(copy / "flickr8k" / "Flicker8k_Dataset" / "train1.jpg", b"hello")
     with caplog.at_level(logging.INFO, "training.setup"):
-        setup = set_up(make_config(max_skipped=0.3), copy, None, tmp_path)
+        setup = set_up(make_config(max_skipped=0.3), copy, "random", tmp_path)
 
     assert len(setup.examples["caption"]) == 6
     assert "caption: 6 examples; left out: 2 unreadable, 0 too long, 0 of rare labels" in caplog.messages
     with pytest.raises(DataError, match=r"caption: 1 of 4 files cannot be read, more than the share 0.2 .*train1\.jpg"):
-        set_up(make_config(max_skipped=0.2), copy, None, tmp_path)
+        set_up(make_config(max_skipped=0.2), copy, "random", tmp_path)
 
 
 def test_only_the_most_frequent_labels(data: Path, work: Path) -> None:
     values = run_values()
     values["tasks"]["vqa"] |= {"classes": 3}
 
-    setup = set_up(RunConfig.model_validate(values), data, None, work)
+    setup = set_up(RunConfig.model_validate(values), data, "random", work)
 
     assert len(setup.vocabularies["vqa"]) == 3
     assert sorted(e.answer for e in setup.examples["vqa"]) == sorted(setup.vocabularies["vqa"])
@@ -237,7 +237,7 @@ def test_a_limit_takes_examples_from_all_over(data: Path, work: Path, setup: Set
     values = run_values()
     values["tasks"]["vqa"] |= {"limit": 2}
 
-    examples = set_up(RunConfig.model_validate(values), data, None, work).examples
+    examples = set_up(RunConfig.model_validate(values), data, "random", work).examples
 
     assert examples["vqa"] == setup.examples["vqa"][::2]
     assert examples["pos"] == setup.examples["pos"]
@@ -248,7 +248,7 @@ def test_several_data_sets_of_a_task(copy: Path, tmp_path: Path, setup: Setup) -
     values = run_values()
     values["tasks"]["vqa"] |= {"limit": 2, "more": [{"dataset": "daquar", "folder": "other", "limit": 1}]}
 
-    both = set_up(RunConfig.model_validate(values), copy, None, tmp_path)
+    both = set_up(RunConfig.model_validate(values), copy, "random", tmp_path)
 
     first, second, further = both.examples["vqa"]
     assert [e.answer for e in (first, second, further)] == ["red", "blue", "red"]
@@ -260,14 +260,14 @@ def test_several_data_sets_of_a_task(copy: Path, tmp_path: Path, setup: Setup) -
 
     put(copy / "other" / "qa_train.csv", "question,answer,image_id\n")
     with pytest.raises(DataError, match=r"other holds no training example"):
-        set_up(RunConfig.model_validate(values), copy, None, tmp_path)
+        set_up(RunConfig.model_validate(values), copy, "random", tmp_path)
 
 
 def test_tasks_are_mixed_by_what_can_be_used(data: Path, work: Path) -> None:
     tasks = run_values()["tasks"]
     tasks["caption"]["limit"] = 1  # a photo with two captions
 
-    config = set_up(make_config(mixing="proportional", tasks=tasks), data, None, work).config
+    config = set_up(make_config(mixing="proportional", tasks=tasks), data, "random", work).config
 
     assert {name: task.share * task.batch for name, task in config.tasks.items()} == {
         "caption": 2,
@@ -294,7 +294,7 @@ def test_examples_that_are_too_long_are_left_out(copy: Path, tmp_path: Path, cap
     token_file = copy / "flickr8k" / "Flickr8k.token.txt"
     token_file.write_text(token_file.read_text() + "train0.jpg#2\t" + "zq xj " * 40 + "\n")
     with caplog.at_level(logging.INFO, "training.setup"):
-        setup = set_up(make_config(), copy, None, tmp_path)
+        setup = set_up(make_config(), copy, "random", tmp_path)
 
     assert len(setup.examples["caption"]) == 8
     assert "caption: 8 examples; left out: 0 unreadable, 1 too long, 0 of rare labels" in caplog.messages
@@ -306,7 +306,7 @@ def test_a_split_without_examples_is_named(copy: Path, tmp_path: Path, kind: str
     put(copy / kind / name, "\n")
 
     with pytest.raises(DataError, match=str(copy / kind)):
-        set_up(make_config(), copy, None, tmp_path)
+        set_up(make_config(), copy, "random", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -322,14 +322,14 @@ def test_a_network_that_cannot_be(data: Path, work: Path, network: dict[str, Any
     values = run_values()["network"] | network
 
     with pytest.raises(ConfigError, match=message):
-        set_up(make_config(network=values), data, None, work)
+        set_up(make_config(network=values), data, "random", work)
 
 
 def test_a_run_without_text_has_nothing_to_fit_subwords_to(data: Path, work: Path) -> None:
     tasks = {"activity": run_values()["tasks"]["activity"]}
 
     with pytest.raises(ConfigError, match=r"activity: no text to fit subwords to; .* bpemb"):
-        set_up(make_config(tasks=tasks), data, None, work)
+        set_up(make_config(tasks=tasks), data, "random", work)
 
 
 def test_the_checkpoint_of_a_run(setup: Setup, tmp_path: Path) -> None:

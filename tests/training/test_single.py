@@ -30,7 +30,7 @@ def _random_numbers() -> Iterator[None]:
 
 def fresh(data: Path, work: Path, **changes: Any) -> Setup:
     """A run with dropout, at its start."""
-    return set_up(make_config(**changes), data, None, work)
+    return set_up(make_config(**changes), data, "random", work)
 
 
 def train(setup: Setup, folder: Path, resume: bool = False, stop: Interrupt | None = None) -> Run:

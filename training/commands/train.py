@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 examples:
-  omninet train training/configs/smoke.yaml --data DATA --out runs/smoke
+  omninet train training/configs/smoke.yaml --data DATA --backbone random --out runs/smoke
   omninet train training/configs/bundled.yaml --data DATA --backbone backbone.safetensors --out runs/bundled
   omninet train CONFIG --data DATA --out OUT --resume --set steps=20000 --set tasks.vqa.batch=32
-  torchrun --nproc-per-node 2 -m omninet train CONFIG --runner distributed --data DATA --out OUT
+  torchrun --nproc-per-node 2 -m omninet train CONFIG --runner distributed --data DATA --backbone FILE --out OUT
 
 Ctrl-C and SIGTERM save and stop; --resume goes on from there."""
 
@@ -35,7 +35,8 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: log, states, checkpoint")
     parser.add_argument(
         "--backbone",
-        help="weights of the vision backbone: a file, as distill writes it, or 'published' for torchvision's",
+        help="weights of the vision backbone, which stays frozen: a file, as distill writes it, 'published' for "
+        "torchvision's, or 'random'; a resumed run goes on with its own",
     )
     add_overrides(parser)
     parser.add_argument("--steps", type=int, help="the same as --set steps=N")

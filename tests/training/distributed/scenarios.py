@@ -62,7 +62,7 @@ def main(data: Path, work: Path, out: Path) -> None:
     with Ranks(Launch.read()) as ranks:
 
         def ready(config: dict[str, Any], data: Path = data) -> Setup:
-            return ranks.in_turn(lambda: set_up(RunConfig.model_validate(config), data, None, work))
+            return ranks.in_turn(lambda: set_up(RunConfig.model_validate(config), data, "random", work))
 
         def go(name: str, setup: Setup, resume: bool = False, stop: Interrupt | None = None) -> None:
             with RankedRun(setup, out / name, "Ranks", resume, ranks) as run:

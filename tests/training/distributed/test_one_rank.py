@@ -38,7 +38,7 @@ def ranks() -> Iterator[Ranks]:
 
 
 def options(data: Path, work: Path, **values: Any) -> Options:
-    return Options(data, work=work, **{"runner": "distributed"} | values)
+    return Options(data, "random", work=work, **{"runner": "distributed"} | values)
 
 
 def values_of(folder: Path) -> dict[str, torch.Tensor]:
@@ -75,7 +75,7 @@ def test_sharding_needs_torchrun(data: Path, work: Path, tmp_path: Path) -> None
 
 
 def test_a_restart_by_torchrun_goes_on(data: Path, work: Path, tmp_path: Path, ranks: Ranks) -> None:
-    setup = set_up(make_config(), data, None, work)
+    setup = set_up(make_config(), data, "random", work)
 
     def begun(launch: Launch, resume: bool = False) -> RankedRun:
         ranks.launch = launch
@@ -98,7 +98,7 @@ def test_a_restart_by_torchrun_goes_on(data: Path, work: Path, tmp_path: Path, r
 
 
 def test_another_number_of_ranks_is_said(data: Path, work: Path, tmp_path: Path, ranks: Ranks) -> None:
-    setup = set_up(make_config(), data, None, work)
+    setup = set_up(make_config(), data, "random", work)
     with RankedRun(setup, tmp_path, "Ranks", False, ranks) as run:
         run.progress.drawn["pos"][0] = 3
         run.save()
@@ -161,4 +161,4 @@ def test_other_runners_are_not_for_torchrun(
     monkeypatch.setenv("WORLD_SIZE", "2")
 
     with pytest.raises(ConfigError, match=f"torchrun has started 2 ranks, which --runner {runner} does not know"):
-        train(make_config(), tmp_path, Options(data, runner=runner))  # type: ignore[arg-type]
+        train(make_config(), tmp_path, Options(data, "random", runner=runner))  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ def folder(data: Path, work: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def single(values: dict[str, Any], data: Path, work: Path, folder: Path) -> None:
-    with Run(set_up(RunConfig.model_validate(values), data, None, work), folder, "One process") as run:
+    with Run(set_up(RunConfig.model_validate(values), data, "random", work), folder, "One process") as run:
         run_single(run, Interrupt())
 
 

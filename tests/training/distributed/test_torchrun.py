@@ -38,7 +38,7 @@ def has_steps(folder: Path, count: int) -> bool:
 
 def test_a_killed_rank_is_started_again_from_the_last_state(config_file: Path, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    changes = ("--steps", 60, "--set", "checkpoints.every_s=0.1", "--threads", 2)
+    changes = ("--backbone", "random", "--steps", 60, "--set", "checkpoints.every_s=0.1", "--threads", 2)
     command = ("-m", "omninet", "train", config_file, "--runner", "distributed", "--data", data, "--out", out)
 
     with torchrun("--max-restarts=1", *command, *changes) as process:
@@ -58,7 +58,7 @@ def test_sigterm_saves_and_stops_and_fewer_ranks_go_on(
 ) -> None:
     command = ("train", config_file, "--runner", "distributed", "--data", data, "--out", tmp_path, "--steps", 10_000)
 
-    with torchrun("-m", "omninet", *command) as process:
+    with torchrun("-m", "omninet", *command, "--backbone", "random") as process:
         wait_for(lambda: has_steps(tmp_path, 5))
         ranks = ranks_of(process)
         process.send_signal(signal.SIGTERM)

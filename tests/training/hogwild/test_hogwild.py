@@ -39,7 +39,7 @@ def fresh(data: Path, work: Path, jobs: int = 1, **changes: Any) -> Setup:
     values = run_values(**changes)
     for task in values["tasks"].values():
         task["jobs"] = jobs
-    return set_up(RunConfig.model_validate(values), data, None, work)
+    return set_up(RunConfig.model_validate(values), data, "random", work)
 
 
 def hogwild(run: Run, stop: Interrupt | None = None, lockstep: bool = False) -> bool:
@@ -286,7 +286,7 @@ def test_workers_are_deaf_to_signals_of_the_group(data: Path, work: Path, tmp_pa
 
 
 def test_a_run_goes_on_with_another_runner_and_other_workers(data: Path, work: Path, tmp_path: Path) -> None:
-    options = Options(data, runner="single", work=work)
+    options = Options(data, "random", runner="single", work=work)
     train(make_config(steps=20), tmp_path, options)
 
     values = run_values(steps=60)
@@ -349,5 +349,5 @@ def test_without_its_main_process_a_worker_ends(data: Path, work: Path, tmp_path
 def _forever(data: Path, work: Path, folder: Path) -> None:
     logging.basicConfig(level=logging.ERROR)
     torch.set_num_threads(1)
-    with Run(set_up(make_config(steps=100_000), data, None, work), folder, "Hogwild") as run:
+    with Run(set_up(make_config(steps=100_000), data, "random", work), folder, "Hogwild") as run:
         hogwild(run)
