@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,6 +14,8 @@ from model.errors import ConfigError
 from model.tasks import TASKS
 from training.data import DATASETS, DataSet
 from training.overrides import apply
+
+CONFIG = "config.yaml"  # in the folder of a run: what it was started with
 
 
 class Strict(BaseModel):
@@ -51,6 +53,19 @@ class Recipe(Strict):
         """Write a YAML file with every value, defaults too; it loads back equal."""
         values = self.model_dump(mode="json")
         path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Name of each value that differs in nested mappings, such as ``tasks.vqa.batch``, with the two values.
+
+    What is missing is None.
+    """
+    for name in {**one, **other}:
+        a, b = one.get(name), other.get(name)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            yield from differences(a, b, f"{prefix}{name}.")
+        elif a != b:
+            yield f"{prefix}{name}", a, b
 
 
 class Source(Strict):

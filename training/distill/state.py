@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -15,13 +14,13 @@ from torch import Tensor, nn
 
 from model.errors import CheckpointError
 from model.weights import load_weights
+from training.config import CONFIG, differences
 from training.data import DataError
 from training.distill.config import DistillConfig
 from training.distill.optimiser import Optimiser
 
 LIMIT = 8 * 2**20  # bytes a file, but for a single tensor that is larger
 STEP = "step.json"
-CONFIG = "config.yaml"
 STUDENT = "student."
 AVERAGE = "average."
 # What may change on the way: how long it takes, and how often it is measured.
@@ -93,26 +92,13 @@ def _same(home: Path, config: DistillConfig) -> None:
     path = home / CONFIG
     if not path.exists():
         return
-    theirs, ours = (dict(_values(c.model_dump(mode="json"))) for c in (DistillConfig.load(path), config))
-    other = [
-        f"{name} {theirs.get(name)!r} instead of {ours.get(name)!r}"
-        for name in theirs | ours
-        if theirs.get(name) != ours.get(name) and name not in FREE
-    ]
+    theirs, ours = (c.model_dump(mode="json") for c in (DistillConfig.load(path), config))
+    other = [f"{name} {a!r} instead of {b!r}" for name, a, b in differences(theirs, ours) if name not in FREE]
     if other:
         raise DataError(
             f"{home} is of another distillation, with {', '.join(other)}: "
             "the same configuration goes on, another --out begins anew"
         )
-
-
-def _values(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Path -> value of what is in nested mappings."""
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            yield from _values(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _shards(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
