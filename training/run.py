@@ -17,8 +17,10 @@ from model.errors import ConfigError, OmniNetError
 from model.predictor import Predictor
 from training.backbone import check_kept, keep_backbone, vision_of
 from training.card import write_card
+from training.config import CONFIG
 from training.data import DataError, Example
 from training.evaluate import answer_data, score
+from training.resuming import changes
 from training.setup import Setup
 from training.shared import GlobalModel
 from training.states import Progress, States
@@ -39,6 +41,7 @@ class Run:
         devices: the global model's first, then those of the workers.
         peers: the processes that hold this run together.
         began: when training would have begun, had it never been interrupted; seconds since the epoch.
+        changes: what is configured otherwise than before it was resumed, for people.
     """
 
     peers: Peers = ALONE
@@ -55,9 +58,12 @@ class Run:
         self.jobs = {task: run.jobs for task, run in setup.config.tasks.items()}
         self.model = GlobalModel(setup.network, sum(self.jobs.values()), devices[0])
         self.states = States(folder, setup.config.checkpoints.keep)
+        self.changes: list[str] = []
         self.progress = self._begin(resume)
         self.began = time.time() - self.progress.seconds
         self.watcher = self._watch()
+        if self.changes:
+            self.watcher.message(f"goes on with {', '.join(self.changes)}")
         self._saved = time.monotonic()
         self._evaluated = self.progress.step
 
@@ -66,6 +72,7 @@ class Run:
         progress = Progress({task: [0] * n for task, n in self.jobs.items()})
         backbone = vision_of(self.setup.network).backbone
         if resume:
+            self.changes = changes(self.folder, self.setup.config, self.states.progress())
             progress = self.states.restore(self.model, self.jobs)
             check_kept(backbone, self.folder)
         elif found := self.states.all():
@@ -74,7 +81,7 @@ class Run:
                 f"{self.folder} holds a run already, at step {step}: --resume goes on, another --out begins anew"
             )
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.setup.config.save(self.folder / "config.yaml")
+        self.setup.config.save(self.folder / CONFIG)
         keep_backbone(backbone, self.folder)
         return progress
 

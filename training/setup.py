@@ -32,6 +32,7 @@ from training.schedule import mixed
 from training.subwords import published_subwords, train_subwords
 
 T = TypeVar("T")
+PARTS: dict[str, Any] = {"cnp": CNPConfig(), "vision": VisionConfig(), "language": LanguageConfig()}
 NAMED = 5  # broken files in a message
 LOG = logging.getLogger(__name__)
 
@@ -193,20 +194,22 @@ def _texts(examples: Mapping[str, Sequence[Example]]) -> Iterable[str]:
 
 def network_config(config: RunConfig, subwords: int, vocabularies: Mapping[str, tuple[str, ...]]) -> OmniNetConfig:
     """The network of a run, with what the data decide: subwords, and the classes of each task."""
-    for name in config.network:
-        if name not in {"cnp", "vision", "language"}:
-            raise ConfigError(f"network.{name} is unknown; known are cnp, vision, language")
-    language = config.network.get("language", {}) | {"vocabulary": subwords}
+    parts = network_parts(config)
     return OmniNetConfig(
-        _changed(CNPConfig(), config.network.get("cnp", {}), "network.cnp"),
-        {
-            "vision": _changed(VisionConfig(), config.network.get("vision", {}), "network.vision"),
-            "language": _changed(LanguageConfig(), language, "network.language"),
-        },
+        parts["cnp"],
+        {"vision": parts["vision"], "language": replace(parts["language"], vocabulary=subwords)},
         ("english", "image"),
         {name: TASKS[name] for name in config.tasks},
         {name: len(vocabularies[name]) if name in vocabularies else subwords for name in config.tasks},
     )
+
+
+def network_parts(config: RunConfig) -> dict[str, Any]:
+    """Name -> configuration of what a run's network consists of, but for what the data decide."""
+    for name in config.network:
+        if name not in PARTS:
+            raise ConfigError(f"network.{name} is unknown; known are {', '.join(PARTS)}")
+    return {name: _changed(part, config.network.get(name, {}), f"network.{name}") for name, part in PARTS.items()}
 
 
 def _changed(defaults: T, changes: Mapping[str, Any], where: str) -> T:

@@ -89,11 +89,20 @@ class States:
             raise DataError(f"{self.folder / self._name} holds no state: there is no run to resume")
         return found[-1]
 
-    @property
-    def job(self) -> str:
-        """Torchrun's name for the job that wrote the newest."""
-        state: dict[str, Any] = torch.load(self.newest(), weights_only=True, mmap=True)
-        return str(state["progress"].get("job", ""))
+    def progress(self) -> Progress:
+        """How far the newest is.
+
+        Raises:
+            DataError: there is none, or it is of another version.
+        """
+        return Progress(**self._read(mmap=True)["progress"])
+
+    def _read(self, mmap: bool = False) -> dict[str, Any]:
+        newest = self.newest()
+        state: dict[str, Any] = torch.load(newest, weights_only=True, mmap=mmap)
+        if state.get("format") != FORMAT:
+            raise DataError(f"{newest} has format {state.get('format')!r}; this version reads {FORMAT}")
+        return state
 
     def restore(self, model: GlobalModel, jobs: dict[str, int]) -> Progress:
         """Put the newest state into ``model``.
@@ -104,10 +113,7 @@ class States:
         Raises:
             DataError: there is none, or it is of another network or other tasks.
         """
-        newest = self.newest()
-        state: dict[str, Any] = torch.load(newest, weights_only=True)
-        if state.get("format") != FORMAT:
-            raise DataError(f"{newest} has format {state.get('format')!r}; this version reads {FORMAT}")
+        newest, state = self.newest(), self._read()
         try:
             model.restore(state["model"])
         except ValueError as error:

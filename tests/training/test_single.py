@@ -98,6 +98,31 @@ def test_nothing_to_resume(setup: Setup, tmp_path: Path) -> None:
         Run(setup, tmp_path, "One process", resume=True)
 
 
+def test_what_a_resumed_run_changes_is_told_or_refused(data: Path, work: Path, tmp_path: Path) -> None:
+    train(fresh(data, work), tmp_path)
+    stored = (tmp_path / "config.yaml").read_text()
+
+    with pytest.raises(DataError, match=r"config\.yaml is of another run, at step 8 with seed 0 instead of 1"):
+        Run(fresh(data, work, seed=1), tmp_path, "One process", resume=True)
+    assert (tmp_path / "config.yaml").read_text() == stored
+
+    train(fresh(data, work, steps=10, restarts=0), tmp_path, resume=True)
+    assert "goes on with steps 10 instead of 8, restarts 0 instead of 3" in (tmp_path / "log.jsonl").read_text()
+    assert len(log(tmp_path)) == 10
+
+
+def test_more_data_are_another_run_where_they_decide_how_tasks_are_mixed(
+    data: Path, work: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(data, tmp_path / "data"))
+    train(fresh(copy, work, mixing="proportional"), tmp_path / "run")
+    treebank = copy / "ewt" / "en_ewt-ud-train.conllu"
+    treebank.write_text(treebank.read_text() * 2)
+
+    with pytest.raises(DataError, match=r"with tasks\.pos\.share 2\.25 instead of 4\.5: the same configuration"):
+        Run(fresh(copy, work, mixing="proportional"), tmp_path / "run", "One process", resume=True)
+
+
 def test_a_folder_that_holds_a_run_is_not_begun_anew(setup: Setup, tmp_path: Path) -> None:
     train(setup, tmp_path)
 

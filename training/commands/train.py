@@ -15,10 +15,13 @@ EPILOG = """\
 examples:
   omninet train training/configs/smoke.yaml --data DATA --backbone random --out runs/smoke
   omninet train training/configs/bundled.yaml --data DATA --backbone backbone.safetensors --out runs/bundled
-  omninet train CONFIG --data DATA --out OUT --resume --set steps=20000 --set tasks.vqa.batch=32
+  omninet train CONFIG --data DATA --backbone FILE --out OUT --set tasks.vqa.batch=32 --jobs 2
+  omninet train CONFIG --data DATA --out OUT --set tasks.vqa.batch=32 --resume --set steps=20000
   torchrun --nproc-per-node 2 -m omninet train CONFIG --runner distributed --data DATA --backbone FILE --out OUT
 
-Ctrl-C and SIGTERM save and stop; --resume goes on from there."""
+Ctrl-C and SIGTERM save and stop; --resume goes on from there, with the same configuration: a change that would have
+done otherwise what is done is refused. Steps may change until the learning rate falls; devices, jobs, and how often
+to save and to measure, at any time."""
 
 
 def add(subparsers: Any) -> None:

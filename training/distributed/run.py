@@ -57,7 +57,7 @@ class RankedRun(Run):
         # Not by the count of restarts: those of a job that was refused a folder begin with another's run in it, and
         # where machines join or leave, torchrun starts anew and does not count it.
         job = self.ranks.launch.job
-        return bool(self.states.all()) and job != "" and self.states.job == job
+        return bool(self.states.all()) and job != "" and self.states.progress().job == job
 
     def _watch(self) -> Watcher:
         return super()._watch() if self.ranks.rank == 0 else Everyone({})
