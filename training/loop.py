@@ -66,4 +66,5 @@ def _report(run: Run, record: StepRecord) -> None:
         (run.watcher.message if run.peers.rank == 0 else LOG.warning)(text)
     run.check_skipped()
     if run.evaluation_is_due:
+        run.save()  # whatever happens in the evaluation, which also heeds no signal, loses no steps
         run.evaluate()

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tests.training.conftest import make_config, run_values
+from training import run as runs
 from training.data import DataError
 from training.interrupt import Interrupt
 from training.run import Run
@@ -162,6 +163,20 @@ def test_the_best_is_kept(data: Path, work: Path, tmp_path: Path) -> None:
     values = [line["measures"]["activity/top-1"] for line in lines if line["kind"] == "evaluation"]
     assert len(values) == 2
     assert run.progress.best == max(values)
+
+
+def test_an_evaluation_that_fails_loses_no_steps(
+    data: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(runs, "answer_data", fail)
+
+    with pytest.raises(MemoryError):
+        train(fresh(data, work, steps=8, evaluation={"every": 3}), tmp_path)
+
+    assert [path.name for path in (tmp_path / "states").iterdir()] == ["000000003.pt"]
 
 
 def test_further_data_sets_have_measures_of_their_own(data: Path, work: Path, tmp_path: Path) -> None:

@@ -72,7 +72,6 @@ class RankedRun(Run):
 
     def evaluate(self) -> None:
         """Measure the global model, on the first rank; the others go on when it does."""
-        self.save()  # a signal is heeded only when that is over, and torchrun does not wait for long
         if self.ranks.rank == 0:
             super().evaluate()
         self._evaluated = self.progress.step

@@ -34,7 +34,7 @@ from training.watch import StepRecord
 
 POLL_S = 0.1
 PAUSE_S = 5.0  # for the step that a worker is in, when a state is to be saved
-PATIENCE_S = 120.0  # for the same at the end
+PATIENCE_S = 120.0  # for the same at the end, and before an evaluation
 
 
 @dataclass
@@ -138,8 +138,9 @@ class _Supervisor:
         self._bury_the_dead()
         self.run.check_skipped()
         if self.run.save_is_due:
-            self._save()
+            self._save(PAUSE_S)
         if self.run.evaluation_is_due and not (self.evaluation and self.evaluation.is_alive()):
+            self._save(PATIENCE_S)  # whatever happens in the evaluation loses no steps
             # In a thread: meanwhile the workers are watched over.
             self.evaluation = threading.Thread(target=self.run.evaluate, daemon=True)
             self.evaluation.start()
@@ -233,10 +234,10 @@ class _Supervisor:
         self.run.watcher.message(f"the worker of task {post.task} died ({cause}); started again, time {deaths}")
         self.members[post.number] = self._start(post, deaths)
 
-    def _save(self) -> None:
+    def _save(self, patience_s: float) -> None:
         """While no worker is in the middle of a step; if one is for too long, another time."""
         self.slots.order[0] = Order.PAUSE
-        deadline = time.monotonic() + PAUSE_S
+        deadline = time.monotonic() + patience_s
         try:
             while any(map(self._is_busy, self.members)) and time.monotonic() < deadline:
                 time.sleep(POLL_S / 10)

@@ -328,6 +328,27 @@ def test_states_are_whole_while_workers_run(data: Path, work: Path, tmp_path: Pa
         assert shared == sum(map(sum, state["progress"]["drawn"].values()))
 
 
+def test_states_are_saved_before_evaluations(
+    data: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, found = Run.evaluate, []
+
+    def evaluate(run: Run) -> None:
+        found.append((run.progress.step, [int(path.stem) for path in run.states.all()]))
+        original(run)
+
+    monkeypatch.setattr(Run, "evaluate", evaluate)
+    setup = fresh(data, work, steps=200, evaluation={"every": 60, "limit": 1})
+
+    with Run(setup, tmp_path, "Hogwild") as run:
+        hogwild(run)
+
+    assert len(found) > 1
+    for number, (step, states) in enumerate(found, 1):
+        assert len(states) == number
+        assert step - states[-1] < 30  # workers go on while the thread of the evaluation begins
+
+
 def test_without_its_main_process_a_worker_ends(data: Path, work: Path, tmp_path: Path) -> None:
     """The main process is killed; nothing is left running."""
     process = multiprocessing.get_context("spawn").Process(target=_forever, args=(data, work, tmp_path))
