@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -132,6 +132,20 @@ class TaskRun(Source):
         return (self, *self.more)
 
 
+def _check_measures(task: str) -> None:
+    """Hold that a task has all that its evaluation will ask for, which may be hours later."""
+    # These read configurations themselves.
+    from training.evaluate.constants import CONSTANTS
+    from training.evaluate.scores import SCORES
+
+    tables: dict[str, Container[str]] = {
+        "SCORES in training/evaluate/scores.py": SCORES,
+        "CONSTANTS in training/evaluate/constants.py": CONSTANTS,
+    }
+    if lacking := [place for place, table in tables.items() if task not in table]:
+        raise ValueError(f"task {task!r} cannot be measured: no line for it in {' and '.join(lacking)}")
+
+
 class Checkpoints(Strict):
     """When a run saves its state, and how many of them stay."""
 
@@ -215,6 +229,7 @@ class RunConfig(Recipe):
         for name, run in value.items():
             if name not in TASKS:
                 raise ValueError(f"unknown task {name!r}; known are {', '.join(TASKS)}")
+            _check_measures(name)
             for source in run.sources:
                 task = DATASETS[source.dataset].task
                 if task != name:

@@ -12,6 +12,8 @@ from model.config import CNPConfig
 from model.errors import ConfigError
 from tests.training.conftest import make_config, run_values
 from training.config import RunConfig
+from training.evaluate.constants import CONSTANTS
+from training.evaluate.scores import SCORES
 from training.schedule import quotas
 from training.setup import network_config
 
@@ -93,6 +95,20 @@ def test_the_papers_run_is_the_papers() -> None:
 )
 def test_a_wrong_value_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     assert message_of(tmp_path, run_values(**changes)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [(SCORES, "SCORES in training/evaluate/scores.py"), (CONSTANTS, "CONSTANTS in training/evaluate/constants.py")],
+)
+def test_a_task_that_cannot_be_measured_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: dict[str, object], named: str
+) -> None:
+    monkeypatch.delitem(table, "vqa")
+
+    message = message_of(tmp_path, run_values())
+
+    assert message == f"tasks: Value error, task 'vqa' cannot be measured: no line for it in {named}"
 
 
 def test_several_data_sets_of_a_task(tmp_path: Path) -> None:
