@@ -94,8 +94,10 @@ def _serve(settings: Settings) -> None:
     from app.logs import configure_logs
     from app.main import create_app
     from app.server import ServerConfig
+    from app.variables import log_unknown
 
     configure_logs()
+    log_unknown(os.environ)
     app = create_app(settings)
     listener = _listen(settings.host, settings.port)
     config = ServerConfig(app, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
@@ -12,6 +13,7 @@ from app.cluster.backend import Cluster
 from app.logs import configure_logs
 from app.main import create_app
 from app.settings import Settings
+from app.variables import log_unknown
 
 
 class Ingress:
@@ -19,6 +21,7 @@ class Ingress:
 
     def __init__(self, decoder: DeploymentHandle[Any], model: DeploymentHandle[Any]) -> None:
         configure_logs()
+        log_unknown(os.environ)
         self._settings = Settings()
         self._backend = Cluster(decoder, model)
 

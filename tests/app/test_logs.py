@@ -38,7 +38,12 @@ def test_the_id_of_the_request_is_added() -> None:
 
 @pytest.mark.slow
 def test_all_that_a_server_writes_is_json(toy_checkpoint: Path, tmp_path: Path) -> None:
-    environment = {**os.environ, "OMNINET_CHECKPOINT": str(toy_checkpoint), "PYTHONWARNINGS": "default"}
+    environment = {
+        **os.environ,
+        "OMNINET_CHECKPOINT": str(toy_checkpoint),
+        "OMNINET_BATCH_ROW": "1",
+        "PYTHONWARNINGS": "default",
+    }
     command = [sys.executable, "-m", "omninet", "serve", "--port", "0", "--device", "cpu"]
     log = tmp_path / "log"
     with (
@@ -62,4 +67,7 @@ def test_all_that_a_server_writes_is_json(toy_checkpoint: Path, tmp_path: Path) 
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["status"] for line in lines if line.get("route") == "/pos"] == [200]
     assert {"uvicorn.error", "app.keeper"} <= {line["logger"] for line in lines}
+    (unknown,) = (line for line in lines if line["logger"] == "app.variables")
+    assert unknown["level"] == "warning"
+    assert "OMNINET_BATCH_ROWS?" in unknown["message"]
     assert "dog" not in log.read_text()

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ray.serve.schema import ServeDeploySchema
 
 from app.cluster.application import LASTING, OPTIONS, build
+from app.cluster.ingress import Ingress
 from model.errors import CheckpointError
 from tests.test_architecture import ROOT
 
@@ -68,3 +69,12 @@ def test_what_cannot_be_used_is_found_when_it_is_built(monkeypatch: pytest.Monke
     monkeypatch.setenv("OMNINET_BATCH_ROWS", "none")
     with pytest.raises(ValidationError, match="batch_rows"):
         build({})
+
+
+def test_unknown_variables_are_named_by_every_ingress(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OMNINET_BATCH_ROW", "1")
+    nobody: Any = None
+    Ingress(nobody, nobody)
+    assert [message for message in caplog.messages if "OMNINET_BATCH_ROWS?" in message]
