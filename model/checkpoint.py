@@ -144,6 +144,16 @@ def load(folder: Path, tasks: Collection[str] | None = None) -> Checkpoint:
     )
 
 
+def skim(folder: Path) -> ModelConfig:
+    """Read what a checkpoint is a checkpoint of, and find what can be wrong with it without reading its weights.
+
+    Raises:
+        CheckpointError: a file is missing, or the configuration cannot be used.
+    """
+    read_sums(folder, REQUIRED)
+    return read_config(folder)
+
+
 def read_config(folder: Path) -> ModelConfig:
     """Read what a checkpoint is a checkpoint of, without its weights.
 

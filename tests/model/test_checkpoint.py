@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from safetensors.torch import load_file, save_file
 
 from model import checkpoint as checkpoints
 from model import sealed, weights
-from model.checkpoint import Checkpoint, ModelConfig, load, read_config, replace_card, save
+from model.checkpoint import Checkpoint, ModelConfig, load, read_config, replace_card, save, skim
 from model.errors import CheckpointError, ConfigError
 from model.omninet import OmniNet
 from model.peripherals.language import LanguagePeripheral, Subwords
@@ -183,6 +184,21 @@ def test_a_file_that_is_gone_with_its_sum_is_named(folder: Path, name: str) -> N
     seal(folder)
 
     assert Path(name).stem in message_of(folder)
+
+
+@pytest.mark.parametrize("name", [*FILES, "SHA256SUMS"])
+def test_a_missing_file_is_found_without_reading_the_others(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(CheckpointError, match=re.escape(name)):
+        skim(folder)
+
+
+def test_no_weights_are_read_to_skim_a_checkpoint(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"")
+    assert skim(folder).name == "toy"
+    edit_json(folder / "config.json", lambda config: config | {"format": 99})
+    with pytest.raises(CheckpointError, match="format 99"):
+        skim(folder)
 
 
 def test_a_vocabulary_without_a_sum_is_not_believed(folder: Path) -> None:
