@@ -91,6 +91,7 @@ def _serve(settings: Settings) -> None:
 
     import uvicorn
 
+    from app.loading import check
     from app.logs import configure_logs
     from app.main import create_app
     from app.server import ServerConfig
@@ -99,6 +100,7 @@ def _serve(settings: Settings) -> None:
     configure_logs()
     log_unknown(os.environ)
     app = create_app(settings)
+    check(settings)  # else a service manager would take the server for started, and a client would connect in vain
     listener = _listen(settings.host, settings.port)
     config = ServerConfig(app, settings)
     server = uvicorn.Server(config)

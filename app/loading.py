@@ -13,10 +13,21 @@ import torch
 from app.engine import Engine
 from app.settings import Settings
 from model import checkpoint as checkpoints
-from model.devices import choose_device
+from model.devices import choose_device, foresee_precision
 from model.predictor import Predictor
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def check(settings: Settings) -> None:
+    """Find at once, before anything is loaded, what can be found to be wrong with the devices or the checkpoint.
+
+    Raises:
+        CheckpointError, DeviceError: say what it is.
+    """
+    for name in settings.devices():
+        foresee_precision(settings.precision, choose_device(name))
+    checkpoints.skim(settings.checkpoint_folder())
 
 
 def load_engine(settings: Settings) -> Engine:

@@ -37,10 +37,27 @@ def check_precision(name: str, device: torch.device) -> None:
     Raises:
         DeviceError: it does not, or there is no such precision.
     """
+    foresee_precision(name, device)
+    if device.type == "cuda" and name == "bfloat16" and not torch.cuda.is_bf16_supported():
+        raise _cannot_compute(name, device)
+
+
+def foresee_precision(name: str, device: torch.device) -> None:
+    """Hold that such a device may compute in the precision of that name, by what is known without asking it.
+
+    A process that asks a GPU takes memory on it.
+
+    Raises:
+        DeviceError: there is no such precision, or no device of this kind has it.
+    """
     if name not in ("auto", *get_args(Precision)):
         raise DeviceError(f"precision {name!r} is unknown; choose auto, float32, bfloat16 or int8")
-    if device.type == "cuda" and (name == "int8" or (name == "bfloat16" and not torch.cuda.is_bf16_supported())):
-        raise DeviceError(f"device {device} cannot compute in {name}; choose float32")
+    if device.type == "cuda" and name == "int8":
+        raise _cannot_compute(name, device)
+
+
+def _cannot_compute(name: str, device: torch.device) -> DeviceError:
+    return DeviceError(f"device {device} cannot compute in {name}; choose float32")
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
 
+import omninet
 from app.cli import _listen, add_commands
 from app.settings import Settings
-from model.errors import CheckpointError, ConfigError, DeviceError
+from model.errors import ConfigError
+from tests.app.test_reload import damage
 
 
 def serve(*arguments: str) -> int:
@@ -68,14 +73,65 @@ def test_serves_until_it_is_stopped(
     assert not thread.is_alive()
 
 
-def test_a_checkpoint_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="nothing"):
-        serve("--port", "0", "--checkpoint", str(tmp_path / "nothing"))
+def another_format(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"format": 99}))
 
 
-def test_a_device_that_is_not_there(toy_checkpoint: Path) -> None:
-    with pytest.raises(DeviceError, match="cuda:99"):
-        serve("--port", "0", "--checkpoint", str(toy_checkpoint), "--device", "cuda:99")
+@pytest.fixture
+def folder(toy_checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy of the toy's checkpoint, to be broken."""
+    return Path(shutil.copytree(toy_checkpoint, tmp_path / "toy"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (shutil.rmtree, "toy is no checkpoint folder: it does not exist"),
+        (lambda folder: (folder / "SHA256SUMS").unlink(), "toy is no checkpoint folder: it lacks SHA256SUMS"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "toy/model.safetensors is missing"),
+        (another_format, "toy/config.json is of format 99"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_used_is_told_before_the_server_listens(
+    folder: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], object], said: str
+) -> None:
+    spoil(folder)
+    assert omninet.main(["serve", "--port", "0", "--device", "cpu", "--checkpoint", str(folder)]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert len(err.splitlines()) == 1
+    assert err.startswith(f"omninet: {folder.parent}/{said}")
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "said"),
+    [
+        ("cuda:99", "auto", "device 'cuda:99' was asked for, but this machine has"),
+        ("cpu,toaster", "auto", "device 'toaster' is unknown; choose auto, cpu, cuda or cuda:N"),
+        ("cpu", "float16", "precision 'float16' is unknown; choose auto, float32, bfloat16 or int8"),
+    ],
+)
+def test_a_device_or_precision_that_cannot_be_used_is_told_before_the_server_listens(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], device: str, precision: str, said: str
+) -> None:
+    monkeypatch.setenv("OMNINET_DEVICE", device)
+    monkeypatch.setenv("OMNINET_PRECISION", precision)
+    assert omninet.main(["serve", "--port", "0"]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert len(err.splitlines()) == 1
+    assert err.startswith(f"omninet: {said}")
+
+
+def test_a_checkpoint_that_fails_while_it_is_loaded_ends_the_server(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(folder)
+    assert omninet.main(["serve", "--port", "0", "--device", "cpu", "--checkpoint", str(folder)]) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("OmniNet listens on ")
+    assert err.splitlines()[-1].startswith(f"omninet: {folder}/model.safetensors was altered")
 
 
 def test_a_port_that_is_taken() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.answers import Label
-from model.devices import check_precision, choose_device
+from model.devices import check_precision, choose_device, foresee_precision
 from model.errors import DeviceError
 from model.predictor import Predictor
 from tests.samples import jpeg_bytes
@@ -64,6 +64,18 @@ def test_a_device_without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_gpu_has_no_int8() -> None:
     with pytest.raises(DeviceError, match="device cuda cannot compute in int8; choose float32"):
         check_precision("int8", torch.device("cuda"))
+
+
+def test_what_is_foreseen_of_a_gpu_is_not_asked_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> bool:
+        raise AssertionError("it was asked")
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", refuse)
+
+    for name in ("auto", "float32", "bfloat16"):
+        foresee_precision(name, torch.device("cuda"))
+    with pytest.raises(DeviceError, match="device cuda cannot compute in int8; choose float32"):
+        foresee_precision("int8", torch.device("cuda"))
 
 
 def test_the_device_is_chosen_before_the_checkpoint_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
