@@ -96,7 +96,9 @@ class TextForm(BaseModel):
         "quickest. By default what the checkpoint was found to do best with.",
     )
     n_best: Annotated[int, _within("n_best")] | SkipJsonSchema[None] = Field(
-        None, description="Sentences that are wanted; all but the best are the answer's alternatives."
+        None,
+        description="Different sentences that are wanted; all but the best are the answer's alternatives. Where no "
+        "more exist there are fewer, and a note says so.",
     )
     temperature: Annotated[float, _within("temperature")] | SkipJsonSchema[None] = Field(
         None, description="Draw the sentence; above 1 the unlikely becomes likelier."

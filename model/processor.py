@@ -306,10 +306,13 @@ class Processor:
     def _caption(self, job: Job, row: Decoded) -> Caption:
         found = Hypothesis(tuple(row.tokens), tuple(row.log_probabilities))
         best, *others = (self.text_of(each) for each in (found, *row.others))
-        ended = found.tokens[-1] == self.tokenizer.end
-        notes = job.notes if ended else (*job.notes, f"the text was cut at {len(best.tokens)} subwords")
+        notes = [*job.notes]
+        if found.tokens[-1] != self.tokenizer.end:
+            notes.append(f"the text was cut at {len(best.tokens)} subwords")
+        if (count := 1 + len(others)) < (wanted := job.rows[0].goal.best):
+            notes.append(f"n_best: {count} of {wanted}, since no more different texts exist")
         explanation = self._explanation(job, row, [piece.text for piece in best.tokens])
-        return Caption(best.caption, best.log_probability, best.tokens, notes, tuple(others), explanation)
+        return Caption(best.caption, best.log_probability, best.tokens, tuple(notes), tuple(others), explanation)
 
     def text_of(self, found: Hypothesis) -> Text:
         """What subwords say, without the end."""

@@ -85,8 +85,10 @@ class RunningBatch:
         allowed = may_follow(scores, places)
         for i, longer in enumerate(_continuations(places, allowed)):
             if (search := places[i]) is not None:
-                drawn = search.draw(scores[i], allowed[i]) if isinstance(search, SampledSearch) else longer
-                parents[i] = search.advance(drawn)
+                if isinstance(search, SampledSearch):
+                    parents[i] = search.draw(scores[i], allowed[i])
+                else:
+                    parents[i] = search.advance(longer)
         if cohort.n > 1:
             stay = [0] * cohort.n
             cohort.follow(torch.tensor([parents.get(i) or stay for i in range(cohort.b)], device=scores.device))

@@ -18,7 +18,7 @@ class Goal:
     Attributes:
         steps: outputs at most.
         end: token that ends the row, or None where ``steps`` is exact.
-        beams: hypotheses kept at every step, 1 is greedy; or samples, where they are drawn.
+        beams: hypotheses kept at every step, 1 is greedy; where they are drawn, how many different ones are.
         best: of the finished hypotheses, how many are wanted; no more than ``beams``.
         rules: of what must not come next.
         sampling: how outputs are drawn; None takes the likeliest.

@@ -19,7 +19,7 @@ class TextOptions(TypedDict, total=False):
 
     Attributes:
         beams: hypotheses kept at every step; 1 is greedy.
-        n_best: texts that are wanted, best first.
+        n_best: texts that are wanted, best first; no two are the same, and there are fewer where no more exist.
         temperature, top_p: draw the text; see Sampling.
         seed: of what is drawn; without one it is another text each time.
         no_repeat_ngram: runs of so many subwords come once only.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from model.decoding.goal import Goal
@@ -93,39 +96,81 @@ class Search:
 
 
 class SampledSearch(Search):
-    """Hypotheses that are drawn, each for itself."""
+    """One hypothesis, whose outputs are drawn."""
 
     def __init__(self, goal: Goal, sampling: Sampling) -> None:
         super().__init__(goal)
-        self.hypotheses = [Hypothesis()] * goal.beams
         self._sampler = Sampler(sampling)
 
-    def draw(self, scores: Tensor, allowed: Tensor) -> Iterator[Longer]:
-        """One continuation of each hypothesis.
+    def draw(self, scores: Tensor, allowed: Tensor) -> list[int]:
+        """Go one output on.
 
         Args:
             scores, allowed: log-probabilities (n, c), and the same with what is forbidden at -inf.
-        """
-        for i, hypothesis in enumerate(self.hypotheses):
-            if hypothesis:
-                token = self._sampler.draw(allowed[i])
-                yield i, token, float(scores[i, token])
 
-    def advance(self, longer: Iterable[Longer]) -> list[int]:
-        """As Search's."""
-        for i, token, value in longer:
-            former = self.hypotheses[i]
-            assert former is not None
-            hypothesis = former.extended(token, value)
-            self.hypotheses[i] = None if self._ends(hypothesis) else hypothesis
-            if self.hypotheses[i] is None:
-                self.finished.append(hypothesis)
-        return list(range(self.goal.beams)) if any(self.hypotheses) else []
+        Returns:
+            which of the former hypotheses each of the new ones extends; none at the end.
+        """
+        token = self._sampler.draw(allowed[0])
+        return self.advance([(0, token, float(scores[0, token]))])
+
+
+class Drawn(NamedTuple):
+    """A hypothesis that is drawn.
+
+    Attributes:
+        chance: logarithm of the probability with which it is.
+        key: the same with noise; those with the largest keys are drawn.
+        parent: which of the former hypotheses it extends.
+    """
+
+    hypothesis: Hypothesis = Hypothesis()
+    chance: float = 0.0
+    key: float = 0.0
+    parent: int = 0
+
+
+class DistinctSearch(SampledSearch):
+    """Several hypotheses, drawn without replacement, so that no two are the same; fewer where no more exist.
+
+    This is stochastic beam search (Kool et al. 2019): the texts are those that drawing one after another would give,
+    each from what the former ones have left, but they are found side by side. One that has ended stays only as long as
+    it is among the largest keys.
+    """
+
+    def __init__(self, goal: Goal, sampling: Sampling) -> None:
+        super().__init__(goal, sampling)
+        self._live, self._ended = [Drawn()], list[Drawn]()
+
+    def draw(self, scores: Tensor, allowed: Tensor) -> list[int]:
+        """Go one output on."""
+        every = [*self._ended, *self._longer(scores, allowed)]
+        kept = heapq.nlargest(self.goal.beams, every, key=lambda drawn: drawn.key)
+        self._live = [drawn for drawn in kept if not self._ends(drawn.hypothesis)]
+        self._ended = [drawn for drawn in kept if self._ends(drawn.hypothesis)]
+        missing = self.goal.beams - len(self._live)
+        self.hypotheses = [*(drawn.hypothesis for drawn in self._live), *[None] * missing]
+        self.finished = [drawn.hypothesis for drawn in self._ended]
+        return [*(drawn.parent for drawn in self._live), *[0] * missing] if self._live else []
+
+    def _longer(self, scores: Tensor, allowed: Tensor) -> Iterator[Drawn]:
+        """The continuations of all hypotheses with the largest keys."""
+        facts = torch.tensor([(drawn.chance, drawn.key) for drawn in self._live], dtype=torch.double)
+        chances, keys = self._sampler.spread(allowed[: len(facts)], *facts.unbind(1))
+        largest = keys.flatten().topk(min(self.goal.beams, keys.numel()))
+        parents, tokens = largest.indices // keys.shape[1], largest.indices % keys.shape[1]
+        values, chances = scores[parents, tokens], chances[parents, tokens]
+        columns = (each.tolist() for each in (parents, tokens, values, chances, largest.values))
+        for parent, token, value, chance, key in zip(*columns, strict=True):
+            if key != -math.inf:
+                yield Drawn(self._live[parent].hypothesis.extended(token, value), chance, key, parent)
 
 
 def search_for(goal: Goal) -> Search:
     """The search for a goal."""
-    return Search(goal) if goal.sampling is None else SampledSearch(goal, goal.sampling)
+    if goal.sampling is None:
+        return Search(goal)
+    return (SampledSearch if goal.beams == 1 else DistinctSearch)(goal, goal.sampling)
 
 
 def may_follow(scores: Tensor, searches: Sequence[Search | None]) -> Tensor:

@@ -265,6 +265,20 @@ def test_threads_prepare_at_once(toy_predictor: Predictor) -> None:
         assert_same(answer, wanted)
 
 
+def test_a_note_says_that_no_more_texts_exist(toy_predictor: Predictor) -> None:
+    def draw(top_p: float) -> Answer:
+        return toy_predictor.predict("caption", image=picture(), n_best=3, top_p=top_p, seed=1)
+
+    few, enough = draw(0.01), draw(1)
+
+    assert isinstance(few, Caption)
+    assert isinstance(enough, Caption)
+    assert not few.alternatives
+    assert few.notes[-1] == "n_best: 1 of 3, since no more different texts exist"
+    assert len({enough.caption, *(other.caption for other in enough.alternatives)}) == 3
+    assert not any("n_best" in note for note in enough.notes)
+
+
 def test_notes_say_what_was_cut_short(toy_predictor: Predictor) -> None:
     photo, clip = image_bytes(picture(256, 256), "JPEG"), video_bytes("mpegts", frames=96)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import combinations
 
 import pytest
 import torch
 
 from model.cnp import CNP
-from model.decoding import Goal, RunningBatch, Sampling, decode
+from model.decoding import Decoded, Goal, Rules, RunningBatch, Sampling, decode
 from model.decoding.sampling import Sampler
+from model.decoding.search import DistinctSearch
 from tests.model.networks import IMAGE, TEXT, VIDEO, Row, small_cnp
 
 SCORES = torch.tensor([0.5, 0.1, 0.3, 0.1]).log()
@@ -72,6 +74,71 @@ def test_a_seed_draws_the_same_whatever_is_beside_it(cnp: CNP) -> None:
     assert found.tokens == alone.tokens
     assert [other.tokens for other in found.others] == [other.tokens for other in alone.others]
     assert len({tuple(found.tokens), *(other.tokens for other in found.others)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("sampling", "tokens"),
+    [
+        (Sampling(3.0, seed=2), [3, 3, 0, 0, 1, 2, 9, 0]),
+        (Sampling(2.0, 0.8, seed=3), [0, 0, 0, 0, 0, 0, 0, 8]),
+        (Sampling(4.0, 0.9, seed=2**63 - 1), [0, 9, 4, 8, 8, 2, 2, 0]),
+    ],
+)
+def test_a_seed_draws_what_it_has_always_drawn(cnp: CNP, sampling: Sampling, tokens: list[int]) -> None:
+    (drawn,) = decode(cnp, Row((IMAGE,)).encode(cnp), [Goal("caption", 8, sampling=sampling)])
+
+    assert drawn.tokens == tokens
+
+
+def texts(decoded: Decoded) -> list[tuple[int, ...]]:
+    return [tuple(decoded.tokens), *(other.tokens for other in decoded.others)]
+
+
+@pytest.mark.parametrize("rules", [Rules(), Rules(least=2, no_repeat=2)])
+@pytest.mark.parametrize("temperature", [0.01, 0.3, 3.0])
+def test_no_two_of_several_are_the_same(cnp: CNP, temperature: float, rules: Rules) -> None:
+    memory = Row((IMAGE,)).encode(cnp)
+    for seed in range(5):
+        sampling = Sampling(temperature, seed=seed)
+        one, (several,) = (decode(cnp, memory, [Goal("caption", 6, 0, n, n, rules, sampling)]) for n in (1, 5))
+        assert len(set(texts(several))) == 5
+        assert texts(one[0])[0] in texts(several), "the first one is drawn as it is without the others"
+
+
+@pytest.mark.parametrize(
+    ("goal", "count"),
+    [
+        (Goal("caption", 6, 0, 5, 5, sampling=Sampling(top_p=0.01)), 1),  # nothing but the likeliest is ever drawn
+        (Goal("caption", 1, 0, 16, 16, sampling=Sampling(0.01)), 11),  # one class each
+    ],
+)
+def test_there_are_fewer_where_no_more_exist(cnp: CNP, goal: Goal, count: int) -> None:
+    (found,) = decode(cnp, Row((IMAGE,)).encode(cnp), [goal])
+
+    assert len(texts(found)) == len(set(texts(found))) == count
+
+
+# Of a language of two classes, 0 and 1, of which 0 ends a text: what follows each text, and all texts of three steps.
+AFTER = {(): [0.2, 0.8], (1,): [0.5, 0.5], (1, 1): [0.7, 0.3]}
+LANGUAGE = {(0,): 0.2, (1, 0): 0.4, (1, 1, 0): 0.28, (1, 1, 1): 0.12}
+
+
+def drawn_from_language(seed: int) -> frozenset[tuple[int, ...]]:
+    search = DistinctSearch(Goal("caption", 3, end=0, beams=2, best=2), Sampling(seed=seed))
+    while any(search.hypotheses):
+        after = [AFTER[each.tokens] if each else [0.5, 0.5] for each in search.hypotheses]
+        search.draw(torch.tensor(after).log(), torch.tensor(after).log())
+    return frozenset(each.tokens for each in search.finished)
+
+
+def test_texts_are_drawn_without_putting_them_back() -> None:
+    draws = 3000
+    found = Counter(drawn_from_language(seed) for seed in range(draws))
+
+    for one, other in combinations(LANGUAGE, 2):
+        p, q = LANGUAGE[one], LANGUAGE[other]
+        expected = p * q / (1 - p) + q * p / (1 - q)  # the one first, or the other
+        assert found[frozenset((one, other))] / draws == pytest.approx(expected, abs=0.03)
 
 
 def test_seeds_draw_apart(cnp: CNP) -> None:
