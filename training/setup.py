@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from model.checkpoint import Checkpoint, ModelConfig
+from model.checkpoint import Checkpoint, ModelConfig, load
 from model.config import CNPConfig, from_dict, to_dict
 from model.errors import ConfigError
 from model.omninet import OmniNet, OmniNetConfig
@@ -22,7 +23,7 @@ from model.peripherals.language import LanguageConfig, LanguagePeripheral
 from model.peripherals.vision import VisionConfig
 from model.tasks import TASKS
 from model.text import Tokenizer
-from training.backbone import check_source, fill_backbone, vision_of
+from training.backbone import RANDOM, check_source, fill_backbone, vision_of
 from training.batches import Encoder, Media, plain_caption, spread_captions
 from training.config import RunConfig, Source
 from training.data import DataError, Example, thinned
@@ -30,9 +31,11 @@ from training.features import Features, compute_features, measure_channels
 from training.frames import Frames
 from training.schedule import mixed
 from training.subwords import published_subwords, train_subwords
+from training.warm_start import warm_start
 
 T = TypeVar("T")
 PARTS: dict[str, Any] = {"cnp": CNPConfig(), "vision": VisionConfig(), "language": LanguageConfig()}
+STARTED = "subwords-of-the-start.model"
 NAMED = 5  # broken files in a message
 LOG = logging.getLogger(__name__)
 
@@ -63,7 +66,14 @@ class Setup:
         return replace(self.checkpoint(card), network=copy.deepcopy(self.network))
 
 
-def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path, whole: RunConfig | None = None) -> Setup:
+def set_up(
+    config: RunConfig,
+    data: Path,
+    backbone: str | None,
+    work: Path,
+    whole: RunConfig | None = None,
+    start: Path | None = None,
+) -> Setup:
     """Read the data, train the subwords, build the network, compute the features.
 
     Args:
@@ -72,20 +82,24 @@ def set_up(config: RunConfig, data: Path, backbone: str | None, work: Path, whol
             downloaded once, or ``random``.
         work: folder for what is computed once: subwords and features.
         whole: a run of more tasks, whose subwords and features this one shares.
+        start: a checkpoint whose subwords are taken, and whose weights as far as they are found by name.
 
     Raises:
-        ConfigError: ``backbone`` is None.
+        ConfigError: ``backbone`` is None, and so is ``start``, or that has another backbone.
     """
-    source = check_source(backbone)
+    source = check_source(RANDOM if backbone is None and start else backbone)
+    first = load(start) if start else None
     every = _read(whole or config, data)
     examples = {name: every[name] for name in config.tasks}
     vocabularies = {
         name: classes(e, config.tasks[name].classes) for name, e in examples.items() if TASKS[name].output != "text"
     }
-    tokenizer, vectors = _subwords(config, every, work)
+    tokenizer, vectors = _subwords(config, every, work, first)
     torch.manual_seed(config.seed)
     network = OmniNet(network_config(config, len(tokenizer), vocabularies))
     _fill(network, source, vectors)
+    if first is not None:
+        _start(network, vocabularies, tokenizer, first, needs_backbone=backbone is None)
     media = _media(config, network, every, work)
     ids = {name: {label: i for i, label in enumerate(labels)} for name, labels in vocabularies.items()}
     encoder = Encoder(tokenizer, ids, media, config.loosen, network.config.cnp.max_length)
@@ -152,11 +166,36 @@ def classes(examples: Iterable[Example], limit: int | None = None) -> tuple[str,
     return tuple(label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit])
 
 
+def _start(
+    network: OmniNet,
+    vocabularies: Mapping[str, tuple[str, ...]],
+    tokenizer: Tokenizer,
+    first: Checkpoint,
+    needs_backbone: bool,
+) -> None:
+    """Begin with another checkpoint's weights, but for a backbone that was named apart, and say what was taken."""
+    backbone = vision_of(network).backbone
+    kept = None if needs_backbone else copy.deepcopy(backbone.state_dict())
+    taken = warm_start(network, vocabularies, tokenizer.model_file, first)
+    if kept is not None:
+        backbone.load_state_dict(kept)
+    elif any(".backbone." in name for name in taken.new):
+        raise ConfigError("the checkpoint to start from has another backbone: name the weights of this one, --backbone")
+    for line in taken.lines():
+        LOG.info("%s", line)
+
+
 def _subwords(
-    config: RunConfig, examples: Mapping[str, Sequence[Example]], work: Path
+    config: RunConfig, examples: Mapping[str, Sequence[Example]], work: Path, first: Checkpoint | None
 ) -> tuple[Tokenizer, Tensor | None]:
     """The tokenizer, and published vectors of its subwords if there are any."""
     language = _changed(LanguageConfig(), config.network.get("language", {}), "network.language")
+    started = work / STARTED
+    if first is not None:
+        work.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(first.tokenizer_file, started)
+    if started.exists():  # a resumed run goes on with the subwords that it started with
+        return Tokenizer(started, language.lower_case), None
     if config.subwords == "bpemb":
         path, vectors = published_subwords(config.vocabulary, language.d_embedding)
         return Tokenizer(path, language.lower_case), vectors

@@ -38,6 +38,7 @@ class Options:
         work: folder for subwords and features; None takes the run's own.
         threads: CPU threads to compute with, in all on this machine; None takes all there are.
         global_device: where the global model lives.
+        start: folder of a checkpoint to start from; None starts from random weights.
     """
 
     data: Path
@@ -48,6 +49,7 @@ class Options:
     threads: int | None = None
     global_device: str = "cpu"
     work: Path | None = None
+    start: Path | None = None
 
 
 def train(config: RunConfig, out: Path, options: Options, whole: RunConfig | None = None) -> Path:
@@ -74,7 +76,7 @@ def train(config: RunConfig, out: Path, options: Options, whole: RunConfig | Non
         posts = make_posts(config, options.lockstep, options.threads)
     devices = [home, *(post.device for post in posts)]
     how = f"{_runner(options, posts)} on {_machine(devices)}"
-    setup = set_up(config, options.data, _backbone(options, out), options.work or out, whole)
+    setup = set_up(config, options.data, _backbone(options, out), options.work or out, whole, options.start)
     with Run(setup, out, how, options.resume, devices) as run, Interrupt() as stop:
         done = run_single(run, stop) if options.runner == "single" else run_hogwild(run, posts, stop)
         return _conclude(run, done, stop)
@@ -91,7 +93,7 @@ def _train_distributed(config: RunConfig, out: Path, options: Options, whole: Ru
         if config.sharded and not torch.distributed.is_initialized():
             raise ConfigError("sharded: there is one rank to shard over; start the run by torchrun")
         how = f"Synchronous steps of {named(ranks.count)} on {_machine([ranks.device])}"
-        setup = ranks.in_turn(lambda: set_up(config, options.data, _backbone(options, out), work, whole))
+        setup = ranks.in_turn(lambda: set_up(config, options.data, _backbone(options, out), work, whole, options.start))
         with RankedRun(setup, out, how, options.resume, ranks) as run, Interrupt() as stop:
             return _conclude(run, run_distributed(run, stop), stop)
 

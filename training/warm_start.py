@@ -110,7 +110,7 @@ def _summary(names: Sequence[str]) -> str:
     """Weights by the part of the network that they are in."""
     parts: dict[str, int] = {}
     for name in names:
-        part = ".".join(name.split(".")[: 3 if name.startswith("cnp.") else 2])
+        part = ".".join(name.split(".")[: 3 if CLASSES.fullmatch(name) else 2])
         parts[part] = parts.get(part, 0) + 1
     return ", ".join(f"{part} ({count})" for part, count in parts.items()) or "nothing"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from torchvision.models import mobilenet_v2
 
 from model.checkpoint import load
 from model.errors import ConfigError, DeviceError
-from model.inference import vision_of
+from model.inference import visions_of
 from model.peripherals.vision import build_backbone
 from model.predictor import Predictor
 from omninet import main
@@ -85,6 +86,26 @@ def test_train_goes_on(config_file: Path, data: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in (out / "states").iterdir()) == ["000000002.pt", "000000004.pt"]
 
 
+def test_train_from_another_checkpoint(
+    config_file: Path, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of fewer tasks and no steps to speak of: what both have is what the other had learnt."""
+    common = ("--data", data, "--steps", 1, "--runner", "single")
+    run("train", config_file, *common, *RANDOM, "--out", tmp_path / "first")
+    first = load(tmp_path / "first" / "checkpoint")
+
+    with caplog.at_level(logging.INFO):
+        run("train", config_file, *common, "--from", tmp_path / "first" / "checkpoint", "--out", tmp_path / "second")
+
+    assert any(message.startswith("taken: peripherals.vision (") for message in caplog.messages)
+    second = load(tmp_path / "second" / "checkpoint")
+    ours, theirs = second.network.state_dict(), first.network.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours if ".backbone." in name)
+    moved = max(float((ours[n] - theirs[n]).abs().max()) for n in ours if n.startswith("cnp.classifiers."))
+    assert moved < 0.01
+    assert second.tokenizer_file.read_bytes() == first.tokenizer_file.read_bytes()
+
+
 @pytest.mark.parametrize("command", [("train",), ("reproduce", "table1")])
 def test_nobody_trains_on_a_random_backbone_unasked(
     command: tuple[str, ...], config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -133,7 +154,7 @@ def test_a_resumed_run_goes_on_with_its_own_backbone(begun: Path, config_file: P
 
 def backbone_of(out: Path) -> dict[str, torch.Tensor]:
     """The weights that a run's checkpoint has of its backbone."""
-    weights: dict[str, torch.Tensor] = vision_of(load(out / "checkpoint").network).backbone.state_dict()
+    weights: dict[str, torch.Tensor] = visions_of(load(out / "checkpoint").network)[0].backbone.state_dict()
     return weights
 
 

@@ -41,6 +41,13 @@ def add(subparsers: Any) -> None:
         help="weights of the vision backbone, which stays frozen: a file, as distill writes it, 'published' for "
         "torchvision's, or 'random'; a resumed run goes on with its own",
     )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="start with another checkpoint's subwords and weights, found by name, and without --backbone its backbone",
+    )
     add_overrides(parser)
     parser.add_argument("--steps", type=int, help="the same as --set steps=N")
     parser.add_argument("--resume", action="store_true", help="go on from the newest state in --out")
@@ -76,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         resume=args.resume,
         threads=args.threads,
         global_device=args.global_device,
+        start=args.start,
     )
     try:
         checkpoint = train(_config(args), args.out, options)
