@@ -25,6 +25,7 @@ import torch
 from model.config import from_dict, positive
 from model.errors import CheckpointError, ConfigError
 from model.omninet import OmniNet, OmniNetConfig
+from model.outputs import OUTPUTS
 from model.sealed import SUMS, check, check_nothing_else, read_sums, written
 from model.upgrade import FORMAT, upgrade
 from model.weights import INDEX, WEIGHTS, announced, digest, filled, places, read_tensors, write_weights
@@ -184,9 +185,9 @@ def _read_json(path: Path) -> Any:
 
 
 def _named(config: OmniNetConfig) -> list[str]:
-    """Vocabularies whose classes have names of their own: those of tasks that do not write subwords."""
-    written = {task.vocabulary for task in config.tasks.values() if task.output == "text"}
-    return [name for name in config.vocabularies if name not in written]
+    """Vocabularies whose classes have names of their own."""
+    named = {task.vocabulary for task in config.tasks.values() if OUTPUTS[task.output].named}
+    return [name for name in config.vocabularies if name in named]
 
 
 def _read_vocabulary(folder: Path, name: str, config: OmniNetConfig, sums: Mapping[str, str]) -> tuple[str, ...]:

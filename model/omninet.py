@@ -12,6 +12,7 @@ from model.cnp import CNP
 from model.config import CNPConfig, from_dict
 from model.errors import ConfigError
 from model.memory import Memory
+from model.outputs import OUTPUTS
 from model.peripherals import PERIPHERALS, kind_of
 from model.peripherals.language import LanguageConfig
 from model.peripherals.vision import VisionConfig
@@ -63,6 +64,8 @@ class OmniNetConfig:
     def _check_task(self, name: str, task: Task) -> None:
         if task.name != name:
             raise ConfigError(f"OmniNetConfig.tasks.{name} is a task of the name {task.name!r}")
+        if task.output not in OUTPUTS:
+            raise ConfigError(f"task {name}: there is no output {task.output!r}; known are {', '.join(OUTPUTS)}")
         if task.vocabulary not in self.vocabularies:
             raise ConfigError(f"OmniNetConfig.vocabularies lacks {task.vocabulary!r}, the vocabulary of task {name}")
         for given in task.inputs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +11,14 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from model.answers import Answer, Candidate, Caption, Label, Piece, TaggedWord, Tagging, Text
+from model.answers import Answer, Text
 from model.checkpoint import ModelConfig
-from model.decoding import Decoded, Explain, Goal, Hypothesis, TextOptions, text_goal
+from model.decoding import Decoded, Explain, Goal, Hypothesis, TextOptions
 from model.errors import InputError
 from model.explaining import Explanation, Framed
 from model.media import Clip, MediaLimits, Picture, decode_image, decode_video, image_to_tensor
+from model.outputs import OUTPUTS
+from model.outputs.text import written
 from model.peripherals.language import LanguageConfig, Subwords
 from model.peripherals.vision import VisionConfig
 from model.pictures import fit
@@ -120,9 +121,10 @@ class Processor:
         """
         spec = self.task(task)
         given = [name for name, value in options.items() if value is not None]
-        if given and spec.output != "text":
+        output = OUTPUTS[spec.output]
+        if given and not output.has_options:
             raise InputError("unexpected_input", f"task {task} takes no {given[0]}", input=given[0])
-        if spec.output == "tags":
+        if output.by_word:
             unwanted = {"image": image, "video": video, "question": question, "explain": explain}
             _expect(task, {"text": text, "tokens": tokens}, **unwanted)
             return self._prepare_tags(spec, text, tokens)
@@ -144,7 +146,7 @@ class Processor:
                 subwords = self._read(wanted.role, texts.get(wanted.role))
                 words += self._words(config, str(texts[wanted.role]), subwords)
                 inputs.append(Prepared(wanted.peripheral, wanted.domain, subwords))
-        goal = replace(self._goal(spec, options), explain=explain)
+        goal = replace(output.goal(spec, self, options), explain=explain)
         return Job(task, (Row(tuple(inputs), goal, spec.moves),), notes=notes, times=times, words=words)
 
     def sample(self, task: str, picture: ImageInput, sentence: str) -> Job:
@@ -190,19 +192,16 @@ class Processor:
         known = [name for name in TASKS if name in self.config.network.tasks]
         return known + [name for name in self.config.network.tasks if name not in TASKS]
 
-    def finish(self, job: Job, decoded: Sequence[Decoded]) -> Answer:
-        """Class ids to words."""
-        task = self.config.network.tasks[job.task]
-        names = self.vocabularies.get(task.vocabulary, ())
-        if task.output == "tags":
-            return self._tagging(job, decoded, names)
-        if task.output == "label":
-            found = tuple(Candidate(names[i], math.exp(value)) for i, value in decoded[0].candidates)
-            explanation = self._explanation(job, decoded[0], [found[0].label])
-            return Label(found[0].label, found, job.notes, explanation)
-        return self._caption(job, decoded[0])
+    def names_of(self, task: str) -> tuple[str, ...]:
+        """Return the names of the classes of a task's vocabulary; those of subwords have none."""
+        return self.vocabularies.get(self.config.network.tasks[task].vocabulary, ())
 
-    def _explanation(self, job: Job, row: Decoded, outputs: Sequence[str]) -> Explanation | None:
+    def finish(self, job: Job, decoded: Sequence[Decoded]) -> Answer:
+        """Turn class ids into words."""
+        return OUTPUTS[self.config.network.tasks[job.task].output].answer(self, job, decoded)
+
+    def explanation(self, job: Job, row: Decoded, outputs: Sequence[str]) -> Explanation | None:
+        """Return what each of a row's outputs attended to, where that was asked for."""
         if row.attention is None:
             return None
         seen = next(given for given in job.rows[0].inputs if given.frames)
@@ -279,11 +278,6 @@ class Processor:
             )
         return encoded
 
-    def _goal(self, task: Task, options: TextOptions) -> Goal:
-        if task.output != "text":
-            return Goal(task.name, 1)
-        return text_goal(task.name, self.tokenizer.end, self.config.text_steps, self.config.beams, options)
-
     def _prepare_tags(self, task: Task, text: str | list[str] | None, tokens: Any) -> Job:
         sentences = given_words(tokens) if tokens is not None else split_text(text)
         rows = []
@@ -293,33 +287,9 @@ class Processor:
             rows.append(Row((given,), Goal(task.name, len(words)), task.moves))
         return Job(task.name, tuple(rows), tuple(sentences))
 
-    def _tagging(self, job: Job, decoded: Sequence[Decoded], names: Sequence[str]) -> Tagging:
-        tagged = [
-            tuple(
-                TaggedWord(word.text, word.start, word.end, names[tag], math.exp(value))
-                for word, tag, value in zip(words, row.tokens, row.log_probabilities, strict=True)
-            )
-            for words, row in zip(job.sentences, decoded, strict=True)
-        ]
-        return Tagging(tuple(tagged), job.notes)
-
-    def _caption(self, job: Job, row: Decoded) -> Caption:
-        found = Hypothesis(tuple(row.tokens), tuple(row.log_probabilities))
-        best, *others = (self.text_of(each) for each in (found, *row.others))
-        notes = [*job.notes]
-        if found.tokens[-1] != self.tokenizer.end:
-            notes.append(f"the text was cut at {len(best.tokens)} subwords")
-        if (count := 1 + len(others)) < (wanted := job.rows[0].goal.best):
-            notes.append(f"n_best: {count} of {wanted}, since no more different texts exist")
-        explanation = self._explanation(job, row, [piece.text for piece in best.tokens])
-        return Caption(best.caption, best.log_probability, best.tokens, tuple(notes), tuple(others), explanation)
-
     def text_of(self, found: Hypothesis) -> Text:
-        """What subwords say, without the end."""
-        ids = [token for token in found.tokens if token != self.tokenizer.end]
-        texts = self.tokenizer.pieces(ids)
-        pieces = tuple(Piece(t, math.exp(v)) for t, v in zip(texts, found.log_probabilities, strict=False))
-        return Text("".join(texts), found.total, pieces)
+        """Return what subwords say, without the end."""
+        return written(found, self.tokenizer)
 
 
 def _expect(task: str, either: dict[str, Any], **unwanted: Any) -> None:

@@ -9,7 +9,6 @@ from typing import Literal, get_args
 from model.config import flags, one_of
 from model.errors import ConfigError
 
-Output = Literal["label", "tags", "text"]
 Views = Literal["any", "plain"]
 
 
@@ -34,7 +33,7 @@ class Task:
 
     Attributes:
         inputs: in the order in which they are encoded.
-        output: ``label`` is one step, ``tags`` one step for each word, ``text`` runs until the end token.
+        output: name in OUTPUTS: ``label`` is one step, ``tags`` one for each word, ``text`` runs until the end token.
         vocabulary: name of its classes, which other tasks may share.
         summary: what it does, for people.
         moves: whether it has learnt what motion looks like; other tasks are shown a video as pictures one by one, as
@@ -45,14 +44,13 @@ class Task:
 
     name: str
     inputs: tuple[Input, ...]
-    output: Output
+    output: str
     vocabulary: str
     summary: str = ""
     moves: bool = False
     views: Views = "any"
 
     def __post_init__(self) -> None:
-        one_of(self, "output", get_args(Output))
         one_of(self, "views", get_args(Views))
         flags(self, "moves")
         if not self.inputs:

@@ -106,3 +106,17 @@ def test_a_command_line_costs_nothing_to_import(module: str) -> None:
     third_party = {name.partition(".")[0] for name in result.stdout.split()} & set(packages_distributions())
     before = set(sys.stdlib_module_names) | OURS
     assert {name for name in third_party - before if not name.startswith("_")} == set()
+
+
+def test_nothing_asks_which_output_a_task_has() -> None:
+    """What differs between outputs is in their own files."""
+    asking = re.compile(r"\boutput\b(\"\])?\s*(==|!=|in \()")
+    found = [
+        f"{file.relative_to(ROOT)}:{number}"
+        for package in PACKAGES
+        for file in source_files(package)
+        if "outputs" not in file.parts
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if asking.search(line)
+    ]
+    assert found == []

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from model.errors import InputError
+from model.outputs import OUTPUTS
 from model.peripherals.language import LanguagePeripheral, Subwords
 from model.tasks import TASKS
 from model.text import Tokenizer
@@ -132,11 +133,8 @@ class Encoder:
         return loose if len(loose.tokens) <= self.longest else encoded
 
     def _target(self, example: Example) -> list[int]:
-        output = TASKS[example.task].output
-        if output == "text":
-            return self.tokenizer.encode_output(plain_caption(example.answer))
-        ids = self.vocabularies[example.task]
-        return [ids[tag] for tag in example.tags] if output == "tags" else [ids[example.answer]]
+        output = OUTPUTS[TASKS[example.task].output]
+        return output.target(example, self.vocabularies.get(example.task, {}), self.tokenizer)
 
 
 def _as_people_ask(question: str, generator: random.Random) -> str:
@@ -144,11 +142,6 @@ def _as_people_ask(question: str, generator: random.Random) -> str:
     if generator.random() < 0.5:
         return question[:1].upper() + question[1:].rstrip(" ?") + "?"
     return question
-
-
-def plain_caption(caption: str) -> str:
-    """A caption without its final full stop and the space before commas that tokenisation left."""
-    return caption.strip().rstrip(" .").replace(" ,", ",").replace(" 's", "'s")
 
 
 @cache

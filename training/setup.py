@@ -19,12 +19,14 @@ from model.checkpoint import Checkpoint, ModelConfig, load
 from model.config import CNPConfig, from_dict, to_dict
 from model.errors import ConfigError
 from model.omninet import OmniNet, OmniNetConfig
+from model.outputs import OUTPUTS
+from model.outputs.text import plain_text
 from model.peripherals.language import LanguageConfig, LanguagePeripheral
 from model.peripherals.vision import VisionConfig
 from model.tasks import TASKS
 from model.text import Tokenizer
 from training.backbone import RANDOM, check_source, fill_backbone, vision_of
-from training.batches import Encoder, Media, plain_caption, spread_captions
+from training.batches import Encoder, Media, spread_captions
 from training.config import RunConfig, Source
 from training.data import DataError, Example, thinned
 from training.features import Features, compute_features, measure_channels
@@ -92,7 +94,9 @@ def set_up(
     every = _read(whole or config, data)
     examples = {name: every[name] for name in config.tasks}
     vocabularies = {
-        name: classes(e, config.tasks[name].classes) for name, e in examples.items() if TASKS[name].output != "text"
+        name: classes(e, config.tasks[name].classes)
+        for name, e in examples.items()
+        if OUTPUTS[TASKS[name].output].named
     }
     tokenizer, vectors = _subwords(config, every, work, first)
     torch.manual_seed(config.seed)
@@ -147,7 +151,7 @@ def _read(config: RunConfig, data: Path) -> dict[str, Sequence[Example]]:
     examples: dict[str, Sequence[Example]] = {}
     for name, run in config.tasks.items():
         found = [example for source in run.sources for example in _examples(source, data)]
-        examples[name] = spread_captions(found) if TASKS[name].output == "text" else found
+        examples[name] = found if OUTPUTS[TASKS[name].output].named else spread_captions(found)
     return examples
 
 
@@ -223,8 +227,8 @@ def _fill(network: OmniNet, backbone: str, vectors: Tensor | None) -> None:
 def _texts(examples: Mapping[str, Sequence[Example]]) -> Iterable[str]:
     for name, group in examples.items():
         for example in group:
-            if TASKS[name].output == "text":
-                yield plain_caption(example.answer)
+            if not OUTPUTS[TASKS[name].output].named:
+                yield plain_text(example.answer)
             elif example.words:
                 yield " ".join(example.words)
             elif example.question:
@@ -279,5 +283,5 @@ def _media(config: RunConfig, network: OmniNet, examples: Mapping[str, Sequence[
 def _length(example: Example, tokenizer: Tokenizer) -> int:
     """Subwords of an example, read or written."""
     words = example.words or tuple((example.question or "").split())
-    written = tokenizer.encode_output(plain_caption(example.answer)) if example.captions else []
+    written = tokenizer.encode_output(plain_text(example.answer)) if example.captions else []
     return max(len(tokenizer.encode(words).tokens), len(written))

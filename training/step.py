@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from model.omninet import OmniNet
+from model.outputs import OUTPUTS
 from training.batches import Batch
 
 
@@ -46,9 +47,10 @@ class Objective(nn.Module):
         """Negative log-probability of a batch's real targets, summed, and how many were right: both scalars."""
         memory = self.network.encode(batch.inputs, self.network.config.tasks[batch.task].moves)
         log_probabilities = self.network.cnp.decode(memory, batch.task, batch.targets)
-        chosen = log_probabilities.gather(-1, batch.targets[..., None])[..., 0]
         right = log_probabilities.argmax(-1) == batch.targets
-        return -(chosen * batch.mask).sum(), (right & batch.mask).sum()
+        output = OUTPUTS[self.network.config.tasks[batch.task].output]
+        terms = output.loss(log_probabilities, batch.targets, batch.mask)
+        return torch.stack(list(terms.values())).sum(), (right & batch.mask).sum()
 
 
 class Peers:

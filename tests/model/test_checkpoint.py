@@ -263,7 +263,10 @@ def test_weights_that_are_no_safetensors(folder: Path) -> None:
         (lambda c: network(c, cnp=c["network"]["cnp"] | {"d_model": -1}), "CNPConfig.d_model"),
         (lambda c: network(c, cnp=c["network"]["cnp"] | {"d_modle": 8}), "network.cnp.d_modle is unknown"),
         (lambda c: network(c, peripherals={"smell": {}}), "there is no modality 'smell'; known are vision, language"),
-        (lambda c: network(c, tasks=c["network"]["tasks"] | {"rate": RATE}), "Task.output must be one of label, tags"),
+        (
+            lambda c: network(c, tasks=c["network"]["tasks"] | {"rate": RATE}),
+            "task rate: there is no output 'score'; known are label, tags, text",
+        ),
         (lambda c: network(c, tasks={}), "at least one task"),
         (lambda c: network(c, domains=["english"]), "lacks 'image'"),
     ],

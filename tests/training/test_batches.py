@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from model.outputs.text import plain_text
 from tests.training.conftest import drawn
-from training.batches import plain_caption, spread_captions
+from training.batches import spread_captions
 from training.data import Example
 from training.features import VIEWS, Features
 from training.setup import Setup
@@ -27,7 +28,7 @@ def test_a_batch_of_captions(setup: Setup) -> None:
     for i, example in enumerate(examples):
         targets = batch.targets[i][batch.mask[i]].tolist()
         assert targets[-1] == tokenizer.end
-        assert "".join(tokenizer.pieces(targets)) == plain_caption(example.answer)
+        assert "".join(tokenizer.pieces(targets)) == plain_text(example.answer)
         assert example.media is not None
         assert isinstance(setup.encoder.media, Features)
         views = [setup.encoder.media.view(example.media, number) for number in range(VIEWS)]
@@ -84,8 +85,8 @@ def test_a_batch_of_clips(setup: Setup) -> None:
         ("No end", "No end"),
     ],
 )
-def test_plain_captions(caption: str, plain: str) -> None:
-    assert plain_caption(caption) == plain
+def test_plain_texts(caption: str, plain: str) -> None:
+    assert plain_text(caption) == plain
 
 
 def test_a_picture_is_an_example_for_each_of_its_captions() -> None:

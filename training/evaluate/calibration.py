@@ -22,11 +22,11 @@ from model import checkpoint as checkpoints
 from model.checkpoint import Checkpoint, ModelConfig
 from model.cnp import group
 from model.omninet import OmniNet
+from model.outputs import OUTPUTS
 from model.predictor import Predictor
 from model.sealed import read_sums
 from model.tasks import TASKS
 from model.weights import WEIGHTS, places
-from training.batches import plain_caption
 from training.data import DataError, Example
 from training.evaluate.answering import prepare
 from training.evaluate.markdown import rows, with_section
@@ -37,7 +37,6 @@ BATCH = 16
 CHUNK = 4096  # outputs at a time: a large vocabulary takes much memory
 COLDEST, HOTTEST = 0.05, 20.0
 HALVINGS = 25
-COUNTED = {"label": "answers", "tags": "words", "text": "subwords"}
 NOTE = """\
 One temperature a task, fitted on all of its dev examples and divided into the weights of its classifier, by
 `{command}`. Before and after are of every second example, with a temperature fitted on the others.
@@ -116,7 +115,7 @@ def calibrate(predictor: Predictor, examples: Sequence[Example]) -> Calibration:
 def unchanging(config: ModelConfig) -> list[str]:
     """Tasks of a checkpoint whose answers a temperature leaves as they are."""
     tasks = config.network.tasks.values()
-    return [task.name for task in tasks if config.beams == 1 or task.output != "text"]
+    return [task.name for task in tasks if config.beams == 1 or OUTPUTS[task.output].named]
 
 
 def fold(network: OmniNet, task: str, temperature: float) -> None:
@@ -200,12 +199,11 @@ def collect(predictor: Predictor, examples: Sequence[Example], start: int = 0, s
 
 def _wanted(predictor: Predictor, example: Example, number: int) -> list[int]:
     """Class ids of what is right; an unknown answer is the class after the last, whose embedding is zero."""
-    if TASKS[example.task].output == "text":
-        caption = example.captions[number % len(example.captions)]
-        return predictor.tokenizer.encode_output(plain_caption(caption))[: predictor.max_length]
-    vocabulary = predictor.task(example.task).vocabulary
-    ids = {name: i for i, name in enumerate(predictor.vocabularies[vocabulary])}
-    return [ids.get(name, len(ids)) for name in example.tags or (example.answer,)]
+    if example.captions:
+        example = replace(example, answer=example.captions[number % len(example.captions)])
+    ids = {name: i for i, name in enumerate(predictor.names_of(example.task))}
+    output = OUTPUTS[predictor.task(example.task).output]
+    return output.target(example, ids, predictor.tokenizer)[: predictor.max_length]
 
 
 def _batch(
@@ -231,7 +229,7 @@ def section(calibrations: Sequence[Calibration], command: str) -> str:
             f"{c.temperature:.3f}",
             *(f"{value:.1f}" for value in (c.before.error, c.after.error)),
             *(f"{value:.3f}" for value in (c.before.loss, c.after.loss)),
-            f"{c.count:,} {COUNTED[TASKS[c.task].output]}" + (f", {c.unknown:,} unknown" if c.unknown else ""),
+            f"{c.count:,} {OUTPUTS[TASKS[c.task].output].counted}" + (f", {c.unknown:,} unknown" if c.unknown else ""),
         )
         for c in calibrations
     ]
