@@ -19,6 +19,7 @@ from model.peripherals.vision import build_backbone
 from model.predictor import Predictor
 from omninet import main
 from tests.samples import jpeg_bytes
+from tests.training.distill.conftest import make_pictures, put_pictures
 from training import cli
 from training import train as training
 from training.backbone import KEPT
@@ -249,8 +250,11 @@ def test_distill_then_train(config_file: Path, data: Path, tmp_path: Path, capsy
         save_file(teacher.state_dict(), tmp_path / f"{name}.safetensors")
     weights = [option for name in teachers for option in ("--weights", tmp_path / f"{name}.safetensors")]
     distillation = Path(distill.__file__).parents[1] / "configs" / "distill.yaml"
-    smaller = [f"--set={value}" for value in ("steps=1", "batch=2", "views.size=64", "folders={}", "excluded=[]")]
-    arguments = ("--data", data, *weights, "--out", backbone.parent, *smaller)
+    changes = ("steps=1", "batch=2", "views.size=64", "folders={}", "excluded=[]", "student.backbone=compact")
+    smaller = [f"--set={value}" for value in changes]
+    # The pictures of the data sets look like those of their dev splits, which are left out.
+    pictures = put_pictures(tmp_path / "pictures", list(make_pictures(8)))
+    arguments = ("--data", data, "--pictures", pictures, *weights, "--out", backbone.parent, *smaller)
     assert run("distill", distillation, *arguments) == 0
     assert capsys.readouterr().out == f"{backbone}\n"
 
