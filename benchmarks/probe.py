@@ -160,8 +160,8 @@ def load_backbone(name: str, path: str) -> nn.Module:
     return backbone
 
 
-def _words(caption: str) -> set[str]:
-    return set(re.findall("[a-z]+", caption.lower()))
+def _words(caption: str) -> list[str]:
+    return re.findall("[a-z]+", caption.lower())
 
 
 def main() -> None:
