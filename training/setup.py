@@ -75,6 +75,7 @@ def set_up(
     work: Path,
     whole: RunConfig | None = None,
     start: Path | None = None,
+    resumed: bool = False,
 ) -> Setup:
     """Read the data, train the subwords, build the network, compute the features.
 
@@ -85,6 +86,7 @@ def set_up(
         work: folder for what is computed once: subwords and features.
         whole: a run of more tasks, whose subwords and features this one shares.
         start: a checkpoint whose subwords are taken, and whose weights as far as they are found by name.
+        resumed: whether the run goes on, with the subwords of a checkpoint that it may have started from.
 
     Raises:
         ConfigError: ``backbone`` is None, and so is ``start``, or that has another backbone.
@@ -98,7 +100,7 @@ def set_up(
         for name, e in examples.items()
         if OUTPUTS[TASKS[name].output].named
     }
-    tokenizer, vectors = _subwords(config, every, work, first)
+    tokenizer, vectors = _subwords(config, every, work, first, resumed)
     torch.manual_seed(config.seed)
     network = OmniNet(network_config(config, len(tokenizer), vocabularies))
     _fill(network, source, vectors)
@@ -190,7 +192,7 @@ def _start(
 
 
 def _subwords(
-    config: RunConfig, examples: Mapping[str, Sequence[Example]], work: Path, first: Checkpoint | None
+    config: RunConfig, examples: Mapping[str, Sequence[Example]], work: Path, first: Checkpoint | None, resumed: bool
 ) -> tuple[Tokenizer, Tensor | None]:
     """The tokenizer, and published vectors of its subwords if there are any."""
     language = _changed(LanguageConfig(), config.network.get("language", {}), "network.language")
@@ -198,7 +200,7 @@ def _subwords(
     if first is not None:
         work.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(first.tokenizer_file, started)
-    if started.exists():  # a resumed run goes on with the subwords that it started with
+    if first is not None or (resumed and started.exists()):
         return Tokenizer(started, language.lower_case), None
     if config.subwords == "bpemb":
         path, vectors = published_subwords(config.vocabulary, language.d_embedding)

@@ -76,7 +76,9 @@ def train(config: RunConfig, out: Path, options: Options, whole: RunConfig | Non
         posts = make_posts(config, options.lockstep, options.threads)
     devices = [home, *(post.device for post in posts)]
     how = f"{_runner(options, posts)} on {_machine(devices)}"
-    setup = set_up(config, options.data, _backbone(options, out), options.work or out, whole, options.start)
+    setup = set_up(
+        config, options.data, _backbone(options, out), options.work or out, whole, options.start, options.resume
+    )
     with Run(setup, out, how, options.resume, devices) as run, Interrupt() as stop:
         done = run_single(run, stop) if options.runner == "single" else run_hogwild(run, posts, stop)
         return _conclude(run, done, stop)
@@ -93,7 +95,9 @@ def _train_distributed(config: RunConfig, out: Path, options: Options, whole: Ru
         if config.sharded and not torch.distributed.is_initialized():
             raise ConfigError("sharded: there is one rank to shard over; start the run by torchrun")
         how = f"Synchronous steps of {named(ranks.count)} on {_machine([ranks.device])}"
-        setup = ranks.in_turn(lambda: set_up(config, options.data, _backbone(options, out), work, whole, options.start))
+        setup = ranks.in_turn(
+            lambda: set_up(config, options.data, _backbone(options, out), work, whole, options.start, options.resume)
+        )
         with RankedRun(setup, out, how, options.resume, ranks) as run, Interrupt() as stop:
             return _conclude(run, run_distributed(run, stop), stop)
 

@@ -107,6 +107,24 @@ def test_train_from_another_checkpoint(
     assert second.tokenizer_file.read_bytes() == first.tokenizer_file.read_bytes()
 
 
+def test_a_run_that_goes_on_has_no_other_start(
+    config_file: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", str(config_file), "--data", str(data), "--out", str(tmp_path), "--resume", "--from", "first"]
+
+    assert main(command) == 2
+    assert "--from: a resumed run goes on with its own weights and subwords" in capsys.readouterr().err
+
+
+def test_subwords_that_another_start_left_are_not_taken(config_file: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "subwords-of-the-start.model").write_bytes(b"of a run that died before its first state")
+
+    run("train", config_file, "--data", data, *RANDOM, "--out", tmp_path / "run", "--steps", 1, "--runner", "single")
+
+    assert load(tmp_path / "run" / "checkpoint").config.name == "tiny"
+
+
 @pytest.mark.parametrize("command", [("train",), ("reproduce", "table1")])
 def test_nobody_trains_on_a_random_backbone_unasked(
     command: tuple[str, ...], config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

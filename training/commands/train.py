@@ -95,9 +95,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Hold that no option of Hogwild's workers is given to ranks."""
+    """Hold that no option of Hogwild's workers is given to ranks, and no other start to a run that goes on."""
     from model.errors import ConfigError
 
+    if args.resume and args.start:
+        raise ConfigError(
+            "--from: a resumed run goes on with its own weights and subwords; leave out --from or --resume"
+        )
     elsewhere = args.global_device != "cpu"
     given = {"--jobs": args.jobs is not None, "--lockstep": args.lockstep, "--global-device": elsewhere}
     if args.runner == "distributed" and any(given.values()):
