@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -10,12 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from model.attention import joined
+from model.builder import decoder_layer, encoder_layer
 from model.cohort import Cohort
 from model.config import CNPConfig
 from model.kv_cache import KeyValueCache
 from model.layers import (
-    DecoderLayer,
-    EncoderLayer,
     LayerAttention,
     LayerMemory,
     MemoryMasks,
@@ -222,10 +222,18 @@ class TemporalEncoder(nn.Module):
         self.recurrent_steps = config.recurrent_steps
         self.register_buffer("positions", sinusoid_table(config.max_length, config.d_model), persistent=False)
         self.dropout = nn.Dropout(config.dropout)
-        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
+        self.layers = nn.ModuleList(encoder_layer(config) for _ in range(config.encoder_layers))
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """x (b, t, d) and mask (b, t) -> (b, t, d)."""
+        return deque(self.depths(x, mask), maxlen=1).pop()
+
+    def depths(self, x: Tensor, mask: Tensor | None) -> Iterator[Tensor]:
+        """Yield what each layer gives, (b, t, d), one after the other; layers after the last that is taken do not run.
+
+        Args:
+            x, mask: (b, t, d) and (b, t).
+        """
         t = x.shape[1]
         if t >= len(self.positions):
             raise ValueError(f"an input may have at most {len(self.positions) - 1} steps, not {t}")
@@ -233,7 +241,7 @@ class TemporalEncoder(nn.Module):
         for _ in range(self.recurrent_steps):
             for layer in self.layers:
                 x = layer(x, mask)
-        return x
+                yield x
 
 
 class Decoder(nn.Module):
@@ -245,7 +253,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.recurrent_steps = config.recurrent_steps
         self.register_buffer("positions", sinusoid_table(config.max_length, config.d_model), persistent=False)
-        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        self.layers = nn.ModuleList(decoder_layer(config) for _ in range(config.decoder_layers))
         self.output = nn.Linear(config.d_model, config.d_model)
 
     def remember(self, memory: Memory) -> list[LayerMemory]:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.attention import GatedAttention, MultiHeadAttention, Source, Weighed, joined, visible
-from model.config import CNPConfig
 from model.memory import Memory
 
 
@@ -35,12 +34,12 @@ def start_as_identity(linear: nn.Linear) -> None:
 class FeedForward(nn.Module):
     """Two linear layers with residual and layer norm."""
 
-    def __init__(self, config: CNPConfig) -> None:
+    def __init__(self, d_model: int, d_hidden: int, dropout: float) -> None:
         super().__init__()
-        self.expand = nn.Linear(config.d_model, config.d_hidden)
-        self.contract = nn.Linear(config.d_hidden, config.d_model)
-        self.norm = nn.LayerNorm(config.d_model)
-        self.dropout = nn.Dropout(config.dropout)
+        self.expand = nn.Linear(d_model, d_hidden)
+        self.contract = nn.Linear(d_hidden, d_model)
+        self.norm = nn.LayerNorm(d_model)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, d) -> (N, d)."""
@@ -50,12 +49,16 @@ class FeedForward(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Layer of the TemporalEncoder (paper, Fig. 2 left)."""
+    """Layer of the TemporalEncoder (paper, Fig. 2 left).
 
-    def __init__(self, config: CNPConfig) -> None:
+    Args:
+        feed_forward: (N, d) -> (N, d).
+    """
+
+    def __init__(self, attention: MultiHeadAttention, feed_forward: nn.Module) -> None:
         super().__init__()
-        self.attention = MultiHeadAttention(config)
-        self.feed_forward = FeedForward(config)
+        self.attention = attention
+        self.feed_forward = feed_forward
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """x (b, t, d) and mask (b, t) -> (b, t, d), zero where the mask is false."""
@@ -185,17 +188,29 @@ class DecoderLayer(nn.Module):
 
     The three projections are the authors': the paper's figure leaves them out. No residual runs
     across them.
+
+    Args:
+        feed_forward: (N, d) -> (N, d).
     """
 
-    def __init__(self, config: CNPConfig) -> None:
+    def __init__(
+        self,
+        self_attention: MultiHeadAttention,
+        temporal_projection: nn.Linear,
+        temporal_attention: MultiHeadAttention,
+        spatial_projection: nn.Linear,
+        spatial_attention: GatedAttention,
+        output_projection: nn.Linear,
+        feed_forward: nn.Module,
+    ) -> None:
         super().__init__()
-        self.self_attention = MultiHeadAttention(config)
-        self.temporal_projection = nn.Linear(config.d_model, config.d_model)
-        self.temporal_attention = MultiHeadAttention(config)
-        self.spatial_projection = nn.Linear(config.d_model, config.d_model)
-        self.spatial_attention = GatedAttention(config)
-        self.output_projection = nn.Linear(config.d_model, config.d_model)
-        self.feed_forward = FeedForward(config)
+        self.self_attention = self_attention
+        self.temporal_projection = temporal_projection
+        self.temporal_attention = temporal_attention
+        self.spatial_projection = spatial_projection
+        self.spatial_attention = spatial_attention
+        self.output_projection = output_projection
+        self.feed_forward = feed_forward
         self._initialise()
 
     def _initialise(self) -> None:

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.builder import encoder_layer
 from model.config import CNPConfig, Gate
-from model.layers import DecoderLayer, EncoderLayer, MemoryMasks, Prefix, hide, sinusoid_table
+from model.layers import DecoderLayer, MemoryMasks, Prefix, hide, sinusoid_table
 from tests.model.networks import GATES, IMAGE, SMALL, WIDTH, fill, numbers, small_cnp
 
 
@@ -36,7 +37,7 @@ def test_hide_keeps_the_type() -> None:
 
 
 def test_padding_comes_out_as_zeros() -> None:
-    layer = EncoderLayer(CNPConfig(**SMALL)).double().eval()
+    layer = encoder_layer(CNPConfig(**SMALL)).double().eval()
     fill(layer)
     mask = torch.tensor([[True, True, False], [False, False, False]])
 
@@ -68,3 +69,23 @@ def test_only_the_authors_gate_is_dropped_in_training(gate: Gate) -> None:
     assert seen.spatial.shape == scores.shape
     found = {opening for opening, weights in as_if.items() if (seen.spatial - weights).abs().amax(-1).min() < 1e-12}
     assert found == ({0, 2} if gate == "official" else {1})
+
+
+def test_the_encoder_may_stop_at_a_depth() -> None:
+    cnp = small_cnp()
+    encoder = cnp.temporal_encoder
+    x = numbers("x", 2, 4, WIDTH)
+    mask = torch.tensor([[True] * 4, [True, True, False, False]])
+    runs: list[int] = []
+    for number, layer in enumerate(encoder.layers):
+        layer.register_forward_hook(lambda *_, number=number: runs.append(number))
+
+    with torch.no_grad():
+        first = next(encoder.depths(x, mask))
+        assert runs == [0]
+        every = list(encoder.depths(x, mask))
+        whole = encoder(x, mask)
+
+    assert len(every) == SMALL["encoder_layers"]
+    assert torch.equal(first, every[0])
+    assert torch.equal(whole, every[-1])
