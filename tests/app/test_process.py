@@ -153,16 +153,17 @@ def _failed(server: Server) -> bool:
 
 
 def test_the_end_under_load(folder: Path, tmp_path: Path) -> None:
-    with serving(folder, tmp_path / "log", batch_rows=1, max_waiting_rows=10**6) as server:
+    patient = {"deadline_seconds": 600, "shutdown_seconds": 600}
+    with serving(folder, tmp_path / "log", batch_rows=1, max_waiting_rows=10**6, **patient) as server:
         server.until_ready()
         assert len(server.relatives()) > 1
-        done: list[float] = []
+        done: list[int] = []
 
         def ask(i: int) -> httpx.Response:
             path = list(POSTS)[i % len(POSTS)]
             post = {"json": {"text": "A dog runs. " * 200}} if path == "/pos" else POSTS[path]
-            response = httpx.post(server.address + path, timeout=60, **post)
-            done.append(time.monotonic())
+            response = httpx.post(server.address + path, timeout=600, **post)
+            done.append(i)
             return response
 
         with ThreadPoolExecutor(CLIENTS) as threads:
@@ -171,13 +172,12 @@ def test_the_end_under_load(folder: Path, tmp_path: Path) -> None:
             until(lambda: len(done) + server.sockets() - before >= CLIENTS)
             time.sleep(0.5)  # what was sent is read
             os.kill(server.process.pid, signal.SIGTERM)
-            told = time.monotonic()
-            until(lambda: _refuses(server), seconds=5)
-            assert server.process.wait(30) == 0
+            until(lambda: _refuses(server))
+            assert len(done) < CLIENTS, "nothing is left to be answered"
+            assert server.process.wait(600) == 0
             assert [each.result().status_code for each in asking] == [200] * CLIENTS
 
-        assert max(done) > told, "nothing was left to be answered"
-        until(lambda: not server.relatives(), seconds=5)
+        until(lambda: not server.relatives())
         log = server.log.read_text()
         assert "Traceback" not in log
         assert {json.loads(line)["level"] for line in log.splitlines()} <= {"info", "warning"}
@@ -196,13 +196,13 @@ def test_the_end_before_the_beginning(folder: Path, tmp_path: Path, media: bool)
     with serving(folder, tmp_path / "log", media_processes=4) as server:
         until(lambda: len(server.relatives()) > 2 * media)  # forkserver and its tracker come before them
         os.kill(server.process.pid, signal.SIGTERM)
-        assert server.process.wait(30) == 0
-        until(lambda: not server.relatives(), seconds=5)
+        assert server.process.wait(60) == 0
+        until(lambda: not server.relatives())
 
 
 def test_the_grace_time_is_an_end(folder: Path, tmp_path: Path) -> None:
     """A client that never finishes its request does not keep the server."""
-    with serving(folder, tmp_path / "log", shutdown_seconds=1) as server:
+    with serving(folder, tmp_path / "log", shutdown_seconds=1, upload_seconds=3600) as server:
         server.until_ready()
         host, port = server.address.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as slow:
@@ -210,5 +210,5 @@ def test_the_grace_time_is_an_end(folder: Path, tmp_path: Path) -> None:
             slow.sendall("\r\n".join((*head, "", "{")).encode())
             time.sleep(0.5)
             os.kill(server.process.pid, signal.SIGINT)
-            assert server.process.wait(15) == 0
-        until(lambda: not server.relatives(), seconds=5)
+            assert server.process.wait(25) == 0  # the default is 30 seconds
+        until(lambda: not server.relatives())

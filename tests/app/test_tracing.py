@@ -113,14 +113,18 @@ async def test_waiting_for_the_model_is_a_stage_and_company_is_told(
         first = asyncio.create_task(client.post("/pos", json={"tokens": ["Go"]}))
         await asyncio.to_thread(gate.reached.wait, 10)
         late = [asyncio.create_task(client.post("/pos", json={"tokens": ["Go", "on"]})) for _ in range(2)]
-        await asyncio.sleep(0.3)
+        engine = client._transport.app.state.service.backend.engine()  # type: ignore[attr-defined]
+        async with asyncio.timeout(60):
+            while engine._queue.depths()["text"] < 2:
+                await asyncio.sleep(0.01)
+        opened = time.time_ns()
         gate.open.set()
         await asyncio.gather(first, *late)
 
     requests = [span for span in spans.all() if span.name == "POST /pos"]
     assert sorted(int(str((span.attributes or {})["omninet.batch_rows"])) for span in requests) == [1, 2, 2]
-    waits = [span.end_time - span.start_time for span in spans.all() if span.name == "queue"]  # type: ignore[operator]
-    assert sum(wait > 0.2e9 for wait in waits) == 2
+    waits = [(span.start_time or 0, span.end_time or 0) for span in spans.all() if span.name == "queue"]
+    assert sum(start < opened < end for start, end in waits) == 2
 
 
 async def test_a_request_that_fails_has_the_stages_that_it_came_to(serve: Serve, spans: Spans) -> None:
@@ -180,9 +184,8 @@ async def test_a_collector_that_does_not_answer_holds_nobody_up(serve: Serve, mo
         port = silent.getsockname()[1]
         async with serve(traces=f"http://127.0.0.1:{port}/v1/traces") as client:
             assert (await client.post("/pos", json={"tokens": ["Go"]})).status_code == 200
-            before = time.monotonic()
             await asyncio.to_thread(client._transport.app.state.service.traces.close)  # type: ignore[attr-defined]
-            assert time.monotonic() - before < 1
+            assert [thread for thread in threading.enumerate() if "(shutdown)" in thread.name], "it was waited for"
 
 
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
