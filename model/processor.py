@@ -125,7 +125,7 @@ class Processor:
         if given and not output.has_options:
             raise InputError("unexpected_input", f"task {task} takes no {given[0]}", input=given[0])
         if output.by_word:
-            unwanted = {"image": image, "video": video, "question": question, "explain": explain}
+            unwanted = {"image": image, "video": video, "question": question, "images": images, "explain": explain}
             _expect(task, {"text": text, "tokens": tokens}, **unwanted)
             return self._prepare_tags(spec, text, tokens)
         pictures = self._expect_pictures(spec, image, video, images, explain)
@@ -174,10 +174,11 @@ class Processor:
         images: Mapping[str, ImageInput] | None,
         explain: Explain | None,
     ) -> Mapping[str, ImageInput | None]:
-        """The image of each role, None where it is given a video."""
+        """Return the image of each role, None where it is given a video."""
         roles = [wanted.role for wanted in self._visual(task)]
         if len(roles) != 1:
-            unwanted = {"image": image, "video": video} | ({} if roles else {"images": images, "explain": explain})
+            # What was attended to is told as cells of one picture.
+            unwanted = {"image": image, "video": video, "explain": explain} | ({} if roles else {"images": images})
             _expect(task.name, {}, **unwanted)
             if wrong := [role for role in (*roles, *(images or {})) if (role in roles) != (role in (images or {}))]:
                 needed = ", ".join(roles)

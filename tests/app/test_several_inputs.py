@@ -114,6 +114,8 @@ def test_in_a_mixed_batch_each_row_is_as_if_it_were_alone(predictor: Predictor) 
         ("same", same(images=None), "missing_input", "task same needs the images left, right"),
         ("same", same(images={"left": LEFT, "right": RIGHT, "up": LEFT}), "missing_input", "needs the images left"),
         ("same", same(image=LEFT), "unexpected_input", "task same takes no image"),
+        ("same", same(explain="mean"), "unexpected_input", "task same takes no explain"),
+        ("pos", {"text": "a", "images": {"left": LEFT}}, "unexpected_input", "task pos takes no images"),
         ("same", same(question=None), "missing_input", "this task needs a question"),
         ("same", same(text="hat"), "unexpected_input", "task same takes no text"),
         ("mood", {}, "missing_input", "this task needs a text"),
