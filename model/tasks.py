@@ -59,10 +59,6 @@ class Task:
         if repeated := [role for role in roles if roles.count(role) > 1]:
             raise ConfigError(f"task {self.name} has more than one input of the role {repeated[0]!r}")
 
-    def input_of(self, peripheral: str) -> Input | None:
-        """Return its first input of a peripheral, None where it has none."""
-        return next((given for given in self.inputs if given.peripheral == peripheral), None)
-
 
 PICTURE = Input("picture", "vision", "image")
 QUESTION = Input("question", "language", "english")

@@ -59,8 +59,8 @@ class Batch:
 class Media(Protocol):
     """Where pictures and clips come from: features computed before, or pixels."""
 
-    def get(self, path: Path, generator: random.Random) -> Tensor:
-        """What the vision peripheral takes as a row, with the choices drawn from ``generator``."""
+    def get(self, path: Path, generator: random.Random, plain: bool = False) -> Tensor:
+        """Return what the vision peripheral takes as a row: a random view, or the ``plain`` one as serving has it."""
         ...
 
 
@@ -121,7 +121,7 @@ class Encoder:
         path = example.media
         assert path is not None
         try:
-            return self.media.get(path, generator)
+            return self.media.get(path, generator, TASKS[example.task].views == "plain")
         except (OSError, InputError) as error:
             self.unreadable[path] = str(error)
             return None

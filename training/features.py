@@ -44,9 +44,9 @@ class Features:
     places: Mapping[Path, tuple[Path, int]]
     unreadable: Mapping[Path, str]
 
-    def get(self, path: Path, generator: random.Random) -> Tensor:
-        """One view, drawn from ``generator``: (t, s, channels), float32."""
-        return self.view(path, generator.randrange(VIEWS))
+    def get(self, path: Path, generator: random.Random, plain: bool = False) -> Tensor:
+        """Return a view drawn from ``generator``, or the ``plain`` one: (t, s, channels), float32."""
+        return self.view(path, 0 if plain else generator.randrange(VIEWS))
 
     def view(self, path: Path, number: int) -> Tensor:
         """(t, s, channels), float32."""

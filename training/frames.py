@@ -18,6 +18,7 @@ from torchvision.transforms.v2 import functional as transforms
 from model.errors import InputError
 from model.media import decode_image, decode_video
 from model.peripherals.vision import VisionConfig
+from model.pictures import fit
 from training.augment import augment
 
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}  # what else there is, is a clip
@@ -39,8 +40,11 @@ class Frames:
         self.config = config
         self.cache = ClipCache(folder, config, limit)
 
-    def get(self, path: Path, generator: random.Random) -> Tensor:
-        """A new view, uint8 RGB (t, 3, size, size): as many frames as the configuration says, or one of a picture.
+    def get(self, path: Path, generator: random.Random, plain: bool = False) -> Tensor:
+        """Return a new view, uint8 RGB (t, 3, size, size): as many frames as the configuration says, one of a picture.
+
+        Args:
+            plain: whether it is the whole picture, unchanged but for its size.
 
         Raises:
             InputError: a file that cannot be decoded; the message names it.
@@ -51,6 +55,8 @@ class Frames:
             frames = decode_image(path.read_bytes()).pixels[None] if is_picture else self.cache.get(path)
         except InputError as error:
             raise InputError(error.code, f"{path}: {error.message}", **error.detail) from error
+        if plain:
+            return fit(frames, self.config.image if is_picture else self.config.video, self.config.size)
         return augment(frames, self.config, generator)
 
 

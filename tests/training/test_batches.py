@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from model.outputs.text import plain_text
+from model.tasks import TASKS
 from tests.training.conftest import drawn
 from training.batches import spread_captions
 from training.data import Example
@@ -74,6 +76,26 @@ def test_a_batch_of_clips(setup: Setup) -> None:
     assert batch.inputs[0][2].shape == (4, 3, 4, 512)
     labels = [setup.vocabularies["activity"][i] for i in batch.targets[:, 0].tolist()]
     assert labels == [e.answer for e in setup.examples["activity"]]
+
+
+def test_a_task_may_see_pictures_as_they_are_alone(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mirrored or cropped, a picture may no longer be what its target says."""
+    example = setup.examples["activity"][0]
+    assert example.media is not None
+    assert isinstance(setup.encoder.media, Features)
+    views = [setup.encoder.media.view(example.media, number) for number in range(VIEWS)]
+    seen: dict[str, set[int]] = {}
+
+    for kind in ("any", "plain"):
+        monkeypatch.setitem(TASKS, "activity", replace(TASKS["activity"], views=kind))
+        maps = [setup.encoder.batch(drawn([example], seed)) for seed in range(30)]
+        seen[kind] = {
+            next(i for i, view in enumerate(views) if torch.equal(batch.inputs[0][2][0], view))
+            for batch in maps
+            if batch
+        }
+
+    assert seen == {"any": set(range(VIEWS)), "plain": {0}}
 
 
 @pytest.mark.parametrize(

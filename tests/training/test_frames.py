@@ -19,8 +19,9 @@ from torchvision.transforms.v2 import functional as transforms
 import training.frames
 from model.config import Sampling
 from model.errors import InputError
-from model.media import decode_video
+from model.media import decode_image, decode_video
 from model.peripherals.vision import VisionConfig
+from model.pictures import fit
 from tests.samples import jpeg_bytes, video_bytes
 from tests.training.conftest import put
 from training.augment import augment
@@ -73,6 +74,15 @@ def test_a_photo_is_one_frame(tmp_path: Path, folder: Path, name: str, generator
     assert pixels[0].dtype == torch.uint8
     assert not torch.equal(*pixels)
     assert list(folder.iterdir()) == []
+
+
+def test_a_plain_view_is_what_serving_sees(tmp_path: Path, folder: Path, generator: random.Random) -> None:
+    put(tmp_path / "photo.jpg", jpeg_bytes())
+
+    pixels = Frames(CONFIG, folder).get(tmp_path / "photo.jpg", generator, plain=True)
+
+    served = decode_image(jpeg_bytes()).pixels[None]
+    assert torch.equal(pixels, fit(served, CONFIG.image, CONFIG.size))
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ class Broken:
     def __init__(self, setup: Setup, broken: set[Path | None]) -> None:
         self.setup, self.broken = setup, broken
 
-    def get(self, path: Path, generator: random.Random) -> torch.Tensor:
+    def get(self, path: Path, generator: random.Random, plain: bool = False) -> torch.Tensor:
         if path in self.broken:
             raise InputError("not_an_image", "the file is not an image")
         return self.setup.encoder.media.get(path, generator)
