@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from training.evaluate.outside import Outside
     from training.evaluate.report import Report
 
-NO_FOLDER = Path()
 EXAMPLES = """examples:
   omninet evaluate --data ../data
   omninet evaluate runs/mine/checkpoint --config mine.yaml --data ../data --out report --zero-shot
@@ -54,7 +53,7 @@ def add(subparsers: Any) -> None:
         "--outside",
         nargs="?",
         type=Path,
-        const=NO_FOLDER,
+        const=True,
         metavar="FOLDER",
         help="also what is said of other pictures (of scikit-image) and spoilt ones, and, with a folder of the photos "
         "that training/evaluate/things.tsv lists, or with a things.tsv of its own, how many things are named",
@@ -79,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from training.evaluate.output import write_report
     from training.evaluate.outside import sample_pictures
     from training.evaluate.report import write_to_card
+    from training.evaluate.things import check_photos
 
     config = RunConfig.load(args.config or Path(__file__).parents[1] / "configs" / "bundled.yaml")
     folder = args.checkpoint or BUNDLED
@@ -86,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)  # before minutes are spent on answers
     samples = sample_pictures() if args.outside else {}  # likewise
+    if folder_of_things := _things(args):
+        check_photos(folder_of_things)
     answered = list(answer_data(predictor, config, args.data, args.limit, args.split))
     report = _report(args, predictor, config, answered, samples)
     print(report.to_json() if args.json else _readable(report, repeat(args)))
@@ -127,8 +129,12 @@ def _outside(args: argparse.Namespace, predictor: Predictor, config: RunConfig, 
     from training.evaluate.devsets import dev_examples
     from training.evaluate.outside import outside
 
-    things = None if args.outside == NO_FOLDER else args.outside
-    return outside(predictor, samples, dev_examples(config, "caption", args.data), args.data, things)
+    return outside(predictor, samples, dev_examples(config, "caption", args.data), args.data, _things(args))
+
+
+def _things(args: argparse.Namespace) -> Path | None:
+    """The folder that --outside names; by itself it is True."""
+    return args.outside if isinstance(args.outside, Path) else None
 
 
 def _readable(report: Report, command: str) -> str:
@@ -161,6 +167,6 @@ def repeat(args: argparse.Namespace) -> str:
     if args.limit:
         words.append(f"--limit {args.limit}")
     words += [f"--{name.replace('_', '-')}" for name in ("zero_shot", "shuffled", "outside") if getattr(args, name)]
-    if args.outside not in (None, NO_FOLDER):
+    if _things(args):
         words.append("FOLDER")
     return " ".join(words)

@@ -73,16 +73,26 @@ def read_things(folder: Path) -> list[Thing]:
         raise DataError(f"{path} has a line that is not photo, hash, kind, words with tabs between") from error
 
 
+def check_photos(folder: Path) -> list[Thing]:
+    """Read the list of a folder's photos, and hold that they are there.
+
+    Raises:
+        DataError: a photo is missing, or the list cannot be used.
+    """
+    things = read_things(folder)
+    missing = [thing.photo for thing in things if not (folder / thing.photo).is_file()]
+    if missing:
+        raise DataError(f"{folder} lacks {len(missing)} of {len(things)} photos, such as {missing[0]}")
+    return things
+
+
 def name_things(predictor: Predictor, folder: Path) -> Naming:
     """Ask for a caption of each photo of a folder's list, and what is in it.
 
     Raises:
         DataError: a photo is missing or cannot be read.
     """
-    things = read_things(folder)
-    missing = [thing.photo for thing in things if not (folder / thing.photo).is_file()]
-    if missing:
-        raise DataError(f"{folder} lacks {len(missing)} of {len(things)} photos, such as {missing[0]}")
+    things = check_photos(folder)
     captioned = [Example("caption", image=folder / thing.photo) for thing in things]
     asked = [Example("vqa", image=folder / thing.photo, question=QUESTION) for thing in things]
     captions = [a.caption for a in answer_all(predictor, captioned, title="things") if isinstance(a, Caption)]

@@ -106,12 +106,40 @@ def test_missing_samples_are_told_before_the_work(
     assert shown.err == "omninet: the sample pictures of scikit-image are not installed: pip install scikit-image\n"
 
 
+def test_things_of_a_folder_are_named(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder we are in is one, too."""
+    put(tmp_path / "here" / "coffee.jpg", jpeg_bytes())
+    put(tmp_path / "here" / "things.tsv", "coffee.jpg\t0123456789abcdef\tcup\tcup coffee\n")
+    monkeypatch.setattr(outside, "sample_pictures", lambda: {"coffee.png": tmp_path / "here" / "coffee.jpg"})
+    monkeypatch.chdir(tmp_path / "here")
+
+    assert omninet.main([*command, "--limit", "1", "--outside", "."]) == 0
+
+    assert "Of 1 photos of 1 everyday kinds from elsewhere, " in capsys.readouterr().out
+
+
+def test_missing_things_are_told_before_the_work(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(outside, "sample_pictures", dict)
+
+    assert omninet.main([*command, "--outside", str(tmp_path)]) == 2
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert f"{tmp_path} lacks 438 of 438 photos, such as " in shown.err
+
+
 def test_the_card_says_how_to_repeat_the_figures(command: list[str]) -> None:
     parser = omninet.build_parser()
 
     asked = parser.parse_args([*command, "--split", "test", "--zero-shot", "--card", "--out", "somewhere"])
 
     assert evaluate.repeat(asked) == "omninet evaluate --data DATA --split test --zero-shot"
+    for given, said in (["--outside"], "--outside"), (["--outside", "photos"], "--outside FOLDER"):
+        assert evaluate.repeat(parser.parse_args([*command, *given])) == f"omninet evaluate --data DATA {said}"
 
 
 @pytest.mark.parametrize(
