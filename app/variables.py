@@ -10,7 +10,7 @@ from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 PREFIX = "OMNINET_"
-# Read by docker-compose.yml, and the last one by the tests: whoever sets them means no setting of the service.
+# Read by docker-compose.yml, and the last one by the tests: no settings of the service, but rightly set beside them.
 ELSEWHERE = {
     "OMNINET_CHECKPOINTS",
     "OMNINET_GPU_PORT",

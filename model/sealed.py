@@ -33,10 +33,10 @@ def written(folder: Path) -> Iterator[Path]:
 
 
 def read_sums(folder: Path, required: Collection[str]) -> dict[str, str]:
-    """Read SHA256SUMS, name -> digest, and hold that the folder has these files and no others.
+    """Read SHA256SUMS, name -> digest, and hold that it lists the required files and that all it lists are there.
 
     Raises:
-        CheckpointError: it is no such folder, or a file is missing or left over.
+        CheckpointError: it is no such folder, or a file is missing.
     """
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is no checkpoint folder: it does not exist")

@@ -32,7 +32,7 @@ def write_weights(network: OmniNet, folder: Path, dtype: torch.dtype, apart: Map
     files = {name: _file_of(name, apart) for name in tensors}
     for file in {WEIGHTS, *files.values()}:
         save_file({name: tensor for name, tensor in tensors.items() if files[name] == file}, folder / file)
-    if len(set(files.values())) > 1:
+    if set(files.values()) != {WEIGHTS}:
         (folder / INDEX).write_text(json.dumps({"weight_map": files}, indent=2) + "\n", encoding="utf-8")
 
 

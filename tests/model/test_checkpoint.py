@@ -477,6 +477,14 @@ def test_weights_in_several_files(toy: Checkpoint, tmp_path: Path) -> None:
     assert both.digest not in (tmp_path / "toy" / "SHA256SUMS").read_text()
 
 
+def test_weights_in_another_file_alone(toy: Checkpoint, tmp_path: Path) -> None:
+    save(toy, tmp_path / "toy", apart={"": "weights.safetensors"})
+
+    found = load(tmp_path / "toy").network.state_dict()
+
+    assert all(torch.equal(tensor, found[name]) for name, tensor in toy.network.state_dict().items())
+
+
 @pytest.mark.parametrize(
     ("index", "message"),
     [
