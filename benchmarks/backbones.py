@@ -23,28 +23,16 @@ from torch.nn import functional
 
 from benchmarks.probe import OURS, caltech, caption_words, extractor, read_captions
 from model.inference import folded
-from model.peripherals.compact import BasicBlock, ConvNorm
+from model.peripherals.chain import ChainBlock
+from model.peripherals.compact import BasicBlock, ConvNorm, Stage, stages
 from training.commands.process import prepare
 from training.distill.config import DistillConfig
 from training.distill.distil import AGREEMENT, BACKBONE, distil
+from training.distill.state import STEP
 
 CLIP = 16  # frames
 TIMED_STEPS = 6  # of a short run, after which the number of steps for the given time is known
 ROUNDS = 15  # of each latency
-
-
-class ChainBlock(nn.Module):
-    """One 3 x 3 convolution and the identity, which is folded into it when served (Ding et al. 2021)."""
-
-    def __init__(self, channels: int, out_channels: int, stride: int) -> None:
-        super().__init__()
-        self.conv = ConvNorm(channels, out_channels, kernel=3, stride=stride)
-        self.residual = channels == out_channels and stride == 1
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, channels, height, width) -> (n, out_channels, height / stride, width / stride)."""
-        y = self.conv(x)
-        return functional.relu(y + x if self.residual else y)
 
 
 class FusedBlock(nn.Module):
@@ -79,23 +67,14 @@ class SeparableBlock(nn.Module):
         return x + y if self.residual else y
 
 
-Stage = tuple[Callable[[int, int, int], nn.Module], int, int]  # kind of block, width, depth
-
-
 class Candidate(nn.Module):
     """A stem that leaves a sixteenth of the positions, three stages that each leave a quarter, and a wide top."""
 
-    def __init__(self, stem: int, stages: Sequence[Stage], top: int) -> None:
+    def __init__(self, stem: int, shapes: Sequence[Stage], top: int) -> None:
         super().__init__()
         self.stem = ConvNorm(3, stem, kernel=7, stride=4)
-        blocks: list[nn.Module] = []
-        channels = stem
-        for block, width, depth in stages:
-            for i in range(depth):
-                blocks.append(block(channels, width, 2 if i == 0 else 1))
-                channels = width
-        self.blocks = nn.Sequential(*blocks)
-        self.top = ConvNorm(channels, top, kernel=1)
+        self.blocks = stages(stem, shapes)
+        self.top = ConvNorm(shapes[-1][1], top, kernel=1)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(n, 3, height, width) normalised pixels -> (n, top, height / 32, width / 32)."""
@@ -128,6 +107,23 @@ def latencies(backbones: Sequence[nn.Module], frames: int) -> list[float]:
     return [median(own[2:]) for own in times]
 
 
+def study(build: Callable[[], Candidate], out: Path, args: argparse.Namespace) -> tuple[Candidate, tuple[str, ...]]:
+    """Train a candidate for the given time: it, and its milliseconds a view, its views, and its top-1."""
+
+    def trained(folder: Path, steps: int) -> tuple[DistillConfig, float]:
+        config = DistillConfig.load(args.config, [f"steps={steps}", f"measured={steps}", "average=0.98"])
+        torch.manual_seed(config.seed)
+        distil(config, folder, args.weights, packed=args.packed, backbone=build())
+        return config, json.loads((folder / "state" / STEP).read_text())["seconds"]
+
+    _, seconds = trained(out / "trial", TIMED_STEPS)
+    config, seconds = trained(out, round(args.minutes * 60 * TIMED_STEPS / seconds))
+    backbone = build()
+    backbone.load_state_dict(load_file(out / BACKBONE))
+    views, top1 = config.steps * config.batch, json.loads((out / AGREEMENT).read_text())["top1"]
+    return backbone, (f"{1e3 * seconds / views:.1f}", f"{views:,}", f"{100 * top1:.1f}")
+
+
 def main() -> None:
     """Train, probe and time all candidates, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -151,35 +147,11 @@ def main() -> None:
     ]
     print("\n".join(lines), flush=True)
     for (name, build), (photo, clip) in zip(CANDIDATES.items(), times, strict=True):
-        out = args.out / name.replace(", ", "-")
-
-        def config_of(steps: int) -> DistillConfig:
-            changes = [f"steps={steps}", f"measured={steps}", "average=0.98"]
-            return DistillConfig.load(args.config, changes)
-
-        trial = distil(config_of(TIMED_STEPS), out / "trial", args.weights, packed=args.packed, backbone=build())
-        assert trial
-        state = json.loads((out / "trial" / "state" / "step.json").read_text())
-        config = config_of(round(args.minutes * 60 * TIMED_STEPS / state["seconds"]))
-        path = distil(config, out, args.weights, packed=args.packed, backbone=build())
-        assert path
-        found = json.loads((out / AGREEMENT).read_text())
-        state = json.loads((out / "state" / "step.json").read_text())
-        backbone = build()
-        backbone.load_state_dict(load_file(out / BACKBONE))
+        backbone, cells = study(build, args.out / name.replace(", ", "-"), args)
         extract = extractor(backbone, OURS)
-        views = config.steps * config.batch
-        row = (
-            name,
-            f"{sum(p.numel() for p in backbone.parameters()) / 1e6:.2f}",
-            f"{photo:.1f}",
-            f"{clip:.0f}",
-            f"{1e3 * state['seconds'] / views:.1f}",
-            f"{views:,}",
-            f"{100 * found['top1']:.1f}",
-            f"{caption_words(extract, captions):.1f}",
-            f"{caltech(extract, args.data / 'caltech101'):.1f}",
-        )
+        probes = caption_words(extract, captions), caltech(extract, args.data / "caltech101")
+        parameters = sum(p.numel() for p in backbone.parameters()) / 1e6
+        row = (name, f"{parameters:.2f}", f"{photo:.1f}", f"{clip:.0f}", *cells, *(f"{value:.1f}" for value in probes))
         lines.append(f"| {' | '.join(row)} |")
         print(lines[-1], flush=True)
     (args.out / "backbones.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from model.peripherals.compact import ConvNorm
+from model.peripherals.compact import ConvNorm, stages
 
 
 class ChainNet(nn.Module):
@@ -26,14 +26,8 @@ class ChainNet(nn.Module):
     ) -> None:
         super().__init__()
         self.stem = ConvNorm(3, stem, kernel=7, stride=4)
-        blocks: list[nn.Module] = []
-        channels = stem
-        for width, depth in zip(widths, depths, strict=True):
-            for i in range(depth):
-                blocks.append(ChainBlock(channels, width, stride=2 if i == 0 else 1))
-                channels = width
-        self.blocks = nn.Sequential(*blocks)
-        self.top = ConvNorm(channels, self.out_channels, kernel=1)
+        self.blocks = stages(stem, [(ChainBlock, *shape) for shape in zip(widths, depths, strict=True)])
+        self.top = ConvNorm(widths[-1], self.out_channels, kernel=1)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(n, 3, height, width) normalised pixels -> (n, 768, height / 32, width / 32)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,19 +20,27 @@ class CompactNet(nn.Module):
     def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 256), depths: tuple[int, ...] = (1, 2, 5)) -> None:
         super().__init__()
         self.stem = ConvNorm(3, widths[0], kernel=7, stride=4)
-        blocks: list[nn.Module] = []
-        channels = widths[0]
-        for width, depth in zip(widths[1:], depths, strict=True):
-            for i in range(depth):
-                blocks.append(BasicBlock(channels, width, stride=2 if i == 0 else 1))
-                channels = width
-        self.blocks = nn.Sequential(*blocks)
-        self.top = ConvNorm(channels, self.out_channels, kernel=1)
+        self.blocks = stages(widths[0], [(BasicBlock, *shape) for shape in zip(widths[1:], depths, strict=True)])
+        self.top = ConvNorm(widths[-1], self.out_channels, kernel=1)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(n, 3, height, width) normalised pixels -> (n, 512, height / 32, width / 32)."""
         x = functional.relu(self.stem(pixels))
         return functional.relu(self.top(self.blocks(x)))
+
+
+# What makes a block of (channels, out_channels, stride), and the width and the depth of a stage of them.
+Stage = tuple[Callable[[int, int, int], nn.Module], int, int]
+
+
+def stages(channels: int, shapes: Sequence[Stage]) -> nn.Sequential:
+    """Blocks one after the other: (n, channels, height, width) to the last width, halved by the first of each stage."""
+    blocks: list[nn.Module] = []
+    for block, width, depth in shapes:
+        for i in range(depth):
+            blocks.append(block(channels, width, 2 if i == 0 else 1))
+            channels = width
+    return nn.Sequential(*blocks)
 
 
 class ConvNorm(nn.Sequential):
