@@ -10,7 +10,9 @@ from torch import Tensor
 
 from app.sandbox import MediaKind
 from app.stopwatch import Stopwatch
-from model.answers import Answer, Tagging, Text
+from model.outputs.answer import Answer
+from model.outputs.tags.answer import Tagging
+from model.outputs.text.answer import Text
 from model.explaining import Explanation
 from model.precision import Agreement
 from model.tasks import Task

@@ -12,7 +12,9 @@ from app.stage import Stage
 from app.vision_stage import VisionStage
 from app.work import Kind, Work
 from model.cnp import group
-from model.decoding import Decoded, RunningBatch, Search
+from model.decoding.hypotheses import Decoded
+from model.decoding.batch import RunningBatch
+from model.decoding.search import Search
 from model.predictor import Predictor
 
 logger = logging.getLogger(__name__)

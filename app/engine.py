@@ -14,9 +14,10 @@ from app.engine_metrics import EngineMetrics
 from app.errors import internal_error
 from app.replica import Replica
 from app.work import Watch, Work, WorkQueue
-from model.decoding import Decoded, Hypothesis
+from model.decoding.hypotheses import Decoded, Hypothesis
 from model.predictor import Predictor
-from model.processor import Job, Processor
+from model.job import Job
+from model.processor import Processor
 
 # Eight frames of the bundled model. More are hardly seen sooner, and images wait longer among videos.
 PIXELS = 8 * 224**2

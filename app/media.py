@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from app.errors import overloaded, shutting_down
 from app.sandbox import ClosedError, Limits, Sandbox
-from model.peripherals.vision import VisionConfig
+from model.modalities.vision.config import VisionConfig
 
 T = TypeVar("T")
 

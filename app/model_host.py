@@ -24,10 +24,11 @@ from app.logs import configure_logs
 from app.processes import MODEL, call_this
 from app.settings import Settings
 from app.work import Work
-from model.decoding import Hypothesis
+from model.decoding.hypotheses import Hypothesis
 from model.errors import OmniNetError
 from model.precision import Agreement
-from model.processor import Job, Processor
+from model.job import Job
+from model.processor import Processor
 
 logger = logging.getLogger(__name__)
 WATCH_S = 0.1  # how long a change of the engine's health may go unnoticed

@@ -19,7 +19,7 @@ from app.probe import probe
 from app.processes import context
 from app.settings import Settings
 from app.work import Watch
-from model.processor import Job
+from model.job import Job
 
 logger = logging.getLogger(__name__)
 FIGURES_S = 2.0

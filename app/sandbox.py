@@ -29,9 +29,11 @@ from torch import Tensor
 from app.channel import Channel, channels
 from app.processes import MEDIA, call_this, context
 from model.errors import InputError
-from model.media import Clip, MediaLimits, Picture, decode_image, decode_video
-from model.peripherals.vision import VisionConfig
-from model.pictures import fit
+from model.media.videos import Clip, decode_video
+from model.media.limits import MediaLimits
+from model.media.images import Picture, decode_image
+from model.modalities.vision.config import VisionConfig
+from model.modalities.vision.fit import fit
 
 logger = logging.getLogger(__name__)
 MediaKind = Literal["image", "video"]

@@ -19,8 +19,11 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.backend import Answered
-from model.answers import Caption, Label, Tagging
-from model.decoding import LIMITS, Explain
+from model.outputs.text.answer import Caption
+from model.outputs.label.answer import Label
+from model.outputs.tags.answer import Tagging
+from model.decoding.options import LIMITS
+from model.decoding.goal import Explain
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from app.metrics import Metrics
 from app.settings import Settings
 from app.stopwatch import Stopwatch
 from app.texts import check_length
-from model.answers import Text
+from model.outputs.text.answer import Text
 
 if TYPE_CHECKING:
     from app.tracing import Traces

@@ -14,8 +14,9 @@ from app.model_process import ModelProcess
 from app.sandbox import Limits, Sandbox
 from app.settings import Settings
 from app.stopwatch import Stopwatch
-from model.media import Clip, Picture
-from model.peripherals.vision import VisionConfig
+from model.media.videos import Clip
+from model.media.images import Picture
+from model.modalities.vision.config import VisionConfig
 
 
 class Serving:

@@ -13,8 +13,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.keys import Keyring, read_keys
 from model.checkpoint import BUNDLED
-from model.media import MediaLimits
-from model.words import MAX_CHARACTERS
+from model.media.limits import MediaLimits
+from model.modalities.language.words import MAX_CHARACTERS
 
 MEBI = 2**20
 ORIGIN = re.compile(r"\*|https?://[^/\s]+")

@@ -15,7 +15,7 @@ from app.errors import internal_error
 from app.intake import Intake
 from app.probe import warm_up
 from app.work import Work
-from model.decoding import Decoded
+from model.decoding.hypotheses import Decoded
 from model.predictor import Predictor
 
 logger = logging.getLogger(__name__)

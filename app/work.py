@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from app.errors import ServiceError, overloaded, shutting_down
-from model.decoding import Decoded, Hypothesis
+from model.decoding.hypotheses import Decoded, Hypothesis
 from model.rows import Row
 
 Kind = Literal["text", "image", "video"]

@@ -23,8 +23,8 @@ from torch.nn import functional
 
 from benchmarks.probe import OURS, caltech, caption_words, extractor, read_captions
 from model.inference import folded
-from model.peripherals.chain import ChainBlock
-from model.peripherals.compact import BasicBlock, ConvNorm, Stage, stages
+from model.modalities.vision.chain import ChainBlock
+from model.modalities.vision.compact import BasicBlock, ConvNorm, Stage, stages
 from training.commands.process import prepare
 from training.distill.config import DistillConfig
 from training.distill.distil import AGREEMENT, BACKBONE, distil

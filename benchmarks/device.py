@@ -23,7 +23,7 @@ from PIL import Image
 from benchmarks.model import WORDS, Bench
 from model import checkpoint as checkpoints
 from model.checkpoint import BUNDLED
-from model.decoding import Goal
+from model.decoding.goal import Goal
 from model.predictor import Predictor
 from model.rows import Row
 

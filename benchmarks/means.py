@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from benchmarks.model import CASES, Bench, arguments, build, medians
-from model.inference import folded, for_inference, replaced, visions_of
+from model.inference import folded, for_inference, replaced
+from model.modalities.peripheral import visions_of
 from model.omninet import OmniNet
 from model.products import QuickLinear
 

@@ -26,14 +26,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.authors import CAPTION_STEPS, decode_greedy
 from model import checkpoint as checkpoints
-from model.decoding import Goal, RunningBatch
+from model.decoding.goal import Goal
+from model.decoding.batch import RunningBatch
 from model.devices import Precision
 from model.inference import for_inference
 from model.memory import Memory
 from model.official.names import official_config
 from model.omninet import OmniNet
-from model.peripherals.language import LanguagePeripheral, Subwords
-from model.peripherals.vision import VisionPeripheral
+from model.modalities.language.peripheral import LanguagePeripheral
+from model.modalities.language.config import Subwords
+from model.modalities.vision.peripheral import VisionPeripheral
 from model.products import product
 
 WORDS = 12  # of a caption as a user sees it; it has a token more at either end

@@ -24,13 +24,14 @@ from benchmarks.authors import decode_greedy
 from model import checkpoint as checkpoints
 from model.checkpoint import BUNDLED
 from model.cnp import group
-from model.decoding import Goal
+from model.decoding.goal import Goal
 from model.devices import Precision
 from model.inference import for_inference
 from model.omninet import OmniNet
 from model.precision import STEPS, Said, compare, repeat, say
 from model.predictor import Predictor
-from model.rows import Prepared, Row, encode
+from model.rows import Prepared, Row
+from model.encoding import encode
 from model.tasks import TASKS
 
 CPU = torch.device("cpu")

@@ -24,8 +24,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional
 
-from model.media import decode_image
-from model.peripherals.vision import build_backbone
+from model.media.images import decode_image
+from model.modalities.vision.peripheral import build_backbone
 from model.weights import load_weights
 from training.commands.process import keep_memory
 from training.data.flickr8k import Flickr8k

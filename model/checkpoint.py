@@ -22,41 +22,18 @@ from typing import Any
 
 import torch
 
-from model.config import from_dict, positive
 from model.errors import CheckpointError, ConfigError
-from model.omninet import OmniNet, OmniNetConfig
+from model.model_config import CONFIG, ModelConfig, read_config, read_json
+from model.network_config import OmniNetConfig
+from model.omninet import OmniNet
 from model.outputs import OUTPUTS
 from model.sealed import SUMS, check, check_nothing_else, read_sums, written
-from model.upgrade import FORMAT, upgrade
 from model.weights import INDEX, WEIGHTS, announced, digest, filled, places, read_tensors, write_weights
 
-CONFIG, TOKENIZER, CARD = "config.json", "tokenizer.model", "MODEL_CARD.md"
+TOKENIZER, CARD = "tokenizer.model", "MODEL_CARD.md"
 REQUIRED = (CONFIG, WEIGHTS, TOKENIZER, CARD)
 VOCABULARIES = "vocabularies"
 BUNDLED = Path(__file__).parent / "bundled"
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """What ``config.json`` says.
-
-    Attributes:
-        format: version of this folder layout.
-        text_steps: subwords that a text output may have at most.
-        beams: hypotheses that a text is searched with, where the request does not say.
-    """
-
-    name: str
-    version: str
-    network: OmniNetConfig
-    text_steps: int = 40
-    beams: int = 1
-    format: int = FORMAT
-
-    def __post_init__(self) -> None:
-        positive(self, "text_steps", "beams")
-        if self.format != FORMAT:
-            raise ConfigError(f"format {self.format!r} is not that of this version, {FORMAT}")
 
 
 @dataclass(frozen=True)
@@ -155,33 +132,11 @@ def skim(folder: Path) -> ModelConfig:
     return read_config(folder)
 
 
-def read_config(folder: Path) -> ModelConfig:
-    """Read what a checkpoint is a checkpoint of, without its weights.
-
-    Raises:
-        CheckpointError: there is no configuration, or none that can be used.
-    """
-    path = folder / CONFIG
-    values = upgrade(_read_json(path), str(path))
-    try:
-        network = OmniNetConfig.from_dict(values.get("network"))
-        return from_dict(ModelConfig, values | {"network": network}, "config")
-    except ConfigError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-
-
 def _of_tasks(config: ModelConfig, tasks: Collection[str], folder: Path) -> ModelConfig:
     try:
         return replace(config, network=config.network.subset(tasks))
     except ConfigError as error:
         raise CheckpointError(f"{folder}: {error}") from error
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
 
 
 def _named(config: OmniNetConfig) -> list[str]:
@@ -194,7 +149,7 @@ def _read_vocabulary(folder: Path, name: str, config: OmniNetConfig, sums: Mappi
     file = f"{VOCABULARIES}/{name}.json"
     if file not in sums:
         raise CheckpointError(f"{folder / SUMS} does not list {file}")
-    classes = _read_json(folder / file)
+    classes = read_json(folder / file)
     if not isinstance(classes, list) or len(classes) != config.vocabularies[name]:
         raise CheckpointError(f"{folder / file} must list the {config.vocabularies[name]} classes of {name}")
     return tuple(map(str, classes))

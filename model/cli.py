@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.official import commands as official
-from model.tasks import USES
+from model.outputs import OUTPUTS
+from model.tasks import TASKS, Task, Use, uses_of
 
 if TYPE_CHECKING:
-    from model.answers import Answer
+    from model.processor import Processor
 
 EXAMPLES = """examples:
   omninet predict caption photo.jpg
@@ -22,16 +25,7 @@ EXAMPLES = """examples:
 """
 
 
-TEXT_OPTIONS: dict[str, tuple[type, str]] = {
-    "beams": (int, "hypotheses kept; 1 is greedy; default: the checkpoint's"),
-    "n_best": (int, "captions that are wanted, best first"),
-    "temperature": (float, "draw the caption; above 1 the unlikely becomes likelier"),
-    "top_p": (float, "draw from the likeliest subwords that have so much probability together"),
-    "seed": (int, "draw the caption; the same seed draws the same"),
-    "no_repeat_ngram": (int, "runs of so many subwords come once only"),
-    "min_length": (int, "subwords at least"),
-    "max_length": (int, "subwords at most"),
-}
+OPTIONS = {name: option for output in OUTPUTS.values() for name, option in output.options.items()}
 
 
 def add_commands(subparsers: Any) -> None:
@@ -40,14 +34,24 @@ def add_commands(subparsers: Any) -> None:
         "predict",
         help="answer from a file or a sentence, without a server",
         description="Run one task on files or sentences:\n\n"
-        + "\n".join(f"  {use.name:14} {use.summary}" for use in USES.values()),
+        + "\n".join(
+            f"  {name:14} {use.summary or task.summary}" for name, (task, use) in uses_of(TASKS.values()).items()
+        )
+        + "\n\nA checkpoint may have further tasks; `omninet inspect` lists them.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("task", choices=list(USES), metavar="TASK", help="one of the tasks above")
+    parser.add_argument("task", metavar="TASK", help="one of the tasks above, or another one of the checkpoint")
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image or video files; for pos, sentences")
-    parser.add_argument("--question", help="for vqa and video-qa")
-    _add_text_options(parser)
+    parser.add_argument("--question", help="for vqa and video-qa; short for --input question=QUESTION")
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a further input of the task: a file, a text or JSON, as the task takes it; JSON also as @FILE",
+    )
+    _add_options(parser)
     parser.add_argument(
         "--explain", type=Path, metavar="FILE", help="draw what the model attended to, as a PNG; of one input"
     )
@@ -63,10 +67,11 @@ def add_commands(subparsers: Any) -> None:
     official.add(subparsers)
 
 
-def _add_text_options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("for captions")
-    for name, (kind, what) in TEXT_OPTIONS.items():
-        group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=kind.__name__.upper(), help=what)
+    for name, option in OPTIONS.items():
+        flag, shown = f"--{name.replace('_', '-')}", option.kind.__name__.upper()
+        group.add_argument(flag, type=option.kind, metavar=shown, help=option.summary)
 
 
 def _predict(args: argparse.Namespace) -> int:
@@ -76,49 +81,71 @@ def _predict(args: argparse.Namespace) -> int:
     from model.heatmaps import draw_answer
     from model.predictor import Predictor
 
-    use = USES[args.task]
+    if args.explain is not None and len(args.inputs) > 1:
+        raise InputError("unexpected_input", "--explain takes one input; run it once for each", input="--explain")
+    task, use = _use(args.task, args.checkpoint)
     predictor = Predictor.load(args.checkpoint, device=args.device)
-    names = ("question", *TEXT_OPTIONS)
-    options = {name: value for name in names if (value := getattr(args, name)) is not None}
+    first, others = _inputs(args, predictor, task, use)
+    options = {name: value for name in OPTIONS if (value := getattr(args, name)) is not None}
     if args.explain is not None:
-        if len(args.inputs) > 1:
-            raise InputError("unexpected_input", "--explain takes one input; run it once for each", input="--explain")
         options["explain"] = "mean"
+    output = predictor.output(task.name)
     for source in args.inputs:
-        job = predictor.prepare(use.task, **{use.inputs[0]: source}, **options)
+        job = predictor.prepare(task.name, **{first[0]: first[1](source)}, **others, **options)
         answer = predictor.finish(job, predictor.run(job.rows))
         if args.explain is not None:
             args.explain.write_bytes(draw_answer(job, answer))
         if args.json:
             print(json.dumps({"input": source} | _facts(answer), ensure_ascii=False))
         else:
-            print(_plain(answer))
+            print(output.text(answer) + "".join(f"\n(note: {note})" for note in answer.notes))
     return 0
 
 
-def _facts(answer: Answer) -> dict[str, Any]:
+def _use(name: str, folder: Path | None) -> tuple[Task, Use]:
+    """Find what a checkpoint offers under a name, before its weights are read.
+
+    Raises:
+        InputError: ``unknown_task``.
+    """
+    from model.checkpoint import BUNDLED, skim
+    from model.errors import InputError
+
+    offered = uses_of(skim(folder or BUNDLED).network.tasks.values())
+    if name not in offered:
+        raise InputError("unknown_task", f"there is no task {name!r}; there are {', '.join(offered)}", task=name)
+    return offered[name]
+
+
+def _inputs(
+    args: argparse.Namespace, processor: Processor, task: Task, use: Use
+) -> tuple[tuple[str, Callable[[str], Any]], dict[str, Any]]:
+    """Return the keyword of the first input with what reads it, and the values of the other inputs by keyword."""
+    from model.errors import InputError
+
+    texts = {} if args.question is None else {"question": args.question}
+    for pair in args.input:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise InputError("bad_option", f"--input takes NAME=VALUE, not {pair!r}", option="--input")
+        texts[name] = text
+    keywords = processor.config.network.keywords(task)
+    readers = {
+        word: partial(processor.modalities[given.peripheral].argument, form)
+        for word, (given, form) in keywords.items()
+        if form == use.forms.get(given.role, form)
+    }
+    first = next(word for word in readers if keywords[word][0] == task.inputs[0])
+    return (first, readers[first]), {name: readers.get(name, str)(text) for name, text in texts.items()}
+
+
+def _facts(answer: Any) -> dict[str, Any]:
     """An answer as JSON values; an explanation is there if it was asked for."""
     from dataclasses import asdict, replace
 
-    from model.answers import Tagging
-
-    if isinstance(answer, Tagging):
-        return asdict(answer)
-    facts = asdict(replace(answer, explanation=None))
+    facts: dict[str, Any] = asdict(replace(answer, explanation=None))
     del facts["explanation"]
     return facts if answer.explanation is None else facts | {"explanation": answer.explanation.to_dict()}
-
-
-def _plain(answer: Answer) -> str:
-    """An answer for a terminal."""
-    from model.answers import Caption, Label
-
-    notes = "".join(f"\n(note: {note})" for note in answer.notes)
-    if isinstance(answer, Caption):
-        return "\n".join([answer.caption, *(other.caption for other in answer.alternatives)]) + notes
-    if isinstance(answer, Label):
-        return "\n".join(f"{c.probability:6.1%}  {c.label}" for c in answer.candidates) + notes
-    return "\n".join(" ".join(f"{w.text}/{w.tag}" for w in sentence) for sentence in answer.sentences) + notes
 
 
 def _inspect(args: argparse.Namespace) -> int:
@@ -136,7 +163,7 @@ def _inspect(args: argparse.Namespace) -> int:
         "weights_sha256": checkpoint.digest,
         "bytes": sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()),
         "parameters": _parts(checkpoint.network),
-        "tasks": {name: network.vocabularies[task.vocabulary] for name, task in network.tasks.items()},
+        "tasks": {name: network.vocabularies.get(task.vocabulary) for name, task in network.tasks.items()},
         "network": network.to_dict(),
     }
     print(json.dumps(facts, indent=2) if args.json else _summary(facts) + "\n\n" + checkpoint.card)
@@ -145,7 +172,7 @@ def _inspect(args: argparse.Namespace) -> int:
 
 def _summary(facts: dict[str, Any]) -> str:
     parameters = ", ".join(f"{name} {count:,}" for name, count in facts["parameters"].items())
-    tasks = ", ".join(f"{task} ({count:,} classes)" for task, count in facts["tasks"].items())
+    tasks = ", ".join(task + (f" ({count:,} classes)" if count else "") for task, count in facts["tasks"].items())
     rows = {name: facts[name] for name in ("folder", "name", "version", "weights_sha256")}
     rows |= {"size": f"{facts['bytes'] / 1e6:.1f} MB", "parameters": parameters, "tasks": tasks}
     return "\n".join(f"{name:15} {value}" for name, value in rows.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from model.kv_cache import KeyValueCache
 from model.layers import (
     LayerAttention,
     LayerMemory,
+    Losses,
     MemoryMasks,
     Part,
     Prefix,
@@ -33,7 +34,7 @@ class CNP(nn.Module):
     """Encodes inputs of any domain into a Memory and decodes any task from it.
 
     Args:
-        tasks: name of a task -> name of its vocabulary.
+        tasks: name of a task -> name of its vocabulary; an empty one where it has none.
         vocabularies: name -> how many classes it has.
         controls: domains and tasks in the order of their control vectors; None means the domains, then the tasks.
     """
@@ -74,7 +75,14 @@ class CNP(nn.Module):
         for embedding in self.output_embeddings.parameters():
             embedding.data *= 0.5  # below the positions that are added
 
-    def encode(self, x: Tensor, domain: str, memory: Memory | None = None, mask: Tensor | None = None) -> Memory:
+    def encode(
+        self,
+        x: Tensor,
+        domain: str,
+        memory: Memory | None = None,
+        mask: Tensor | None = None,
+        losses: Losses | None = None,
+    ) -> Memory:
         """Append one input to the caches (Algorithm 1).
 
         Args:
@@ -82,6 +90,7 @@ class CNP(nn.Module):
             domain: name of the input's domain.
             memory: what earlier calls stored; None starts empty.
             mask: (b, t), false at padded steps; None where nothing is padded.
+            losses: the layers' terms of the training loss are added to it.
 
         Raises:
             ValueError: an unknown domain, a shape other than above, or more than ``max_length`` steps.
@@ -94,11 +103,8 @@ class CNP(nn.Module):
             raise ValueError(f"a mask must be booleans ({b}, {t}), not {mask.dtype} {tuple(mask.shape)}")
         if memory.batch != b:
             raise ValueError(f"the memory has {memory.batch} rows, the input {b}")
-        if domain not in self.domains:
-            raise ValueError(f"{domain!r} is no domain; known are {', '.join(self.domains)}")
-        control = self._control(domain).expand(b, t, s, -1)
-        x = self.input_projection(torch.cat([x, control], -1))
-        temporal = self.temporal_encoder(self.temporal_projection(x.mean(2)), mask)
+        x = self._controlled(x, domain)
+        temporal = self.temporal_encoder(self.temporal_projection(x.mean(2)), mask, losses)
         valid = torch.ones(b, t, dtype=torch.bool, device=x.device) if mask is None else mask
         spatial = frame = None
         # Algorithm 2 writes "s > 0"; Algorithm 1 and the authors' code keep only s > 1.
@@ -109,33 +115,91 @@ class CNP(nn.Module):
         cells = torch.ones_like(valid) if self.config.gate == "official" else valid
         return memory.append(temporal, valid, spatial, cells.repeat_interleave(s, 1), frame, s)
 
-    def decode(self, memory: Memory, task: str, targets: Tensor, mask: Tensor | None = None) -> Tensor:
+    def exits(self, x: Tensor, domain: str, mask: Tensor | None, depths: Collection[int]) -> dict[int, Tensor]:
+        """Return what an input is at some depths of the temporal encoder; layers below the deepest do not run.
+
+        Args:
+            x, domain, mask: as ``encode`` takes them.
+            depths: numbers of layers, counted from 1 over all recurrent steps; 0 is x averaged over its cells.
+
+        Returns:
+            depth -> (b, t, d).
+
+        Raises:
+            ValueError: there is no such layer.
+        """
+        found = {0: x.mean(2)} if 0 in depths else {}
+        if deepest := max(depths):
+            x = self._controlled(x, domain).mean(2)
+            layers = zip(
+                range(1, deepest + 1), self.temporal_encoder.depths(self.temporal_projection(x), mask), strict=False
+            )
+            found |= {depth: states for depth, states in layers if depth in depths}
+        if missing := set(depths) - found.keys():
+            raise ValueError(f"the temporal encoder has no layer {min(missing)}")
+        return found
+
+    def _controlled(self, x: Tensor, domain: str) -> Tensor:
+        """(b, t, s, d) -> the same shape, beside the domain's control vector and projected."""
+        if domain not in self.domains:
+            raise ValueError(f"{domain!r} is no domain; known are {', '.join(self.domains)}")
+        control = self._control(domain).expand(*x.shape[:3], -1)
+        projected: Tensor = self.input_projection(torch.cat([x, control], -1))
+        return projected
+
+    def decode(
+        self,
+        memory: Memory,
+        task: str,
+        targets: Tensor,
+        mask: Tensor | None = None,
+        losses: Losses | None = None,
+    ) -> Tensor:
         """Teacher-forced log-probabilities of ``targets``.
 
         Args:
             targets: class ids, (b, n); position i is predicted from the targets before it.
             mask: (b, n), false at padded targets.
+            losses: the layers' terms of the training loss are added to it.
 
         Returns:
             (b, n, c), the natural logarithm.
         """
-        hidden = self.hidden(memory, task, targets, mask)
+        hidden = self.hidden(memory, task, targets, mask, losses)
         return _log_probabilities(self.classifiers[self.tasks[task]](hidden))
 
-    def hidden(self, memory: Memory, task: str, targets: Tensor, mask: Tensor | None = None) -> Tensor:
+    def hidden(
+        self,
+        memory: Memory,
+        task: str,
+        targets: Tensor,
+        mask: Tensor | None = None,
+        losses: Losses | None = None,
+    ) -> Tensor:
         """Teacher-forced hidden states from which ``targets`` are predicted, (b, n, d); the arguments are decode's."""
         self._check_task(task)
         x = self.decoder_inputs(memory, task, targets[:, :-1])
         if mask is not None:
             mask = torch.cat([torch.ones_like(mask[:, :1]), mask[:, :-1]], 1)
-        hidden, _ = self.decoder(x, memory, mask)
+        hidden, _ = self.decoder(x, memory, mask, losses)
+        states: Tensor = hidden
+        return states
+
+    def first_hidden(self, memory: Memory, task: str, losses: Losses | None = None) -> Tensor:
+        """Hidden state of the first step, from which the first output would be predicted, (b, 1, d)."""
+        self._check_task(task)
+        hidden, _ = self.decoder(self._start(memory, task), memory, None, losses)
         states: Tensor = hidden
         return states
 
     def decoder_inputs(self, memory: Memory, task: str, tokens: Tensor) -> Tensor:
         """The task's vector, then the embedded outputs: tokens (b, n) -> (b, n + 1, d)."""
-        start = self.task_projection(self._control(task)).expand(memory.batch, 1, -1)
-        return torch.cat([start, self.output_projection(self._embedding(task)(tokens))], 1)
+        return torch.cat([self._start(memory, task), self.output_projection(self._embedding(task)(tokens))], 1)
+
+    def _start(self, memory: Memory, task: str) -> Tensor:
+        """The task's vector, with which every row begins, (b, 1, d)."""
+        start: Tensor = self.task_projection(self._control(task)).expand(memory.batch, 1, -1)
+        return start
 
     def start(self, memory: Memory, task: str, width: int = 1) -> Cohort:
         """The rows of ``memory``, ready to decode ``task`` with ``width`` hypotheses each."""
@@ -157,7 +221,8 @@ class CNP(nn.Module):
             tokens: for each cohort what its hypotheses decoded last, (b, n); where a row starts it is not looked at.
 
         Returns:
-            for each cohort the natural log-probabilities of the next outputs, (b, n, c).
+            for each cohort the natural log-probabilities of the next outputs, (b, n, c); for tasks without a
+            vocabulary the hidden states, (b, n, d).
 
         Raises:
             ValueError: a row has decoded ``max_length`` outputs.
@@ -178,6 +243,9 @@ class CNP(nn.Module):
     def _classify(self, hidden: Sequence[Tensor], cohorts: Sequence[Cohort]) -> list[Tensor]:
         found: dict[int, Tensor] = {}
         for vocabulary, members in group(self.tasks[cohort.task] for cohort in cohorts).items():
+            if not vocabulary:
+                found |= {i: hidden[i] for i in members}
+                continue
             scores = _log_probabilities(self.classifiers[vocabulary](joined([hidden[i] for i in members])))
             found |= dict(zip(members, torch.split(scores, [len(hidden[i]) for i in members]), strict=True))
         return [found[i].view(cohort.b, cohort.n, -1) for i, cohort in enumerate(cohorts)]
@@ -224,11 +292,11 @@ class TemporalEncoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(encoder_layer(config) for _ in range(config.encoder_layers))
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None, losses: Losses | None = None) -> Tensor:
         """x (b, t, d) and mask (b, t) -> (b, t, d)."""
-        return deque(self.depths(x, mask), maxlen=1).pop()
+        return deque(self.depths(x, mask, losses), maxlen=1).pop()
 
-    def depths(self, x: Tensor, mask: Tensor | None) -> Iterator[Tensor]:
+    def depths(self, x: Tensor, mask: Tensor | None, losses: Losses | None = None) -> Iterator[Tensor]:
         """Yield what each layer gives, (b, t, d), one after the other; layers after the last that is taken do not run.
 
         Args:
@@ -240,7 +308,7 @@ class TemporalEncoder(nn.Module):
         x = self.dropout(x + self.positions[1 : t + 1])
         for _ in range(self.recurrent_steps):
             for layer in self.layers:
-                x = layer(x, mask)
+                x = layer(x, mask, losses)
                 yield x
 
 
@@ -260,7 +328,9 @@ class Decoder(nn.Module):
         """Keys and values of ``memory`` for each layer."""
         return [layer.remember(memory) for layer in self.layers]  # type: ignore[operator]
 
-    def forward(self, x: Tensor, memory: Memory, mask: Tensor | None = None) -> tuple[Tensor, list[LayerAttention]]:
+    def forward(
+        self, x: Tensor, memory: Memory, mask: Tensor | None = None, losses: Losses | None = None
+    ) -> tuple[Tensor, list[LayerAttention]]:
         """x (b, n, d) and mask (b, n) -> (b, n, d) and each layer's attention."""
         b, n, _ = x.shape
         self._check_length(n)
@@ -269,7 +339,7 @@ class Decoder(nn.Module):
             causal = causal & mask[:, None, None, :]
         prefix = Prefix(b, n, self.remember(memory), MemoryMasks.of(memory), causal)
         x = (x + self.positions[1 : n + 1]).flatten(0, 1)
-        hidden, attention = self._run(x, [prefix], None if mask is None else mask.flatten())
+        hidden, attention = self._run(x, [prefix], None if mask is None else mask.flatten(), losses)
         return hidden.view(b, n, -1), attention
 
     def step(self, x: Tensor, cohorts: Sequence[Cohort]) -> Tensor:
@@ -283,10 +353,12 @@ class Decoder(nn.Module):
             cohort.move_on()
         return hidden
 
-    def _run(self, x: Tensor, parts: Sequence[Part], rows: Tensor | None = None) -> tuple[Tensor, list[LayerAttention]]:
+    def _run(
+        self, x: Tensor, parts: Sequence[Part], rows: Tensor | None = None, losses: Losses | None = None
+    ) -> tuple[Tensor, list[LayerAttention]]:
         attention = []
         for slot in range(self.recurrent_steps * len(self.layers)):
-            x, weights = self.layers[slot % len(self.layers)](x, parts, slot, rows)
+            x, weights = self.layers[slot % len(self.layers)](x, parts, slot, rows, losses)
             attention.append(weights)
         return self.output(x), attention
 

@@ -6,11 +6,10 @@ import io
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 
-from model.answers import Answer, Tagging
 from model.explaining import Explanation
-from model.processor import Job
+from model.job import Job
+from model.outputs.answer import Answer
 
 PICTURE, FRAME = 160, 96  # pixels of a panel's side, of a picture's and of a video's
 COLUMNS = 5  # panels of a picture beside one another
@@ -19,13 +18,13 @@ HEAT, INK, PAPER = (255, 96, 0), (24, 24, 24), (255, 255, 255)
 DIM = 0.35  # what is left of the light where nobody looked
 
 
-def draw(frames: Tensor, explanation: Explanation) -> bytes:
+def draw(frames: np.ndarray, explanation: Explanation) -> bytes:
     """A PNG: of a picture a panel for each output, of a video a strip of its frames, with their weights as bars.
 
     Args:
         frames: that the network saw, uint8 RGB (t, 3, size, size).
     """
-    pictures = [Image.fromarray(frame.permute(1, 2, 0).contiguous().numpy()) for frame in frames]
+    pictures = [Image.fromarray(np.ascontiguousarray(frame.transpose(1, 2, 0))) for frame in frames]
     sheet = _panels(pictures[0], explanation) if len(pictures) == 1 else _strips(pictures, explanation)
     file = io.BytesIO()
     sheet.save(file, "PNG")
@@ -34,7 +33,6 @@ def draw(frames: Tensor, explanation: Explanation) -> bytes:
 
 def draw_answer(job: Job, answer: Answer) -> bytes:
     """A PNG of what an answer that was asked to explain itself attended to."""
-    assert not isinstance(answer, Tagging)
     assert answer.explanation is not None
     assert job.frames is not None
     return draw(job.frames, answer.explanation)

@@ -12,9 +12,9 @@ from torch.fx.experimental.optimization import fuse
 
 from model.devices import Precision
 from model.layers import DecoderLayer, EncoderLayer
+from model.modalities.peripheral import backboned
+from model.modalities.vision.chain import ChainNet
 from model.omninet import OmniNet
-from model.peripherals.chain import ChainNet
-from model.peripherals.vision import VisionPeripheral
 from model.products import QuickLinear, after
 
 M = TypeVar("M", bound=nn.Module)
@@ -28,18 +28,17 @@ def for_inference(network: OmniNet, device: torch.device, precision: Precision) 
     exact in float32. On a GPU all is of one type.
     """
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    backbones = {id(vision.backbone): folded(vision.backbone) for vision in visions_of(network)}
-    quick = replaced(network, backbones).eval().requires_grad_(False)
+    quick = replaced(network, _folded_backbones(network)).eval().requires_grad_(False)
     if device.type != "cpu":
         return copy.deepcopy(quick).to(device, dtype)  # what is shared must stay where and as it is
-    for vision in visions_of(quick):
-        vision.backbone.to(dtype)
+    for peripheral in backboned(quick):
+        peripheral.backbone.to(dtype)
     return replaced(quick, _quick_modules(quick, precision))
 
 
-def visions_of(network: OmniNet) -> list[VisionPeripheral]:
-    """Return its vision peripherals."""
-    return [peripheral for peripheral in network.peripherals.values() if isinstance(peripheral, VisionPeripheral)]
+def _folded_backbones(network: OmniNet) -> Replacements:
+    """What stands in the places of the backbones."""
+    return {id(peripheral.backbone): folded(peripheral.backbone) for peripheral in backboned(network)}
 
 
 class QuickEncoderLayer(EncoderLayer):

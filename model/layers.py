@@ -31,6 +31,16 @@ def start_as_identity(linear: nn.Linear) -> None:
     nn.init.zeros_(linear.bias)
 
 
+Losses = dict[str, Tensor]
+"""Terms that layers add to the training loss, by name: scalars, of the size of a mean over outputs."""
+
+
+def add_loss(losses: Losses | None, name: str, term: Tensor) -> None:
+    """Add to the term of a name; without effect where no losses are asked for."""
+    if losses is not None:
+        losses[name] = losses[name] + term if name in losses else term
+
+
 class FeedForward(nn.Module):
     """Two linear layers with residual and layer norm."""
 
@@ -41,8 +51,12 @@ class FeedForward(nn.Module):
         self.norm = nn.LayerNorm(d_model)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, d) -> (N, d)."""
+    def forward(self, x: Tensor, losses: Losses | None = None) -> Tensor:  # noqa: ARG002
+        """(N, d) -> (N, d).
+
+        Args:
+            losses: a block in this place may add its own terms of the training loss to it (``add_loss``).
+        """
         changed = self.dropout(self.contract(functional.relu(self.expand(x))))
         normed: Tensor = self.norm(changed + x)
         return normed
@@ -52,7 +66,7 @@ class EncoderLayer(nn.Module):
     """Layer of the TemporalEncoder (paper, Fig. 2 left).
 
     Args:
-        feed_forward: (N, d) -> (N, d).
+        feed_forward: (N, d) -> (N, d), as FeedForward.
     """
 
     def __init__(self, attention: MultiHeadAttention, feed_forward: nn.Module) -> None:
@@ -60,7 +74,7 @@ class EncoderLayer(nn.Module):
         self.attention = attention
         self.feed_forward = feed_forward
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None, losses: Losses | None = None) -> Tensor:
         """x (b, t, d) and mask (b, t) -> (b, t, d), zero where the mask is false."""
         b, t, _ = x.shape
         seen = None if mask is None else visible(mask)[:, None, None, :]
@@ -69,7 +83,7 @@ class EncoderLayer(nn.Module):
         queries, keys, values = self.own(flat)
         split = self.attention.split
         changed, _ = self.attention(flat, queries, [Source(t, split(keys, t), split(values, t), seen)])
-        changed = self.feed_forward(hide(changed, rows))
+        changed = self.feed_forward(hide(changed, rows), losses)
         return hide(changed, rows).view(b, t, -1)
 
     def own(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -190,7 +204,7 @@ class DecoderLayer(nn.Module):
     across them.
 
     Args:
-        feed_forward: (N, d) -> (N, d).
+        feed_forward: (N, d) -> (N, d), as FeedForward.
     """
 
     def __init__(
@@ -237,7 +251,7 @@ class DecoderLayer(nn.Module):
         return LayerMemory(self.temporal_attention.keys_values(memory.temporal), spatial)
 
     def forward(
-        self, x: Tensor, parts: Sequence[Part], slot: int, rows: Tensor | None = None
+        self, x: Tensor, parts: Sequence[Part], slot: int, rows: Tensor | None = None, losses: Losses | None = None
     ) -> tuple[Tensor, LayerAttention]:
         """Decode x (N, d): the outputs of the first part, row by row, then those of the next.
 
@@ -255,7 +269,7 @@ class DecoderLayer(nn.Module):
         x, temporal = self.temporal_attention(*self.towards_steps(hide(x, rows)), steps)
         x, queries = self.towards_cells(hide(x, rows))
         x, spatial = self._look(x, queries, parts, memories, temporal, rows)
-        x = self.feed_forward(self.output_projection(x))
+        x = self.feed_forward(self.output_projection(x), losses)
         return hide(x, rows), LayerAttention(own[0].scores, temporal[0].scores, spatial)
 
     def own(self, x: Tensor) -> tuple[Tensor, ...]:

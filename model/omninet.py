@@ -1,172 +1,68 @@
-"""The network: peripherals around one Central Neural Processor, nothing else."""
+"""The network: peripherals around one Central Neural Processor, and the heads of outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from model.cnp import CNP
-from model.config import CNPConfig, from_dict
-from model.errors import ConfigError
+from model.layers import Losses
 from model.memory import Memory
+from model.network_config import OmniNetConfig
 from model.outputs import OUTPUTS
-from model.peripherals import PERIPHERALS, kind_of
-from model.peripherals.language import LanguageConfig
-from model.peripherals.vision import VisionConfig
-from model.tasks import TASKS, Task
 
-C = TypeVar("C")
-KIND = "kind"  # in JSON, of a peripheral: its name in PERIPHERALS
-
-
-@dataclass(frozen=True)
-class OmniNetConfig:
-    """One network. The defaults are the paper's.
-
-    Attributes:
-        peripherals: name -> configuration, whose type says of which modality it is; several may be of one modality.
-        domains: names of the input domains.
-        tasks: name -> task.
-        vocabularies: name -> how many classes it has.
-        controls: names of domains and tasks in the order of their control vectors; those that the network has not
-            (any more) keep their place. Empty means the domains, then the tasks.
-    """
-
-    cnp: CNPConfig = field(default_factory=CNPConfig)
-    peripherals: Mapping[str, Any] = field(
-        default_factory=lambda: {"vision": VisionConfig(), "language": LanguageConfig()}
-    )
-    domains: tuple[str, ...] = ("english", "german", "image")
-    tasks: Mapping[str, Task] = field(default_factory=lambda: dict(TASKS))
-    vocabularies: Mapping[str, int] = field(
-        default_factory=lambda: {"pos": 48, "activity": 52, "caption": 25000, "vqa": 3500}
-    )
-    controls: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("peripherals", "tasks", "vocabularies"):
-            if not isinstance(getattr(self, name), Mapping):
-                raise ConfigError(f"OmniNetConfig.{name} must map names to values, not {getattr(self, name)!r}")
-        if not self.tasks:
-            raise ConfigError("OmniNetConfig.tasks must name at least one task")
-        for name, classes in self.vocabularies.items():
-            if not isinstance(classes, int) or isinstance(classes, bool) or classes < 1:
-                raise ConfigError(f"OmniNetConfig.vocabularies.{name} must be a whole number above 0, not {classes!r}")
-        for name, task in self.tasks.items():
-            self._check_task(name, task)
-        if not self.controls:
-            object.__setattr__(self, "controls", (*self.domains, *self.tasks))
-        self._check_controls()
-
-    def _check_task(self, name: str, task: Task) -> None:
-        if task.name != name:
-            raise ConfigError(f"OmniNetConfig.tasks.{name} is a task of the name {task.name!r}")
-        if task.output not in OUTPUTS:
-            raise ConfigError(f"task {name}: there is no output {task.output!r}; known are {', '.join(OUTPUTS)}")
-        if task.vocabulary not in self.vocabularies:
-            raise ConfigError(f"OmniNetConfig.vocabularies lacks {task.vocabulary!r}, the vocabulary of task {name}")
-        for given in task.inputs:
-            if given.peripheral not in self.peripherals:
-                raise ConfigError(f"OmniNetConfig.peripherals lacks {given.peripheral!r}, an input of task {name}")
-            if given.domain not in self.domains:
-                raise ConfigError(f"OmniNetConfig.domains lacks {given.domain!r}, the domain of {name}'s {given.role}")
-
-    def _check_controls(self) -> None:
-        for name in (*self.domains, *self.tasks, *self.controls):
-            count = [*self.domains, *self.tasks].count(name)
-            if count > 1 or self.controls.count(name) > 1:
-                raise ConfigError(f"OmniNetConfig has more than one domain or task of the name {name!r}")
-            if name not in self.controls:
-                raise ConfigError(f"OmniNetConfig.controls lacks {name!r}")
-
-    def first(self, kind: type[C]) -> tuple[str, C] | None:
-        """Return the name and the configuration of the first peripheral whose configuration is of a kind."""
-        return next(((name, config) for name, config in self.peripherals.items() if isinstance(config, kind)), None)
-
-    def subset(self, tasks: Collection[str]) -> OmniNetConfig:
-        """Return the network that has only some of the tasks, and of the rest what these need.
-
-        Raises:
-            ConfigError: it has no such task.
-        """
-        for name in tasks:
-            if name not in self.tasks:
-                raise ConfigError(f"there is no task {name!r}; there are {', '.join(self.tasks)}")
-        kept = {name: task for name, task in self.tasks.items() if name in tasks}
-        inputs = [given for task in kept.values() for given in task.inputs]
-        needed = {given.peripheral for given in inputs}
-        named = {task.vocabulary for task in kept.values()}
-        return replace(
-            self,
-            peripherals={name: config for name, config in self.peripherals.items() if name in needed},
-            domains=tuple(name for name in self.domains if name in {given.domain for given in inputs}),
-            tasks=kept,
-            vocabularies={name: classes for name, classes in self.vocabularies.items() if name in named},
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        peripherals = {name: {KIND: kind_of(config)} | asdict(config) for name, config in self.peripherals.items()}
-        return asdict(self) | {"peripherals": peripherals}
-
-    @classmethod
-    def from_dict(cls, values: Any, where: str = "network") -> OmniNetConfig:
-        """Build from JSON values; what is missing has its default.
-
-        Raises:
-            ConfigError: an unknown name, or a value out of range; the message names it.
-        """
-        if not isinstance(values, dict):
-            raise ConfigError(f"{where} must be an object, not {values!r}")
-        built = dict(values)
-        for name, build in (("peripherals", _peripheral), ("tasks", _task)):
-            if name in values:
-                if not isinstance(values[name], dict):
-                    raise ConfigError(f"{where}.{name} must be an object, not {values[name]!r}")
-                built[name] = {key: build(key, inner, f"{where}.{name}.{key}") for key, inner in values[name].items()}
-        return from_dict(cls, built, where)
-
-
-def _peripheral(name: str, values: Any, where: str) -> Any:
-    if not isinstance(values, dict):
-        raise ConfigError(f"{where} must be an object, not {values!r}")
-    kind = values.get(KIND, name)
-    if kind not in PERIPHERALS:
-        raise ConfigError(f"{where}.{KIND}: there is no modality {kind!r}; known are {', '.join(PERIPHERALS)}")
-    return from_dict(PERIPHERALS[kind].Config, {key: v for key, v in values.items() if key != KIND}, where)
-
-
-def _task(name: str, values: Any, where: str) -> Task:
-    if not isinstance(values, dict):
-        raise ConfigError(f"{where} must be an object, not {values!r}")
-    return from_dict(Task, {"name": name} | values, where)
+Inputs = Sequence[tuple[str, str, Any]]
+"""Of each input the name of its peripheral, its domain, and its collated batch."""
 
 
 class OmniNet(nn.Module):
-    """Any mix of inputs to a Memory; what is decoded from it is the CNP's business."""
+    """Any mix of inputs to a Memory; what is decoded from it is the CNP's business.
+
+    Attributes:
+        heads: task -> what its output makes of the network's states.
+    """
 
     def __init__(self, config: OmniNetConfig) -> None:
         super().__init__()
         self.config = config
+        d = config.cnp.d_model
         self.peripherals = nn.ModuleDict(
-            {name: PERIPHERALS[kind_of(inner)](inner, config.cnp.d_model) for name, inner in config.peripherals.items()}
+            {name: config.modality(name).peripheral()(inner, d) for name, inner in config.peripherals.items()}
         )
         vocabulary_of = {name: task.vocabulary for name, task in config.tasks.items()}
         self.cnp = CNP(config.cnp, config.domains, vocabulary_of, config.vocabularies, config.controls)
+        self.heads = nn.ModuleDict({name: OUTPUTS[task.output].head()(task, d) for name, task in config.tasks.items()})
 
-    def encode(self, inputs: Sequence[tuple[str, str, Any]], moves: bool = True) -> Memory:
-        """Encode inputs in their order: of each the name of its peripheral, its domain, and its collated batch.
+    def encode(self, inputs: Inputs, moves: bool = True, losses: Losses | None = None) -> Memory:
+        """Encode inputs in their order.
 
         Args:
             moves: whether what changes from frame to frame is told, to tasks that have learnt what it looks like.
+            losses: the layers' terms of the training loss are added to it.
         """
         memory: Memory | None = None
         for peripheral, domain, batch in inputs:
             x, mask = self.peripherals[peripheral](batch, moves)
-            memory = self.cnp.encode(x, domain, memory, mask)
+            memory = self.cnp.encode(x, domain, memory, mask, losses)
         if memory is None:
             raise ValueError("a memory needs at least one input")
         return memory
+
+    def exits(self, inputs: Inputs, depths: Collection[int], moves: bool = True) -> tuple[dict[int, Tensor], Tensor]:
+        """Return the time steps of all inputs at some depths of the temporal encoder, and their mask.
+
+        Args:
+            depths: numbers of layers; 0 is what the peripherals gave, averaged over the cells.
+
+        Returns:
+            depth -> (b, R, d), and the mask (b, R).
+        """
+        found, masks = [], []
+        for peripheral, domain, batch in inputs:
+            x, mask = self.peripherals[peripheral](batch, moves)
+            found.append(self.cnp.exits(x, domain, mask, depths))
+            masks.append(torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask)
+        return {depth: torch.cat([each[depth] for each in found], 1) for depth in depths}, torch.cat(masks, 1)

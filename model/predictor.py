@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from model import checkpoint as checkpoints
-from model.answers import Answer
+from model.attending import attend
 from model.checkpoint import BUNDLED, Checkpoint
 from model.cnp import group
-from model.decoding import Decoded, RunningBatch, Search
+from model.decoding.batch import RunningBatch
+from model.decoding.goal import score_goal
+from model.decoding.hypotheses import Decoded, Hypothesis
+from model.decoding.search import Search
 from model.devices import check_precision, choose_device
+from model.encoding import encode, on_device
 from model.errors import CheckpointError
-from model.explaining import attend
-from model.media import MediaLimits
+from model.media.limits import MediaLimits
 from model.memory import Memory
-from model.peripherals.language import LanguageConfig
+from model.modalities.language.config import LanguageConfig
+from model.modalities.language.tokenizer import Tokenizer
+from model.outputs.answer import Answer
 from model.precision import settle
 from model.processor import Processor
-from model.rows import Row, encode
-from model.text import Tokenizer
+from model.rows import Row
 
 
 class Predictor(Processor):
@@ -73,14 +79,25 @@ class Predictor(Processor):
         job = self.prepare(task, **inputs)
         return self.finish(job, self.run(job.rows))
 
+    def score(self, task: str, sequences: Sequence[Sequence[int]], **inputs: Any) -> list[Hypothesis]:
+        """Return the log-probabilities of sequences of a task's classes that are given, in their order.
+
+        Args:
+            sequences: class ids, at least one each; those of a text end with the tokenizer's end.
+            inputs: those of ``prepare``.
+        """
+        (row,) = self.prepare(task, **inputs).rows
+        goal = score_goal(task, tuple(map(tuple, sequences)))
+        (decoded,) = self.run([replace(row, goal=goal)])
+        return [Hypothesis(tuple(decoded.tokens), tuple(decoded.log_probabilities)), *decoded.others]
+
     @torch.inference_mode()
     def run(self, rows: Sequence[Row]) -> list[Decoded]:
         """Encode and decode rows of any tasks in one batch, in their order."""
         started = time.perf_counter()
-        running, searches = RunningBatch(self.network.cnp), dict[int, Search]()
+        running, searches = self.running_batch(), dict[int, Search]()
         for members in group(row.shape for row in rows).values():
-            found = running.admit(self.encode([rows[i] for i in members]), [rows[i].goal for i in members])
-            searches |= zip(members, found, strict=True)
+            searches |= zip(members, self.admit(running, [rows[i] for i in members]), strict=True)
         encoded = time.perf_counter()
         while running:
             running.step()
@@ -96,12 +113,34 @@ class Predictor(Processor):
         if row.goal.explain is not None:
             decoded.attention = attend(self.network, self.device, row, decoded.tokens)
 
-    def see(self, frames: Tensor, peripheral: str) -> Tensor:
+    def running_batch(self) -> RunningBatch:
+        """Return an empty batch that rows of any tasks may join."""
+        return RunningBatch(self.network.cnp, self.network.heads)
+
+    def admit(self, batch: RunningBatch, rows: Sequence[Row]) -> list[Search]:
+        """Encode rows of one shape and let them join a batch; return the search of each."""
+        if rows[0].goal.depth is None:
+            return batch.admit(self.encode(rows), [row.goal for row in rows])
+        found: dict[int, Search] = {}
+        for members in group(row.goal.task for row in rows).values():
+            values = self._read([rows[i] for i in members])
+            found |= zip(members, batch.settle([rows[i].goal for i in members], values), strict=True)
+        return [found[i] for i in range(len(rows))]
+
+    def _read(self, rows: Sequence[Row]) -> Tensor:
+        """What the heads make of rows of one task that read a layer of the encoder, (b, values)."""
+        task, depth = rows[0].goal.task, rows[0].goal.depth
+        assert depth is not None
+        found, mask = self.network.exits(on_device(self.network, self.device, rows), (depth,), rows[0].moves)
+        values: Tensor = self.network.heads[task].values(found[depth], mask, depth)  # type: ignore[operator]
+        return values
+
+    def see(self, frames: np.ndarray, peripheral: str) -> Tensor:
         """Bring frames of any rows, uint8 (f, 3, size, size), through a peripheral's backbone: (f, s, channels).
 
         In a row's input they may stand in the place of its frames.
         """
-        found: Tensor = self.network.peripherals[peripheral].features(frames[None].to(self.device))  # type: ignore[operator]
+        found: Tensor = self.network.peripherals[peripheral].features(torch.as_tensor(frames)[None].to(self.device))  # type: ignore[operator]
         return found[0]
 
     def encode(self, rows: Sequence[Row]) -> Memory:

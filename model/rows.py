@@ -1,17 +1,11 @@
-"""Rows of a batch: prepared inputs, and what to decode from them."""
+"""Rows of a batch: prepared inputs, and what to decode from them. Nothing here imports torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-
-from model.decoding import Goal
-from model.memory import Memory
-from model.omninet import OmniNet
+from model.decoding.goal import Goal, Reads
 
 
 class Prepared(NamedTuple):
@@ -43,24 +37,7 @@ class Row:
     moves: bool = False
 
     @property
-    def shape(self) -> tuple[bool, tuple[tuple[str, str, int], ...]]:
+    def shape(self) -> tuple[bool, Reads | None, tuple[tuple[str, str, int], ...]]:
         """Rows of equal shape are encoded together; texts are padded, pictures are not."""
-        return self.moves, tuple((given.peripheral, given.domain, given.frames) for given in self.inputs)
-
-
-def encode(network: OmniNet, device: torch.device, rows: Sequence[Row]) -> Memory:
-    """Encode rows of one shape together on the network's device."""
-    inputs = []
-    for position, given in enumerate(rows[0].inputs):
-        collate = network.peripherals[given.peripheral].collate
-        batch = collate([row.inputs[position].value for row in rows])  # type: ignore[operator]
-        inputs.append((given.peripheral, given.domain, _to(batch, device)))
-    memory: Memory = network.encode(inputs, rows[0].moves)
-    return memory
-
-
-def _to(batch: Any, device: torch.device) -> Any:
-    """Tensors, or named tuples of them, on a device."""
-    if isinstance(batch, Tensor):
-        return batch.to(device)
-    return type(batch)(*(value.to(device) for value in batch))
+        given = tuple((given.peripheral, given.domain, given.frames) for given in self.inputs)
+        return self.moves, self.goal.depth, given

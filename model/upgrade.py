@@ -7,7 +7,7 @@ from typing import Any
 
 from model.errors import CheckpointError
 
-FORMAT = 2
+FORMAT = 3
 
 # What format 1 left to the code: the tasks that there were, each with a vocabulary of its own name.
 _PICTURE = {"role": "picture", "peripheral": "vision", "domain": "image"}
@@ -21,6 +21,46 @@ _TASKS: Mapping[str, dict[str, Any]] = {
         "inputs": [_PICTURE, _QUESTION],
         "output": "label",
         "summary": "the answer to a question about an image or a video",
+    },
+}
+
+# What format 2 left to it, too.
+_IMAGE, _VIDEO = {"picture": "image"}, {"picture": "video"}
+_OFFERED: Mapping[str, dict[str, Any]] = {
+    "pos": {"uses": [{"name": "pos", "title": "Tag words"}]},
+    "activity": {"answer": "activity", "uses": [{"name": "activity", "forms": _VIDEO, "title": "Name an activity"}]},
+    "caption": {
+        "uses": [
+            {
+                "name": "caption",
+                "forms": _IMAGE,
+                "title": "Describe an image",
+                "summary": "a sentence about an image",
+            },
+            {
+                "name": "video-caption",
+                "forms": _VIDEO,
+                "title": "Describe a video",
+                "summary": "a sentence about a video, without training on any",
+            },
+        ]
+    },
+    "vqa": {
+        "answer": "answer",
+        "uses": [
+            {
+                "name": "vqa",
+                "forms": _IMAGE,
+                "title": "Ask about an image",
+                "summary": "the answer to a question about an image",
+            },
+            {
+                "name": "video-qa",
+                "forms": _VIDEO,
+                "title": "Ask about a video",
+                "summary": "the answer to a question about a video, likewise",
+            },
+        ],
     },
 }
 
@@ -54,4 +94,13 @@ def _from_1(values: dict[str, Any], source: str) -> dict[str, Any]:
     return values | {"format": 2, "network": network | {"tasks": tasks, "vocabularies": classes}}
 
 
-UPGRADES: Mapping[int, Callable[[dict[str, Any], str], dict[str, Any]]] = {1: _from_1}
+def _from_2(values: dict[str, Any], source: str) -> dict[str, Any]:  # noqa: ARG001
+    """Format 2 left to the code under which names a task is offered, and what JSON calls its answer."""
+    network = values.get("network")
+    if not isinstance(network, dict) or not isinstance(network.get("tasks", {}), dict):
+        return values | {"format": 3}  # what is wrong with it is said by whatever reads the network
+    tasks = {name: _OFFERED.get(name, {}) | task for name, task in network.get("tasks", {}).items()}
+    return values | {"format": 3, "network": network | ({"tasks": tasks} if tasks else {})}
+
+
+UPGRADES: Mapping[int, Callable[[dict[str, Any], str], dict[str, Any]]] = {1: _from_1, 2: _from_2}

@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.errors import CheckpointError
-from model.omninet import OmniNet, OmniNetConfig
+from model.network_config import OmniNetConfig
+from model.omninet import OmniNet
 
 WEIGHTS = "model.safetensors"
 INDEX = f"{WEIGHTS}.index.json"

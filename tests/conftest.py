@@ -10,11 +10,13 @@ import pytest
 import sentencepiece
 import torch
 
-from model.checkpoint import Checkpoint, ModelConfig, save
+from model.checkpoint import Checkpoint, save
+from model.model_config import ModelConfig
 from model.config import CNPConfig
-from model.omninet import OmniNet, OmniNetConfig
-from model.peripherals.language import LanguageConfig
-from model.peripherals.vision import VisionConfig
+from model.omninet import OmniNet
+from model.network_config import OmniNetConfig
+from model.modalities.language.config import LanguageConfig
+from model.modalities.vision.config import VisionConfig
 from model.predictor import Predictor
 from model.tasks import TASKS
 

@@ -21,7 +21,7 @@ from model import checkpoint as checkpoints
 from model.checkpoint import Checkpoint
 from model.errors import CheckpointError
 from model.official.importing import Source, import_official
-from model.peripherals.vision import VisionPeripheral
+from model.modalities.vision.peripheral import VisionPeripheral
 from model.predictor import Predictor
 from omninet import main
 from tests.app.conftest import talking_to

@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from model.errors import ConfigError
-from model.inference import visions_of
+from model.modalities.peripheral import visions_of
 from model.omninet import OmniNet
-from model.peripherals.vision import VisionPeripheral, published_backbone
+from model.modalities.vision.peripheral import VisionPeripheral, published_backbone
 from model.weights import load_weights
 from training.data import DataError
 from training.states import States

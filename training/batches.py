@@ -16,9 +16,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from model.errors import InputError
 from model.outputs import OUTPUTS
-from model.peripherals.language import LanguagePeripheral, Subwords
+from model.modalities.language.peripheral import LanguagePeripheral
+from model.modalities.language.config import Subwords
 from model.tasks import TASKS
-from model.text import Tokenizer
+from model.modalities.language.tokenizer import Tokenizer
 from training.data import Example
 from training.subwords import loosened
 

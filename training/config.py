@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from model.decoding import MAX_BEAMS
+from model.decoding.options import MAX_BEAMS
 from model.errors import ConfigError
 from model.tasks import TASKS
 from training.data import DATASETS, DataSet

@@ -19,9 +19,11 @@ from tqdm import tqdm
 
 from model.devices import multiplies_bfloat16
 from model.errors import InputError
-from model.media import decode_image, decode_video
-from model.peripherals.vision import VisionConfig, VisionPeripheral, changes
-from model.pictures import fit
+from model.media.images import decode_image
+from model.media.videos import decode_video
+from model.modalities.vision.config import VisionConfig
+from model.modalities.vision.peripheral import VisionPeripheral, changes
+from model.modalities.vision.fit import fit
 from training.augment import region
 from training.data import DataError, thinned
 

@@ -16,9 +16,10 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from model.errors import InputError
-from model.media import decode_image, decode_video
-from model.peripherals.vision import VisionConfig
-from model.pictures import fit
+from model.media.images import decode_image
+from model.media.videos import decode_video
+from model.modalities.vision.config import VisionConfig
+from model.modalities.vision.fit import fit
 from training.augment import augment
 
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}  # what else there is, is a clip

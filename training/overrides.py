@@ -13,8 +13,8 @@ from pydantic import BaseModel
 
 from model.config import CNPConfig
 from model.errors import ConfigError
-from model.peripherals.language import LanguageConfig
-from model.peripherals.vision import VisionConfig
+from model.modalities.language.config import LanguageConfig
+from model.modalities.vision.config import VisionConfig
 from model.tasks import TASKS
 from training.data import DATASETS
 

@@ -11,7 +11,9 @@ from typing import Self
 import torch
 
 from model import checkpoint as checkpoints
-from model.answers import Answer, Caption, Label
+from model.outputs.answer import Answer
+from model.outputs.text.answer import Caption
+from model.outputs.label.answer import Label
 from model.checkpoint import Checkpoint
 from model.errors import ConfigError, OmniNetError
 from model.predictor import Predictor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import random
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import sentencepiece
 import torch
 from torch import Tensor
 
-from model.peripherals.language import Subwords
-from model.text import Tokenizer
 from training.data import DataError
 
 
@@ -31,24 +28,6 @@ def train_subwords(texts: Iterable[str], vocabulary: int, path: Path) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.getvalue())
-
-
-def loosened(encoded: Subwords, tokenizer: Tokenizer, share: float, generator: random.Random) -> Subwords:
-    """A text with some of its subwords written as two, so that words are also known by their parts.
-
-    The idea is BPE-dropout's (Provilkov et al. 2020): rare words are read better after it.
-
-    Args:
-        share: of the subwords.
-    """
-    tokens: list[int] = []
-    words: list[int] = []
-    for token, word in zip(encoded.tokens.tolist(), encoded.words.tolist(), strict=True):
-        ways = tokenizer.halves(token) if generator.random() < share else []
-        parts = generator.choice(ways) if ways else (token,)
-        tokens += parts
-        words += [word] * len(parts)
-    return Subwords(torch.tensor(tokens), torch.tensor(words))
 
 
 def published_subwords(vocabulary: int, width: int) -> tuple[Path, Tensor]:

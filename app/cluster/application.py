@@ -14,7 +14,7 @@ from app.cluster.decoder import Decoder
 from app.cluster.ingress import Ingress
 from app.cluster.model import Model
 from app.settings import Settings
-from model.checkpoint import read_config
+from model.model_config import read_config
 
 # Replaced one by one, each after its successor is ready; a replica that ends answers what it has begun.
 LASTING: dict[str, Any] = {

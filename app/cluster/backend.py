@@ -31,7 +31,7 @@ from app.cluster.messages import OtherVisionError, Question, Seen, unpacked
 from app.errors import ServiceError, internal_error, overloaded
 from app.link import pack
 from app.stopwatch import Stopwatch
-from model.answers import Text
+from model.outputs.text.answer import Text
 
 logger = logging.getLogger(__name__)
 # With its machine or its process, for no fault of the request.

@@ -12,8 +12,8 @@ from app.sandbox import MediaKind
 from app.serving import decode, media_pool
 from app.settings import Settings
 from app.stopwatch import Stopwatch
-from model.checkpoint import read_config
-from model.peripherals.vision import VisionConfig
+from model.model_config import read_config
+from model.modalities.vision.config import VisionConfig
 
 
 class Decoder:

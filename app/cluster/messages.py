@@ -10,8 +10,9 @@ from typing import Any
 from app.errors import ServiceError
 from app.link import pack
 from model.errors import InputError
-from model.media import Clip, Picture
-from model.peripherals.vision import VisionConfig
+from model.media.videos import Clip
+from model.media.images import Picture
+from model.modalities.vision.config import VisionConfig
 
 
 @dataclass(frozen=True)

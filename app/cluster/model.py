@@ -17,7 +17,7 @@ from app.loading import load_engine
 from app.logs import configure_logs
 from app.settings import Settings
 from app.stopwatch import Stopwatch
-from model.answers import Text
+from model.outputs.text.answer import Text
 
 GRACE_S = 1.0
 

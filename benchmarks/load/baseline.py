@@ -13,9 +13,11 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from benchmarks.load.posts import TASKS
-from model.answers import Answer, Caption, Label
+from model.outputs.answer import Answer
+from model.outputs.text.answer import Caption
+from model.outputs.label.answer import Label
 from model.predictor import Predictor
-from model.processor import Job
+from model.job import Job
 
 
 def arguments() -> argparse.Namespace:

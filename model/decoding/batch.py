@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.cnp import CNP, group
 from model.cohort import Cohort
 from model.decoding.goal import Goal
 from model.decoding.hypotheses import Decoded
-from model.decoding.search import Longer, SampledSearch, Search, may_follow, search_for
+from model.decoding.search import Longer, ReadSearch, Search, may_follow, search_for
 from model.memory import Memory
 
 CANDIDATES = 5
@@ -26,11 +26,15 @@ class RunningBatch:
     """Rows of any tasks that decode together: every step advances all of them, and rows join and leave between steps.
 
     Rows of one kind (task, beams, size of the spatial cache) are a cohort; all cohorts share each run of the decoder.
+
+    Args:
+        heads: task -> what turns the decoder's hidden state into values, for tasks that read it.
     """
 
-    def __init__(self, cnp: CNP) -> None:
-        self._cnp = cnp
+    def __init__(self, cnp: CNP, heads: nn.ModuleDict | None = None) -> None:
+        self._cnp, self._heads = cnp, heads if heads is not None else nn.ModuleDict()
         self._groups: dict[tuple[str, int, int], tuple[Cohort, Places]] = {}
+        self._settled: list[Search] = []  # rows that needed no decoder; they end with the next step
 
     def __len__(self) -> int:
         return sum(self.tasks().values())
@@ -40,18 +44,33 @@ class RunningBatch:
         rows: Counter[str] = Counter()
         for cohort, places in self._groups.values():
             rows[cohort.task] += sum(search is not None for search in places)
+        rows.update(search.goal.task for search in self._settled)
         return rows
 
     def admit(self, memory: Memory, goals: Sequence[Goal]) -> list[Search]:
         """Let the rows of ``memory`` join; the search of each."""
         searches = [search_for(goal) for goal in goals]
-        for (task, beams), rows in group((goal.task, goal.beams) for goal in goals).items():
-            cohort = self._cnp.start(memory if len(rows) == len(goals) else memory.select(rows), task, beams)
+        for (task, width), rows in group((goal.task, goal.width) for goal in goals).items():
+            cohort = self._cnp.start(memory if len(rows) == len(goals) else memory.select(rows), task, width)
             self._join(cohort, [searches[i] for i in rows])
         return searches
 
+    def settle(self, goals: Sequence[Goal], values: Tensor) -> list[Search]:
+        """Let rows join whose values (b, values) are known already, since they read the encoder alone."""
+        searches = []
+        for goal, row in zip(goals, values.float().cpu().numpy(), strict=True):
+            search = ReadSearch(goal)
+            search.read(row)
+            searches.append(search)
+        self._settled += searches
+        return [*searches]
+
     def step(self) -> list[Search]:
-        """Advance every row by one output; the searches that have ended, whose rows have left."""
+        """Advance every row by one output; return the searches that have ended, whose rows have left."""
+        settled, self._settled = self._settled, []
+        return settled + self._step() if self._groups else settled
+
+    def _step(self) -> list[Search]:
         groups = list(self._groups.values())
         device = groups[0][0].masks.frame.device
         tokens = [
@@ -67,6 +86,7 @@ class RunningBatch:
 
     def drop(self, unwanted: Collection[Search]) -> None:
         """Let rows leave before their end."""
+        self._settled = [search for search in self._settled if search not in unwanted]
         for cohort, places in list(self._groups.values()):
             self._leave(cohort, places, [i for i, search in enumerate(places) if search in unwanted])
 
@@ -78,6 +98,9 @@ class RunningBatch:
             places[place] = search
 
     def _advance(self, cohort: Cohort, places: Places, scores: Tensor) -> list[Search]:
+        if not self._cnp.tasks[cohort.task]:
+            self._read(cohort, places, scores)
+            return self._end(cohort, places, [i for i, search in enumerate(places) if search])
         starting = [i for i, position in enumerate(cohort.positions) if position == 1]
         for i, candidates in zip(starting, _candidates(scores[starting, 0]), strict=True):
             _at(places, i).candidates = candidates
@@ -85,14 +108,21 @@ class RunningBatch:
         allowed = may_follow(scores, places)
         for i, longer in enumerate(_continuations(places, allowed)):
             if (search := places[i]) is not None:
-                if isinstance(search, SampledSearch):
-                    parents[i] = search.draw(scores[i], allowed[i])
-                else:
-                    parents[i] = search.advance(longer)
+                parents[i] = search.step(longer, scores[i], allowed[i])
         if cohort.n > 1:
             stay = [0] * cohort.n
             cohort.follow(torch.tensor([parents.get(i) or stay for i in range(cohort.b)], device=scores.device))
-        over = [i for i, mine in parents.items() if not mine]
+        return self._end(cohort, places, [i for i, mine in parents.items() if not mine])
+
+    def _read(self, cohort: Cohort, places: Places, hidden: Tensor) -> None:
+        """Turn hidden states (b, 1, d) into each row's values."""
+        values = self._heads[cohort.task].values(hidden, None, "hidden").float().cpu().numpy()  # type: ignore[operator]
+        for search, row in zip(places, values, strict=True):
+            if isinstance(search, ReadSearch):
+                search.read(row)
+
+    def _end(self, cohort: Cohort, places: Places, over: Sequence[int]) -> list[Search]:
+        """Let rows leave; their searches."""
         ended = [_at(places, i) for i in over]
         self._leave(cohort, places, over)
         return ended

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from model.decoding.grammar import Grammar
 from model.decoding.rules import NO_RULES, Rules
 from model.decoding.sampling import Sampling
 
 Explain = Literal["mean", "layers"]
+Reads = Literal["classes", "hidden"] | int
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,10 @@ class Goal:
         rules: of what must not come next.
         sampling: how outputs are drawn; None takes the likeliest.
         explain: whether it is wanted what the best one attended to: the mean, or every layer and head.
+        grammar: which classes may follow which; None lets all.
+        given: sequences of classes whose log-probabilities are wanted, in place of a search.
+        reads: what the answer is made of: the log-probabilities of ``classes``, the ``hidden`` state of the decoder's
+            first step, or the number of a layer of the temporal encoder, of which 0 is what the peripherals gave.
     """
 
     task: str
@@ -33,3 +39,27 @@ class Goal:
     rules: Rules = NO_RULES
     sampling: Sampling | None = None
     explain: Explain | None = None
+    grammar: Grammar | None = None
+    given: tuple[tuple[int, ...], ...] = ()
+    reads: Reads = "classes"
+
+    @property
+    def depth(self) -> int | None:
+        """Layer of the temporal encoder that is read, where nothing is decoded."""
+        return self.reads if isinstance(self.reads, int) else None
+
+    @property
+    def width(self) -> int:
+        """Hypotheses that are decoded side by side."""
+        return len(self.given) or self.beams
+
+
+def score_goal(task: str, sequences: tuple[tuple[int, ...], ...]) -> Goal:
+    """Return the goal of a row whose sequences are given: their log-probabilities are what is wanted.
+
+    Raises:
+        ValueError: there is none, or one is empty.
+    """
+    if not sequences or not all(sequences):
+        raise ValueError("sequences to be scored must not be empty")
+    return Goal(task, max(map(len, sequences)), best=len(sequences), given=sequences)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from model.explaining import Attention
 
 
@@ -39,7 +41,8 @@ class Decoded:
         tokens: class ids, the end token included.
         log_probabilities: natural logarithm, one for each token.
         candidates: the likeliest classes of the first step, best first, with their logarithms.
-        others: the next best hypotheses, as many as were wanted.
+        others: the next best hypotheses, as many as were wanted; or the other sequences that were to be scored.
+        values: what the head of an output gave that does not choose among classes, (values,).
         attention: of the tokens to the memory, where it was wanted.
         encode_ms, decode_ms: what it took, as far as somebody has measured it.
         batch_rows: that were decoded with it, itself among them, when it began.
@@ -49,6 +52,7 @@ class Decoded:
     log_probabilities: list[float] = field(default_factory=list)
     candidates: list[tuple[int, float]] = field(default_factory=list)
     others: list[Hypothesis] = field(default_factory=list)
+    values: np.ndarray | None = None
     attention: Attention | None = None
     encode_ms: float = 0.0
     decode_ms: float = 0.0

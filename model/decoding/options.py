@@ -37,29 +37,48 @@ class TextOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Limits:
-    """From which to which value an option goes, and of which type it is."""
+class Option:
+    """An option of a request.
+
+    Attributes:
+        kind: its type.
+        least, most: the range of its values.
+        summary: what it does, for people.
+    """
 
     kind: type[int] | type[float]
     least: float
     most: float
+    summary: str
 
 
 MAX_BEAMS = 16
 MAX_LENGTH = 10_000  # subwords; a checkpoint has its own limit
-LIMITS = {
-    "beams": Limits(int, 1, MAX_BEAMS),
-    "n_best": Limits(int, 1, MAX_BEAMS),
-    "temperature": Limits(float, 0.01, 10),
-    "top_p": Limits(float, 0.01, 1),
-    "seed": Limits(int, 0, 2**63 - 1),
-    "no_repeat_ngram": Limits(int, 1, MAX_LENGTH),
-    "min_length": Limits(int, 0, MAX_LENGTH),
-    "max_length": Limits(int, 1, MAX_LENGTH),
+TEXT_OPTIONS: Mapping[str, Option] = {
+    "beams": Option(
+        int,
+        1,
+        MAX_BEAMS,
+        "Sentences that are followed at the same time to find the likeliest; 1 is greedy, which is the quickest. By "
+        "default what the checkpoint was found to do best with.",
+    ),
+    "n_best": Option(
+        int,
+        1,
+        MAX_BEAMS,
+        "Different sentences that are wanted; all but the best are the answer's alternatives. Where no more exist "
+        "there are fewer, and a note says so.",
+    ),
+    "temperature": Option(float, 0.01, 10, "Draw the sentence; above 1 the unlikely becomes likelier."),
+    "top_p": Option(float, 0.01, 1, "Draw from the likeliest subwords that have so much probability together."),
+    "seed": Option(int, 0, 2**63 - 1, "Draw the sentence; the same seed draws the same."),
+    "no_repeat_ngram": Option(int, 1, MAX_LENGTH, "Runs of so many subwords come once only."),
+    "min_length": Option(int, 0, MAX_LENGTH, "Subwords of the sentence at least."),
+    "max_length": Option(int, 1, MAX_LENGTH, "Subwords of the sentence at most."),
 }
 
 
-def text_goal(task: str, end: int, steps: int, beams: int, options: TextOptions) -> Goal:
+def text_goal(task: str, end: int, steps: int, beams: int, options: Mapping[str, Any]) -> Goal:
     """What a row of a text is to decode.
 
     Args:
@@ -86,9 +105,10 @@ def text_goal(task: str, end: int, steps: int, beams: int, options: TextOptions)
 
 
 def _check(name: str, value: Any) -> None:
-    limits = LIMITS.get(name)
+    limits = TEXT_OPTIONS.get(name)
     if limits is None:
-        raise InputError("unexpected_input", f"a text has no option {name}; it has {', '.join(LIMITS)}", input=name)
+        known = ", ".join(TEXT_OPTIONS)
+        raise InputError("unexpected_input", f"a text has no option {name}; it has {known}", input=name)
     kinds = (int, float) if limits.kind is float else (int,)
     if not isinstance(value, kinds) or isinstance(value, bool) or not math.isfinite(value):
         raise _bad(name, f"{name} must be a {'whole ' * (limits.kind is int)}number, not {value!r}", None)

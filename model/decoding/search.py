@@ -7,12 +7,14 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from model.decoding.goal import Goal
 from model.decoding.hypotheses import Decoded, Hypothesis
-from model.decoding.sampling import Sampler, Sampling
+from model.decoding.sampler import Sampler
+from model.decoding.sampling import Sampling
 
 Longer = tuple[int, int, float]  # a hypothesis, the token that it goes on with, and the token's log-probability
 
@@ -42,12 +44,6 @@ class Search:
         return [h.total if h else -math.inf for h in self.hypotheses]
 
     @property
-    def forbidden(self) -> list[set[int]]:
-        """What each hypothesis may not go on with."""
-        rules, end = self.goal.rules, self.goal.end
-        return [rules.forbidden(h.tokens, end) if h else set() for h in self.hypotheses]
-
-    @property
     def settled(self) -> Hypothesis:
         """What every hypothesis that may still be the result begins with."""
         several = [h for h in (*self.hypotheses, *self.finished) if h]
@@ -56,15 +52,21 @@ class Search:
         length = min(map(len, tokens)) if length is None else length
         return Hypothesis(tokens[0][:length], several[0].log_probabilities[:length])
 
-    def advance(self, longer: Iterable[Longer]) -> list[int]:
+    def step(self, longer: Iterable[Longer], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
         """Go one output on.
 
         Args:
             longer: the likeliest continuations, best first.
+            scores: log-probabilities of the classes, (n, c).
+            allowed: scores with those of forbidden classes at -inf, (n, c).
 
         Returns:
             which of the former hypotheses each of the new ones extends; none at the end.
         """
+        return self.advance(longer)
+
+    def advance(self, longer: Iterable[Longer]) -> list[int]:
+        """Take the likeliest continuations, best first; the value is that of ``step``."""
         live: list[Hypothesis | None] = []
         parents: list[int] = []
         for parent, token, value in longer:
@@ -102,15 +104,8 @@ class SampledSearch(Search):
         super().__init__(goal)
         self._sampler = Sampler(sampling)
 
-    def draw(self, scores: Tensor, allowed: Tensor) -> list[int]:
-        """Go one output on.
-
-        Args:
-            scores, allowed: log-probabilities (n, c), and the same with what is forbidden at -inf.
-
-        Returns:
-            which of the former hypotheses each of the new ones extends; none at the end.
-        """
+    def step(self, longer: Iterable[Longer], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
+        """Draw one output."""
         token = self._sampler.draw(allowed[0])
         return self.advance([(0, token, float(scores[0, token]))])
 
@@ -142,8 +137,8 @@ class DistinctSearch(SampledSearch):
         super().__init__(goal, sampling)
         self._live, self._ended = [Drawn()], list[Drawn]()
 
-    def draw(self, scores: Tensor, allowed: Tensor) -> list[int]:
-        """Go one output on."""
+    def step(self, longer: Iterable[Longer], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
+        """Draw one output of each text."""
         every = [*self._ended, *self._longer(scores, allowed)]
         kept = heapq.nlargest(self.goal.beams, every, key=lambda drawn: drawn.key)
         self._live = [drawn for drawn in kept if not self._ends(drawn.hypothesis)]
@@ -166,20 +161,97 @@ class DistinctSearch(SampledSearch):
                 yield Drawn(self._live[parent].hypothesis.extended(token, value), chance, key, parent)
 
 
+class GivenSearch(Search):
+    """No search: sequences that are given, whose log-probabilities are read off."""
+
+    def __init__(self, goal: Goal) -> None:
+        super().__init__(goal)
+        self.hypotheses = [Hypothesis() for _ in goal.given]
+
+    @property
+    def settled(self) -> Hypothesis:
+        """Nothing is, before the end."""
+        return Hypothesis()
+
+    def step(self, longer: Iterable[Longer], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
+        """Note the log-probability of each sequence's next output."""
+        for i, sequence in enumerate(self.goal.given):
+            former = self.hypotheses[i]
+            assert former is not None
+            if (length := len(former.tokens)) < len(sequence):
+                self.hypotheses[i] = former.extended(sequence[length], float(scores[i, sequence[length]]))
+        over = max(len(h.tokens) for h in self.hypotheses if h) == self.goal.steps
+        return [] if over else list(range(len(self.hypotheses)))
+
+    def result(self) -> Decoded:
+        """The sequences in the order in which they were given; the first one is in the place of the best."""
+        first, *others = (h for h in self.hypotheses if h)
+        return Decoded(list(first.tokens), list(first.log_probabilities), self.candidates, others)
+
+
+class ReadSearch(Search):
+    """No search: one step of the decoder, or none, whose states a head turns into values."""
+
+    values: np.ndarray
+
+    def step(self, longer: Iterable[Longer], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
+        """End."""
+        return []
+
+    def read(self, values: np.ndarray) -> None:
+        """Take what the head gave, (values,)."""
+        self.values = values
+
+    def result(self) -> Decoded:
+        """The values."""
+        return Decoded(values=self.values)
+
+
 def search_for(goal: Goal) -> Search:
-    """The search for a goal."""
+    """Return the search for a goal."""
+    if goal.reads != "classes":
+        return ReadSearch(goal)
+    if goal.given:
+        return GivenSearch(goal)
     if goal.sampling is None:
         return Search(goal)
     return (SampledSearch if goal.beams == 1 else DistinctSearch)(goal, goal.sampling)
 
 
 def may_follow(scores: Tensor, searches: Sequence[Search | None]) -> Tensor:
-    """Log-probabilities (b, n, c) with what the rows' rules forbid at -inf; where that is everything, nothing is."""
-    if not any(search and search.goal.rules for search in searches):
+    """Return log-probabilities (b, n, c) with what the rows' rules and grammars forbid at -inf.
+
+    Where a row's rules forbid everything that its grammar lets follow, they do not hold.
+
+    Raises:
+        ValueError: a grammar lets nothing follow.
+    """
+    limited = [(row, search) for row, search in enumerate(searches) if search and _limits(search.goal)]
+    if not limited:
         return scores
     allowed = scores.clone()
-    for row, search in enumerate(searches):
-        for i, tokens in enumerate(search.forbidden if search else ()):
-            if 0 < len(tokens) < scores.shape[2]:
-                allowed[row, i, list(tokens)] = -math.inf
+    for row, search in limited:
+        for i, hypothesis in enumerate(search.hypotheses):
+            if hypothesis is not None:
+                _limit(allowed[row, i], search.goal, hypothesis.tokens)
     return allowed
+
+
+def _limits(goal: Goal) -> bool:
+    return bool(goal.rules) or goal.grammar is not None
+
+
+def _limit(scores: Tensor, goal: Goal, prefix: Sequence[int]) -> None:
+    """Set the scores (c,) of what may not follow a prefix to -inf, in place."""
+    forbidden = goal.rules.forbidden(prefix, goal.end)
+    following = None if goal.grammar is None else goal.grammar.following(prefix)
+    if following is None:
+        if 0 < len(forbidden) < len(scores):
+            scores[list(forbidden)] = -math.inf
+        return
+    if not following:
+        raise ValueError(f"the grammar of {goal.task} lets nothing follow {list(prefix)}")
+    kept = [token for token in following if token not in forbidden] or list(following)
+    values = scores[kept]
+    scores.fill_(-math.inf)
+    scores[kept] = values

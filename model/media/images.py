@@ -9,9 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
-from torch import Tensor
 
 from model.errors import InputError
 from model.media.limits import MediaLimits
@@ -42,7 +40,7 @@ class Picture:
         fitted: True if it is the square that the backbone sees already.
     """
 
-    pixels: Tensor
+    pixels: np.ndarray
     truncated: bool = False
     fitted: bool = False
 
@@ -78,10 +76,10 @@ def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:
             limit=MOST_SCANS,
         )
     image, truncated = _load_pixels(image, data)
-    return Picture(image_to_tensor(image), truncated)
+    return Picture(image_to_array(image), truncated)
 
 
-def image_to_tensor(image: Image.Image) -> Tensor:
+def image_to_array(image: Image.Image) -> np.ndarray:
     """PIL image of any mode to RGB, uint8, (3, height, width); EXIF orientation is obeyed."""
     image = _upright(image)
     if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
@@ -89,7 +87,7 @@ def image_to_tensor(image: Image.Image) -> Tensor:
     elif image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
+    return np.ascontiguousarray(np.asarray(image.convert("RGB")).transpose(2, 0, 1))
 
 
 def _open_image(data: bytes) -> Image.Image:

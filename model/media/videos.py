@@ -18,12 +18,10 @@ from typing import Any
 
 import av
 import numpy as np
-import torch
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from torch import Tensor
 
 from model.config import Sampling
 from model.errors import InputError
@@ -46,7 +44,7 @@ class Clip:
         fitted: True if the frames are the squares that the backbone sees already.
     """
 
-    frames: Tensor
+    frames: np.ndarray
     times: tuple[float, ...]
     duration: float
     truncated: bool = False
@@ -80,7 +78,7 @@ def decode_video(
         wanted = [index.shown_at((i + 0.5) / frames * index.duration) for i in range(frames)]
     pictures, damaged = _decode_at(data, index, wanted, limits)
     return Clip(
-        frames=torch.stack([pictures[time] for time in wanted]),
+        frames=np.stack([pictures[time] for time in wanted]),
         times=tuple(float((time - index.times[0]) * index.time_base) for time in wanted),
         duration=index.duration,
         truncated=cut or damaged,
@@ -223,7 +221,7 @@ def _check_frame_size(width: int, height: int, limits: MediaLimits) -> None:
 
 def _decode_at(
     data: bytes, index: _PacketIndex, wanted: list[int], limits: MediaLimits
-) -> tuple[dict[int, Tensor], bool]:
+) -> tuple[dict[int, np.ndarray], bool]:
     """The picture shown at each wanted time stamp, and whether anything on the way was damaged."""
     for may_seek in (True, False):
         with _open_video(data) as container:
@@ -245,9 +243,9 @@ class _Decoder:
         self.decoded = 0
         self.form: tuple[int, int, int] | None = None  # width, height and quarter turns of the first picture
 
-    def pictures_at(self, wanted: list[int], index: _PacketIndex | None) -> dict[int, Tensor] | None:
+    def pictures_at(self, wanted: list[int], index: _PacketIndex | None) -> dict[int, np.ndarray] | None:
         """Pictures by time stamp, or None if seeking by ``index`` overshot or nothing decoded."""
-        pictures: dict[int, Tensor] = {}
+        pictures: dict[int, np.ndarray] = {}
         frames = self._frames()
         shown: VideoFrame | None = None
         coming = next(frames, None)
@@ -294,12 +292,12 @@ class _Decoder:
             if frame.pts is not None:
                 yield frame
 
-    def _to_rgb(self, frame: VideoFrame) -> Tensor:
+    def _to_rgb(self, frame: VideoFrame) -> np.ndarray:
         """Upright RGB, uint8, (3, height, width); a stream that changes its size midway is scaled to its first."""
         self.form = self.form or (frame.width, frame.height, round(frame.rotation / 90) % 4)
         width, height, turns = self.form
         turned = np.rot90(frame.to_ndarray(format="rgb24", width=width, height=height), turns)
-        return torch.from_numpy(np.ascontiguousarray(turned)).permute(2, 0, 1).contiguous()
+        return np.ascontiguousarray(turned.transpose(2, 0, 1))
 
 
 def _time(frame: VideoFrame) -> int:

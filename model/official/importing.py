@@ -14,15 +14,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from model.checkpoint import Checkpoint, ModelConfig, save
+from model.checkpoint import Checkpoint, save
 from model.errors import CheckpointError
+from model.modalities.language.config import LanguageConfig
+from model.modalities.language.tokenizer import Tokenizer
+from model.modalities.vision.config import Framing, VisionConfig
+from model.model_config import ModelConfig
+from model.network_config import OmniNetConfig
 from model.official.conf import read_vocabularies
 from model.official.names import TASKS, Converted, convert, official_config
 from model.official.unpack import unpack
-from model.omninet import OmniNetConfig
-from model.peripherals.language import LanguageConfig
-from model.peripherals.vision import Framing, VisionConfig
-from model.text import Tokenizer
 from model.weights import built
 
 Channels = Literal["rgb", "bgr"]

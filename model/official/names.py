@@ -13,7 +13,7 @@ from torch import Tensor
 from model.config import CNPConfig
 from model.errors import CheckpointError
 from model.layers import sinusoid_table
-from model.omninet import OmniNetConfig
+from model.network_config import OmniNetConfig
 
 # Their names for our tasks and domains.
 TASKS = {"pos": "PENN", "activity": "HMDB", "caption": "IMAGE_CAPTION", "vqa": "VQA"}

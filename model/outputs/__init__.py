@@ -1,12 +1,12 @@
-"""The kinds of output: one file each, one line here."""
+"""The kinds of output: one folder each, one line here."""
 
-from collections.abc import Mapping
+from model.outputs.answer import Answer
+from model.outputs.base import Metrics, Output
+from model.outputs.label.output import LabelOutput
+from model.outputs.tags.output import TagsOutput
+from model.outputs.text.output import TextOutput
+from model.outputs.truth import Truth
 
-from model.outputs.base import Output, Truth
-from model.outputs.label import LabelOutput
-from model.outputs.tags import TagsOutput
-from model.outputs.text import TextOutput
+OUTPUTS: dict[str, Output] = {"label": LabelOutput(), "tags": TagsOutput(), "text": TextOutput()}
 
-OUTPUTS: Mapping[str, Output] = {"label": LabelOutput(), "tags": TagsOutput(), "text": TextOutput()}
-
-__all__ = ["OUTPUTS", "Output", "Truth"]
+__all__ = ["OUTPUTS", "Answer", "Metrics", "Output", "Truth"]

@@ -16,7 +16,7 @@ from app.engine import Engine
 from app.main import create_app
 from app.server import ServerConfig
 from app.settings import Settings
-from model.decoding import Decoded
+from model.decoding.hypotheses import Decoded
 from model.memory import Memory
 from model.predictor import Predictor
 from model.rows import Row

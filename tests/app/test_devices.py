@@ -17,11 +17,11 @@ from app.loading import cores, cpu_threads, load_engine, load_predictors
 from app.main import create_app
 from app.settings import Settings
 from app.work import Work
-from model.decoding import Decoded
+from model.decoding.hypotheses import Decoded
 from model.errors import DeviceError
 from model.memory import Memory
 from model.predictor import Predictor
-from model.processor import Job
+from model.job import Job
 from model.rows import Row
 from tests.app.conftest import Watched, talking_to
 from tests.app.test_engine import Gate

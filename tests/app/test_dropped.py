@@ -14,7 +14,7 @@ from torch import Tensor
 from app.engine import Engine
 from app.errors import ServiceError
 from app.work import Work, WorkQueue
-from model.decoding import RunningBatch
+from model.decoding.batch import RunningBatch
 from model.predictor import Predictor
 from tests.samples import picture, video_bytes
 

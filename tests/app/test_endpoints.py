@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from model.answers import Caption
+from model.outputs.text.answer import Caption
 from model.predictor import Predictor
 from tests.samples import jpeg_bytes, video_bytes
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from app.engine import Engine, Result
 from app.errors import ServiceError
 from model.predictor import Predictor
-from model.processor import Job
+from model.job import Job
 from model.rows import Row
 from tests.app.conftest import Watched
 from tests.samples import video_bytes

@@ -12,8 +12,8 @@ import torch
 from app.engine import Result
 from app.errors import ServiceError, overloaded
 from app.link import Link
-from model.decoding import Decoded, Hypothesis
-from model.processor import Job
+from model.decoding.hypotheses import Decoded, Hypothesis
+from model.job import Job
 from tests.app.test_replica import REQUESTS
 
 pytestmark = pytest.mark.anyio

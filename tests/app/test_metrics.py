@@ -18,7 +18,8 @@ from app.main import create_app
 from app.metrics import Metrics
 from app.sandbox import MediaKind, Sandbox
 from app.settings import Settings
-from model.media import Clip, Picture
+from model.media.videos import Clip
+from model.media.images import Picture
 from model.predictor import Predictor
 from model.rows import Row
 from tests.app.conftest import Serve, Watched, talking_to

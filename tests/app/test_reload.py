@@ -26,7 +26,8 @@ from app.routers.common import require_admin
 from app.sandbox import MediaKind, Sandbox
 from app.settings import Settings
 from model.checkpoint import Checkpoint, load, save
-from model.media import Clip, Picture
+from model.media.videos import Clip
+from model.media.images import Picture
 from model.omninet import OmniNet
 from model.processor import Processor
 from tests.app.conftest import Serve, talking_to

@@ -17,7 +17,8 @@ from torch import Tensor
 from app.engine_metrics import EngineMetrics
 from app.replica import Replica
 from app.work import Work, WorkQueue
-from model.decoding import Decoded, RunningBatch
+from model.decoding.hypotheses import Decoded
+from model.decoding.batch import RunningBatch
 from model.predictor import Predictor
 from model.rows import Row
 from tests.samples import picture, video_bytes

@@ -26,9 +26,11 @@ from app.errors import ServiceError
 from app.media import MediaPool
 from app.sandbox import ClosedError, Limits, MediaKind, Sandbox, _decode, _result
 from model.errors import InputError
-from model.media import Clip, MediaLimits, Picture, decode_image, decode_video
-from model.peripherals.vision import Framing, VisionConfig
-from model.pictures import fit
+from model.media.videos import Clip, decode_video
+from model.media.limits import MediaLimits
+from model.media.images import Picture, decode_image
+from model.modalities.vision.config import Framing, VisionConfig
+from model.modalities.vision.fit import fit
 from model.predictor import Predictor
 from tests.app.conftest import Serve
 from tests.samples import CODECS, image_bytes, jpeg_bytes, picture, video_bytes

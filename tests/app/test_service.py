@@ -17,7 +17,8 @@ from app.model_process import ModelProcess
 from app.sandbox import MediaKind, Sandbox
 from app.settings import Settings
 from model.errors import CheckpointError
-from model.media import Clip, Picture
+from model.media.videos import Clip
+from model.media.images import Picture
 from model.predictor import Predictor
 from model.rows import Row
 from tests.app.conftest import Serve, Watched, talking_to

@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from app.probe import warm_up
-from model.answers import Caption, Label
-from model.checkpoint import Checkpoint, ModelConfig, load, save
+from model.outputs.text.answer import Caption
+from model.outputs.label.answer import Label
+from model.checkpoint import Checkpoint, load, save
+from model.model_config import ModelConfig
 from model.errors import InputError
 from model.omninet import OmniNet
-from model.peripherals.vision import VisionConfig
+from model.modalities.vision.config import VisionConfig
 from model.predictor import Predictor
 from model.tasks import TASKS, Input, Task
 from tests.app.test_replica import assert_same, replica

@@ -15,7 +15,8 @@ import pytest
 from app.engine import Engine
 from app.main import create_app
 from app.settings import Settings
-from model.decoding import RunningBatch, Search
+from model.decoding.batch import RunningBatch
+from model.decoding.search import Search
 from model.predictor import Predictor
 from tests.app.conftest import listening
 from tests.samples import jpeg_bytes, video_bytes

@@ -12,7 +12,8 @@ import pytest
 from app.main import create_app
 from app.routers.system import STATIC
 from app.settings import Settings
-from model.media import decode_image, decode_video
+from model.media.images import decode_image
+from model.media.videos import decode_video
 from tests.app import draw_samples
 from tests.app.conftest import talking_to
 from tests.app.test_service import until_ready

@@ -23,10 +23,12 @@ from safetensors.torch import load_file, save_file
 
 from model import checkpoint as checkpoints
 from model import sealed, weights
-from model.checkpoint import Checkpoint, ModelConfig, load, read_config, replace_card, save, skim
+from model.checkpoint import Checkpoint, load, replace_card, save, skim
+from model.model_config import ModelConfig, read_config
 from model.errors import CheckpointError, ConfigError
 from model.omninet import OmniNet
-from model.peripherals.language import LanguagePeripheral, Subwords
+from model.modalities.language.peripheral import LanguagePeripheral
+from model.modalities.language.config import Subwords
 from model.tasks import TASKS
 
 # A task with an output that this version does not know.

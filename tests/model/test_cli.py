@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from model import cli
-from model.answers import Caption
+from model.outputs.text.answer import Caption
 from model.checkpoint import Checkpoint
 from model.errors import CheckpointError, DeviceError, InputError
 from model.predictor import Predictor

@@ -11,9 +11,9 @@ import pytest
 
 from model.config import CNPConfig, from_dict, to_dict
 from model.errors import ConfigError
-from model.omninet import OmniNetConfig
-from model.peripherals.language import LanguageConfig
-from model.peripherals.vision import Framing, VisionConfig
+from model.network_config import OmniNetConfig
+from model.modalities.language.config import LanguageConfig
+from model.modalities.vision.config import Framing, VisionConfig
 from model.tasks import TASKS, Input, Task
 from tests.model.networks import GATES
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.answers import Label
+from model.outputs.label.answer import Label
 from model.devices import check_precision, choose_device, foresee_precision
 from model.errors import DeviceError
 from model.predictor import Predictor

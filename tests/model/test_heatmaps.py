@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from model.explaining import Attention, Explanation, Framed
+from model.explaining import Attention, Explanation
+from model.modalities.vision.config import Framed
 from model.heatmaps import COLUMNS, FRAME, GAP, PICTURE, TEXT, draw
 
 FRAMED = Framed("squash", 1.0, "middle")

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from model.checkpoint import Checkpoint
 from model.devices import Precision
-from model.inference import QuickDecoderLayer, QuickEncoderLayer, for_inference, visions_of
+from model.inference import QuickDecoderLayer, QuickEncoderLayer, for_inference
+from model.modalities.peripheral import visions_of
 from model.omninet import OmniNet
 from model.products import QuickLinear
 

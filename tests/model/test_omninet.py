@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from model.checkpoint import Checkpoint
-from model.peripherals.language import LanguagePeripheral, Subwords
+from model.modalities.language.peripheral import LanguagePeripheral
+from model.modalities.language.config import Subwords
 
 PIXELS = torch.arange(2 * 3 * 64 * 64, dtype=torch.uint8).view(1, 2, 3, 64, 64)
 

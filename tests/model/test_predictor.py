@@ -15,16 +15,21 @@ import pytest
 import torch
 from PIL import Image
 
-from model.answers import Answer, Caption, Label, Tagging
+from model.outputs.answer import Answer
+from model.outputs.text.answer import Caption
+from model.outputs.label.answer import Label
+from model.outputs.tags.answer import Tagging
 from model.checkpoint import load
-from model.decoding import Decoded
+from model.decoding.hypotheses import Decoded
 from model.errors import CheckpointError, InputError
-from model.media import Clip, MediaLimits, Picture, decode_image, decode_video
+from model.media.videos import Clip, decode_video
+from model.media.limits import MediaLimits
+from model.media.images import Picture, decode_image
 from model.memory import Memory
 from model.omninet import OmniNet
 from model.predictor import Predictor
-from model.processor import Job
-from model.words import MAX_CHARACTERS
+from model.job import Job
+from model.modalities.language.words import MAX_CHARACTERS
 from tests.conftest import ACTIVITIES, ANSWERS, TAGS
 from tests.samples import image_bytes, jpeg_bytes, picture, video_bytes
 

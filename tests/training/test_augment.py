@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.peripherals.vision import Framing, Treatment, VisionConfig
-from model.pictures import GREY, fit
+from model.modalities.vision.config import Framing, Treatment, VisionConfig
+from model.modalities.vision.fit import GREY, fit
 from training import augment as augmentation
 from training.augment import augment
 

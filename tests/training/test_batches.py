@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.outputs.text import plain_text
+from model.outputs.text.output import plain_text
 from model.tasks import TASKS
 from tests.training.conftest import drawn
 from training.batches import spread_captions

@@ -14,8 +14,8 @@ from torchvision.models import mobilenet_v2
 
 from model.checkpoint import load
 from model.errors import ConfigError, DeviceError
-from model.inference import visions_of
-from model.peripherals.vision import build_backbone
+from model.modalities.peripheral import visions_of
+from model.modalities.vision.peripheral import build_backbone
 from model.predictor import Predictor
 from omninet import main
 from tests.samples import jpeg_bytes
@@ -28,7 +28,7 @@ from training.config import RunConfig
 from training.data import DataError
 from training.distill.lite import EfficientNetLite0
 from training.interrupt import Interrupt
-from training.metrics import java
+from model.outputs.text import java
 from training.run import Run
 from training.single import run_single
 from training.watch.log import read_log

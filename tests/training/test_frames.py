@@ -19,9 +19,10 @@ from torchvision.transforms.v2 import functional as transforms
 import training.frames
 from model.config import Sampling
 from model.errors import InputError
-from model.media import decode_image, decode_video
-from model.peripherals.vision import VisionConfig
-from model.pictures import fit
+from model.media.images import decode_image
+from model.media.videos import decode_video
+from model.modalities.vision.config import VisionConfig
+from model.modalities.vision.fit import fit
 from tests.samples import jpeg_bytes, video_bytes
 from tests.training.conftest import put
 from training.augment import augment

@@ -12,7 +12,7 @@ from model.errors import ConfigError
 from tests.training.conftest import make_config
 from training import reproduce
 from training.config import RunConfig
-from training.metrics import java
+from model.outputs.text import java
 from training.reproduce import Study, ablated, of_tasks
 from training.schedule import quotas, rate_of
 from training.table import Table

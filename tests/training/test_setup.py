@@ -16,9 +16,11 @@ from torch import Tensor
 
 from model.checkpoint import load, save
 from model.errors import CheckpointError, ConfigError
-from model.media import decode_image, decode_video
-from model.peripherals.vision import Framing, VisionConfig, VisionPeripheral, build_backbone, changes
-from model.pictures import fit
+from model.media.images import decode_image
+from model.media.videos import decode_video
+from model.modalities.vision.config import Framing, VisionConfig
+from model.modalities.vision.peripheral import VisionPeripheral, build_backbone, changes
+from model.modalities.vision.fit import fit
 from tests.samples import image_bytes, picture
 from tests.training.conftest import drawn, make_config, put, run_values
 from training import features

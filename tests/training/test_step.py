@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from model.memory import Memory
 from model.omninet import OmniNet
-from model.peripherals.language import LanguagePeripheral, Text
+from model.modalities.language.peripheral import LanguagePeripheral, Text
 from tests.training.conftest import drawn
 from training.batches import Batch
 from training.setup import Setup

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.peripherals.language import Subwords
-from model.text import Tokenizer
+from model.modalities.language.config import Subwords
+from model.modalities.language.tokenizer import Tokenizer
 from training.subwords import loosened
 
 WORDS = ["She", "sells", "7", "shells", "runs", "☃", "quickly"]

@@ -11,7 +11,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from model.errors import InputError
-from model.media import decode_image, decode_video
+from model.media.images import decode_image
+from model.media.videos import decode_video
 from training.data.base import DataError, DataSet, MissingError
 
 MISSING = "is missing"

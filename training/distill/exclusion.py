@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from model.errors import InputError
-from model.media import decode_image
+from model.media.images import decode_image
 from training.data import DataError
 
 HASH = re.compile("[0-9a-f]{16}")

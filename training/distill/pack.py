@@ -22,7 +22,9 @@ from torchvision.transforms.v2 import functional
 from tqdm import tqdm
 
 from model.errors import InputError
-from model.media import MediaLimits, decode_image, decode_video
+from model.media.limits import MediaLimits
+from model.media.images import decode_image
+from model.media.videos import decode_video
 from training.data import DataError
 from training.distill.config import Pictures
 from training.distill.exclusion import Exclusion, perceptual_hash

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from model.answers import Answer
+from model.outputs.answer import Answer
 from model.errors import InputError
 from model.predictor import Predictor
-from model.processor import Job
+from model.job import Job
 from model.tasks import USES
 from training.config import RunConfig
 from training.data import DataError, DataSet, Example, thinned

@@ -19,7 +19,8 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from model import checkpoint as checkpoints
-from model.checkpoint import Checkpoint, ModelConfig
+from model.checkpoint import Checkpoint
+from model.model_config import ModelConfig
 from model.cnp import group
 from model.omninet import OmniNet
 from model.outputs import OUTPUTS

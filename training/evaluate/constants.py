@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from model.answers import Answer, Candidate, Caption, Label, TaggedWord, Tagging
+from model.outputs.answer import Answer
+from model.outputs.label.answer import Candidate, Label
+from model.outputs.text.answer import Caption
+from model.outputs.tags.answer import TaggedWord, Tagging
 from training.data import Example
-from training.metrics.bleu import best_constant
+from model.outputs.text.bleu import best_constant
 
 Constant = tuple[str, list[Answer]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.answers import Caption
+from model.outputs.text.answer import Caption
 from model.predictor import Predictor
 from training.data import Example
 from training.evaluate.answering import answer_all

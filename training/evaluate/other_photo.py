@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from model.answers import Answer
+from model.outputs.answer import Answer
 from model.predictor import Predictor
 from training.data import Example
 from training.evaluate.answering import answer_all

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from model.answers import Caption, Label
-from model.media import Picture, decode_image
+from model.outputs.text.answer import Caption
+from model.outputs.label.answer import Label
+from model.media.images import Picture, decode_image
 from model.predictor import Predictor
 from training.data import DataError, Example
 from training.data.coco import Coco

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from training.metrics.labels import Confusion
+from model.outputs.label.metrics import Confusion
 from training.table import Table
 from training.watch.log import read_log
 

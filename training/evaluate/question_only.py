@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from model.answers import Answer, Candidate, Label
+from model.outputs.answer import Answer
+from model.outputs.label.answer import Candidate, Label
 from training.data import Example, thinned
 
 QUESTIONS = 30_000  # most that are learnt from

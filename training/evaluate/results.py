@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from model.answers import Answer, Caption, Label
+from model.outputs.answer import Answer
+from model.outputs.text.answer import Caption
+from model.outputs.label.answer import Label
 from training.data import Example
 from training.evaluate.answering import Answered
 

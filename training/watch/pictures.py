@@ -9,7 +9,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from model.errors import InputError
-from model.media import decode_image, decode_video
+from model.media.images import decode_image
+from model.media.videos import decode_video
 
 SIDE = 224
 FRAMES = 4

@@ -20,7 +20,7 @@ from app.cluster.messages import OtherVisionError, Question, Seen, packed, unpac
 from app.errors import ServiceError
 from app.link import pack
 from app.stopwatch import Stopwatch
-from model.answers import Caption, Text
+from model.outputs.text.answer import Caption, Text
 from model.errors import InputError
 from model.tasks import TASKS
 

@@ -10,8 +10,12 @@ import pytest
 import torch
 
 from model.cnp import CNP
-from model.decoding import Decoded, Goal, Rules, RunningBatch, Sampling, decode
-from model.decoding.sampling import Sampler
+from model.decoding.hypotheses import Decoded
+from model.decoding.goal import Goal
+from model.decoding.rules import Rules
+from model.decoding.batch import RunningBatch, decode
+from model.decoding.sampling import Sampling
+from model.decoding.sampler import Sampler
 from model.decoding.search import DistinctSearch
 from tests.model.networks import IMAGE, TEXT, VIDEO, Row, small_cnp
 

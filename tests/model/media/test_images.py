@@ -15,7 +15,9 @@ from PIL import Image
 from torch import Tensor
 
 from model.errors import InputError
-from model.media import MediaLimits, decode_image, image_to_tensor
+from model.media.limits import MediaLimits
+from model.media.images import decode_image
+from model.media import image_to_tensor
 from tests.samples import image_bytes, picture
 
 ORIENTATION = 0x0112

@@ -14,7 +14,9 @@ import pytest
 import torch
 
 from model.errors import InputError
-from model.media import Clip, MediaLimits, decode_video, videos
+from model.media.videos import Clip, decode_video
+from model.media.limits import MediaLimits
+from model.media import videos
 from tests.samples import CODECS, audio_bytes, brightness, image_bytes, video_bytes
 
 every_container = pytest.mark.parametrize("container", CODECS)

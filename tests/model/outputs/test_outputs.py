@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from model.decoding import Goal
+from model.decoding.goal import Goal
 from model.outputs import OUTPUTS
-from model.outputs.text import plain_text
+from model.outputs.text.output import plain_text
 from model.predictor import Predictor
 from model.tasks import TASKS
 

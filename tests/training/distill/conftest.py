@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from model.peripherals.compact import CompactNet
-from model.peripherals.vision import build_backbone
+from model.modalities.vision.compact import CompactNet
+from model.modalities.vision.peripheral import build_backbone
 from tests.samples import image_bytes
 from tests.training.conftest import put
 from training.distill import eyes

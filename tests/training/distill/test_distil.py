@@ -15,7 +15,7 @@ from torch import Tensor
 
 import omninet
 from model.errors import ConfigError
-from model.peripherals.vision import build_classifier
+from model.modalities.vision.peripheral import build_classifier
 from model.weights import load_weights
 from tests.training.conftest import put
 from tests.training.distill.conftest import distill_values, make_pictures, put_pictures

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model
 
 from model.errors import ConfigError
-from model.peripherals.vision import build_classifier, without_head
+from model.modalities.vision.peripheral import build_classifier, without_head
 from tests.training.distill.conftest import CLASSES, make_config, make_teacher
 from training.distill import eyes
 from training.distill.config import DistillConfig, Eye

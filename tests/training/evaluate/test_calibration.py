@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import omninet
-from model.answers import Label
+from model.outputs.label.answer import Label
 from model.checkpoint import Checkpoint, load, save
 from model.predictor import Predictor
 from training.commands import calibrate as command_module

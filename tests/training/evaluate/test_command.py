@@ -13,7 +13,7 @@ from tests.samples import jpeg_bytes
 from tests.training.conftest import put
 from training.commands import evaluate
 from training.evaluate import outside
-from training.metrics.bleu import normalise
+from model.outputs.text.bleu import normalise
 
 TASKS = ["caption", "pos", "vqa", "activity"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model.answers import Caption
+from model.outputs.text.answer import Caption
 from model.predictor import Predictor
 from training.data import Example
 from training.evaluate.gallery import COUNT, gallery, write_gallery

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from model.answers import Answer, Candidate, Label
+from model.outputs.answer import Answer
+from model.outputs.label.answer import Candidate, Label
 from model.predictor import Predictor
 from tests.training.conftest import make_config
 from tests.training.evaluate.conftest import answered, captions, labels, tags
 from training.data import Example
 from training.evaluate import Figure, Measure, answer_data, evaluate, measure, score
-from training.metrics import captions as caption_metrics
-from training.metrics.bleu import bleu4
+from model.outputs.text import captions as caption_metrics
+from model.outputs.text.bleu import bleu4
 
 CAPTIONS = ("A dog runs over the grass .", "Grass under a running dog .")
 

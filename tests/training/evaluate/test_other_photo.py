@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model.answers import Answer, Label
+from model.outputs.answer import Answer
+from model.outputs.label.answer import Label
 from model.predictor import Predictor
 from training.data import Example
 from training.evaluate.other_photo import answer_about_others, swap_media

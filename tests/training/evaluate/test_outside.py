@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.answers import Caption, Label, Piece
-from model.media import decode_image
+from model.outputs.text.answer import Caption, Piece
+from model.outputs.label.answer import Label
+from model.media.images import decode_image
 from model.predictor import Predictor
 from tests.samples import image_bytes, picture
 from tests.training.conftest import photo, put

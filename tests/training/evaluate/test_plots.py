@@ -18,7 +18,7 @@ from training.evaluate.plots import (
     plot_staleness,
     plot_table,
 )
-from training.metrics.labels import Confusion
+from model.outputs.label.metrics import Confusion
 from training.table import Table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.answers import Label
+from model.outputs.label.answer import Label
 from training.data import Example
 from training.evaluate.question_only import answer_questions, terms
 

@@ -16,7 +16,7 @@ from training.evaluate.output import write_report
 from training.evaluate.outside import Outside, Said
 from training.evaluate.shuffled import Order
 from training.evaluate.zero_shot import Comparison, Naming, ZeroShot
-from training.metrics.labels import Confusion
+from model.outputs.label.metrics import Confusion
 from training.setup import Setup
 
 FIGURES = [

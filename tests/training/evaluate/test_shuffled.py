@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.predictor import Predictor
-from model.processor import Job
+from model.job import Job
 from model.rows import Row
 from tests.training.conftest import make_config
 from training.data import Example

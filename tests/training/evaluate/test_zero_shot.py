@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.answers import Caption
-from model.media import decode_image
+from model.outputs.text.answer import Caption
+from model.media.images import decode_image
 from model.predictor import Predictor
 from tests.training.conftest import make_config
 from tests.training.evaluate.conftest import answered

@@ -1,0 +1,22 @@
+"""BPE dropout (Provilkov et al. 2020): some subwords are written as two, so that rare words are read better."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from model.modalities.language.config import Subwords
+from model.modalities.language.tokenizer import Tokenizer
+
+
+def with_bpe_dropout(encoded: Subwords, tokenizer: Tokenizer, share: float, generator: random.Random) -> Subwords:
+    """Write a share of the subwords as two others; the words stay."""
+    tokens: list[int] = []
+    words: list[int] = []
+    for token, word in zip(encoded.tokens.tolist(), encoded.words.tolist(), strict=True):
+        ways = tokenizer.halves(token) if generator.random() < share else []
+        parts = generator.choice(ways) if ways else (token,)
+        tokens += parts
+        words += [word] * len(parts)
+    return Subwords(np.array(tokens), np.array(words))

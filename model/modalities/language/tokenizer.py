@@ -1,0 +1,97 @@
+"""Text to sentences, words and subwords, and subwords back to text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.modalities.language.config import Subwords
+
+Span = tuple[int, int]
+
+
+class Tokenizer:
+    """BPEmb's subwords over a SentencePiece model file.
+
+    Args:
+        lower_case: lower-case the text and turn digits to zeros first, as BPEmb's published models expect.
+    """
+
+    def __init__(self, model_file: Path, lower_case: bool) -> None:
+        # BPEmb loads gensim; nobody who only asks for --help should wait for that.
+        from bpemb import BPEmb
+
+        self.model_file, self.lower_case = model_file, lower_case
+        self._bpe: Any = BPEmb(model_file=model_file, segmentation_only=True, lang="en", preprocess=lower_case)
+        self._pieces: Any = self._bpe.spm
+        self.begin = int(self._pieces.bos_id())
+        self.end = int(self._pieces.eos_id())
+        self.unknown = int(self._pieces.unk_id())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # SentencePiece's object does not travel between processes; its file does.
+        return Tokenizer, (self.model_file, self.lower_case)
+
+    def __len__(self) -> int:
+        return int(self._pieces.get_piece_size())
+
+    def encode(self, words: Sequence[str]) -> Subwords:
+        """Begin, the subwords of every word, end; begin counts as word 0, end as one after the last.
+
+        A word of which nothing can be written in subwords becomes the unknown one, so none is lost.
+        """
+        tokens, numbers = [self.begin], [0]
+        for number, ids in enumerate(self._bpe.encode_ids(list(words)) if words else [], 1):
+            known = ids or [self.unknown]
+            tokens += known
+            numbers += [number] * len(known)
+        return Subwords(np.array([*tokens, self.end]), np.array([*numbers, len(words) + 1]))
+
+    def encode_output(self, text: str) -> list[int]:
+        """The subwords of a sentence to be written, with the end token."""
+        return [*self._bpe.encode_ids(text), self.end]
+
+    def halves(self, token: int) -> list[tuple[int, int]]:
+        """The ways to write a subword as two others."""
+        if self._pieces.is_control(token) or self._pieces.is_unknown(token):
+            return []
+        piece = self._pieces.id_to_piece(token)
+        pairs = [tuple(map(self._pieces.piece_to_id, (piece[:i], piece[i:]))) for i in range(1, len(piece))]
+        return [(left, right) for left, right in pairs if self.unknown not in (left, right)]
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The text of each subword; joined they are the sentence."""
+        texts = ["" if self._pieces.is_control(i) else self._pieces.id_to_piece(i).replace("▁", " ") for i in ids]
+        for i, text in enumerate(texts):
+            if text.strip():
+                texts[i] = text.lstrip()
+                break
+            texts[i] = ""
+        return texts
+
+
+def sentence_spans(text: str) -> list[Span]:
+    """Character spans of the sentences of an English text, without the white space around them."""
+    from sentencex import segment
+
+    # The splitter fails on some white space that is not ASCII, as in "B\u00a0."; newlines part paragraphs.
+    plain = re.sub(r"[^\S\n]", " ", text)
+    spans, start = [], 0
+    for sentence in segment("en", plain):
+        begin = plain.find(sentence, start)
+        start = begin + len(sentence)
+        if stripped := sentence.strip():
+            begin += sentence.index(stripped)
+            spans.append((begin, begin + len(stripped)))
+    return spans
+
+
+def word_spans(sentence: str) -> list[Span]:
+    """Character spans of words by Penn Treebank conventions: "don't" is "do" and "n't"."""
+    from nltk.tokenize import NLTKWordTokenizer
+
+    return list(NLTKWordTokenizer().span_tokenize(sentence))

@@ -1,0 +1,158 @@
+"""Pictures, given as images or as videos."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from PIL import Image
+
+from model.errors import InputError
+from model.media.images import Picture, decode_image, image_to_array
+from model.media.limits import MediaLimits
+from model.media.videos import Clip, decode_video
+from model.modalities.base import Form, Modality, Ready, Resources
+from model.modalities.vision.config import Framed, Framing, VisionConfig
+
+if TYPE_CHECKING:
+    from model.modalities.vision.peripheral import VisionPeripheral
+
+ImageInput = Picture | bytes | str | Path | Image.Image | np.ndarray
+VideoInput = Clip | bytes | str | Path
+CUT_IMAGE = "the image is cut short: its missing part is grey"
+CUT_VIDEO = "the video is damaged or cut short: only its readable part was used"
+
+
+class VisionModality(Modality):
+    """Pictures of any size, which become squares (t, 3, size, size), uint8 RGB."""
+
+    Config = VisionConfig
+    config: VisionConfig
+    forms: ClassVar[Mapping[str, Form]] = {
+        "image": Form(
+            bytes,
+            "JPEG, PNG, WebP, GIF (its first frame) or BMP.",
+            upload=True,
+            accept="image/jpeg,image/png,image/webp,image/gif,image/bmp",
+        ),
+        "video": Form(
+            bytes, "mp4, webm, mkv, avi, mov, mpeg-ts or gif.", upload=True, accept="video/*,image/gif,.mkv,.ts"
+        ),
+    }
+    has_backbone = True
+    has_cells = True
+
+    @staticmethod
+    def peripheral() -> type[VisionPeripheral]:
+        """Import and return the module that encodes pictures."""
+        from model.modalities.vision.peripheral import VisionPeripheral
+
+        return VisionPeripheral
+
+    def keywords(self, role: str, alone: bool) -> Mapping[str, str]:
+        """Return ``image`` and ``video``; where a task has several pictures, each is an image named by its role."""
+        return {"image": "image", "video": "video"} if alone else {role: "image"}
+
+    def prepare(self, role: str, form: str, value: Any, resources: Resources) -> Ready:  # noqa: ARG002
+        """Decode a picture or a clip and fit it to the backbone's square."""
+        if form == "video":
+            clip = value if isinstance(value, Clip) else self._clip(bytes_of(value), resources.limits)
+            frames = clip.frames if clip.fitted else self._fit(clip.frames, self.config.video)
+            return Ready(frames, len(frames), (CUT_VIDEO,) if clip.truncated else (), clip.times)
+        picture = _picture(value, resources.limits)
+        frames = picture.pixels[None]
+        frames = frames if picture.fitted else self._fit(frames, self.config.image)
+        return Ready(frames, 1, (CUT_IMAGE,) if picture.truncated else ())
+
+    def sample(self, number: int) -> Image.Image:
+        """Make coloured clouds."""
+        colours = np.random.default_rng(number).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        return Image.fromarray(colours).resize((320, 240), Image.Resampling.BICUBIC)
+
+    def decode(self, form: str, data: bytes, limits: MediaLimits) -> Picture | Clip:
+        """Turn a file into frames, fitted to the square."""
+        if form == "video":
+            clip = self._clip(data, limits)
+            return Clip(self._fit(clip.frames, self.config.video), clip.times, clip.duration, clip.truncated, True)
+        picture = decode_image(data, limits)
+        return Picture(self._fit(picture.pixels[None], self.config.image)[0], picture.truncated, True)
+
+    def pack(self, value: Picture | Clip) -> tuple[dict[str, Any], bytes]:
+        """Return the facts of a file and its pixels."""
+        if isinstance(value, Picture):
+            return {"truncated": value.truncated}, value.pixels.tobytes()
+        header = {"truncated": value.truncated, "times": value.times, "duration": value.duration}
+        return header, value.frames.tobytes()
+
+    def unpack(self, form: str, header: Mapping[str, Any], data: bytes) -> Picture | Clip:
+        """Rebuild what ``pack`` took apart."""
+        size = self.config.size
+        frames = np.frombuffer(bytearray(data), np.uint8).reshape(-1, 3, size, size)
+        if form == "video":
+            times = tuple(map(float, header["times"]))
+            return Clip(frames, times, float(header["duration"]), bool(header["truncated"]), fitted=True)
+        return Picture(frames[0], bool(header["truncated"]), fitted=True)
+
+    def tiny_file(self, form: str) -> bytes:  # noqa: ARG002
+        """Return a GIF, which is an image and a video, a little larger than the square, so that it is resized."""
+        buffer = io.BytesIO()
+        Image.new("RGB", (self.config.size + 1, self.config.size)).save(buffer, "GIF")
+        return buffer.getvalue()
+
+    @property
+    def frame_pixels(self) -> int:
+        """Pixels of the square."""
+        return self.config.size**2
+
+    @property
+    def most_bytes(self) -> int:
+        """Bytes of as many frames as a clip has at most."""
+        return self.config.frames * 3 * self.config.size**2
+
+    def framed(self, ready: Ready) -> Framed:
+        """Return which part of each picture the square shows."""
+        framing = self.config.video if ready.times else self.config.image
+        return Framed(framing.treatment, self.config.size / (framing.side or self.config.size), framing.window)
+
+    def _clip(self, data: bytes, limits: MediaLimits) -> Clip:
+        return decode_video(data, self.config.frames, limits, self.config.sampling)
+
+    def _fit(self, frames: np.ndarray, framing: Framing) -> np.ndarray:
+        """uint8 RGB (t, 3, height, width) -> (t, 3, size, size)."""
+        import torch
+
+        from model.modalities.vision.fit import fit
+
+        fitted: np.ndarray = fit(torch.from_numpy(frames), framing, self.config.size).contiguous().numpy()
+        return fitted
+
+
+def _picture(image: ImageInput, limits: MediaLimits) -> Picture:
+    if isinstance(image, Picture):
+        return image
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise InputError(
+                "bad_array", f"an image array must be uint8 (height, width, 3), not {image.dtype} {image.shape}"
+            )
+        image = Image.fromarray(image)
+    if isinstance(image, Image.Image):
+        return Picture(image_to_array(image))
+    return decode_image(bytes_of(image), limits)
+
+
+def bytes_of(source: bytes | str | Path) -> bytes:
+    """Return bytes as they are, or those of a file.
+
+    Raises:
+        InputError: ``unreadable_file``.
+    """
+    if isinstance(source, bytes):
+        return source
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise InputError("unreadable_file", f"{source} cannot be read: {error.strerror}") from error

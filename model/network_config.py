@@ -1,0 +1,175 @@
+"""What a network is: its peripherals, domains, tasks and vocabularies. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeVar
+
+from model.config import CNPConfig, from_dict
+from model.errors import ConfigError
+from model.modalities import MODALITIES, Modality, kind_of, modality_of
+from model.modalities.language.config import LanguageConfig
+from model.modalities.vision.config import VisionConfig
+from model.outputs import OUTPUTS
+from model.tasks import TASKS, Input, Task, Use, uses_of
+
+C = TypeVar("C")
+KIND = "kind"  # in JSON, of a peripheral: its name in MODALITIES
+
+
+@dataclass(frozen=True)
+class OmniNetConfig:
+    """One network. The defaults are the paper's.
+
+    Attributes:
+        peripherals: name -> configuration, whose type says of which modality it is; several may be of one modality.
+        domains: names of the input domains.
+        tasks: name -> task.
+        vocabularies: name -> how many classes it has.
+        controls: names of domains and tasks in the order of their control vectors; those that the network has not
+            (any more) keep their place. Empty means the domains, then the tasks.
+    """
+
+    cnp: CNPConfig = field(default_factory=CNPConfig)
+    peripherals: Mapping[str, Any] = field(
+        default_factory=lambda: {"vision": VisionConfig(), "language": LanguageConfig()}
+    )
+    domains: tuple[str, ...] = ("english", "german", "image")
+    tasks: Mapping[str, Task] = field(default_factory=lambda: dict(TASKS))
+    vocabularies: Mapping[str, int] = field(
+        default_factory=lambda: {"pos": 48, "activity": 52, "caption": 25000, "vqa": 3500}
+    )
+    controls: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("peripherals", "tasks", "vocabularies"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise ConfigError(f"OmniNetConfig.{name} must map names to values, not {getattr(self, name)!r}")
+        if not self.tasks:
+            raise ConfigError("OmniNetConfig.tasks must name at least one task")
+        for name, classes in self.vocabularies.items():
+            if not isinstance(classes, int) or isinstance(classes, bool) or classes < 1:
+                raise ConfigError(f"OmniNetConfig.vocabularies.{name} must be a whole number above 0, not {classes!r}")
+        for name, task in self.tasks.items():
+            self._check_task(name, task)
+        uses_of(self.tasks.values())
+        if not self.controls:
+            object.__setattr__(self, "controls", (*self.domains, *self.tasks))
+        self._check_controls()
+
+    def _check_task(self, name: str, task: Task) -> None:
+        if task.name != name:
+            raise ConfigError(f"OmniNetConfig.tasks.{name} is a task of the name {task.name!r}")
+        if task.output not in OUTPUTS:
+            raise ConfigError(f"task {name}: there is no output {task.output!r}; known are {', '.join(OUTPUTS)}")
+        if bool(task.vocabulary) != OUTPUTS[task.output].has_vocabulary:
+            needed = "needs a vocabulary" if not task.vocabulary else "has no vocabulary"
+            raise ConfigError(f"task {name}: its output {task.output} {needed}")
+        if task.vocabulary and task.vocabulary not in self.vocabularies:
+            raise ConfigError(f"OmniNetConfig.vocabularies lacks {task.vocabulary!r}, the vocabulary of task {name}")
+        for given in task.inputs:
+            if given.peripheral not in self.peripherals:
+                raise ConfigError(f"OmniNetConfig.peripherals lacks {given.peripheral!r}, an input of task {name}")
+            if given.domain not in self.domains:
+                raise ConfigError(f"OmniNetConfig.domains lacks {given.domain!r}, the domain of {name}'s {given.role}")
+
+        self.keywords(task)
+        for use in task.uses:
+            self._check_use(task, use)
+
+    def _check_use(self, task: Task, use: Use) -> None:
+        for role, form in use.forms.items():
+            known = self.modality(task.input(role).peripheral).forms
+            if form not in known:
+                raise ConfigError(
+                    f"use {use.name} of task {task.name}: {role} has no form {form!r}, only {', '.join(known)}"
+                )
+
+    def _check_controls(self) -> None:
+        for name in (*self.domains, *self.tasks, *self.controls):
+            count = [*self.domains, *self.tasks].count(name)
+            if count > 1 or self.controls.count(name) > 1:
+                raise ConfigError(f"OmniNetConfig has more than one domain or task of the name {name!r}")
+            if name not in self.controls:
+                raise ConfigError(f"OmniNetConfig.controls lacks {name!r}")
+
+    def modality(self, peripheral: str) -> Modality:
+        """Return the modality of a peripheral."""
+        return modality_of(self.peripherals[peripheral])
+
+    def keywords(self, task: Task) -> dict[str, tuple[Input, str]]:
+        """Return the names by which a task's inputs may be given, each with its input and its form."""
+        kinds = [kind_of(self.peripherals[given.peripheral]) for given in task.inputs]
+        found: dict[str, tuple[Input, str]] = {}
+        for given, kind in zip(task.inputs, kinds, strict=True):
+            words = self.modality(given.peripheral).keywords(given.role, alone=kinds.count(kind) == 1)
+            for keyword, form in words.items():
+                if keyword in found:
+                    raise ConfigError(
+                        f"task {task.name}: {found[keyword][0].role} and {given.role} are both {keyword!r}"
+                    )
+                found[keyword] = given, form
+        return found
+
+    def first(self, kind: type[C]) -> tuple[str, C] | None:
+        """Return the name and the configuration of the first peripheral whose configuration is of a kind."""
+        return next(((name, config) for name, config in self.peripherals.items() if isinstance(config, kind)), None)
+
+    def subset(self, tasks: Collection[str]) -> OmniNetConfig:
+        """Return the network that has only some of the tasks, and of the rest what these need.
+
+        Raises:
+            ConfigError: it has no such task.
+        """
+        for name in tasks:
+            if name not in self.tasks:
+                raise ConfigError(f"there is no task {name!r}; there are {', '.join(self.tasks)}")
+        kept = {name: task for name, task in self.tasks.items() if name in tasks}
+        inputs = [given for task in kept.values() for given in task.inputs]
+        needed = {given.peripheral for given in inputs}
+        named = {task.vocabulary for task in kept.values() if task.vocabulary}
+        return replace(
+            self,
+            peripherals={name: config for name, config in self.peripherals.items() if name in needed},
+            domains=tuple(name for name in self.domains if name in {given.domain for given in inputs}),
+            tasks=kept,
+            vocabularies={name: classes for name, classes in self.vocabularies.items() if name in named},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        peripherals = {name: {KIND: kind_of(config)} | asdict(config) for name, config in self.peripherals.items()}
+        return asdict(self) | {"peripherals": peripherals}
+
+    @classmethod
+    def from_dict(cls, values: Any, where: str = "network") -> OmniNetConfig:
+        """Build from JSON values; what is missing has its default.
+
+        Raises:
+            ConfigError: an unknown name, or a value out of range; the message names it.
+        """
+        if not isinstance(values, dict):
+            raise ConfigError(f"{where} must be an object, not {values!r}")
+        built = dict(values)
+        for name, build in (("peripherals", _peripheral), ("tasks", _task)):
+            if name in values:
+                if not isinstance(values[name], dict):
+                    raise ConfigError(f"{where}.{name} must be an object, not {values[name]!r}")
+                built[name] = {key: build(key, inner, f"{where}.{name}.{key}") for key, inner in values[name].items()}
+        return from_dict(cls, built, where)
+
+
+def _peripheral(name: str, values: Any, where: str) -> Any:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must be an object, not {values!r}")
+    kind = values.get(KIND, name)
+    if kind not in MODALITIES:
+        raise ConfigError(f"{where}.{KIND}: there is no modality {kind!r}; known are {', '.join(MODALITIES)}")
+    return from_dict(MODALITIES[kind].Config, {key: v for key, v in values.items() if key != KIND}, where)
+
+
+def _task(name: str, values: Any, where: str) -> Task:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must be an object, not {values!r}")
+    return from_dict(Task, {"name": name} | values, where)

@@ -1,0 +1,74 @@
+"""One class out of a vocabulary, in one step."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel
+
+from model.decoding.hypotheses import Decoded
+from model.outputs.base import Metrics, Output
+from model.outputs.label.answer import Candidate, Label
+from model.outputs.label.metrics import answers_to_questions, classes_of_what_is_seen
+from model.outputs.label.schema import OWN_NAME, label_schema
+from model.outputs.truth import Truth
+
+if TYPE_CHECKING:
+    from model.job import Job
+    from model.modalities.language.tokenizer import Tokenizer
+    from model.processor import Processor
+    from model.tasks import Task
+
+CANDIDATES = 5
+
+
+class LabelOutput(Output):
+    """The likeliest class, and the next ones."""
+
+    counted: ClassVar[str] = "answers"
+
+    def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Label:
+        """Name the five likeliest classes."""
+        names = processor.names_of(job.task)
+        found = tuple(Candidate(names[i], math.exp(value)) for i, value in decoded[0].candidates)
+        explanation = processor.explanation(job, decoded[0], [found[0].label])
+        return Label(found[0].label, found, job.notes, explanation)
+
+    def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> list[int]:  # noqa: ARG002
+        """Return the one class."""
+        return [ids.get(truth.answer, len(ids))]
+
+    def line(self, answer: Label) -> str:
+        """Return the label."""
+        return answer.label
+
+    def text(self, answer: Label) -> str:
+        """Write the candidates with their probabilities, a line each."""
+        return "\n".join(f"{c.probability:6.1%}  {c.label}" for c in answer.candidates)
+
+    def schema(self, task: Task) -> type[BaseModel]:
+        """Return the model of the label, by the name that the task gives it."""
+        return label_schema(task.answer or OWN_NAME)
+
+    def body(self, task: Task, answer: Label) -> BaseModel:
+        """Rename the labels as the task says."""
+        name = task.answer or OWN_NAME
+        candidates = [{name: c.label, "probability": c.probability} for c in answer.candidates]
+        return self.schema(task).model_validate({name: answer.label, "candidates": candidates})
+
+    def metrics(self, truths: Sequence[Truth], answers: Sequence[Label]) -> Metrics:
+        """Measure answers to questions by their accuracy, names of what is seen also by the likeliest five."""
+        given = [answer.label for answer in answers]
+        if truths[0].question is not None:
+            return answers_to_questions(truths, given)
+        likeliest = [[c.label for c in answer.candidates] for answer in answers]
+        return classes_of_what_is_seen([truth.answer for truth in truths], given, likeliest)
+
+    def constant(self, train: Sequence[Truth], truths: Sequence[Truth]) -> tuple[str, list[Label]]:
+        """Return the five classes that are most common in training, in their order."""
+        counts = Counter(truth.answer for truth in train).most_common(CANDIDATES)
+        candidates = tuple(Candidate(name, count / len(train)) for name, count in counts)
+        return candidates[0].label, [Label(candidates[0].label, candidates)] * len(truths)

@@ -1,0 +1,28 @@
+"""The JSON of a label; a task may give it a name of its own, such as ``answer``."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, create_model
+
+OWN_NAME = "label"
+
+
+@cache
+def label_schema(name: str) -> type[BaseModel]:
+    """Return the model of a label that is called ``name``: the most probable one, and the best five."""
+    title = name.title()
+    candidate = create_model(
+        f"{title}Candidate", __doc__=f"A possible {name}.", **_fields({name: (str, ...), "probability": (float, ...)})
+    )
+    return create_model(
+        f"{title}Body",
+        __doc__=f"The most probable {name}, and the best five.",
+        **_fields({name: (str, ...), "candidates": (list[candidate], ...)}),
+    )
+
+
+def _fields(named: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
+    return dict(named)

@@ -1,0 +1,105 @@
+"""A class for every word of a text, a step each."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel
+
+from model.decoding.goal import Goal
+from model.decoding.hypotheses import Decoded
+from model.modalities.base import Form
+from model.modalities.language.modality import encode_words
+from model.modalities.language.words import given_words, split_text
+from model.outputs.base import Metrics, Output
+from model.outputs.label.metrics import accuracy, macro_recall
+from model.outputs.tags.answer import TaggedWord, Tagging
+from model.outputs.tags.schema import PosBody, TaggedSentence, TaggedToken
+from model.outputs.truth import Truth
+from model.rows import Prepared, Row
+
+if TYPE_CHECKING:
+    from model.job import Job
+    from model.modalities.language.tokenizer import Tokenizer
+    from model.processor import Given, Processor
+    from model.tasks import Input, Task
+
+FORMS = {
+    "text": Form(str | list[str], "A string or a list of strings; each may hold several sentences."),
+    "tokens": Form(list[str] | list[list[str]], "A sentence, or several, already split into words."),
+}
+
+
+class TagsOutput(Output):
+    """Every word with its tag; each sentence is a row, which takes as many steps as it has words."""
+
+    explains: ClassVar[bool] = False
+    counted: ClassVar[str] = "words"
+
+    def forms(self, given: Input, forms: Mapping[str, Form]) -> Mapping[str, Form]:  # noqa: ARG002
+        """Take several sentences, too."""
+        return {keyword: FORMS.get(keyword, form) for keyword, form in forms.items()}
+
+    def prepare(self, processor: Processor, task: Task, given: Sequence[Given], goal: Goal) -> Job:
+        """Make a row of each sentence of the text."""
+        (text,) = given
+        sentences = given_words(text.value) if text.form == "tokens" else split_text(text.value)
+        rows = []
+        for words in sentences:
+            spelled = [word.text for word in words]
+            subwords = encode_words(spelled, processor.resources, "text_too_long", "a sentence of the text")
+            prepared = Prepared(text.input.peripheral, text.input.domain, subwords)
+            rows.append(Row((prepared,), replace(goal, steps=len(words)), task.moves))
+        return processor.job(task, rows, sentences)
+
+    def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Tagging:
+        """Name the tag of each word of each sentence."""
+        names = processor.names_of(job.task)
+        tagged = [
+            tuple(
+                TaggedWord(word.text, word.start, word.end, names[tag], math.exp(value))
+                for word, tag, value in zip(words, row.tokens, row.log_probabilities, strict=True)
+            )
+            for words, row in zip(job.sentences, decoded, strict=True)
+        ]
+        return Tagging(tuple(tagged), job.notes)
+
+    def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> list[int]:  # noqa: ARG002
+        """Return one class for each word."""
+        return [ids.get(tag, len(ids)) for tag in truth.tags]
+
+    def line(self, answer: Tagging) -> str:
+        """Return the tags."""
+        return " ".join(word.tag for words in answer.sentences for word in words)
+
+    def text(self, answer: Tagging) -> str:
+        """Write word/tag, a line for each sentence."""
+        return "\n".join(" ".join(f"{w.text}/{w.tag}" for w in sentence) for sentence in answer.sentences)
+
+    def schema(self, task: Task) -> type[BaseModel]:  # noqa: ARG002
+        """Return the model of tagged sentences."""
+        return PosBody
+
+    def body(self, task: Task, answer: Tagging) -> PosBody:  # noqa: ARG002
+        """Return the sentences."""
+        sentences = [
+            TaggedSentence(tokens=[TaggedToken.model_validate(word, from_attributes=True) for word in words])
+            for words in answer.sentences
+        ]
+        return PosBody(sentences=sentences)
+
+    def metrics(self, truths: Sequence[Truth], answers: Sequence[Tagging]) -> Metrics:
+        """Measure words, decoded greedily."""
+        wanted = [tag for truth in truths for tag in truth.tags]
+        given = [word.tag for answer in answers for words in answer.sentences for word in words]
+        return {"accuracy of words": accuracy(wanted, given), "mean recall of tags": macro_recall(wanted, given)}
+
+    def constant(self, train: Sequence[Truth], truths: Sequence[Truth]) -> tuple[str, list[Tagging]]:
+        """Return the tag that is most common in training."""
+        tag, _ = Counter(tag for truth in train for tag in truth.tags).most_common(1)[0]
+        sentences: list[Any] = [tuple(TaggedWord("", None, None, tag, 1.0) for _ in truth.tags) for truth in truths]
+        return tag, [Tagging((words,)) for words in sentences]

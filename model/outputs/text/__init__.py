@@ -1,0 +1,5 @@
+"""A text, subword by subword."""
+
+from model.outputs.text.output import TextOutput
+
+__all__ = ["TextOutput"]

@@ -1,0 +1,103 @@
+"""A text, written subword by subword until the end token."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel
+
+from model.decoding.goal import Goal
+from model.decoding.hypotheses import Decoded, Hypothesis
+from model.decoding.options import TEXT_OPTIONS, Option, text_goal
+from model.outputs.base import Metrics, Output
+from model.outputs.text.answer import Caption, Piece, Text
+from model.outputs.text.schema import CaptionBody
+from model.outputs.truth import Truth
+
+if TYPE_CHECKING:
+    from model.job import Job
+    from model.modalities.language.tokenizer import Tokenizer
+    from model.processor import Processor
+    from model.tasks import Task
+
+
+class TextOutput(Output):
+    """The best text, and the next ones where they are asked for."""
+
+    named: ClassVar[bool] = False
+    options: ClassVar[Mapping[str, Option]] = TEXT_OPTIONS
+    streams: ClassVar[bool] = True
+    counted: ClassVar[str] = "subwords"
+
+    def goal(self, task: Task, processor: Processor, options: Mapping[str, Any]) -> Goal:
+        """Decode until the end token, as the options and the checkpoint's defaults say."""
+        config = processor.config
+        return text_goal(task.name, processor.tokenizer.end, config.text_steps, config.beams, options)
+
+    def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Caption:
+        """Write out the best hypothesis and the next ones."""
+        (row,) = decoded
+        found = Hypothesis(tuple(row.tokens), tuple(row.log_probabilities))
+        best, *others = (written(each, processor.tokenizer) for each in (found, *row.others))
+        notes = [*job.notes]
+        if found.tokens[-1] != processor.tokenizer.end:
+            notes.append(f"the text was cut at {len(best.tokens)} subwords")
+        if (count := 1 + len(others)) < (wanted := job.rows[0].goal.best):
+            notes.append(f"n_best: {count} of {wanted}, since no more different texts exist")
+        explanation = processor.explanation(job, row, [piece.text for piece in best.tokens])
+        return Caption(best.caption, best.log_probability, best.tokens, tuple(notes), tuple(others), explanation)
+
+    def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> list[int]:  # noqa: ARG002
+        """Return the subwords of a right text, and the end."""
+        return tokenizer.encode_output(plain_text(truth.answer))
+
+    def line(self, answer: Caption) -> str:
+        """Return the text."""
+        return answer.caption
+
+    def text(self, answer: Caption) -> str:
+        """Write the text and its alternatives, a line each."""
+        return "\n".join([answer.caption, *(other.caption for other in answer.alternatives)])
+
+    def schema(self, task: Task) -> type[BaseModel]:  # noqa: ARG002
+        """Return the model of a text and its alternatives."""
+        return CaptionBody
+
+    def body(self, task: Task, answer: Caption) -> CaptionBody:  # noqa: ARG002
+        """Return the text with its tokens."""
+        return CaptionBody.model_validate(answer)
+
+    def metrics(self, truths: Sequence[Truth], answers: Sequence[Caption]) -> Metrics:
+        """Measure by BLEU, ROUGE-L and CIDEr."""
+        from model.outputs.text import captions
+
+        found = captions.score([answer.caption for answer in answers], [truth.captions for truth in truths])
+        return {"BLEU-4": found.pop("BLEU-4")} | found
+
+    def further_metrics(self, truths: Sequence[Truth], answers: Sequence[Caption]) -> Metrics:
+        """Measure as COCO's evaluation does, which takes a Java program and 20 seconds."""
+        from model.outputs.text import captions
+
+        return captions.score_official([answer.caption for answer in answers], [truth.captions for truth in truths])
+
+    def constant(self, train: Sequence[Truth], truths: Sequence[Truth]) -> tuple[str, list[Caption]]:
+        """Return the training text that has the highest BLEU-4 if it is always written."""
+        from model.outputs.text.bleu import best_constant
+
+        constant, _ = best_constant((c for truth in train for c in truth.captions), [t.captions for t in truths])
+        return constant, [Caption(constant, 0.0, ())] * len(truths)
+
+
+def written(found: Hypothesis, tokenizer: Tokenizer) -> Text:
+    """Return what subwords say, without the end."""
+    ids = [token for token in found.tokens if token != tokenizer.end]
+    texts = tokenizer.pieces(ids)
+    pieces = tuple(Piece(t, math.exp(v)) for t, v in zip(texts, found.log_probabilities, strict=False))
+    return Text("".join(texts), found.total, pieces)
+
+
+def plain_text(text: str) -> str:
+    """Return a text without its final full stop and the space before commas that tokenisation left."""
+    return text.strip().rstrip(" .").replace(" ,", ",").replace(" 's", "'s")

@@ -1,0 +1,54 @@
+"""The language peripheral with whole words as time steps; its subwords are held by the golden numbers."""
+
+from __future__ import annotations
+
+import torch
+
+from model.modalities.language.config import LanguageConfig, Subwords
+from model.modalities.language.peripheral import LanguagePeripheral, words_of
+
+# begin, a word of one subword, one of three, one of two, end
+WORDS = [0, 1, 2, 2, 2, 3, 3, 4]
+
+
+def peripheral() -> LanguagePeripheral:
+    torch.manual_seed(0)
+    made = LanguagePeripheral(LanguageConfig(vocabulary=20, d_embedding=6, step="word"), 10)
+    return made.double().eval()
+
+
+def row(words: list[int]) -> Subwords:
+    return Subwords(torch.arange(len(words)) + 1, torch.tensor(words))
+
+
+def test_a_word_is_its_first_its_last_and_the_mean_of_all_subwords() -> None:
+    x = torch.randn(1, len(WORDS), 3, dtype=torch.float64)
+
+    found, mask = words_of(x, torch.tensor([WORDS]))
+
+    spans = [(1, 2), (2, 5), (5, 7), (7, 8)]
+    expected = [torch.cat([x[0, a], x[0, b - 1], x[0, a:b].mean(0)]) for a, b in spans]
+    torch.testing.assert_close(found, torch.stack(expected)[None])
+    assert mask.tolist() == [[True] * 4]
+
+
+def test_a_sentence_gives_the_same_alone_and_beside_a_longer_one() -> None:
+    language = peripheral()
+    short, long = row([0, 1, 1, 2]), row(WORDS)
+
+    together, mask = language(LanguagePeripheral.collate([short, long]))
+    alone, _ = language(LanguagePeripheral.collate([short]))
+
+    assert together.shape == (2, 4, 1, 10)
+    assert mask.tolist() == [[True, True, False, False], [True] * 4]
+    torch.testing.assert_close(together[:1, :2], alone, rtol=0, atol=1e-12)
+
+
+def test_the_words_of_a_longer_sentence_take_no_gradient_from_its_padding() -> None:
+    language = peripheral()
+    x, mask = language(LanguagePeripheral.collate([row([0, 1]), row(WORDS)]))
+
+    (x * mask[..., None, None]).sum().backward()
+
+    assert language.embedding.weight.grad is not None
+    assert bool((language.embedding.weight.grad[-1] == 0).all())

@@ -1,0 +1,98 @@
+"""The vision peripheral's steps: a frame each, and how it differs from the one before."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from model.errors import ConfigError
+from model.modalities.vision.config import VisionConfig
+from model.modalities.vision.peripheral import VisionPeripheral
+
+
+@pytest.fixture(scope="module")
+def peripheral() -> VisionPeripheral:
+    torch.manual_seed(0)
+    return VisionPeripheral(VisionConfig(backbone="compact", size=64, motion=True), 6).eval().requires_grad_(False)
+
+
+def test_motion_is_the_change_of_every_cell(peripheral: VisionPeripheral) -> None:
+    features = torch.rand(2, 3, 4, 512)
+    assert peripheral.motion is not None
+    peripheral.motion.standardise.measure(torch.rand(50, 512))
+    scale = peripheral.motion.standardise
+
+    given = peripheral.project(features)
+
+    for row in range(2):
+        for t in range(3):
+            for cell in range(4):
+                expected = peripheral.projection(features[row, t, cell])
+                if t:
+                    change = (features[row, t, cell] - features[row, t - 1, cell]).abs()
+                    expected = expected + peripheral.motion.projection.weight @ ((change - scale.mean) / scale.std)
+                torch.testing.assert_close(given[row, t, cell], expected)
+
+
+def test_a_picture_has_no_motion(peripheral: VisionPeripheral) -> None:
+    picture = torch.rand(1, 1, 4, 512)
+
+    torch.testing.assert_close(peripheral.project(picture), peripheral.projection(picture))
+
+
+def test_without_motion_the_order_of_frames_is_nothing_to_a_frame() -> None:
+    peripheral = VisionPeripheral(VisionConfig(backbone="compact", size=64), 6)
+    features = torch.rand(1, 3, 4, 512)
+
+    torch.testing.assert_close(peripheral.project(features).flip(1), peripheral.project(features.flip(1)))
+
+
+def test_motion_is_a_flag() -> None:
+    with pytest.raises(ConfigError, match=r"motion must be true or false, not 'yes'"):
+        VisionConfig(motion="yes")  # type: ignore[arg-type]
+
+
+def test_channels_are_standardised_by_the_training_pictures() -> None:
+    vision = VisionPeripheral(VisionConfig(backbone="compact", size=64, standardise=True), 6).eval()
+    features = 3 + 2 * torch.randn(50, 1, 4, 512)
+    features[..., 7] = 0.0  # a channel that is never there
+    assert vision.standardise is not None
+
+    vision.standardise.measure(features)
+
+    seen = vision.standardise(features).flatten(0, 2)
+    torch.testing.assert_close(seen.mean(0), torch.zeros(512), atol=1e-4, rtol=0)
+    assert seen[:, 7].abs().max() == 0
+    torch.testing.assert_close(seen[:, 8:].std(0), torch.ones(504))
+    torch.testing.assert_close(vision.project(features), vision.projection(vision.standardise(features)))
+
+
+def test_training_leaves_out_channels_of_a_whole_input() -> None:
+    torch.manual_seed(0)
+    vision = VisionPeripheral(VisionConfig(backbone="compact", size=64, dropout=0.5), 512)
+    torch.nn.init.eye_(vision.projection.weight)
+    torch.nn.init.zeros_(vision.projection.bias)
+    features = torch.ones(4, 3, 4, 512)
+
+    trained = vision.train().project(features)
+
+    assert set(trained.flatten().tolist()) == {0.0, 2.0}
+    assert torch.equal(trained, trained[:, :1, :1].expand(trained.shape))
+    assert len({tuple(row[0, 0].tolist()) for row in trained}) == 4
+    assert torch.equal(vision.eval().project(features), features)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_dropout_is_a_share(share: float) -> None:
+    with pytest.raises(ConfigError, match="dropout must be from 0 to below 1"):
+        VisionConfig(dropout=share)
+
+
+def test_what_does_not_move_is_shown_picture_by_picture(peripheral: VisionPeripheral) -> None:
+    features = torch.rand(1, 3, 4, 512)
+
+    still = peripheral(features, moves=False)[0]
+
+    for t in range(3):
+        torch.testing.assert_close(still[:, t : t + 1], peripheral(features[:, t : t + 1])[0])
+    assert not torch.allclose(still, peripheral(features)[0])

@@ -1,0 +1,37 @@
+"""Measures of labels, against values worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from model.outputs.label.metrics import Confusion, accuracy, macro_recall, top
+
+WANTED = ["run", "run", "run", "wave"]
+GIVEN = ["run", "wave", "run", "run"]
+
+
+def test_accuracy() -> None:
+    assert accuracy(WANTED, GIVEN) == 50
+
+
+def test_top_counts_the_first_ones() -> None:
+    likeliest = [["run", "wave"], ["wave", "run"], ["sit", "wave", "run"], ["run", "sit"]]
+
+    assert [top(WANTED, likeliest, count) for count in (1, 2, 3)] == [25, 50, 75]
+
+
+def test_classes_weigh_the_same_in_macro_recall() -> None:
+    # Two of three, none of one.
+    assert macro_recall(WANTED, GIVEN) == pytest.approx(100 * (2 / 3 + 0) / 2)
+
+
+def test_confusion() -> None:
+    found = Confusion.of(WANTED, ["run", "wave", "run", "sit"])
+
+    assert found.classes == ("run", "sit", "wave")
+    assert found.counts == ((2, 0, 1), (0, 0, 0), (0, 1, 0))
+
+
+def test_labels_of_different_numbers_are_a_mistake() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        accuracy(WANTED, GIVEN[:2])

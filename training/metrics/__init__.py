@@ -1,1 +1,0 @@
-"""Measures of what the tasks answer."""
