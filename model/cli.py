@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.decoding.options import TEXT_OPTIONS
 from model.official import commands as official
-from model.outputs import OUTPUTS
 from model.tasks import TASKS, Task, Use, uses_of
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ EXAMPLES = """examples:
   omninet predict activity clip.mp4 --json
   omninet predict caption photo.jpg --explain heat.png
 """
-
-
-OPTIONS = {name: option for output in OUTPUTS.values() for name, option in output.options.items()}
 
 
 def add_commands(subparsers: Any) -> None:
@@ -69,9 +66,12 @@ def add_commands(subparsers: Any) -> None:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("for captions")
-    for name, option in OPTIONS.items():
+    for name, option in TEXT_OPTIONS.items():
         flag, shown = f"--{name.replace('_', '-')}", option.kind.__name__.upper()
         group.add_argument(flag, type=option.kind, metavar=shown, help=option.summary)
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="an option of another output; VALUE is JSON"
+    )
 
 
 def _predict(args: argparse.Namespace) -> int:
@@ -86,7 +86,8 @@ def _predict(args: argparse.Namespace) -> int:
     task, use = _use(args.task, args.checkpoint)
     predictor = Predictor.load(args.checkpoint, device=args.device)
     first, others = _inputs(args, predictor, task, use)
-    options = {name: value for name in OPTIONS if (value := getattr(args, name)) is not None}
+    options = {name: value for name in TEXT_OPTIONS if (value := getattr(args, name)) is not None}
+    options |= {name: json.loads(text) for name, text in _pairs("--option", args.option)}
     if args.explain is not None:
         options["explain"] = "mean"
     output = predictor.output(task.name)
@@ -121,14 +122,8 @@ def _inputs(
     args: argparse.Namespace, processor: Processor, task: Task, use: Use
 ) -> tuple[tuple[str, Callable[[str], Any]], dict[str, Any]]:
     """Return the keyword of the first input with what reads it, and the values of the other inputs by keyword."""
-    from model.errors import InputError
-
     texts = {} if args.question is None else {"question": args.question}
-    for pair in args.input:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise InputError("bad_option", f"--input takes NAME=VALUE, not {pair!r}", option="--input")
-        texts[name] = text
+    texts |= dict(_pairs("--input", args.input))
     keywords = processor.config.network.keywords(task)
     readers = {
         word: partial(processor.modalities[given.peripheral].argument, form)
@@ -137,6 +132,21 @@ def _inputs(
     }
     first = next(word for word in readers if keywords[word][0] == task.inputs[0])
     return (first, readers[first]), {name: readers.get(name, str)(text) for name, text in texts.items()}
+
+
+def _pairs(option: str, given: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Split NAME=VALUE.
+
+    Raises:
+        InputError: ``bad_option``.
+    """
+    from model.errors import InputError
+
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise InputError("bad_option", f"{option} takes NAME=VALUE, not {pair!r}", option=option)
+        yield name, text
 
 
 def _facts(answer: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import NamedTuple, cast
 
 import torch
@@ -89,7 +90,10 @@ def _candidate(network: OmniNet, device: torch.device, wanted: str) -> Precision
 
 def trials(processor: Processor) -> list[list[Row]]:
     """Return batches of every task, of made-up inputs; texts have no end."""
-    rows = [row for task in processor.tasks for i in range(SAMPLES) for row in processor.sample(task, i).rows]
+    numbers = count()
+    rows = [
+        row for task in processor.tasks for _ in range(SAMPLES) for row in processor.sample(task, next(numbers)).rows
+    ]
     rows = [
         replace(row, goal=Goal(row.goal.task, min(row.goal.steps, STEPS)))
         for row in rows

@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("app", "model", "training")
 MAY_IMPORT = {"model": {"model"}, "app": {"app", "model"}, "training": {"training", "model"}}
 OURS = {*PACKAGES, "omninet", "tests"}
-OPTIONAL = {"model": set[str](), "app": {"opentelemetry", "ray"}}  # of extras, imported only where they are asked for
+# Of extras, imported only where they are asked for.
+OPTIONAL = {"model": {"pycocoevalcap"}, "app": {"opentelemetry", "ray"}}
 HTTP = {"fastapi", "starlette", "uvicorn", "pydantic_settings", "multipart", "python_multipart"}
 
 

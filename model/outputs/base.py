@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import fields
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
 
-from model.decoding.goal import Goal
+from model.decoding.goal import Goal, Reads
 from model.decoding.hypotheses import Decoded
 from model.decoding.options import Option
 from model.modalities.base import Form
@@ -23,12 +25,23 @@ if TYPE_CHECKING:
     from model.tasks import Input, Task
 
 Metrics = dict[str, float]
+ABOUT = {"notes", "explanation"}  # fields of every answer, which every reply carries
+
+
+@cache
+def schema_of(answer: type[Any]) -> type[BaseModel]:
+    """Return the pydantic model of a dataclass of answers, without what is said about every answer."""
+    hints = get_type_hints(answer)
+    named: dict[str, Any] = {f.name: (hints[f.name], ...) for f in fields(answer) if f.name not in ABOUT}
+    return create_model(f"{answer.__name__}Body", __doc__=answer.__doc__, **named)
 
 
 class Output(ABC):
     """Everything about one kind of answer, but for the head that a network has for it.
 
     Attributes:
+        Answer: frozen dataclass of its answers; its fields but ``notes`` and ``explanation`` are the JSON.
+        reads: what of the network an answer is made of; see Goal.
         has_vocabulary: whether it chooses among the classes of a vocabulary.
         named: whether these have names of their own, which the checkpoint keeps; others are subwords.
         options: what a request may say of the decoding, by name.
@@ -37,6 +50,8 @@ class Output(ABC):
         counted: what several of its targets are called.
     """
 
+    Answer: ClassVar[type[Any]]
+    reads: ClassVar[Reads] = "classes"
     has_vocabulary: ClassVar[bool] = True
     named: ClassVar[bool] = True
     options: ClassVar[Mapping[str, Option]] = {}
@@ -53,7 +68,7 @@ class Output(ABC):
 
     def goal(self, task: Task, processor: Processor, options: Mapping[str, Any]) -> Goal:  # noqa: ARG002
         """Return what a row is to decode: one output, where nothing else is said."""
-        return Goal(task.name, 1)
+        return Goal(task.name, 1, reads=self.reads)
 
     def prepare(self, processor: Processor, task: Task, given: Sequence[Given], goal: Goal) -> Job:
         """Make the rows of a request: one, of all inputs, where nothing else is said."""
@@ -68,28 +83,28 @@ class Output(ABC):
         """Turn what a request's rows have decoded into an answer."""
 
     @abstractmethod
-    def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> Sequence[int] | Sequence[float]:
+    def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> Sequence[float]:
         """Return what is right as the head's loss takes it; a class that is not in ``ids`` is the one after the last.
 
         Args:
             ids: name of each class -> its id; empty where classes are subwords.
         """
 
-    @abstractmethod
     def line(self, answer: Any) -> str:
-        """Write an answer in one line, for logs and tables."""
+        """Write an answer in one line, for logs and tables: by default its first field."""
+        return str(getattr(answer, fields(answer)[0].name))
 
     def text(self, answer: Any) -> str:
         """Write an answer for a terminal."""
         return self.line(answer)
 
-    @abstractmethod
-    def schema(self, task: Task) -> type[BaseModel]:
-        """Return the JSON of an answer, as a pydantic model."""
+    def schema(self, task: Task) -> type[BaseModel]:  # noqa: ARG002
+        """Return the JSON of an answer, as a pydantic model: by default the fields of the dataclass."""
+        return schema_of(self.Answer)
 
-    @abstractmethod
     def body(self, task: Task, answer: Any) -> BaseModel:
         """Return an answer as an object of ``schema``."""
+        return self.schema(task).model_validate(answer, from_attributes=True)
 
     @abstractmethod
     def metrics(self, truths: Sequence[Truth], answers: Sequence[Any]) -> Metrics:

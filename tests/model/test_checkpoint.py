@@ -24,11 +24,11 @@ from safetensors.torch import load_file, save_file
 from model import checkpoint as checkpoints
 from model import sealed, weights
 from model.checkpoint import Checkpoint, load, replace_card, save, skim
-from model.model_config import ModelConfig, read_config
 from model.errors import CheckpointError, ConfigError
-from model.omninet import OmniNet
-from model.modalities.language.peripheral import LanguagePeripheral
 from model.modalities.language.config import Subwords
+from model.modalities.language.peripheral import LanguagePeripheral
+from model.model_config import ModelConfig, read_config
+from model.omninet import OmniNet
 from model.tasks import TASKS
 
 # A task with an output that this version does not know.
@@ -254,7 +254,7 @@ def test_weights_that_are_no_safetensors(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c | {"format": 3}, "is of format 3; this version reads 1, 2"),
+        (lambda c: c | {"format": 4}, "is of format 4; this version reads 1, 2, 3"),
         (lambda c: without(c, "format"), "is of format None"),
         (lambda c: [c], "is of format None"),
         (lambda c: c | {"hat": 1}, "config.hat is unknown"),
@@ -298,8 +298,8 @@ def test_a_vocabulary_of_another_size(folder: Path, change: Callable[[Any], Any]
 
 
 def test_another_format_is_not_even_constructed(toy: Checkpoint) -> None:
-    with pytest.raises(ConfigError, match="format 3 is not that of this version, 2"):
-        ModelConfig("x", "1", toy.config.network, format=3)
+    with pytest.raises(ConfigError, match="format 4 is not that of this version, 3"):
+        ModelConfig("x", "1", toy.config.network, format=4)
 
 
 def altered(toy: Checkpoint) -> Checkpoint:
@@ -422,7 +422,7 @@ def test_format_1_as_it_was_written(tmp_path: Path) -> None:
     config = read_config(tmp_path)
 
     network = config.network
-    assert (config.name, config.format, config.beams) == ("omninet-bundled", 2, 4)
+    assert (config.name, config.format, config.beams) == ("omninet-bundled", 3, 4)
     assert network.controls == ("english", "image", "caption", "pos", "vqa", "activity")
     assert network.vocabularies == {"caption": 4000, "pos": 49, "vqa": 1136, "activity": 14}
     assert {name: TASKS[name] for name in network.tasks} == network.tasks
@@ -509,7 +509,7 @@ def test_an_unknown_task_of_a_subset_is_named(folder: Path) -> None:
 
 
 def test_tasks_may_share_a_vocabulary(toy: Checkpoint, tmp_path: Path) -> None:
-    shared = replace(TASKS["vqa"], name="genome-qa")
+    shared = replace(TASKS["vqa"], name="genome-qa", uses=())
     network = replace(toy.config.network, tasks={**TASKS, "genome-qa": shared}, controls=())
     config = replace(toy.config, network=network)
     torch.manual_seed(0)
@@ -524,3 +524,17 @@ def test_tasks_may_share_a_vocabulary(toy: Checkpoint, tmp_path: Path) -> None:
         one, other = (found.network.cnp.decode(memory, name, torch.tensor([[0]])) for name in ("vqa", "genome-qa"))
     assert one.shape == other.shape
     assert not torch.equal(one, other)  # each has a control vector of its own
+
+
+def to_format_2(config: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what format 2 did not have."""
+    tasks = config["network"]["tasks"]
+    kept = {name: {k: v for k, v in task.items() if k not in {"answer", "uses"}} for name, task in tasks.items()}
+    return config | {"format": 2, "network": config["network"] | {"tasks": kept}}
+
+
+def test_format_2_is_read(toy: Checkpoint, folder: Path) -> None:
+    edit_json(folder / "config.json", to_format_2)
+    seal(folder)
+
+    assert load(folder).config == toy.config

@@ -11,9 +11,9 @@ import pytest
 
 from model.config import CNPConfig, from_dict, to_dict
 from model.errors import ConfigError
-from model.network_config import OmniNetConfig
 from model.modalities.language.config import LanguageConfig
 from model.modalities.vision.config import Framing, VisionConfig
+from model.network_config import OmniNetConfig
 from model.tasks import TASKS, Input, Task
 from tests.model.networks import GATES
 
@@ -178,9 +178,9 @@ def test_what_is_missing_has_its_default(path: tuple[str, ...]) -> None:
 
 def test_what_has_no_default_is_named() -> None:
     values = json.loads(json.dumps(OmniNetConfig().to_dict()))
-    del values["tasks"]["pos"]["vocabulary"]
+    del values["tasks"]["pos"]["output"]
 
-    with pytest.raises(ConfigError, match=r"network\.tasks\.pos\.vocabulary is missing"):
+    with pytest.raises(ConfigError, match=r"network\.tasks\.pos\.output is missing"):
         OmniNetConfig.from_dict(values)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.outputs.label.answer import Label
 from model.devices import check_precision, choose_device, foresee_precision
 from model.errors import DeviceError
+from model.outputs.label.answer import Label
 from model.predictor import Predictor
 from tests.samples import jpeg_bytes
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from model import processor
-from model.outputs.label.answer import Label
 from model.errors import InputError
 from model.explaining import Attention, Explanation
-from model.modalities.vision.config import Framed
-from model.layers import DecoderLayer, LayerAttention
-from model.predictor import Predictor
 from model.job import Job
+from model.layers import DecoderLayer, LayerAttention
+from model.modalities.vision.config import Framed
+from model.outputs.label.answer import Label
+from model.predictor import Predictor
 from tests.model.networks import TEXT, VIDEO, small_cnp
 from tests.model.networks import Row as Inputs
 from tests.model.reference import Reference, Vector

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from model.attention import GatedAttention, Source, Weighed, gate_from_temporal
-from model.decoding.goal import Goal
 from model.decoding.batch import decode
+from model.decoding.goal import Goal
 from tests.golden_cases import CASES, GATES, Case, assert_close, greedy_steps, read_json, read_tensors
 
 pytestmark = pytest.mark.usefixtures("no_grad")

@@ -6,12 +6,11 @@ import io
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from model.explaining import Attention, Explanation
-from model.modalities.vision.config import Framed
 from model.heatmaps import COLUMNS, FRAME, GAP, PICTURE, TEXT, draw
+from model.modalities.vision.config import Framed
 
 FRAMED = Framed("squash", 1.0, "middle")
 
@@ -28,7 +27,7 @@ def explanation(outputs: int, frames: int, cells: int = 4) -> Explanation:
 
 
 def sheet(outputs: int, frames: int, cells: int = 4) -> Image.Image:
-    grey = torch.full((frames, 3, 64, 64), 128, dtype=torch.uint8)
+    grey = np.full((frames, 3, 64, 64), 128, np.uint8)
     return Image.open(io.BytesIO(draw(grey, explanation(outputs, frames, cells))))
 
 
@@ -68,7 +67,7 @@ def test_where_there_are_no_cells_it_is_the_picture() -> None:
 
 
 def test_a_long_output_is_cut() -> None:
-    grey, one = torch.full((1, 3, 64, 64), 128, dtype=torch.uint8), explanation(1, 1)
+    grey, one = np.full((1, 3, 64, 64), 128, np.uint8), explanation(1, 1)
     long = Explanation(("x" * 500,), 1, (), (), FRAMED, one.attention)
 
     assert Image.open(io.BytesIO(draw(grey, long))).size == sheet(1, 1).size

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from model.checkpoint import Checkpoint
 from model.devices import Precision
 from model.inference import QuickDecoderLayer, QuickEncoderLayer, for_inference
-from model.modalities.peripheral import visions_of
+from model.modalities.peripheral import backboned
 from model.omninet import OmniNet
 from model.products import QuickLinear
 
@@ -63,7 +63,7 @@ def test_on_another_device_nothing_is_shared(toy: Checkpoint) -> None:
 def test_the_backbone_computes_in_the_precision_and_what_is_around_products_in_float32(toy: Checkpoint) -> None:
     quick = for_inference(toy.network, CPU, "bfloat16")
 
-    assert {p.dtype for p in visions_of(quick)[0].backbone.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in backboned(quick)[0].backbone.parameters()} == {torch.bfloat16}
     assert {p.dtype for p in quick.cnp.parameters()} == {torch.float32}
 
 

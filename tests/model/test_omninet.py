@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from model.checkpoint import Checkpoint
-from model.modalities.language.peripheral import LanguagePeripheral
 from model.modalities.language.config import Subwords
+from model.modalities.language.peripheral import LanguagePeripheral
 
 PIXELS = torch.arange(2 * 3 * 64 * 64, dtype=torch.uint8).view(1, 2, 3, 64, 64)
 

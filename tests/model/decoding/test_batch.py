@@ -13,10 +13,9 @@ from model.cnp import CNP
 from model.decoding.batch import CANDIDATES, RunningBatch, decode
 from model.decoding.goal import Goal
 from model.decoding.hypotheses import Hypothesis
-from model.decoding.rules import Rules
+from model.decoding.rules import NO_RULES, Rules
 from model.decoding.sampling import Sampling
 from model.decoding.search import Search
-from model.decoding.rules import NO_RULES
 from model.memory import collate
 from tests.model.networks import IMAGE, TASKS, TEXT, VIDEO, Row, small_cnp, step_through
 from tests.model.reference import Reference

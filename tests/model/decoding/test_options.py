@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from model.decoding.goal import Goal
+from model.decoding.options import text_goal
 from model.decoding.rules import Rules
 from model.decoding.sampling import Sampling
-from model.decoding.options import text_goal
 from model.errors import InputError
 
 

@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from model.cnp import CNP
+from model.decoding.batch import decode
 from model.decoding.goal import Goal
 from model.decoding.rules import Rules
-from model.decoding.search import Search
-from model.decoding.batch import decode
-from model.decoding.search import may_follow
+from model.decoding.search import Search, may_follow
 from tests.model.networks import IMAGE, TASKS, Row, small_cnp
 
 

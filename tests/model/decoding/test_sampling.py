@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from model.cnp import CNP
-from model.decoding.hypotheses import Decoded
-from model.decoding.goal import Goal
-from model.decoding.rules import Rules
 from model.decoding.batch import RunningBatch, decode
-from model.decoding.sampling import Sampling
+from model.decoding.goal import Goal
+from model.decoding.hypotheses import Decoded
+from model.decoding.rules import Rules
 from model.decoding.sampler import Sampler
+from model.decoding.sampling import Sampling
 from model.decoding.search import DistinctSearch
 from tests.model.networks import IMAGE, TEXT, VIDEO, Row, small_cnp
 
@@ -131,7 +131,7 @@ def drawn_from_language(seed: int) -> frozenset[tuple[int, ...]]:
     search = DistinctSearch(Goal("caption", 3, end=0, beams=2, best=2), Sampling(seed=seed))
     while any(search.hypotheses):
         after = [AFTER[each.tokens] if each else [0.5, 0.5] for each in search.hypotheses]
-        search.draw(torch.tensor(after).log(), torch.tensor(after).log())
+        search.step((), torch.tensor(after).log(), torch.tensor(after).log())
     return frozenset(each.tokens for each in search.finished)
 
 

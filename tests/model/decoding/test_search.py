@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from model.cnp import CNP
+from model.decoding.batch import decode
 from model.decoding.goal import Goal
 from model.decoding.search import Search
-from model.decoding.batch import decode
 from tests.model.networks import IMAGE, Row, small_cnp
 
 

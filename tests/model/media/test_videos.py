@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from model.errors import InputError
-from model.media.videos import Clip, decode_video
-from model.media.limits import MediaLimits
 from model.media import videos
+from model.media.limits import MediaLimits
+from model.media.videos import Clip, decode_video
 from tests.samples import CODECS, audio_bytes, brightness, image_bytes, video_bytes
 
 every_container = pytest.mark.parametrize("container", CODECS)
@@ -24,7 +23,7 @@ every_container = pytest.mark.parametrize("container", CODECS)
 
 def greys(clip: Clip) -> list[float]:
     """Brightness of each frame, away from the white corner."""
-    values: list[float] = clip.frames[:, :, -12:, -12:].float().mean((1, 2, 3)).tolist()
+    values: list[float] = clip.frames[:, :, -12:, -12:].astype(float).mean((1, 2, 3)).tolist()
     return values
 
 
@@ -37,7 +36,7 @@ def code_of(data: bytes, limits: MediaLimits | None = None) -> str:
 
 def white_corner(clip: Clip) -> str:
     """Which corner of the first frame is white."""
-    frame = clip.frames[0].float().mean(0)
+    frame = clip.frames[0].astype(float).mean(0)
     corners = {"top left": (3, 3), "top right": (3, -4), "bottom left": (-4, 3), "bottom right": (-4, -4)}
     return max(corners, key=lambda name: float(frame[corners[name]]))
 
@@ -62,7 +61,7 @@ def test_frames_are_sampled_in_the_middle_of_even_spans(container: str) -> None:
     clip = decode_video(video_bytes(container, frames=48), 16)
 
     assert clip.frames.shape == (16, 3, 48, 64)
-    assert clip.frames.dtype == torch.uint8
+    assert clip.frames.dtype == np.uint8
     assert not clip.truncated
     assert clip.duration == pytest.approx(2.0, abs=0.02)
     # Span i covers frames 3i to 3i + 2.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import torch
 
 from model.decoding.goal import Goal
 from model.outputs import OUTPUTS
-from model.outputs.text.output import plain_text
+from model.outputs.head import Head, States
+from model.outputs.text.output import TextOutput, plain_text
 from model.predictor import Predictor
 from model.tasks import TASKS
 
@@ -22,6 +24,16 @@ class Right:
 
     answer: str = ""
     tags: tuple[str, ...] = ()
+    question: str | None = None
+    captions: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    answer_type: str = ""
+    truth: Any = None
+
+
+def head_of(task: str) -> Head:
+    """Return the head that a network has for a task."""
+    return OUTPUTS[TASKS[task].output].head()(TASKS[task], 8)
 
 
 @pytest.mark.parametrize(
@@ -39,28 +51,29 @@ def test_targets_are_class_ids(output: str, right: Right, target: list[int], toy
 def test_the_target_of_a_text_is_its_subwords_and_the_end(toy_predictor: Predictor) -> None:
     tokenizer = toy_predictor.tokenizer
 
-    target = OUTPUTS["text"].target(Right("A dog runs ."), {}, tokenizer)
+    target = TextOutput().target(Right("A dog runs ."), {}, tokenizer)
 
     assert target[-1] == tokenizer.end
     assert "".join(tokenizer.pieces(target)) == plain_text("A dog runs .") == "A dog runs"
 
 
-@pytest.mark.parametrize("output", OUTPUTS)
-def test_the_loss_is_the_negative_log_probability_of_real_targets(output: str) -> None:
+@pytest.mark.parametrize("task", TASKS)
+def test_the_loss_is_the_negative_log_probability_of_real_targets(task: str) -> None:
     scores = torch.log_softmax(torch.randn(2, 3, 5, generator=torch.manual_seed(0), dtype=torch.double), -1)
     targets = torch.tensor([[0, 1, 4], [2, 0, 0]])
     mask = torch.tensor([[True, True, True], [True, False, False]])
 
-    (nll,) = OUTPUTS[output].loss(scores, targets, mask).values()
+    found = head_of(task).loss({"classes": States(scores)}, targets, mask)
 
     wanted = -(scores[0, 0, 0] + scores[0, 1, 1] + scores[0, 2, 4] + scores[1, 0, 2])
-    torch.testing.assert_close(nll, wanted)
+    torch.testing.assert_close(found.terms["nll"], wanted)
+    assert int(found.right) == int(((scores.argmax(-1) == targets) & mask).sum())
 
 
 def test_padding_costs_nothing_even_where_it_is_impossible() -> None:
     scores = torch.tensor([[[0.0, -torch.inf]]], requires_grad=True)
 
-    (nll,) = OUTPUTS["label"].loss(scores, torch.tensor([[1]]), torch.tensor([[False]])).values()
+    nll = head_of("vqa").loss({"classes": States(scores)}, torch.tensor([[1]]), torch.tensor([[False]])).terms["nll"]
     nll.backward()  # type: ignore[no-untyped-call]
 
     assert float(nll.detach()) == 0
@@ -73,6 +86,6 @@ def test_goals(toy_predictor: Predictor) -> None:
 
     assert goals["vqa"] == Goal("vqa", 1)
     assert goals["caption"] == Goal("caption", 12, toy_predictor.tokenizer.end)
-    assert [name for name, task in TASKS.items() if OUTPUTS[task.output].has_options] == ["caption"]
-    assert [name for name, task in TASKS.items() if OUTPUTS[task.output].by_word] == ["pos"]
+    assert [name for name, task in TASKS.items() if OUTPUTS[task.output].options] == ["caption"]
+    assert [name for name, task in TASKS.items() if not OUTPUTS[task.output].explains] == ["pos"]
     assert [name for name, task in TASKS.items() if not OUTPUTS[task.output].named] == ["caption"]

@@ -1,0 +1,37 @@
+"""Modules of users that add modalities, outputs, tasks and data sets."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Sequence
+
+from model.errors import ConfigError
+
+VARIABLE = "OMNINET_EXTENSIONS"
+
+
+def extensions() -> list[str]:
+    """Return the names of the modules that the environment asks for, separated by commas."""
+    return [name for part in os.environ.get(VARIABLE, "").split(",") if (name := part.strip())]
+
+
+def load_extensions(names: Sequence[str] | None = None) -> None:
+    """Import modules and call their ``extend()``, which adds to MODALITIES, OUTPUTS, TASKS or DATASETS.
+
+    Every process of the service and of a training calls this first; an ``extend`` may be called more than once.
+
+    Args:
+        names: of the modules; None takes those of the variable OMNINET_EXTENSIONS.
+
+    Raises:
+        ConfigError: a module cannot be found, or has no ``extend``.
+    """
+    for name in extensions() if names is None else names:
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            raise ConfigError(f"{VARIABLE}: there is no module {error.name!r} on Python's path") from error
+        if not callable(getattr(module, "extend", None)):
+            raise ConfigError(f"{VARIABLE}: module {name} has no function extend()")
+        module.extend()
