@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from functools import cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
 from pydantic import BaseModel, create_model
@@ -28,7 +28,6 @@ Metrics = dict[str, float]
 ABOUT = {"notes", "explanation"}  # fields of every answer, which every reply carries
 
 
-@cache
 def schema_of(answer: type[Any]) -> type[BaseModel]:
     """Return the pydantic model of a dataclass of answers, without what is said about every answer."""
     hints = get_type_hints(answer)
@@ -40,7 +39,7 @@ class Output(ABC):
     """Everything about one kind of answer, but for the head that a network has for it.
 
     Attributes:
-        Answer: frozen dataclass of its answers; its fields but ``notes`` and ``explanation`` are the JSON.
+        answers: frozen dataclass of its answers; its fields but ``notes`` and ``explanation`` are the JSON.
         reads: what of the network an answer is made of; see Goal.
         has_vocabulary: whether it chooses among the classes of a vocabulary.
         named: whether these have names of their own, which the checkpoint keeps; others are subwords.
@@ -50,7 +49,7 @@ class Output(ABC):
         counted: what several of its targets are called.
     """
 
-    Answer: ClassVar[type[Any]]
+    answers: ClassVar[type[Any]]
     reads: ClassVar[Reads] = "classes"
     has_vocabulary: ClassVar[bool] = True
     named: ClassVar[bool] = True
@@ -100,7 +99,11 @@ class Output(ABC):
 
     def schema(self, task: Task) -> type[BaseModel]:  # noqa: ARG002
         """Return the JSON of an answer, as a pydantic model: by default the fields of the dataclass."""
-        return schema_of(self.Answer)
+        return self._schema
+
+    @cached_property
+    def _schema(self) -> type[BaseModel]:
+        return schema_of(self.answers)
 
     def body(self, task: Task, answer: Any) -> BaseModel:
         """Return an answer as an object of ``schema``."""

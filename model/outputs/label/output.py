@@ -28,7 +28,7 @@ CANDIDATES = 5
 class LabelOutput(Output):
     """The likeliest class, and the next ones."""
 
-    Answer = Label
+    answers = Label
     counted: ClassVar[str] = "answers"
 
     def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Label:

@@ -37,7 +37,7 @@ FORMS = {
 class TagsOutput(Output):
     """Every word with its tag; each sentence is a row, which takes as many steps as it has words."""
 
-    Answer = Tagging
+    answers = Tagging
     explains: ClassVar[bool] = False
     counted: ClassVar[str] = "words"
 

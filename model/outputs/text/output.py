@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class TextOutput(Output):
     """The best text, and the next ones where they are asked for."""
 
-    Answer = Caption
+    answers = Caption
     named: ClassVar[bool] = False
     options: ClassVar[Mapping[str, Option]] = TEXT_OPTIONS
     streams: ClassVar[bool] = True
