@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +65,8 @@ def save(
         dtype: type of floating-point weights on disk.
         apart: prefix of the names of weights -> file that they lie in; all others are in ``model.safetensors``.
     """
-    config = asdict(replace(checkpoint.config, network=OmniNetConfig())) | {
-        "network": checkpoint.config.network.to_dict()
-    }
+    config = {f.name: getattr(checkpoint.config, f.name) for f in fields(ModelConfig)}
+    config["network"] = checkpoint.config.network.to_dict()
     with written(folder) as fresh:
         (fresh / CONFIG).write_text(_json(config), encoding="utf-8")
         (fresh / CARD).write_text(checkpoint.card, encoding="utf-8")

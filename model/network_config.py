@@ -18,6 +18,9 @@ C = TypeVar("C")
 KIND = "kind"  # in JSON, of a peripheral: its name in MODALITIES
 
 
+PAPER = {"pos": 48, "activity": 52, "caption": 25000, "vqa": 3500}  # its tasks, and how many classes each has
+
+
 @dataclass(frozen=True)
 class OmniNetConfig:
     """One network. The defaults are the paper's.
@@ -36,10 +39,8 @@ class OmniNetConfig:
         default_factory=lambda: {"vision": VisionConfig(), "language": LanguageConfig()}
     )
     domains: tuple[str, ...] = ("english", "german", "image")
-    tasks: Mapping[str, Task] = field(default_factory=lambda: dict(TASKS))
-    vocabularies: Mapping[str, int] = field(
-        default_factory=lambda: {"pos": 48, "activity": 52, "caption": 25000, "vqa": 3500}
-    )
+    tasks: Mapping[str, Task] = field(default_factory=lambda: {name: TASKS[name] for name in PAPER})
+    vocabularies: Mapping[str, int] = field(default_factory=lambda: dict(PAPER))
     controls: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+
+class Steps(NamedTuple):
+    """Padded time steps, (b, t, ...), and their mask, (b, t)."""
+
+    values: Tensor
+    mask: Tensor
 
 
 class Peripheral(nn.Module, ABC):
@@ -17,9 +26,14 @@ class Peripheral(nn.Module, ABC):
         super().__init__()
 
     @staticmethod
-    @abstractmethod
     def collate(rows: Sequence[Any]) -> Any:
-        """Prepared inputs of several rows as one batch: a tensor or a named tuple of tensors."""
+        """Return prepared inputs of several rows as one batch, a tensor or a named tuple of tensors.
+
+        By default rows are arrays (t, ...) of any lengths.
+        """
+        values = [torch.as_tensor(row) for row in rows]
+        mask = [torch.ones(len(row), dtype=torch.bool) for row in values]
+        return Steps(pad_sequence(values, batch_first=True), pad_sequence(mask, batch_first=True))
 
     @abstractmethod
     def forward(self, batch: Any, moves: bool = True) -> tuple[Tensor, Tensor | None]:

@@ -1,6 +1,6 @@
 """The kinds of output: one folder each, one line here."""
 
-from model.outputs.answer import Answer
+from model.outputs.answer import Answer, PlainAnswer
 from model.outputs.base import Metrics, Output
 from model.outputs.label.output import LabelOutput
 from model.outputs.tags.output import TagsOutput
@@ -9,4 +9,4 @@ from model.outputs.truth import Truth
 
 OUTPUTS: dict[str, Output] = {"label": LabelOutput(), "tags": TagsOutput(), "text": TextOutput()}
 
-__all__ = ["OUTPUTS", "Answer", "Metrics", "Output", "Truth"]
+__all__ = ["OUTPUTS", "Answer", "Metrics", "Output", "PlainAnswer", "Truth"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from model.explaining import Explanation
+from model.explaining import Explanation
 
 
 class Answer(Protocol):
@@ -20,3 +20,16 @@ class Answer(Protocol):
     def explanation(self) -> Explanation | None:
         """What the network attended to, if that was asked for."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainAnswer:
+    """A base for answers of a few fields.
+
+    Attributes:
+        notes: what a user must know of the input.
+        explanation: what the network attended to, if that was asked for.
+    """
+
+    notes: tuple[str, ...] = ()
+    explanation: Explanation | None = None

@@ -81,17 +81,18 @@ class Output(ABC):
     def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Answer:
         """Turn what a request's rows have decoded into an answer."""
 
-    @abstractmethod
-    def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> Sequence[float]:
-        """Return what is right as the head's loss takes it; a class that is not in ``ids`` is the one after the last.
+    def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> Sequence[float]:  # noqa: ARG002
+        """Return what is right as the head's loss takes it: by default the one number ``truth.truth``.
 
         Args:
-            ids: name of each class -> its id; empty where classes are subwords.
+            ids: name of each class -> its id, for outputs with a vocabulary; a class that is not in it is the one
+                after the last. Empty where classes are subwords.
         """
+        return [truth.truth]
 
     def line(self, answer: Any) -> str:
-        """Write an answer in one line, for logs and tables: by default its first field."""
-        return str(getattr(answer, fields(answer)[0].name))
+        """Write an answer in one line, for logs and tables: by default its fields."""
+        return " ".join(str(getattr(answer, f.name)) for f in fields(answer) if f.name not in ABOUT)
 
     def text(self, answer: Any) -> str:
         """Write an answer for a terminal."""
