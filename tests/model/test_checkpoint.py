@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -450,7 +451,7 @@ def test_only_what_some_tasks_need_is_read(toy: Checkpoint, tmp_path: Path, monk
 
     assert opened == ["model.safetensors"]
     assert (set(part.network.config.tasks), set(part.vocabularies)) == ({"pos"}, {"pos"})
-    text = LanguagePeripheral.collate([Subwords(torch.tensor([1, 40, 2]), torch.tensor([0, 1, 2]))])
+    text = LanguagePeripheral.collate([Subwords(np.array([1, 40, 2]), np.array([0, 1, 2]))])
     targets = torch.tensor([[3, 1]])
     with torch.inference_mode():
         ours, theirs = (

@@ -59,7 +59,7 @@ def test_it_is_the_attention_of_the_reference(gate: str) -> None:
 
 
 def explained(predictor: Predictor, task: str, **inputs: object) -> tuple[Job, Explanation]:
-    job = predictor.prepare(task, explain="layers", **inputs)  # type: ignore[arg-type]
+    job = predictor.prepare(task, explain="layers", **inputs)
     answer = predictor.finish(job, predictor.run(job.rows))
     explanation = getattr(answer, "explanation", None)
     assert isinstance(explanation, Explanation)
@@ -96,7 +96,8 @@ def test_it_is_what_decoding_looked_at(toy_predictor: Predictor, monkeypatch: py
 def test_of_a_caption(toy_predictor: Predictor) -> None:
     job, explanation = explained(toy_predictor, "caption", image=jpeg_bytes(), max_length=5)
 
-    assert "".join(explanation.outputs) == toy_predictor.finish(job, toy_predictor.run(job.rows)).caption  # type: ignore[union-attr]
+    answer = toy_predictor.finish(job, toy_predictor.run(job.rows))
+    assert "".join(explanation.outputs) == toy_predictor.output("caption").line(answer)
     assert (explanation.frames, explanation.times, explanation.words) == (1, (), ())
     cells = explanation.cells()
     assert cells.shape == (len(explanation.outputs), 1, *explanation.grid)
@@ -142,7 +143,7 @@ def test_without_being_asked_nothing_is_explained(toy_predictor: Predictor) -> N
     (decoded,) = toy_predictor.run(job.rows)
 
     assert decoded.attention is None
-    assert toy_predictor.finish(job, [decoded]).explanation is None  # type: ignore[union-attr]
+    assert toy_predictor.finish(job, [decoded]).explanation is None
 
 
 def made(layers: int = 2, heads: int = 3, outputs: int = 2, frames: int = 2) -> Explanation:

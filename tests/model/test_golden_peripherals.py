@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -57,8 +58,8 @@ def language(dtype: torch.dtype) -> LanguagePeripheral:
 
 def sentences() -> list[Subwords]:
     facts = read_json("extras")["language_peripheral"]
-    tokens = [torch.tensor([facts["bos"], *ids, facts["eos"]]) for ids in facts["sentences_as_ids"]]
-    return [Subwords(row, torch.arange(len(row))) for row in tokens]
+    tokens = [np.array([facts["bos"], *ids, facts["eos"]]) for ids in facts["sentences_as_ids"]]
+    return [Subwords(row, np.arange(len(row))) for row in tokens]
 
 
 @both_precisions

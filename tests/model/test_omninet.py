@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ PIXELS = torch.arange(2 * 3 * 64 * 64, dtype=torch.uint8).view(1, 2, 3, 64, 64)
 
 def text(*tokens: int) -> Subwords:
     """Each a word; the first begins the text and is none."""
-    return Subwords(torch.tensor(tokens), torch.arange(len(tokens)))
+    return Subwords(np.array(tokens), np.arange(len(tokens)))
 
 
 def test_inputs_are_encoded_in_their_order(toy: Checkpoint) -> None:

@@ -15,7 +15,7 @@ from model.errors import InputError
 
 
 def goal(**options: Any) -> Goal:
-    return text_goal("caption", 7, 40, 3, options)  # type: ignore[arg-type]
+    return text_goal("caption", 7, 40, 3, options)
 
 
 def test_without_options_it_is_the_checkpoints_choice() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from model.modalities.language.config import LanguageConfig, Subwords
@@ -18,7 +19,7 @@ def peripheral() -> LanguagePeripheral:
 
 
 def row(words: list[int]) -> Subwords:
-    return Subwords(torch.arange(len(words)) + 1, torch.tensor(words))
+    return Subwords(np.arange(len(words)) + 1, np.array(words))
 
 
 def test_a_word_is_its_first_its_last_and_the_mean_of_all_subwords() -> None:

@@ -1,0 +1,105 @@
+"""Grammars: what is decoded has their form, greedily, with beams and drawn, beside rows that have none."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from model.cnp import CNP
+from model.decoding.batch import decode
+from model.decoding.goal import Goal
+from model.decoding.grammar import Grammar, span_tags
+from model.decoding.rules import Rules
+from model.decoding.sampling import Sampling
+from model.decoding.search import Search, may_follow
+from model.memory import collate
+from tests.model.networks import IMAGE, TEXT, Row, numbers, small_cnp
+
+TAGS = ("O", "B-place", "I-place", "B-name", "I-name")
+WAYS = {
+    "greedy": {},
+    "beams": {"beams": 3, "best": 3},
+    "drawn": {"sampling": Sampling(3.0, seed=1)},
+    "several drawn": {"beams": 3, "best": 3, "sampling": Sampling(3.0, seed=2)},
+}
+
+
+@dataclass(frozen=True)
+class Brackets(Grammar):
+    """Class 0 opens a bracket and class 1 closes it; all are closed at the end, at ``length``."""
+
+    length: int
+
+    def following(self, prefix: Sequence[int]) -> Collection[int] | None:
+        depth, left = prefix.count(0) - prefix.count(1), self.length - len(prefix)
+        found = [0] if depth < left else []
+        return found + ([1] if depth else [])
+
+
+@pytest.fixture(scope="module")
+def cnp() -> CNP:
+    return small_cnp().requires_grad_(False)
+
+
+def is_valid(tags: Sequence[str]) -> bool:
+    """Whether every I-x follows B-x or I-x."""
+    return all(tag[0] != "I" or before in {f"B-{tag[2:]}", tag} for before, tag in pairwise(["O", *tags]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), way=st.sampled_from(sorted(WAYS)))
+def test_spans_begin_before_they_go_on(seed: int, way: str) -> None:
+    cnp = small_cnp().requires_grad_(False)
+    cnp.classifiers["pos"].register_parameter("bias", nn.Parameter(2 * numbers(f"bias {seed}", 5), requires_grad=False))
+    memory = collate([Row((TEXT,), "pos").encode(cnp), Row((IMAGE,), "pos").encode(cnp)])
+    free = Goal("pos", 6)
+
+    held, other = decode(cnp, memory, [Goal("pos", 6, grammar=span_tags(TAGS), **WAYS[way]), free])  # type: ignore[arg-type]
+
+    for tokens in (held.tokens, *(other.tokens for other in held.others)):
+        assert is_valid([TAGS[token] for token in tokens])
+    assert other.tokens == decode(cnp, Row((IMAGE,), "pos").encode(cnp), [free])[0].tokens
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_brackets_are_closed(cnp: CNP, way: str) -> None:
+    (found,) = decode(cnp, Row((IMAGE,)).encode(cnp), [Goal("caption", 8, grammar=Brackets(8), **WAYS[way])])  # type: ignore[arg-type]
+
+    for tokens in (found.tokens, *(other.tokens for other in found.others)):
+        depths = [tokens[:i].count(0) - tokens[:i].count(1) for i in range(9)]
+        assert min(depths) == depths[-1] == 0
+        assert set(tokens) == {0, 1}
+
+
+def test_a_grammar_and_rules_hold_together() -> None:
+    search = Search(Goal("pos", 3, end=0, rules=Rules(least=1), grammar=span_tags(TAGS)))
+
+    (allowed,) = may_follow(torch.zeros(1, 1, 5), [search])[0].tolist()
+
+    assert [i for i, value in enumerate(allowed) if value == 0] == [1, 3]
+
+
+def test_where_rules_forbid_all_that_a_grammar_lets_follow_they_do_not_hold() -> None:
+    search = Search(Goal("caption", 2, end=0, rules=Rules(least=3), grammar=span_tags(["O"])))
+
+    assert may_follow(torch.zeros(1, 1, 2), [search])[0].tolist() == [[0.0, -torch.inf]]
+
+
+def test_a_grammar_without_a_way_out_is_named() -> None:
+    search = Search(Goal("caption", 1, grammar=Brackets(0)))
+
+    with pytest.raises(ValueError, match=r"grammar of caption lets nothing follow \[\]"):
+        may_follow(torch.zeros(1, 1, 3), [search])
+
+
+@pytest.mark.parametrize("name", ["X", "B-", "C-name", "I"])
+def test_a_tag_that_is_no_tag_of_a_span(name: str) -> None:
+    with pytest.raises(ValueError, match="is no tag of a span"):
+        span_tags(["O", name])

@@ -1,0 +1,46 @@
+"""What HTTP and the media processes need of modalities, outputs and tasks is imported without torch."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LIGHT = [
+    "model.explaining",
+    "model.extensions",
+    "model.heatmaps",
+    "model.job",
+    "model.media.images",
+    "model.media.videos",
+    "model.modalities",
+    "model.modalities.language.modality",
+    "model.modalities.vision.modality",
+    "model.model_config",
+    "model.outputs",
+    "model.outputs.label.output",
+    "model.outputs.tags.output",
+    "model.outputs.text.output",
+    "model.processor",
+    "model.rows",
+    "model.tasks",
+]
+HEAVY = {"peripheral.py", "head.py", "chain.py", "compact.py", "fit.py"}
+LINES = re.compile(r"^(import|from) torch", re.MULTILINE)
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_importing_it_does_not_import_torch(module: str) -> None:
+    program = f"import sys, {module}; print('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["False"]
+
+
+@pytest.mark.parametrize("folder", ["modalities", "outputs"])
+def test_only_files_of_networks_import_torch(folder: str) -> None:
+    files = (ROOT / "model" / folder).rglob("*.py")
+    assert {file.name for file in files if LINES.search(file.read_text(encoding="utf-8"))} <= HEAVY
