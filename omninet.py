@@ -15,6 +15,7 @@ import app.cli
 import model.cli
 import training.cli
 from model.errors import OmniNetError
+from model.extensions import load_extensions
 
 __version__ = "0.1.0"
 
@@ -69,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         args = build_parser().parse_args(argv)
+        load_extensions()
         return run(args)
     except (OmniNetError, OSError) as error:
         print(f"omninet: {error}", file=sys.stderr)

@@ -1,0 +1,62 @@
+"""Records of any task."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.data import DataError, Example, MissingError, Records
+
+
+class Wear(Records):
+    """Of a task of two photos."""
+
+    task = "wear"
+
+
+def write(folder: Path, records: Any) -> Wear:
+    """A data set of one split."""
+    (folder / "train.json").write_text(json.dumps(records))
+    (folder / "0.jpg").write_bytes(b"a photo")
+    return Wear(folder)
+
+
+def test_files_become_paths_and_all_else_stays(tmp_path: Path) -> None:
+    record = {"before": "0.jpg", "text": "1.jpg", "readings": [[1, 2]], "tokens": ["a", "b"], "truth": 3}
+
+    (example,) = write(tmp_path, [record]).read("train")
+
+    inputs = {"before": tmp_path / "0.jpg", "text": "1.jpg", "readings": [[1, 2]], "tokens": ("a", "b")}
+    assert example == Example("wear", inputs, truth=3)
+
+
+def test_the_first_caption_is_the_answer(tmp_path: Path) -> None:
+    (example,) = write(tmp_path, [{"image": "0.jpg", "captions": ["A cup.", "A mug."]}]).read("train")
+
+    assert (example.answer, example.captions) == ("A cup.", ("A cup.", "A mug."))
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ({"before": "0.jpg"}, "must hold a list of objects"),
+        ([["0.jpg"]], "must hold a list of objects"),
+        ([{"truth": 1}, {"before": "0.jpg"}], "record 1 says nothing of what is right: answer, captions, tags, truth"),
+    ],
+)
+def test_what_is_no_record_is_named(tmp_path: Path, records: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        write(tmp_path, records).read("train")
+
+
+def test_no_json(tmp_path: Path) -> None:
+    data = write(tmp_path, [])
+    (tmp_path / "train.json").write_text("[")
+
+    with pytest.raises(DataError, match="is no JSON"):
+        data.read("train")
+    with pytest.raises(MissingError, match="dev.json is missing"):
+        data.read("dev")
