@@ -47,8 +47,8 @@ def run(command: list[str], code: str, **environment: str) -> str:
 
 
 def test_every_kind_of_block_is_tried() -> None:
-    assert {kind for _, kind, _ in BLOCKS} == {"sh", "python", "js"}
-    assert len(SECTIONS) == 9
+    assert {kind for _, kind, _ in BLOCKS} == {"sh", "python", "js", "yaml"}
+    assert len(SECTIONS) == 8
 
 
 @pytest.mark.parametrize("code", blocks("python"))
