@@ -1,4 +1,4 @@
-"""A modality, an output and a task from outside the packages: those of the guide, from training to the served answer."""
+"""A modality, an output and a task from outside the packages: the guide's, from training to the served answer."""
 
 from __future__ import annotations
 

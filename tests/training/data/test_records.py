@@ -58,5 +58,5 @@ def test_no_json(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="is no JSON"):
         data.read("train")
-    with pytest.raises(MissingError, match="dev.json is missing"):
+    with pytest.raises(MissingError, match=r"dev\.json is missing"):
         data.read("dev")
