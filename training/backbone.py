@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from model.errors import ConfigError
-from model.modalities.peripheral import visions_of
-from model.omninet import OmniNet
+from model.modalities.peripheral import backboned
 from model.modalities.vision.peripheral import VisionPeripheral, published_backbone
+from model.omninet import OmniNet
 from model.weights import load_weights
 from training.data import DataError
 from training.states import States
@@ -22,7 +22,8 @@ KEPT = "frozen-backbone.safetensors"  # in a run's folder: its states have only 
 
 def vision_of(network: OmniNet) -> VisionPeripheral:
     """Return the vision peripheral of a run's network, of which it has one."""
-    (vision,) = visions_of(network)
+    (vision,) = backboned(network)
+    assert isinstance(vision, VisionPeripheral)
     return vision
 
 

@@ -15,13 +15,13 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from model.errors import InputError
-from model.outputs import OUTPUTS
-from model.modalities.language.peripheral import LanguagePeripheral
+from model.modalities.language.bpe_dropout import with_bpe_dropout
 from model.modalities.language.config import Subwords
-from model.tasks import TASKS
+from model.modalities.language.peripheral import LanguagePeripheral
 from model.modalities.language.tokenizer import Tokenizer
+from model.outputs import OUTPUTS
+from model.tasks import TASKS
 from training.data import Example
-from training.subwords import loosened
 
 READERS = 4
 
@@ -130,10 +130,10 @@ class Encoder:
     def _subwords(self, example: Example, generator: random.Random) -> Subwords:
         words = example.words or tuple(_as_people_ask(example.question or "", generator).split())
         encoded = self.tokenizer.encode(words)
-        loose = loosened(encoded, self.tokenizer, self.loosen, generator)
-        return loose if len(loose.tokens) <= self.longest else encoded
+        varied = with_bpe_dropout(encoded, self.tokenizer, self.loosen, generator)
+        return varied if len(varied.tokens) <= self.longest else encoded
 
-    def _target(self, example: Example) -> list[int]:
+    def _target(self, example: Example) -> Sequence[int] | Sequence[float]:
         output = OUTPUTS[TASKS[example.task].output]
         return output.target(example, self.vocabularies.get(example.task, {}), self.tokenizer)
 

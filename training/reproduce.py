@@ -12,6 +12,7 @@ from model import checkpoint as checkpoints
 from model.checkpoint import Checkpoint
 from model.config import CNPConfig, Gate
 from model.errors import ConfigError
+from model.model_config import CONFIG
 from model.omninet import OmniNet
 from model.predictor import Predictor
 from training.config import RunConfig
@@ -127,7 +128,7 @@ class Study:
             network = config.network | {"cnp": config.network.get("cnp", {}) | {"gate": gate}}
             config, name = config.model_copy(update={"network": network}), f"{name}-{gate}"
         folder = self.out / name
-        if not (folder / "checkpoint" / checkpoints.CONFIG).exists():
+        if not (folder / "checkpoint" / CONFIG).exists():
             LOG.info("training %s", name)
             self.train(config, folder)
         return folder / "checkpoint"

@@ -11,12 +11,11 @@ from typing import Self
 import torch
 
 from model import checkpoint as checkpoints
-from model.outputs.answer import Answer
-from model.outputs.text.answer import Caption
-from model.outputs.label.answer import Label
 from model.checkpoint import Checkpoint
 from model.errors import ConfigError, OmniNetError
+from model.outputs import OUTPUTS, Answer
 from model.predictor import Predictor
+from model.tasks import TASKS
 from training.backbone import check_kept, keep_backbone, vision_of
 from training.card import write_card
 from training.config import CONFIG
@@ -179,12 +178,4 @@ class Run:
 def _sample(example: Example, answer: Answer) -> Sample:
     truth = " ".join(example.tags) or example.answer
     question = example.question or " ".join(example.words) or None
-    return Sample(example.task, example.media, question, truth, _text(answer))
-
-
-def _text(answer: Answer) -> str:
-    if isinstance(answer, Caption):
-        return answer.caption
-    if isinstance(answer, Label):
-        return answer.label
-    return " ".join(word.tag for words in answer.sentences for word in words)
+    return Sample(example.task, example.media, question, truth, OUTPUTS[TASKS[example.task].output].line(answer))

@@ -16,18 +16,18 @@ import torch
 from torch import Tensor
 
 from model.checkpoint import Checkpoint, load
-from model.model_config import ModelConfig
 from model.config import CNPConfig, from_dict, to_dict
 from model.errors import ConfigError
-from model.omninet import OmniNet
-from model.network_config import OmniNetConfig
-from model.outputs import OUTPUTS
-from model.outputs.text.output import plain_text
 from model.modalities.language.config import LanguageConfig
 from model.modalities.language.peripheral import LanguagePeripheral
-from model.modalities.vision.config import VisionConfig
-from model.tasks import TASKS
 from model.modalities.language.tokenizer import Tokenizer
+from model.modalities.vision.config import VisionConfig
+from model.model_config import ModelConfig
+from model.network_config import OmniNetConfig
+from model.omninet import OmniNet
+from model.outputs import OUTPUTS
+from model.outputs.text.output import plain_text
+from model.tasks import TASKS
 from training.backbone import RANDOM, check_source, fill_backbone, vision_of
 from training.batches import Encoder, Media, spread_captions
 from training.config import RunConfig, Source

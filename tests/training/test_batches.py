@@ -50,8 +50,8 @@ def test_a_batch_of_tags(setup: Setup) -> None:
         tags = [setup.vocabularies["pos"][t] for t in batch.targets[i][batch.mask[i]].tolist()]
         assert tuple(tags) == example.tags
         encoded = setup.encoder.tokenizer.encode(example.words)
-        assert torch.equal(text.tokens[i][text.mask[i]], encoded.tokens)
-        assert torch.equal(text.words[i][text.mask[i]], encoded.words)
+        assert torch.equal(text.tokens[i][text.mask[i]], torch.from_numpy(encoded.tokens))
+        assert torch.equal(text.words[i][text.mask[i]], torch.from_numpy(encoded.words))
 
 
 def test_a_batch_of_questions(setup: Setup) -> None:

@@ -19,8 +19,8 @@ from model.errors import CheckpointError, ConfigError
 from model.media.images import decode_image
 from model.media.videos import decode_video
 from model.modalities.vision.config import Framing, VisionConfig
-from model.modalities.vision.peripheral import VisionPeripheral, build_backbone, changes
 from model.modalities.vision.fit import fit
+from model.modalities.vision.peripheral import VisionPeripheral, build_backbone, changes
 from tests.samples import image_bytes, picture
 from tests.training.conftest import drawn, make_config, put, run_values
 from training import features
@@ -120,11 +120,13 @@ def test_the_first_view_is_what_serving_sees(setup: Setup) -> None:
     assert clip is not None
 
     views = read_views(photo, vision, False)
-    assert torch.equal(views[0], fit(decode_image(photo.read_bytes()).pixels[None], vision.image, vision.size))
+    pixels = torch.from_numpy(decode_image(photo.read_bytes()).pixels)
+    assert torch.equal(views[0], fit(pixels[None], vision.image, vision.size))
     assert torch.equal(views[1], views[0].flip(-1))
     assert torch.equal(read_views(photo, vision, False), views)
     moving = read_views(clip, vision, True)
-    assert torch.equal(moving[0], fit(decode_video(clip.read_bytes(), vision.frames).frames, vision.video, vision.size))
+    frames = torch.from_numpy(decode_video(clip.read_bytes(), vision.frames).frames)
+    assert torch.equal(moving[0], fit(frames, vision.video, vision.size))
 
 
 def test_the_other_views_show_most_of_the_picture(

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from model.errors import OmniNetError
 
@@ -33,6 +33,7 @@ class Example:
         answers: what each annotator said to the question.
         answer_type: of the question: ``yes/no``, ``number`` or ``other``.
         image_id, question_id: the data set's own, which the result files of evaluation servers name.
+        truth: what is right for an output of another kind.
     """
 
     task: str
@@ -47,6 +48,7 @@ class Example:
     answer_type: str = ""
     image_id: str = ""
     question_id: str = ""
+    truth: Any = None
 
     @property
     def media(self) -> Path | None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from model.outputs.answer import Answer
 from model.errors import InputError
-from model.predictor import Predictor
 from model.job import Job
-from model.tasks import USES
+from model.outputs.answer import Answer
+from model.predictor import Predictor
+from model.tasks import TASKS
 from training.config import RunConfig
 from training.data import DataError, DataSet, Example, thinned
 
@@ -50,7 +50,7 @@ class Answered:
         """Name of what was asked for: ``video-caption`` where the task ``caption`` was given clips."""
         first = self.examples[0]
         given = "image" if first.image else "video" if first.video else "text"
-        uses = (use.name for use in USES.values() if use.task == first.task and use.inputs[0] == given)
+        uses = (use.name for use in TASKS[first.task].uses if given in (use.forms or {"": given}).values())
         return next(uses, first.task)
 
 

@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 from model import checkpoint as checkpoints
 from model.checkpoint import Checkpoint
-from model.model_config import ModelConfig
 from model.cnp import group
+from model.model_config import ModelConfig
 from model.omninet import OmniNet
 from model.outputs import OUTPUTS
 from model.predictor import Predictor
@@ -198,7 +198,7 @@ def collect(predictor: Predictor, examples: Sequence[Example], start: int = 0, s
     return Outputs(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
-def _wanted(predictor: Predictor, example: Example, number: int) -> list[int]:
+def _wanted(predictor: Predictor, example: Example, number: int) -> Sequence[int] | Sequence[float]:
     """Class ids of what is right; an unknown answer is the class after the last, whose embedding is zero."""
     if example.captions:
         example = replace(example, answer=example.captions[number % len(example.captions)])

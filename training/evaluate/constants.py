@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 from model.outputs.answer import Answer
 from model.outputs.label.answer import Candidate, Label
-from model.outputs.text.answer import Caption
 from model.outputs.tags.answer import TaggedWord, Tagging
-from training.data import Example
+from model.outputs.text.answer import Caption
 from model.outputs.text.bleu import best_constant
+from training.data import Example
 
 Constant = tuple[str, list[Answer]]
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.outputs.answer import Answer
+from model.outputs.label.metrics import Confusion
+from model.outputs.text import captions
 from model.predictor import Predictor
 from training.config import RunConfig
 from training.data import Example
@@ -15,8 +17,6 @@ from training.evaluate.constants import CONSTANTS
 from training.evaluate.other_photo import answer_about_others
 from training.evaluate.question_only import answer_questions
 from training.evaluate.scores import Figures, pairs, score, written
-from model.outputs.text import captions
-from model.outputs.label.metrics import Confusion
 
 
 @dataclass(frozen=True)

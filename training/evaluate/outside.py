@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from model.outputs.text.answer import Caption
-from model.outputs.label.answer import Label
 from model.media.images import Picture, decode_image
+from model.outputs.label.answer import Label
+from model.outputs.text.answer import Caption
 from model.predictor import Predictor
 from training.data import DataError, Example
 from training.data.coco import Coco
@@ -117,9 +117,9 @@ def outside(
 
 def ask(predictor: Predictor, name: str, path: Path, treatments: Iterable[str]) -> list[Said]:
     """What is said of a picture as it is, and after each treatment."""
-    pixels = decode_image(path.read_bytes(), predictor.limits).pixels
+    pixels = torch.from_numpy(decode_image(path.read_bytes(), predictor.limits).pixels)
     seen = {UNCHANGED: pixels} | {treatment: TREATMENTS[treatment](pixels) for treatment in treatments}
-    return [_say(predictor, name, treatment, Picture(found)) for treatment, found in seen.items()]
+    return [_say(predictor, name, treatment, Picture(found.numpy())) for treatment, found in seen.items()]
 
 
 def _say(predictor: Predictor, name: str, treatment: str, picture: Picture) -> Said:

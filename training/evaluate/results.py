@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from model.outputs.answer import Answer
-from model.outputs.text.answer import Caption
 from model.outputs.label.answer import Label
+from model.outputs.text.answer import Caption
 from training.data import Example
 from training.evaluate.answering import Answered
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from model.outputs.answer import Answer
-from model.outputs.text.answer import Caption
+from model.outputs.label import metrics as labels
+from model.outputs.label import vqa
 from model.outputs.label.answer import Label
 from model.outputs.tags.answer import Tagging
-from training.data import Example
 from model.outputs.text import captions
-from model.outputs.label import metrics as labels, vqa
+from model.outputs.text.answer import Caption
+from training.data import Example
 
 ANSWER_TYPES = ("yes/no", "number", "other")
 FAMILY = "tennis "  # classes that are alike but for the motion

@@ -79,10 +79,9 @@ def score_orders(predictor: Predictor, example: Example) -> Tensor:
     The backbone sees a frame by itself, so it sees each one once.
     """
     clip = prepare(predictor, example).rows[0].inputs[0]
-    frames: Tensor = clip.value
-    features = predictor.see(frames, clip.peripheral)
+    features = predictor.see(clip.value, clip.peripheral)
     name = example.media.name if example.media else ""
-    stacked = torch.stack([features[list(order)] for order in orders(len(frames), name)])
+    stacked = torch.stack([features[list(order)] for order in orders(clip.frames, name)])
     memory = predictor.network.encode([(clip.peripheral, clip.domain, stacked)])
     first = torch.zeros(len(stacked), 1, dtype=torch.long, device=predictor.device)
     return predictor.network.cnp.decode(memory, "activity", first)[:, 0].float().cpu()

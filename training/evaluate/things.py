@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.outputs.text.answer import Caption
 from model.outputs.label.answer import Label
+from model.outputs.text.answer import Caption
 from model.predictor import Predictor
 from training.data import DataError, Example
 from training.evaluate.answering import answer_all

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from model.outputs.text.answer import Caption
-from model.media.images import decode_image
-from model.predictor import Predictor
 from model.job import Job
+from model.media.images import decode_image
+from model.outputs.text.answer import Caption
+from model.outputs.text.bleu import normalise
+from model.predictor import Predictor
 from training.data import Example
 from training.evaluate.answering import Answered, answer_all
 from training.evaluate.class_words import CLASS_WORDS
 from training.evaluate.motion import in_motion
 from training.evaluate.scores import score
-from model.outputs.text.bleu import normalise
 
 NOTHING = 0.05  # shown as 0.0; a ratio to it says nothing
 VIDEO_USES = {"caption": "video-caption", "vqa": "video-qa"}

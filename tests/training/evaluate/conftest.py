@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from model.checkpoint import save
 from model.outputs.answer import Answer
 from model.outputs.label.answer import Candidate, Label
-from model.outputs.text.answer import Caption
 from model.outputs.tags.answer import TaggedWord, Tagging
-from model.checkpoint import save
+from model.outputs.text import java
+from model.outputs.text.answer import Caption
 from model.predictor import Predictor
 from training.data import DataSet, Example
 from training.evaluate import Answered
-from model.outputs.text import java
 from training.setup import Setup
 
 

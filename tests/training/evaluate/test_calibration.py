@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import omninet
-from model.outputs.label.answer import Label
 from model.checkpoint import Checkpoint, load, save
+from model.outputs.label.answer import Label
 from model.predictor import Predictor
 from training.commands import calibrate as command_module
 from training.data import DataError, Example

@@ -10,13 +10,13 @@ import pytest
 
 from model.outputs.answer import Answer
 from model.outputs.label.answer import Candidate, Label
+from model.outputs.text import captions as caption_metrics
+from model.outputs.text.bleu import bleu4
 from model.predictor import Predictor
 from tests.training.conftest import make_config
 from tests.training.evaluate.conftest import answered, captions, labels, tags
 from training.data import Example
 from training.evaluate import Figure, Measure, answer_data, evaluate, measure, score
-from model.outputs.text import captions as caption_metrics
-from model.outputs.text.bleu import bleu4
 
 CAPTIONS = ("A dog runs over the grass .", "Grass under a running dog .")
 

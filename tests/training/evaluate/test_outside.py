@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.outputs.text.answer import Caption, Piece
-from model.outputs.label.answer import Label
 from model.media.images import decode_image
+from model.outputs.label.answer import Label
+from model.outputs.text.answer import Caption, Piece
 from model.predictor import Predictor
 from tests.samples import image_bytes, picture
 from tests.training.conftest import photo, put
@@ -55,7 +55,7 @@ def coco(folder: Path) -> None:
 
 
 def test_treatments(sample: Path) -> None:
-    pixels = decode_image(sample.read_bytes()).pixels
+    pixels = torch.from_numpy(decode_image(sample.read_bytes()).pixels)
 
     found = {name: treat(pixels) for name, treat in TREATMENTS.items()}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from model.checkpoint import load, save
+from model.outputs.label.metrics import Confusion
 from tests.training.evaluate.conftest import answered, captions
 from training.data import Example
 from training.evaluate import Figure, Measure, Report, table, write_to_card
@@ -16,7 +17,6 @@ from training.evaluate.output import write_report
 from training.evaluate.outside import Outside, Said
 from training.evaluate.shuffled import Order
 from training.evaluate.zero_shot import Comparison, Naming, ZeroShot
-from model.outputs.label.metrics import Confusion
 from training.setup import Setup
 
 FIGURES = [

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.predictor import Predictor
 from model.job import Job
+from model.predictor import Predictor
 from model.rows import Row
 from tests.training.conftest import make_config
 from training.data import Example
