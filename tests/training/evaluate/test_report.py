@@ -122,7 +122,7 @@ def test_json_holds_everything() -> None:
 def test_files(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     log.write_text('{"step": 1, "task": "vqa", "loss": 2.5}\n')
-    given = answered([], [Example("caption", Path("dog.jpg"))], captions("a dog"))
+    given = answered([], [Example("caption", {"image": Path("dog.jpg")})], captions("a dog"))
 
     write_report(tmp_path / "new" / "out", make(*FIGURES, ACTIVITY), [given], log)
 
