@@ -65,9 +65,7 @@ def save(
         dtype: type of floating-point weights on disk.
         apart: prefix of the names of weights -> file that they lie in; all others are in ``model.safetensors``.
     """
-    config = asdict(replace(checkpoint.config, network=OmniNetConfig())) | {
-        "network": checkpoint.config.network.to_dict()
-    }
+    config = asdict(checkpoint.config) | {"network": checkpoint.config.network.to_dict()}
     with written(folder) as fresh:
         (fresh / CONFIG).write_text(_json(config), encoding="utf-8")
         (fresh / CARD).write_text(checkpoint.card, encoding="utf-8")

@@ -18,8 +18,8 @@ from model.outputs.truth import Truth
 if TYPE_CHECKING:
     from model.job import Job
     from model.modalities.language.tokenizer import Tokenizer
-    from model.outputs.label.metrics import Confusion
     from model.outputs.head import Head
+    from model.outputs.label.metrics import Confusion
     from model.processor import Given, Processor
     from model.tasks import Input, Task
 
