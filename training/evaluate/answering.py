@@ -124,8 +124,8 @@ def answer_all(
     with tqdm(total=len(examples), desc=title or examples[0].task, disable=not bar) as progress:
         for start in range(0, len(examples), BATCH):
             jobs = [_prepared(predictor, example, prepare) for example in examples[start : start + BATCH]]
-            decoded = predictor.run([row for job in jobs for row in job.rows])
-            answers += [predictor.finish(job, [row]) for job, row in zip(jobs, decoded, strict=True)]
+            decoded = iter(predictor.run([row for job in jobs for row in job.rows]))
+            answers += [predictor.finish(job, [next(decoded) for _ in job.rows]) for job in jobs]
             progress.update(len(jobs))
     return answers
 
