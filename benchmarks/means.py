@@ -14,7 +14,7 @@ from torch import nn
 
 from benchmarks.model import CASES, Bench, arguments, build, medians
 from model.inference import folded, for_inference, replaced
-from model.modalities.peripheral import visions_of
+from model.modalities.peripheral import backboned
 from model.omninet import OmniNet
 from model.products import QuickLinear
 
@@ -24,11 +24,11 @@ NAMES = ("caption, 20 steps", "caption, 20 steps, 8 rows", "caption, 100 steps, 
 
 def stages(network: OmniNet) -> dict[str, OmniNet]:
     """One network after the other, each with one means more."""
-    backbone = visions_of(network)[0].backbone
+    backbone = backboned(network)[0].backbone
     with_folded = replaced(network, {id(backbone): folded(backbone)})
     linears = [module for module in with_folded.modules() if type(module) is nn.Linear]
     packed = replaced(with_folded, {id(linear): QuickLinear([linear], "float32") for linear in linears})
-    visions_of(network)[0].backbone.to(memory_format=torch.contiguous_format)
+    backboned(network)[0].backbone.to(memory_format=torch.contiguous_format)
     return {
         "key/value cache": network,
         "channels last, batch norms folded": with_folded,

@@ -20,22 +20,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.authors import CAPTION_STEPS, decode_greedy
 from model import checkpoint as checkpoints
-from model.decoding.goal import Goal
 from model.decoding.batch import RunningBatch
+from model.decoding.goal import Goal
 from model.devices import Precision
 from model.inference import for_inference
 from model.memory import Memory
+from model.modalities.language.config import Subwords
+from model.modalities.language.peripheral import LanguagePeripheral
+from model.modalities.vision.peripheral import VisionPeripheral
 from model.official.names import official_config
 from model.omninet import OmniNet
-from model.modalities.language.peripheral import LanguagePeripheral
-from model.modalities.language.config import Subwords
-from model.modalities.vision.peripheral import VisionPeripheral
 from model.products import product
 
 WORDS = 12  # of a caption as a user sees it; it has a token more at either end
@@ -97,7 +98,7 @@ class Bench:
             seen = torch.rand(shape, generator=generator)
         found: list[tuple[str, str, object]] = [("vision", "image", seen)]
         if case.task == "vqa":
-            text = Subwords(torch.arange(QUESTION), torch.arange(QUESTION))
+            text = Subwords(np.arange(QUESTION), np.arange(QUESTION))
             found.append(("language", "english", LanguagePeripheral.collate([text] * case.rows)))
         return found
 
@@ -121,7 +122,7 @@ class Bench:
     def ours(self, case: Case) -> list[list[int]]:
         """The running batch, all rows admitted at once."""
         memory: Memory = self.network.encode(self.inputs(case))
-        running = RunningBatch(self.network.cnp)
+        running = RunningBatch(self.network.cnp, self.network.heads)
         searches = running.admit(memory, [Goal(case.task, case.ours)] * case.rows)
         while running:
             running.step()

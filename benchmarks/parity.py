@@ -14,11 +14,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
 from benchmarks.authors import decode_greedy
 from model import checkpoint as checkpoints
@@ -26,13 +23,12 @@ from model.checkpoint import BUNDLED
 from model.cnp import group
 from model.decoding.goal import Goal
 from model.devices import Precision
+from model.encoding import encode
 from model.inference import for_inference
 from model.omninet import OmniNet
 from model.precision import STEPS, Said, compare, repeat, say
 from model.predictor import Predictor
 from model.rows import Prepared, Row
-from model.encoding import encode
-from model.tasks import TASKS
 
 CPU = torch.device("cpu")
 BATCH = 8
@@ -40,18 +36,10 @@ WORDS = ("a", "the", "dog", "man", "two", "red", "runs", "plays", "on", "with", 
 
 
 def inputs(predictor: Predictor, count: int) -> list[list[Row]]:
-    """Batches of as many rows of each task: pictures of coloured clouds, and sentences of common words."""
-    random, rows = np.random.default_rng(1), list[Row]()
+    """Batches of as many made-up rows of each task."""
+    rows = list[Row]()
     for number in range(count):
-        task = predictor.tasks[number % len(predictor.tasks)]
-        sentence = " ".join(random.choice(WORDS, random.integers(2, 9)))
-        given: dict[str, Any] = {"tokens": [sentence.split()]}
-        names = [each.peripheral for each in TASKS[task].inputs]
-        if "vision" in names:
-            clouds = Image.fromarray(random.integers(0, 256, (random.integers(3, 12), 8, 3), dtype=np.uint8))
-            given = {"image": clouds.resize((320, 240), Image.Resampling.BICUBIC)}
-            given |= {"question": sentence} if "language" in names else {}
-        rows += predictor.prepare(task, **given).rows
+        rows += predictor.sample(predictor.tasks[number % len(predictor.tasks)], number).rows
     rows = [replace(row, goal=Goal(row.goal.task, min(row.goal.steps, STEPS))) for row in rows]
     alike = group((row.shape, row.goal, _length(row)) for row in rows).values()
     return [[rows[i] for i in some[start : start + BATCH]] for some in alike for start in range(0, len(some), BATCH)]

@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from model.outputs.text.answer import Caption
 from model.checkpoint import BUNDLED
 from model.modalities.vision.config import Framing, Treatment, VisionConfig
+from model.outputs.text.answer import Caption
+from model.outputs.text.bleu import best_constant
+from model.outputs.text.captions import score
 from model.predictor import Predictor
 from training.data import Example
 from training.data.coco import Coco
 from training.evaluate import answer_all
-from model.outputs.text.bleu import best_constant
-from model.outputs.text.captions import score
 
 SHOWN = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")  # BLEU-4 of so few photos hangs on a handful of matches
 

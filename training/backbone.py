@@ -1,17 +1,17 @@
-"""The vision backbone of a run: where its weights come from, and the copy of them that the run keeps."""
+"""The frozen backbones of a run: where their weights come from, and the copy of them that the run keeps."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from model.errors import ConfigError
-from model.modalities.peripheral import visions_of
-from model.omninet import OmniNet
 from model.modalities.vision.peripheral import VisionPeripheral, published_backbone
+from model.omninet import OmniNet
 from model.weights import load_weights
 from training.data import DataError
 from training.states import States
@@ -20,17 +20,18 @@ PUBLISHED, RANDOM = "published", "random"
 KEPT = "frozen-backbone.safetensors"  # in a run's folder: its states have only what is trained
 
 
-def vision_of(network: OmniNet) -> VisionPeripheral:
-    """Return the vision peripheral of a run's network, of which it has one."""
-    (vision,) = visions_of(network)
-    return vision
+def backbones_of(network: OmniNet) -> dict[str, VisionPeripheral]:
+    """Return the peripherals of a network that have a frozen backbone, by name."""
+    config = network.config
+    found = [name for name in config.peripherals if config.modality(name).has_backbone]
+    return {name: cast("VisionPeripheral", network.peripherals[name]) for name in found}
 
 
 def check_source(source: str | None) -> str:
-    """Hold that somebody has said where the weights come from.
+    """Hold that it is said where the weights come from.
 
     Raises:
-        ConfigError: nobody has.
+        ConfigError: it is not.
     """
     if source is None:
         raise ConfigError(
@@ -40,42 +41,51 @@ def check_source(source: str | None) -> str:
     return source
 
 
-def fill_backbone(vision: VisionPeripheral, source: str) -> None:
-    """Put weights in the place of random ones.
+def fill_backbone(network: OmniNet, source: str) -> None:
+    """Put weights in the place of random ones, in every peripheral that has a backbone.
 
     Args:
-        source: a safetensors file; ``published`` for torchvision's, which are downloaded once; or ``random``, which
-            changes nothing.
+        source: a safetensors file, of one backbone or of all as a run keeps them; ``published`` for torchvision's,
+            which are downloaded once; or ``random``, which changes nothing.
     """
-    if source == PUBLISHED:
-        load_weights(vision.backbone, published_backbone(vision.config.backbone).state_dict(), "torchvision's weights")
-    elif source != RANDOM:
-        load_weights(vision.backbone, load_file(source), source)
+    if source == RANDOM:
+        return
+    for name, peripheral in backbones_of(network).items():
+        if source == PUBLISHED:
+            weights = published_backbone(peripheral.config.backbone).state_dict()
+            load_weights(peripheral.backbone, weights, "torchvision's weights")
+        else:
+            weights = load_file(source)
+            own = {key.removeprefix(f"{name}/"): value for key, value in weights.items() if key.startswith(f"{name}/")}
+            load_weights(peripheral.backbone, own or weights, source)
 
 
-def source_of_resumed(folder: Path) -> str:
-    """The weights that the run in a folder began with.
+def source_of_resumed(folder: Path, needed: bool = True) -> str | None:
+    """The weights that the run in a folder began with; None where it needs none.
 
     Raises:
         DataError: there is no run, or it was begun by a version that did not keep them.
     """
     States(folder).newest()
     kept = folder / KEPT
-    if not kept.exists():
+    if kept.exists():
+        return str(kept)
+    if needed:
         raise DataError(
             f"{kept} is missing, as in older runs: name with --backbone the weights that the run began with"
         )
-    return str(kept)
+    return None
 
 
-def keep_backbone(backbone: nn.Module, folder: Path) -> None:
-    """Write the weights into a run's folder, whole or not at all."""
-    part = (folder / KEPT).with_suffix(".part")
-    save_file(_tensors(backbone), part)
-    part.replace(folder / KEPT)
+def keep_backbone(network: OmniNet, folder: Path) -> None:
+    """Write the weights into a run's folder, whole or not at all; nothing where there are none."""
+    if weights := _weights(network):
+        part = (folder / KEPT).with_suffix(".part")
+        save_file(weights, part)
+        part.replace(folder / KEPT)
 
 
-def check_kept(backbone: nn.Module, folder: Path) -> None:
+def check_kept(network: OmniNet, folder: Path) -> None:
     """Hold that a resumed run goes on with the backbone that it began with, where it has kept that.
 
     Raises:
@@ -84,7 +94,7 @@ def check_kept(backbone: nn.Module, folder: Path) -> None:
     kept = folder / KEPT
     if not kept.exists():
         return
-    ours, theirs = _tensors(backbone), load_file(kept)
+    ours, theirs = _weights(network), load_file(kept)
     if ours.keys() != theirs.keys() or not all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items()):
         raise DataError(
             f"--backbone is not the one that the run began with, {kept}: without --backbone the run goes on with that, "
@@ -92,5 +102,11 @@ def check_kept(backbone: nn.Module, folder: Path) -> None:
         )
 
 
-def _tensors(backbone: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.cpu().contiguous() for name, tensor in backbone.state_dict().items()}
+def _weights(network: OmniNet) -> dict[str, Tensor]:
+    """Weights of the backbones by name; behind that of their peripheral where there are several."""
+    found = backbones_of(network)
+    return {
+        f"{name}/{key}" if len(found) > 1 else key: tensor.cpu().contiguous()
+        for name, peripheral in found.items()
+        for key, tensor in peripheral.backbone.state_dict().items()
+    }

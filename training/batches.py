@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,18 +15,29 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from model.errors import InputError
-from model.outputs import OUTPUTS
-from model.modalities.language.peripheral import LanguagePeripheral
-from model.modalities.language.config import Subwords
-from model.tasks import TASKS
+from model.modalities import Modality, Resources, Variation
 from model.modalities.language.tokenizer import Tokenizer
-from training.data import Example
-from training.subwords import loosened
+from model.network_config import OmniNetConfig
+from model.outputs import OUTPUTS
+from model.tasks import Input, Task
+from training.data import DataError, Example
 
 READERS = 4
 
 Drawn = tuple[Example, int]  # an example, and the seed of the choices that reading it takes
-Chosen = tuple[Example, random.Random]
+
+
+@dataclass
+class Row:
+    """An example on its way into a batch.
+
+    Attributes:
+        values: of the inputs read so far, as the peripherals collate them.
+    """
+
+    example: Example
+    generator: random.Random
+    values: list[Any] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class Batch:
 
     Attributes:
         inputs: as OmniNet.encode takes them.
-        targets: class ids, (b, n).
+        targets: class ids or numbers, as the output gives them, (b, n).
         mask: (b, n), false at padding.
         skipped: samples before it and in it that could not be read.
     """
@@ -61,7 +72,7 @@ class Media(Protocol):
     """Where pictures and clips come from: features computed before, or pixels."""
 
     def get(self, path: Path, generator: random.Random, plain: bool = False) -> Tensor:
-        """Return what the vision peripheral takes as a row: a random view, or the ``plain`` one as serving has it."""
+        """Return a row of a peripheral with a backbone: a random view, or the ``plain`` one as serving has it."""
         ...
 
 
@@ -70,40 +81,54 @@ class Encoder:
     """Turns examples into tensors.
 
     Attributes:
-        vocabularies: task -> its classes, for tasks that name them.
-        media: what the vision peripheral gets of every picture and clip.
-        loosen: share of the subwords read that are written as two.
-        longest: subwords that a text may have.
+        network: what the tasks take and give.
+        resources: what the modalities share.
+        vocabularies: name -> its classes with their ids, of those whose classes are named.
+        media: of each peripheral with a backbone, what that gets of its files.
+        bpe_dropout: share of the subwords read that are written as two.
         unreadable: path -> why it could not be read; it grows as batches are made.
         told: how many of them ``news`` has told.
     """
 
-    tokenizer: Tokenizer
+    network: OmniNetConfig
+    resources: Resources
     vocabularies: Mapping[str, Mapping[str, int]]
-    media: Media
-    loosen: float
-    longest: int
+    media: Mapping[str, Media]
+    bpe_dropout: float = 0.0
     unreadable: dict[Path, str] = field(default_factory=dict)
     told: int = 0
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The subwords."""
+        return self.resources.tokenizer
+
+    @cached_property
+    def modalities(self) -> dict[str, Modality]:
+        """The modality of each peripheral."""
+        return {name: self.network.modality(name) for name in self.network.peripherals}
+
     def batch(self, drawn: Sequence[Drawn]) -> Batch | None:
         """Examples of one task as a batch, without those whose file cannot be read; None if that is all of them."""
-        task = drawn[0][0].task
+        task = self.network.tasks[drawn[0][0].task]
         # One generator each, so that it does not matter who reads them beside which others.
-        chosen = [(example, random.Random(seed)) for example, seed in drawn]
-        inputs: list[tuple[str, str, Any]] = []
-        for given in TASKS[task].inputs:
-            if given.peripheral == "vision":
-                chosen, found = self._seen(chosen)
-                if not chosen:
-                    return None
-                inputs.append((given.peripheral, given.domain, torch.stack(found)))
-            else:
-                texts = [self._subwords(*pair) for pair in chosen]
-                inputs.append((given.peripheral, given.domain, LanguagePeripheral.collate(texts)))
-        targets = [torch.tensor(self._target(example)) for example, _ in chosen]
-        mask = pad_sequence([torch.ones_like(t, dtype=torch.bool) for t in targets], batch_first=True)
-        return Batch(task, tuple(inputs), pad_sequence(targets, batch_first=True), mask)
+        rows = [Row(example, random.Random(seed)) for example, seed in drawn]
+        for given in task.inputs:
+            rows = self._with_input(rows, task, given)
+            if not rows:
+                return None
+        inputs = []
+        for position, given in enumerate(task.inputs):
+            collate = self.modalities[given.peripheral].peripheral().collate
+            inputs.append((given.peripheral, given.domain, collate([row.values[position] for row in rows])))
+        targets = [torch.tensor(self.target(task, row.example)) for row in rows]
+        mask = pad_sequence([torch.ones_like(target, dtype=torch.bool) for target in targets], batch_first=True)
+        return Batch(task.name, tuple(inputs), pad_sequence(targets, batch_first=True), mask)
+
+    def target(self, task: Task, example: Example) -> Sequence[int] | Sequence[float]:
+        """What is right, as the head's loss takes it."""
+        ids = self.vocabularies.get(task.vocabulary, {})
+        return OUTPUTS[task.output].target(example, ids, self.resources.tokenizer)
 
     def news(self) -> list[str]:
         """What could not be read since the last call."""
@@ -111,38 +136,66 @@ class Encoder:
         self.told += len(new)
         return [f"{path} is left out: {why}" for path, why in new]
 
-    def _seen(self, chosen: Sequence[Chosen]) -> tuple[list[Chosen], list[Tensor]]:
-        """The examples whose media can be read, and what is seen there."""
-        found = list(_readers().map(self._look, chosen))
-        pairs = [(pair, seen) for pair, seen in zip(chosen, found, strict=True) if seen is not None]
-        return [pair for pair, _ in pairs], [seen for _, seen in pairs]
+    def _with_input(self, rows: Sequence[Row], task: Task, given: Input) -> list[Row]:
+        """The rows with one more input, without those whose file cannot be read."""
+        keywords = self.network.keywords(task)
+        media, kept = self.media.get(given.peripheral), list[Row]()
 
-    def _look(self, chosen: Chosen) -> Tensor | None:
-        example, generator = chosen
-        path = example.media
-        assert path is not None
+        def read(row: Row) -> Any:
+            keyword = keyword_of(row.example, given, keywords)
+            value = row.example.inputs[keyword]
+            if media is not None:
+                return self._look(media, value, row.generator, task.views == "plain")
+            variation = Variation(row.generator, self.bpe_dropout)
+            form = keywords[keyword][1]
+            return self.modalities[given.peripheral].varied(given.role, form, value, self.resources, variation)
+
+        # Threads read media alone: decoders let go of Python's lock, tokenisers do not.
+        for row, value in zip(rows, map(read, rows) if media is None else _readers().map(read, rows), strict=True):
+            if value is not None:
+                row.values.append(value)
+                kept.append(row)
+        return kept
+
+    def _look(self, media: Media, path: Path, generator: random.Random, plain: bool) -> Tensor | None:
         try:
-            return self.media.get(path, generator, TASKS[example.task].views == "plain")
+            return media.get(path, generator, plain)
         except (OSError, InputError) as error:
             self.unreadable[path] = str(error)
             return None
 
-    def _subwords(self, example: Example, generator: random.Random) -> Subwords:
-        words = example.words or tuple(_as_people_ask(example.question or "", generator).split())
-        encoded = self.tokenizer.encode(words)
-        loose = loosened(encoded, self.tokenizer, self.loosen, generator)
-        return loose if len(loose.tokens) <= self.longest else encoded
 
-    def _target(self, example: Example) -> list[int]:
-        output = OUTPUTS[TASKS[example.task].output]
-        return output.target(example, self.vocabularies.get(example.task, {}), self.tokenizer)
+def keyword_of(example: Example, given: Input, keywords: Mapping[str, tuple[Input, str]]) -> str:
+    """Return the name by which an example gives an input.
+
+    Raises:
+        DataError: it does not give it.
+    """
+    for keyword in example.inputs:
+        if keyword in keywords and keywords[keyword][0] == given:
+            return keyword
+    names = " or ".join(keyword for keyword, (wanted, _) in keywords.items() if wanted == given)
+    raise DataError(f"an example of task {example.task} lacks {names}")
 
 
-def _as_people_ask(question: str, generator: random.Random) -> str:
-    """Data sets write questions bare; people write "What is this?"."""
-    if generator.random() < 0.5:
-        return question[:1].upper() + question[1:].rstrip(" ?") + "?"
-    return question
+def texts_of(network: OmniNetConfig, example: Example) -> Iterator[str]:
+    """Texts of an example that become subwords: those to be written, then those that are read."""
+    yield from OUTPUTS[network.tasks[example.task].output].texts(example)
+    yield from texts_read(network, example)
+
+
+def texts_read(network: OmniNetConfig, example: Example) -> Iterator[str]:
+    """Texts among an example's inputs.
+
+    Raises:
+        DataError: it lacks an input of its task.
+    """
+    task = network.tasks[example.task]
+    keywords = network.keywords(task)
+    for given in task.inputs:
+        keyword = keyword_of(example, given, keywords)
+        modality = network.modality(given.peripheral)
+        yield from modality.texts(keywords[keyword][1], example.inputs[keyword])
 
 
 @cache
@@ -152,9 +205,9 @@ def _readers() -> ThreadPoolExecutor:
 
 
 def spread_captions(examples: Sequence[Example]) -> list[Example]:
-    """One example for each caption of a picture."""
+    """One example for each of the right texts of a picture, which are all kept beside it."""
     return [
-        Example(e.task, e.image, e.video, answer=caption, captions=e.captions)
+        Example(e.task, e.inputs, caption, captions=e.captions)
         for e in examples
-        for caption in e.captions
+        for caption in e.captions or (e.answer,)
     ]

@@ -15,6 +15,7 @@ def write_card(setup: Setup, progress: Progress, how: str) -> str:
     config = setup.config
     parameters = sum(p.numel() for p in setup.network.parameters())
     frozen = sum(p.numel() for p in setup.network.parameters() if not p.requires_grad)
+    in_backbone = f"{frozen:,} of them in the frozen vision backbone" if frozen else "all of them trained"
     rows = [
         f"| {name} | {', '.join(source.dataset for source in run.sources)} | {len(setup.examples[name]):,} "
         f"| {progress.of(name):,} | {run.batch} |"
@@ -28,7 +29,7 @@ def write_card(setup: Setup, progress: Progress, how: str) -> str:
             "",
             "## Training",
             "",
-            f"{parameters:,} parameters, {frozen:,} of them in the frozen vision backbone. {how}, seed {config.seed}, "
+            f"{parameters:,} parameters, {in_backbone}. {how}, seed {config.seed}, "
             f"{progress.step:,} steps of Adam in {progress.seconds / 60:.0f} minutes.",
             "",
             "| task | data set | examples | steps | batch |",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from model.decoding.options import MAX_BEAMS
 from model.errors import ConfigError
 from model.tasks import TASKS
 from training.data import DATASETS, DataSet
+from training.network import check_network
 from training.overrides import apply
 
 CONFIG = "config.yaml"  # in the folder of a run: what it was started with
@@ -39,15 +40,19 @@ class Recipe(Strict):
         """
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
-            return cls.model_validate(apply(values, overrides, cls))
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
         except (UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigError(f"{path} is no YAML: {error}") from error
+        where = f"{path} with {', '.join(overrides)}" if overrides else path
+        changed = apply(values, overrides, cls)
+        try:
+            return cls.model_validate(changed)
         except ValidationError as error:
             found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            where = f"{path} with {', '.join(overrides)}" if overrides else path
             raise ConfigError(f"{where}: {found}") from error
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from error
 
     def save(self, path: Path) -> None:
         """Write a YAML file with every value, defaults too; it loads back equal."""
@@ -132,20 +137,6 @@ class TaskRun(Source):
         return (self, *self.more)
 
 
-def _check_measures(task: str) -> None:
-    """Hold that a task has all that its evaluation will ask for, which may be hours later."""
-    # These read configurations themselves.
-    from training.evaluate.constants import CONSTANTS
-    from training.evaluate.scores import SCORES
-
-    tables: dict[str, Container[str]] = {
-        "SCORES in training/evaluate/scores.py": SCORES,
-        "CONSTANTS in training/evaluate/constants.py": CONSTANTS,
-    }
-    if lacking := [place for place, table in tables.items() if task not in table]:
-        raise ValueError(f"task {task!r} cannot be measured: no line for it in {' and '.join(lacking)}")
-
-
 class Checkpoints(Strict):
     """When a run saves its state, and how many of them stay."""
 
@@ -192,7 +183,8 @@ class RunConfig(Recipe):
         text_steps: subwords that a text output may have.
         beams: that the checkpoint searches texts with.
         card: opening of the model card, Markdown: what the model is for, data and licences, limits.
-        network: ``cnp``, ``vision`` and ``language`` as in OmniNetConfig, without what the data decide.
+        network: ``cnp`` and the peripherals by name, as in OmniNetConfig, without what the data decide; a peripheral
+            that is not called as its modality has its ``kind``. Those that no task needs are left out.
     """
 
     name: str
@@ -229,12 +221,16 @@ class RunConfig(Recipe):
         for name, run in value.items():
             if name not in TASKS:
                 raise ValueError(f"unknown task {name!r}; known are {', '.join(TASKS)}")
-            _check_measures(name)
             for source in run.sources:
-                task = DATASETS[source.dataset].task
+                task = getattr(DATASETS[source.dataset], "task", "none")
                 if task != name:
                     raise ValueError(f"data set {source.dataset!r} is of task {task}, not {name}")
         return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        check_network(self)
+        return self
 
     def title(self, source: Source) -> str:
         """What tells one of the run's data sets from the others: its folder if that will do."""

@@ -22,8 +22,8 @@ from model.errors import InputError
 from model.media.images import decode_image
 from model.media.videos import decode_video
 from model.modalities.vision.config import VisionConfig
-from model.modalities.vision.peripheral import VisionPeripheral, changes
 from model.modalities.vision.fit import fit
+from model.modalities.vision.peripheral import VisionPeripheral, changes
 from training.augment import region
 from training.data import DataError, thinned
 
@@ -68,9 +68,10 @@ def _mapped(file: Path) -> np.ndarray:
 def read_views(path: Path, config: VisionConfig, clip: bool) -> Tensor:
     """The first as serving sees the file, the others always the same: uint8 (VIEWS, t, 3, size, size)."""
     data = path.read_bytes()
-    frames = (
-        decode_video(data, config.frames, sampling=config.sampling).frames if clip else decode_image(data).pixels[None]
-    )
+    if clip:
+        frames = torch.from_numpy(decode_video(data, config.frames, sampling=config.sampling).frames)
+    else:
+        frames = torch.from_numpy(decode_image(data).pixels)[None]
     framing, generator = config.video if clip else config.image, random.Random(path.name)
     parts = (frames, _region(frames, generator), _region(frames, generator))
     whole, *regions = (fit(part, framing, config.size) for part in parts)

@@ -53,7 +53,7 @@ class Frames:
         """
         try:
             is_picture = path.suffix.lower() in PICTURES
-            frames = decode_image(path.read_bytes()).pixels[None] if is_picture else self.cache.get(path)
+            frames = _picture(path) if is_picture else self.cache.get(path)
         except InputError as error:
             raise InputError(error.code, f"{path}: {error.message}", **error.detail) from error
         if plain:
@@ -98,7 +98,7 @@ class ClipCache:
         return hashlib.sha256(key.encode()).hexdigest()[:32]
 
     def _decode(self, path: Path) -> Tensor:
-        frames = decode_video(path.read_bytes(), self.frames, sampling=self.sampling).frames
+        frames = torch.from_numpy(decode_video(path.read_bytes(), self.frames, sampling=self.sampling).frames)
         if min(frames.shape[-2:]) > self.side:
             frames = transforms.resize(frames, [self.side], antialias=True)
         return frames
@@ -128,6 +128,11 @@ class ClipCache:
             self._full = True
             LOG.warning("no more decoded clips are kept in %s: %s", self.folder, error.strerror)
             part.unlink(missing_ok=True)
+
+
+def _picture(path: Path) -> Tensor:
+    """uint8 RGB (1, 3, height, width)."""
+    return torch.from_numpy(decode_image(path.read_bytes()).pixels)[None]
 
 
 def _bytes_in(folder: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -13,18 +13,11 @@ from pydantic import BaseModel
 
 from model.config import CNPConfig
 from model.errors import ConfigError
-from model.modalities.language.config import LanguageConfig
-from model.modalities.vision.config import VisionConfig
+from model.modalities import MODALITIES
+from model.network_config import KIND
 from model.tasks import TASKS
 from training.data import DATASETS
 
-DECIDED_BY_DATA = {"vocabulary"}  # subwords of the language peripheral: the tokenizer's
-NETWORK = {"cnp": CNPConfig, "vision": VisionConfig, "language": LanguageConfig}
-# Names in mappings that pydantic leaves open; one that is not here takes any name.
-NAMES = {"tasks": tuple(TASKS), "network": tuple(NETWORK), "datasets": tuple(DATASETS)} | {
-    f"network.{part}": tuple(f.name for f in dataclasses.fields(kind) if f.name not in DECIDED_BY_DATA)
-    for part, kind in NETWORK.items()
-}
 ANY = "*"
 NEAR = 3
 
@@ -40,7 +33,7 @@ def apply(values: Any, overrides: Sequence[str], schema: type[BaseModel]) -> Any
     Raises:
         ConfigError: an override has no such form or an unknown path; the message names it and the nearest known.
     """
-    known = list(_paths(schema, ""))
+    known = list(_paths(schema, "", _names(values)))
     for override in overrides:
         path, value = _parse(override)
         if not any(_matches(pattern, path) for pattern in known):
@@ -59,21 +52,37 @@ def _parse(override: str) -> tuple[str, Any]:
         raise ConfigError(f"--set {override}: the value is no YAML: {error}") from error
 
 
-def _paths(kind: Any, prefix: str) -> Iterator[str]:
+def _names(values: Any) -> dict[str, tuple[str, ...]]:
+    """Names in mappings that pydantic leaves open; one that is not here takes any name."""
+    network = values.get("network") if isinstance(values, dict) else None
+    kinds = {name: name for name in MODALITIES}
+    for name, inner in network.items() if isinstance(network, dict) else ():
+        if isinstance(inner, dict) and inner.get(KIND) in MODALITIES:
+            kinds[name] = inner[KIND]
+    found = {"tasks": tuple(TASKS), "network": ("cnp", *kinds), "datasets": tuple(DATASETS)}
+    found["network.cnp"] = tuple(field.name for field in dataclasses.fields(CNPConfig))
+    for name, kind in kinds.items():
+        modality = MODALITIES[kind]
+        own = (field.name for field in dataclasses.fields(modality.Config))
+        found[f"network.{name}"] = (*(each for each in own if each not in modality.decided_by_data), KIND)
+    return found
+
+
+def _paths(kind: Any, prefix: str, names: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     """Every path below ``prefix``, which is of type ``kind``."""
-    for name, inner in _inside(kind, prefix).items():
+    for name, inner in _inside(kind, prefix, names).items():
         path = f"{prefix}.{name}".removeprefix(".")
         yield path
-        yield from _paths(inner, path)
+        yield from _paths(inner, path, names)
 
 
-def _inside(kind: Any, path: str) -> dict[str, Any]:
+def _inside(kind: Any, path: str, names: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     """Name -> type of what a value of type ``kind`` holds."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is dict:
-        return dict.fromkeys(NAMES.get(path, (ANY,)), arguments[1])
+        return dict.fromkeys(names.get(path, (ANY,)), arguments[1])
     if origin in {Union, UnionType, Annotated}:
-        return {name: inner for part in arguments for name, inner in _inside(part, path).items()}
+        return {name: inner for part in arguments for name, inner in _inside(part, path, names).items()}
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return {name: field.annotation for name, field in kind.model_fields.items()}
     return {}

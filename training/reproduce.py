@@ -12,11 +12,13 @@ from model import checkpoint as checkpoints
 from model.checkpoint import Checkpoint
 from model.config import CNPConfig, Gate
 from model.errors import ConfigError
+from model.model_config import CONFIG
 from model.omninet import OmniNet
 from model.predictor import Predictor
 from training.config import RunConfig
 from training.evaluate import answer_data, measure
-from training.evaluate.zero_shot import VIDEO_USES, Comparison, zero_shot
+from training.evaluate.zero_shot import Comparison, uses_of_motion, zero_shot
+from training.network import tasks_of
 from training.schedule import quotas
 from training.table import Figures, Table
 
@@ -79,7 +81,8 @@ class Study:
         """Each task alone, three and four together."""
         rows = {f"paper, {name}": [figures] for name, figures in PAPER_1.items()}
         rows["ours, IND"] = [study._alone({}) for study in self._seeded()]
-        for tasks in (tuple(t for t in self.config.tasks if t != "activity"), tuple(self.config.tasks)):
+        still = tuple(name for name, task in tasks_of(self.config).items() if not task.moves)
+        for tasks in (still, tuple(self.config.tasks)):
             if len(tasks) > 1:
                 rows[f"ours, MULT-{len(tasks)}"] = [study._together(tasks, {}) for study in self._seeded()]
         return Table(COLUMNS | {"parameters": "parameters, millions"}, rows)
@@ -98,7 +101,8 @@ class Study:
     def gates(self) -> Table:
         """All tasks together with each of the three gates, and what each makes of photos in motion."""
         rows = {gate: [study._gated(gate) for study in self._seeded()] for gate in get_args(Gate)}
-        return Table(COLUMNS | {use: f"{use}, % of {task}" for task, use in VIDEO_USES.items()}, rows)
+        moving = {use: task for task in tasks_of(self.config).values() for use in uses_of_motion(task)}
+        return Table(COLUMNS | {use: f"{use}, % of {task.name}" for use, task in moving.items()}, rows)
 
     def _seeded(self) -> list[Study]:
         """This study with each of the seeds."""
@@ -127,7 +131,7 @@ class Study:
             network = config.network | {"cnp": config.network.get("cnp", {}) | {"gate": gate}}
             config, name = config.model_copy(update={"network": network}), f"{name}-{gate}"
         folder = self.out / name
-        if not (folder / "checkpoint" / checkpoints.CONFIG).exists():
+        if not (folder / "checkpoint" / CONFIG).exists():
             LOG.info("training %s", name)
             self.train(config, folder)
         return folder / "checkpoint"

@@ -10,8 +10,8 @@ from typing import Any
 from model.config import to_dict
 from training.config import CONFIG, RunConfig, differences
 from training.data import DataError
+from training.network import network_parts
 from training.schedule import cooldown
-from training.setup import network_parts
 from training.states import Progress
 
 # Where, how quickly and how often things are done, and what is only written into checkpoints.

@@ -11,17 +11,15 @@ from typing import Self
 import torch
 
 from model import checkpoint as checkpoints
-from model.outputs.answer import Answer
-from model.outputs.text.answer import Caption
-from model.outputs.label.answer import Label
 from model.checkpoint import Checkpoint
 from model.errors import ConfigError, OmniNetError
+from model.outputs import Answer, Output
 from model.predictor import Predictor
-from training.backbone import check_kept, keep_backbone, vision_of
+from training.backbone import check_kept, keep_backbone
 from training.card import write_card
 from training.config import CONFIG
 from training.data import DataError, Example
-from training.evaluate import answer_data, score
+from training.evaluate import answer_data
 from training.resuming import changes
 from training.setup import Setup
 from training.shared import GlobalModel
@@ -72,11 +70,10 @@ class Run:
     def _begin(self, resume: bool) -> Progress:
         """How far the run is; what its folder holds before a step is taken."""
         progress = Progress({task: [0] * n for task, n in self.jobs.items()})
-        backbone = vision_of(self.setup.network).backbone
         if resume:
             self.changes = changes(self.folder, self.setup.config, self.states.progress())
             progress = self.states.restore(self.model, self.jobs)
-            check_kept(backbone, self.folder)
+            check_kept(self.setup.network, self.folder)
         elif found := self.states.all():
             step = int(found[-1].stem)
             raise DataError(
@@ -84,7 +81,7 @@ class Run:
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         self.setup.config.save(self.folder / CONFIG)
-        keep_backbone(backbone, self.folder)
+        keep_backbone(self.setup.network, self.folder)
         return progress
 
     def _watch(self) -> Watcher:
@@ -153,9 +150,9 @@ class Run:
         samples: list[Sample] = []
         predictor = Predictor(snapshot, device="cpu", precision="float32")
         for answered in answer_data(predictor, config, self.setup.data, config.evaluation.limit, bar=False):
-            found = score(answered.examples, answered.answers)
-            measures |= {f"{answered.key}/{name}": value for name, value in found.items()}
-            samples += [_sample(*pair) for pair in zip(answered.examples[:SHOWN], answered.answers, strict=False)]
+            measures |= {f"{answered.key}/{name}": value for name, value in answered.metrics().items()}
+            first = zip(answered.examples[:SHOWN], answered.answers, strict=False)
+            samples += [_sample(answered.output, *pair) for pair in first]
         self.watcher.evaluation(EvaluationRecord(step, time.time() - self.began, measures, tuple(samples)))
         self._keep_best(snapshot, measures)
 
@@ -176,15 +173,7 @@ class Run:
         return folder
 
 
-def _sample(example: Example, answer: Answer) -> Sample:
-    truth = " ".join(example.tags) or example.answer
-    question = example.question or " ".join(example.words) or None
-    return Sample(example.task, example.media, question, truth, _text(answer))
-
-
-def _text(answer: Answer) -> str:
-    if isinstance(answer, Caption):
-        return answer.caption
-    if isinstance(answer, Label):
-        return answer.label
-    return " ".join(word.tag for words in answer.sentences for word in words)
+def _sample(output: Output, example: Example, answer: Answer) -> Sample:
+    truth = " ".join(example.tags) or example.answer or str(example.truth)
+    media = next(iter(example.media), None)
+    return Sample(example.task, media, example.text or None, truth, output.line(answer))

@@ -7,39 +7,35 @@ import hashlib
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from model.checkpoint import Checkpoint, load
-from model.model_config import ModelConfig
-from model.config import CNPConfig, from_dict, to_dict
 from model.errors import ConfigError
-from model.omninet import OmniNet
-from model.network_config import OmniNetConfig
-from model.outputs import OUTPUTS
-from model.outputs.text.output import plain_text
+from model.media.limits import MediaLimits
+from model.modalities import MODALITIES, Resources, kind_of
 from model.modalities.language.config import LanguageConfig
-from model.modalities.language.peripheral import LanguagePeripheral
-from model.modalities.vision.config import VisionConfig
-from model.tasks import TASKS
 from model.modalities.language.tokenizer import Tokenizer
-from training.backbone import RANDOM, check_source, fill_backbone, vision_of
-from training.batches import Encoder, Media, spread_captions
+from model.model_config import ModelConfig
+from model.network_config import OmniNetConfig
+from model.omninet import OmniNet
+from model.outputs import OUTPUTS
+from training.backbone import RANDOM, backbones_of, check_source, fill_backbone
+from training.batches import Encoder, Media, keyword_of, spread_captions, texts_of, texts_read
 from training.config import RunConfig, Source
 from training.data import DataError, Example, thinned
 from training.features import Features, compute_features, measure_channels
 from training.frames import Frames
+from training.network import named_vocabularies, needs_backbone, network_config, tasks_of
 from training.schedule import mixed
 from training.subwords import published_subwords, train_subwords
 from training.warm_start import warm_start
 
-T = TypeVar("T")
-PARTS: dict[str, Any] = {"cnp": CNPConfig(), "vision": VisionConfig(), "language": LanguageConfig()}
+NO_TEXT = ("a",)  # a checkpoint has subwords, also where nothing is read or written
 STARTED = "subwords-of-the-start.model"
 NAMED = 5  # broken files in a message
 LOG = logging.getLogger(__name__)
@@ -84,8 +80,8 @@ def set_up(
 
     Args:
         data: folder that the data sets' folders are relative to.
-        backbone: weights of the vision backbone: a safetensors file, ``published`` for torchvision's, which are
-            downloaded once, or ``random``.
+        backbone: weights of the frozen backbones: a safetensors file, ``published`` for torchvision's, which are
+            downloaded once, or ``random``; not needed by a network that has none.
         work: folder for what is computed once: subwords and features.
         whole: a run of more tasks, whose subwords and features this one shares.
         start: a checkpoint whose subwords are taken, and whose weights as far as they are found by name.
@@ -94,24 +90,24 @@ def set_up(
     Raises:
         ConfigError: ``backbone`` is None, and so is ``start``, or that has another backbone.
     """
-    source = check_source(RANDOM if backbone is None and start else backbone)
+    is_needed = start is None and needs_backbone(config)
+    source = check_source(backbone if is_needed else backbone or RANDOM)
     first = load(start) if start else None
     every = _read(whole or config, data)
     examples = {name: every[name] for name in config.tasks}
-    vocabularies = {
-        name: classes(e, config.tasks[name].classes)
-        for name, e in examples.items()
-        if OUTPUTS[TASKS[name].output].named
-    }
-    tokenizer, vectors = _subwords(config, every, work, first, resumed)
+    vocabularies = _vocabularies(config, examples)
+    tokenizer, vectors = _subwords(whole or config, every, work, first, resumed)
     torch.manual_seed(config.seed)
     network = OmniNet(network_config(config, len(tokenizer), vocabularies))
-    _fill(network, source, vectors)
+    fill_backbone(network, source)
+    if vectors is not None:
+        _fill_subwords(network, vectors)
     if first is not None:
-        _start(network, vocabularies, tokenizer, first, needs_backbone=backbone is None)
-    media = _media(config, network, every, work)
+        _start(network, vocabularies, tokenizer, first, with_backbone=backbone is None)
+    media = _media(config, network, network_config(whole or config, config.vocabulary, {}), every, work)
     ids = {name: {label: i for i, label in enumerate(labels)} for name, labels in vocabularies.items()}
-    encoder = Encoder(tokenizer, ids, media, config.loosen, network.config.cnp.max_length)
+    resources = Resources(tokenizer, MediaLimits(), network.config.cnp.max_length)
+    encoder = Encoder(network.config, resources, ids, media, config.loosen)
     usable = {name: _usable(name, group, config, encoder) for name, group in examples.items()}
     config = mixed(config, {name: len(group) for name, group in usable.items()})
     return Setup(config, data, network, encoder, usable, vocabularies)
@@ -119,12 +115,13 @@ def set_up(
 
 def _usable(name: str, examples: Sequence[Example], config: RunConfig, encoder: Encoder) -> Sequence[Example]:
     """The examples of a task that can be read, are short enough and have a known answer."""
-    unreadable = encoder.media.unreadable if isinstance(encoder.media, Features) else {}
-    readable = [e for e in examples if e.media not in unreadable]
+    unreadable = {path: why for media in encoder.media.values() for path, why in _unreadable(media).items()}
+    readable = [e for e in examples if not any(path in unreadable for path in e.media)]
     _warn_of(name, examples, unreadable, config.max_skipped)
-    short = [e for e in readable if _length(e, encoder.tokenizer) <= encoder.longest]
-    known = encoder.vocabularies.get(name)
-    named = [e for e in short if known is None or set(e.tags or [e.answer]) <= known.keys()]
+    short = [e for e in readable if _length(e, encoder) <= encoder.resources.max_steps]
+    task = encoder.network.tasks[name]
+    known = encoder.vocabularies.get(task.vocabulary)
+    named = [e for e in short if known is None or set(OUTPUTS[task.output].classes(e)) <= known.keys()]
     LOG.info(
         "%s: %d examples; left out: %d unreadable, %d too long, %d of rare labels",
         *(name, len(named), len(examples) - len(readable), len(readable) - len(short), len(short) - len(named)),
@@ -135,13 +132,18 @@ def _usable(name: str, examples: Sequence[Example], config: RunConfig, encoder: 
     return named
 
 
+def _unreadable(media: Media) -> Mapping[Path, str]:
+    """Files that are known to be broken, with the reason."""
+    return media.unreadable if isinstance(media, Features) else {}
+
+
 def _warn_of(name: str, examples: Sequence[Example], unreadable: Mapping[Path, str], most: float) -> None:
     """Name files that cannot be read.
 
     Raises:
         DataError: they are more than the share ``most``.
     """
-    media = {e.media for e in examples if e.media}
+    media = {path for e in examples for path in e.media}
     broken = [path for path in unreadable if path in media]
     for path in broken[:NAMED]:
         LOG.warning("%s: %s cannot be read: %s", name, path, unreadable[path])
@@ -156,7 +158,7 @@ def _read(config: RunConfig, data: Path) -> dict[str, Sequence[Example]]:
     examples: dict[str, Sequence[Example]] = {}
     for name, run in config.tasks.items():
         found = [example for source in run.sources for example in _examples(source, data)]
-        examples[name] = found if OUTPUTS[TASKS[name].output].named else spread_captions(found)
+        examples[name] = found if OUTPUTS[tasks_of(config)[name].output].named else spread_captions(found)
     return examples
 
 
@@ -169,9 +171,18 @@ def _examples(source: Source, data: Path) -> Sequence[Example]:
     return found
 
 
-def classes(examples: Iterable[Example], limit: int | None = None) -> tuple[str, ...]:
-    """Every label or tag that occurs, or the ``limit`` most frequent; the most frequent first."""
-    counts = Counter(label for e in examples for label in (e.tags or (e.answer,)))
+def _vocabularies(config: RunConfig, examples: Mapping[str, Sequence[Example]]) -> dict[str, tuple[str, ...]]:
+    """The classes of each vocabulary that names them, counted over all tasks that share it."""
+    found = {}
+    for name, tasks in named_vocabularies(config).items():
+        counts = Counter(c for task in tasks for e in examples[task.name] for c in OUTPUTS[task.output].classes(e))
+        limit = next((limit for task in tasks if (limit := config.tasks[task.name].classes)), None)
+        found[name] = most_frequent(counts, limit)
+    return found
+
+
+def most_frequent(counts: Counter[str], limit: int | None = None) -> tuple[str, ...]:
+    """Every class that occurs, or so many of them; the most frequent first."""
     return tuple(label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit])
 
 
@@ -180,15 +191,15 @@ def _start(
     vocabularies: Mapping[str, tuple[str, ...]],
     tokenizer: Tokenizer,
     first: Checkpoint,
-    needs_backbone: bool,
+    with_backbone: bool,
 ) -> None:
     """Begin with another checkpoint's weights, but for a backbone that was named apart, and say what was taken."""
-    backbone = vision_of(network).backbone
-    kept = None if needs_backbone else copy.deepcopy(backbone.state_dict())
+    backbones = [peripheral.backbone for peripheral in backbones_of(network).values()]
+    kept = [] if with_backbone else [copy.deepcopy(backbone.state_dict()) for backbone in backbones]
     taken = warm_start(network, vocabularies, tokenizer.model_file, first)
-    if kept is not None:
-        backbone.load_state_dict(kept)
-    elif any(".backbone." in name for name in taken.new):
+    for backbone, weights in zip(backbones, kept, strict=False):
+        backbone.load_state_dict(weights)
+    if with_backbone and any(".backbone." in name for name in taken.new):
         raise ConfigError("the checkpoint to start from has another backbone: name the weights of this one, --backbone")
     for line in taken.lines():
         LOG.info("%s", line)
@@ -198,7 +209,9 @@ def _subwords(
     config: RunConfig, examples: Mapping[str, Sequence[Example]], work: Path, first: Checkpoint | None, resumed: bool
 ) -> tuple[Tokenizer, Tensor | None]:
     """The tokenizer, and published vectors of its subwords if there are any."""
-    language = _changed(LanguageConfig(), config.network.get("language", {}), "network.language")
+    shape = network_config(config, config.vocabulary, {})
+    found = shape.first(LanguageConfig)
+    language = found[1] if found else LanguageConfig()
     started = work / STARTED
     if first is not None:
         work.mkdir(parents=True, exist_ok=True)
@@ -208,8 +221,10 @@ def _subwords(
     if config.subwords == "bpemb":
         path, vectors = published_subwords(config.vocabulary, language.d_embedding)
         return Tokenizer(path, language.lower_case), vectors
-    texts = list(_texts(examples))
-    if not texts:
+    texts = [text for group in examples.values() for example in group for text in texts_of(shape, example)] or list(
+        NO_TEXT
+    )
+    if texts == list(NO_TEXT) and _reads_or_writes(shape):
         raise ConfigError(
             f"{', '.join(examples)}: no text to fit subwords to; add a task that has some, or set subwords: bpemb"
         )
@@ -220,73 +235,58 @@ def _subwords(
     return Tokenizer(path, language.lower_case), None
 
 
-def _fill(network: OmniNet, backbone: str, vectors: Tensor | None) -> None:
-    """Put what others have trained in the place of random weights."""
-    language = network.peripherals["language"]
-    assert isinstance(language, LanguagePeripheral)
-    fill_backbone(vision_of(network), backbone)
-    if vectors is not None:
-        language.embedding.weight.data[: len(vectors)] = vectors
+def _reads_or_writes(network: OmniNetConfig) -> bool:
+    """Whether it has anything to do with subwords."""
+    writes = any(not OUTPUTS[task.output].named for task in network.tasks.values())
+    return writes or network.first(LanguageConfig) is not None
 
 
-def _texts(examples: Mapping[str, Sequence[Example]]) -> Iterable[str]:
+def _fill_subwords(network: OmniNet, vectors: Tensor) -> None:
+    """Put published vectors in the place of random ones, in every peripheral that reads texts."""
+    for name, config in network.config.peripherals.items():
+        if MODALITIES[kind_of(config)].Config is LanguageConfig:
+            network.get_parameter(f"peripherals.{name}.embedding.weight").data[: len(vectors)] = vectors
+
+
+def _files(
+    network: OmniNetConfig, peripheral: str, examples: Mapping[str, Sequence[Example]]
+) -> tuple[list[Path], list[Path]]:
+    """Pictures and clips that a peripheral gets."""
+    found: dict[str, list[Path]] = {form: [] for form in network.modality(peripheral).forms}
     for name, group in examples.items():
-        for example in group:
-            if not OUTPUTS[TASKS[name].output].named:
-                yield plain_text(example.answer)
-            elif example.words:
-                yield " ".join(example.words)
-            elif example.question:
-                yield example.question
+        keywords = network.keywords(network.tasks[name])
+        for given in network.tasks[name].inputs:
+            if given.peripheral == peripheral:
+                for example in group:
+                    keyword = keyword_of(example, given, keywords)
+                    found[keywords[keyword][1]].append(example.inputs[keyword])
+    pictures, clips = found.values()
+    return pictures, clips
 
 
-def network_config(config: RunConfig, subwords: int, vocabularies: Mapping[str, tuple[str, ...]]) -> OmniNetConfig:
-    """The network of a run, with what the data decide: subwords, and the classes of each task."""
-    parts = network_parts(config)
-    return OmniNetConfig(
-        parts["cnp"],
-        {"vision": parts["vision"], "language": replace(parts["language"], vocabulary=subwords)},
-        ("english", "image"),
-        {name: TASKS[name] for name in config.tasks},
-        {name: len(vocabularies[name]) if name in vocabularies else subwords for name in config.tasks},
-    )
+def _media(
+    config: RunConfig, network: OmniNet, whole: OmniNetConfig, examples: Mapping[str, Sequence[Example]], work: Path
+) -> dict[str, Media]:
+    """Of each peripheral with a backbone: pixels, or features of pictures and of clips, looked up alike.
+
+    Args:
+        whole: the network of all tasks that there are examples of.
+    """
+    found: dict[str, Media] = {}
+    for name, vision in backbones_of(network).items():
+        pictures, clips = _files(whole, name, examples)
+        measure_channels(vision, pictures, clips)
+        if config.media == "pixels":
+            found[name] = Frames(vision.config, work / "frames")
+        else:
+            vision.eval()
+            found[name] = compute_features(vision, pictures, False, work) | compute_features(vision, clips, True, work)
+    return found
 
 
-def network_parts(config: RunConfig) -> dict[str, Any]:
-    """Name -> configuration of what a run's network consists of, but for what the data decide."""
-    for name in config.network:
-        if name not in PARTS:
-            raise ConfigError(f"network.{name} is unknown; known are {', '.join(PARTS)}")
-    return {name: _changed(part, config.network.get(name, {}), f"network.{name}") for name, part in PARTS.items()}
-
-
-def _changed(defaults: T, changes: Mapping[str, Any], where: str) -> T:
-    """A configuration with some of its values replaced."""
-    return from_dict(type(defaults), _merged(to_dict(defaults), changes), where)
-
-
-def _merged(defaults: Any, changes: Any) -> Any:
-    """Values replaced one by one, also those of inner configurations."""
-    if not isinstance(defaults, Mapping) or not isinstance(changes, Mapping):
-        return changes
-    return {**defaults, **{name: _merged(defaults.get(name), value) for name, value in changes.items()}}
-
-
-def _media(config: RunConfig, network: OmniNet, examples: Mapping[str, Sequence[Example]], work: Path) -> Media:
-    """Pixels, or features of pictures and of clips, looked up alike."""
-    vision = vision_of(network)
-    every = [e for group in examples.values() for e in group]
-    pictures = [e.image for e in every if e.image]
-    clips = [e.video for e in every if e.video]
-    measure_channels(vision, pictures, clips)
-    if config.media == "pixels":
-        return Frames(vision.config, work / "frames")
-    vision.eval()
-    return compute_features(vision, pictures, False, work) | compute_features(vision, clips, True, work)
-
-
-def _length(example: Example, tokenizer: Tokenizer) -> int:
-    """Subwords of an example, read or written."""
-    words = example.words or tuple((example.question or "").split())
-    written = tokenizer.encode_output(plain_text(example.answer)) if example.captions else []
-    return max(len(tokenizer.encode(words).tokens), len(written))
+def _length(example: Example, encoder: Encoder) -> int:
+    """Subwords of the longest text of an example, read or written."""
+    tokenizer, task = encoder.tokenizer, encoder.network.tasks[example.task]
+    written = [len(tokenizer.encode_output(text)) for text in OUTPUTS[task.output].texts(example)]
+    read = [len(tokenizer.encode(text.split()).tokens) for text in texts_read(encoder.network, example)]
+    return max([*written, *read], default=0)

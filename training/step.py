@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
+from model.decoding.goal import Reads
+from model.layers import Losses
+from model.memory import Memory
 from model.omninet import OmniNet
-from model.outputs import OUTPUTS
+from model.outputs.head import Head, States
 from training.batches import Batch
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one step saw: mean negative log-probability in nats, share of right targets, norm of the gradient.
+    """What one step saw: mean loss of a target, share of targets that were met, norm of the gradient.
 
     Attributes:
+        terms: by name, of which the loss is the sum; empty where it is a single one.
         skipped: samples that could not be read.
     """
 
@@ -29,6 +33,7 @@ class StepResult:
     gradient_norm: float
     samples: int
     skipped: int = 0
+    terms: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def finite(self) -> bool:
@@ -43,14 +48,37 @@ class Objective(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Negative log-probability of a batch's real targets, summed, and how many were right: both scalars."""
-        memory = self.network.encode(batch.inputs, self.network.config.tasks[batch.task].moves)
-        log_probabilities = self.network.cnp.decode(memory, batch.task, batch.targets)
-        right = log_probabilities.argmax(-1) == batch.targets
-        output = OUTPUTS[self.network.config.tasks[batch.task].output]
-        terms = output.loss(log_probabilities, batch.targets, batch.mask)
-        return torch.stack(list(terms.values())).sum(), (right & batch.mask).sum()
+    def forward(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+        """Terms of a batch's loss by name, each summed over its real targets, and how many were met: all scalars."""
+        losses: Losses = {}
+        head: Head = self.network.heads[batch.task]  # type: ignore[assignment]
+        loss = head.loss(self._states(batch, head.reads, losses), batch.targets, batch.mask)
+        # What layers add is of the size of a mean over the targets.
+        return loss.terms | {name: term * batch.real for name, term in losses.items()}, loss.right
+
+    def _states(self, batch: Batch, reads: Sequence[Reads], losses: Losses) -> dict[Reads, States]:
+        """What a head reads; terms of the layers are added to ``losses``, once."""
+        moves = self.network.config.tasks[batch.task].moves
+        found: dict[Reads, States] = {}
+        if depths := [depth for depth in reads if isinstance(depth, int)]:
+            exits, mask = self.network.exits(batch.inputs, depths, moves)
+            found |= {depth: States(exits[depth], mask) for depth in depths}
+        decoded = [name for name in reads if not isinstance(name, int)]
+        if decoded:
+            memory = self.network.encode(batch.inputs, moves, losses)
+            first, *others = decoded
+            found[first] = self._decoded(memory, batch, first, losses)
+            found |= {name: self._decoded(memory, batch, name) for name in others}
+        return found
+
+    def _decoded(self, memory: Memory, batch: Batch, name: Reads, losses: Losses | None = None) -> States:
+        """Log-probabilities of the classes, or the states that these come from."""
+        cnp = self.network.cnp
+        if name == "classes":
+            return States(cnp.decode(memory, batch.task, batch.targets, losses=losses), batch.mask)
+        if cnp.tasks[batch.task]:
+            return States(cnp.hidden(memory, batch.task, batch.targets, losses=losses), batch.mask)
+        return States(cnp.first_hidden(memory, batch.task, losses))
 
 
 class Peers:
@@ -105,21 +133,30 @@ def compute_gradients(
     targets, samples, skipped = map(int, peers.totals(*map(sum, zip(*counts, strict=True))))
     if not targets:
         return StepResult(batches[0].task, 0.0, 0.0, 0.0, 0, skipped)
-    found = []
+    sums: dict[str, float] = {}
+    met = 0.0
     for number, batch in enumerate(batches, 1):
         with nullcontext() if number == len(batches) else peers.apart(objective):
-            found.append(_add_gradients(objective, batch, peers.count / targets, precision))
+            terms, right = _add_gradients(objective, batch, peers.count / targets, precision)
+        for name, value in terms.items():
+            sums[name] = sums.get(name, 0.0) + value
+        met += right
     norm = peers.clip(objective.parameters(), clip)
-    loss, right = peers.totals(*map(sum, zip(*found, strict=True)))
-    return StepResult(batches[0].task, loss / targets, right / targets, norm, samples, skipped)
+    met, *totals = peers.totals(met, *sums.values())
+    means = {name: total / targets for name, total in zip(sums, totals, strict=True)}
+    named = means if len(means) > 1 else {}
+    return StepResult(batches[0].task, sum(totals) / targets, met / targets, norm, samples, skipped, named)
 
 
-def _add_gradients(objective: nn.Module, batch: Batch, scale: float, precision: torch.dtype) -> tuple[float, float]:
+def _add_gradients(
+    objective: nn.Module, batch: Batch, scale: float, precision: torch.dtype
+) -> tuple[dict[str, float], float]:
     """What the objective gives; its gradients, times ``scale``, are added to those of the parameters."""
     with torch.autocast(batch.targets.device.type, precision, enabled=precision != torch.float32):
-        nll, right = objective(batch)
-    (nll * scale).backward()
-    return float(nll.detach()), float(right)
+        terms, right = objective(batch)
+    total: Tensor = torch.stack(list(terms.values())).sum() * scale
+    total.backward()  # type: ignore[no-untyped-call]
+    return {name: float(term.detach()) for name, term in terms.items()}, float(right)
 
 
 def seed_step(seed: int, task: str, number: int, rank: int = 0) -> None:

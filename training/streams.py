@@ -64,4 +64,4 @@ def _epoch(examples: Sequence[Example], size: int, generator: random.Random) -> 
 
 def _length(example: Example) -> int:
     """Of what is padded; labels are not, and sorting by them would fill batches with one class."""
-    return sum(map(len, example.words)) or (len(example.answer) if example.captions else len(example.question or ""))
+    return sum(map(len, example.words)) or (len(example.answer) if example.captions else len(example.text))

@@ -21,6 +21,7 @@ from training.hogwild import make_posts, run_hogwild
 from training.hogwild.worker import Post
 from training.interrupt import Interrupt, Stopped
 from training.launch import Launch
+from training.network import needs_backbone
 from training.run import Run
 from training.setup import set_up
 from training.single import run_single
@@ -77,7 +78,7 @@ def train(config: RunConfig, out: Path, options: Options, whole: RunConfig | Non
     devices = [home, *(post.device for post in posts)]
     how = f"{_runner(options, posts)} on {_machine(devices)}"
     setup = set_up(
-        config, options.data, _backbone(options, out), options.work or out, whole, options.start, options.resume
+        config, options.data, _backbone(config, options, out), options.work or out, whole, options.start, options.resume
     )
     with Run(setup, out, how, options.resume, devices) as run, Interrupt() as stop:
         done = run_single(run, stop) if options.runner == "single" else run_hogwild(run, posts, stop)
@@ -96,14 +97,18 @@ def _train_distributed(config: RunConfig, out: Path, options: Options, whole: Ru
             raise ConfigError("sharded: there is one rank to shard over; start the run by torchrun")
         how = f"Synchronous steps of {named(ranks.count)} on {_machine([ranks.device])}"
         setup = ranks.in_turn(
-            lambda: set_up(config, options.data, _backbone(options, out), work, whole, options.start, options.resume)
+            lambda: set_up(
+                config, options.data, _backbone(config, options, out), work, whole, options.start, options.resume
+            )
         )
         with RankedRun(setup, out, how, options.resume, ranks) as run, Interrupt() as stop:
             return _conclude(run, run_distributed(run, stop), stop)
 
 
-def _backbone(options: Options, out: Path) -> str | None:
-    return source_of_resumed(out) if options.resume and options.backbone is None else options.backbone
+def _backbone(config: RunConfig, options: Options, out: Path) -> str | None:
+    if options.resume and options.backbone is None:
+        return source_of_resumed(out, needs_backbone(config))
+    return options.backbone
 
 
 def _conclude(run: Run, done: bool, stop: Interrupt) -> Path:

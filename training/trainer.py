@@ -94,6 +94,7 @@ class Trainer:
             waiting=loader.waited - waited,
             staleness=step - 1 - before,
             skipped=self.skipped[task],
+            terms=result.terms,
         )
 
     def _gradients(self, task: str, loader: Loader, number: int) -> tuple[int, StepResult]:

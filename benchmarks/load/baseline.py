@@ -13,11 +13,9 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from benchmarks.load.posts import TASKS
-from model.outputs.answer import Answer
-from model.outputs.text.answer import Caption
-from model.outputs.label.answer import Label
-from model.predictor import Predictor
 from model.job import Job
+from model.outputs.answer import Answer
+from model.predictor import Predictor
 
 
 def arguments() -> argparse.Namespace:
@@ -51,12 +49,6 @@ def prepare(predictor: Predictor, endpoint: str, fields: Mapping[str, Any]) -> J
     return predictor.prepare(TASKS[endpoint], **fields)
 
 
-def reply(answer: Answer) -> dict[str, Any]:
+def reply(predictor: Predictor, task: str, answer: Answer) -> dict[str, Any]:
     """As JSON, in the names of the service."""
-    if isinstance(answer, Caption):
-        tokens = [{"text": piece.text, "probability": piece.probability} for piece in answer.tokens]
-        return {"caption": answer.caption, "log_probability": answer.log_probability, "tokens": tokens}
-    if isinstance(answer, Label):
-        found = [{"answer": c.label, "probability": c.probability} for c in answer.candidates]
-        return {"answer": answer.label, "candidates": found}
-    return {"sentences": [{"tokens": [vars(word) for word in words]} for words in answer.sentences]}
+    return predictor.output(task).body(predictor.task(task), answer).model_dump()

@@ -61,7 +61,8 @@ class Api(litserve.LitAPI):
 
     def encode_response(self, output: tuple[Job, list[Decoded]]) -> dict[str, Any]:
         """Class ids to words."""
-        return reply(self.predictor.finish(*output))
+        job, decoded = output
+        return reply(self.predictor, job.task, self.predictor.finish(job, decoded))
 
 
 def main() -> None:

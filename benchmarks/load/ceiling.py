@@ -58,7 +58,7 @@ class BareModel:
         return Ceiling(rates, continuous)
 
     def _predict(self, post: Post) -> dict[str, Any]:
-        return reply(self.predictor.predict(post.task, **post.inputs))
+        return reply(self.predictor, post.task, self.predictor.predict(post.task, **post.inputs))
 
     def _rate(self, rows: Sequence[Row], seconds: float) -> float:
         return len(rows) / statistics.median(_each(lambda _: self.predictor.run(rows), seconds))

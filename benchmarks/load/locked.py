@@ -25,7 +25,7 @@ def create_app(predictor: Predictor) -> FastAPI:
         job = prepare(predictor, endpoint, fields)
         with lock:
             decoded = predictor.run(job.rows)
-        return reply(predictor.finish(job, decoded))
+        return reply(predictor, job.task, predictor.finish(job, decoded))
 
     @app.get("/readyz")
     async def readyz() -> str:

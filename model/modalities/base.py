@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -133,6 +133,10 @@ class Modality(ABC):
     def varied(self, role: str, form: str, value: Any, resources: Resources, variation: Variation) -> Any:  # noqa: ARG002
         """Return a training example's value as the peripheral collates it; by default as it is when served."""
         return self.prepare(role, form, value, resources).value
+
+    def texts(self, form: str, value: Any) -> Sequence[str]:  # noqa: ARG002
+        """Return what is written in an input, to which training fits the subwords; by default nothing."""
+        return ()
 
     def argument(self, form: str, text: str) -> Any:
         """Return what a text on the command line means: by default the path of a file, or JSON.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from model.job import Job
     from model.modalities.language.tokenizer import Tokenizer
     from model.outputs.head import Head
+    from model.outputs.label.metrics import Confusion
     from model.processor import Given, Processor
     from model.tasks import Input, Task
 
@@ -90,6 +91,14 @@ class Output(ABC):
         """
         return [truth.truth]
 
+    def classes(self, truth: Truth) -> Sequence[str]:
+        """Return the names of the classes of what is right, of which training makes the vocabulary."""
+        raise NotImplementedError(f"{type(self).__name__} names no classes")
+
+    def texts(self, truth: Truth) -> Sequence[str]:  # noqa: ARG002
+        """Return what is right as it would be written in subwords, to which training fits these; by default nothing."""
+        return ()
+
     def line(self, answer: Any) -> str:
         """Write an answer in one line, for logs and tables: by default its fields."""
         return " ".join(str(getattr(answer, f.name)) for f in fields(answer) if f.name not in ABOUT)
@@ -117,6 +126,26 @@ class Output(ABC):
     @abstractmethod
     def constant(self, train: Sequence[Truth], truths: Sequence[Truth]) -> tuple[str, Sequence[Answer]]:
         """Return the answer that is best if it is always given, and it for each of ``truths``."""
+
+    def confusion(self, truths: Sequence[Truth], answers: Sequence[Any]) -> Confusion | None:  # noqa: ARG002
+        """Count which class was given where which was wanted; None where there are too many, or none."""
+        return None
+
+    def probability(self, answer: Any) -> float:
+        """Return how likely the network finds an answer, from 0 to 1."""
+        raise NotImplementedError(f"{type(self).__name__} gives no probability")
+
+    def likeliest(self, ranked: Sequence[tuple[str, float]]) -> Answer | None:  # noqa: ARG002
+        """Return the answer that classes with their probabilities make, the best first; None if it is more than one."""
+        return None
+
+    def result(self, truth: Truth, answer: Any, image: int | str, question: int | str) -> dict[str, Any]:  # noqa: ARG002
+        """Return an example's entry in the files that public evaluation servers take; empty where there is no server.
+
+        Args:
+            image, question: how the data set numbers them.
+        """
+        return {}
 
     def further_metrics(self, truths: Sequence[Truth], answers: Sequence[Any]) -> Metrics:  # noqa: ARG002
         """Measure by published programs that take long; nothing where there are none."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from benchmarks.authors import decode_greedy
-from model.decoding.goal import Goal
 from model.decoding.batch import decode
+from model.decoding.goal import Goal
 from model.predictor import Predictor
 
 

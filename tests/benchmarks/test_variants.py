@@ -54,7 +54,7 @@ async def test_the_baseline_answers_as_the_bare_model(
             f"/{endpoint}", content=post.body, headers={"Content-Type": post.content_type}, timeout=30
         )
     assert answer.status_code == 200
-    expected = answer_in(reply(toy_predictor.predict(post.task, **post.inputs)))
+    expected = answer_in(reply(toy_predictor, post.task, toy_predictor.predict(post.task, **post.inputs)))
     assert expected
     assert answer_in(answer.json()) == expected
 

@@ -7,14 +7,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from model.outputs.text.output import plain_text
-from model.tasks import TASKS
 from tests.training.conftest import drawn
 from training.batches import spread_captions
 from training.data import Example
 from training.features import VIEWS, Features
 from training.setup import Setup
+
+
+def views_of(setup: Setup, example: Example) -> list[Tensor]:
+    """Features of all views of an example's one picture or clip."""
+    media, (path,) = setup.encoder.media["vision"], example.media
+    assert isinstance(media, Features)
+    return [media.view(path, number) for number in range(VIEWS)]
 
 
 def test_a_batch_of_captions(setup: Setup) -> None:
@@ -31,9 +38,7 @@ def test_a_batch_of_captions(setup: Setup) -> None:
         targets = batch.targets[i][batch.mask[i]].tolist()
         assert targets[-1] == tokenizer.end
         assert "".join(tokenizer.pieces(targets)) == plain_text(example.answer)
-        assert example.media is not None
-        assert isinstance(setup.encoder.media, Features)
-        views = [setup.encoder.media.view(example.media, number) for number in range(VIEWS)]
+        views = views_of(setup, example)
         assert any(torch.equal(maps[i], view) for view in views)
 
 
@@ -50,8 +55,8 @@ def test_a_batch_of_tags(setup: Setup) -> None:
         tags = [setup.vocabularies["pos"][t] for t in batch.targets[i][batch.mask[i]].tolist()]
         assert tuple(tags) == example.tags
         encoded = setup.encoder.tokenizer.encode(example.words)
-        assert torch.equal(text.tokens[i][text.mask[i]], encoded.tokens)
-        assert torch.equal(text.words[i][text.mask[i]], encoded.words)
+        assert torch.equal(text.tokens[i][text.mask[i]], torch.from_numpy(encoded.tokens))
+        assert torch.equal(text.words[i][text.mask[i]], torch.from_numpy(encoded.words))
 
 
 def test_a_batch_of_questions(setup: Setup) -> None:
@@ -78,17 +83,17 @@ def test_a_batch_of_clips(setup: Setup) -> None:
     assert labels == [e.answer for e in setup.examples["activity"]]
 
 
-def test_a_task_may_see_pictures_as_they_are_alone(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_may_see_pictures_as_they_are_alone(setup: Setup) -> None:
     """Mirrored or cropped, a picture may no longer be what its target says."""
     example = setup.examples["activity"][0]
-    assert example.media is not None
-    assert isinstance(setup.encoder.media, Features)
-    views = [setup.encoder.media.view(example.media, number) for number in range(VIEWS)]
+    views = views_of(setup, example)
     seen: dict[str, set[int]] = {}
 
     for kind in ("any", "plain"):
-        monkeypatch.setitem(TASKS, "activity", replace(TASKS["activity"], views=kind))
-        maps = [setup.encoder.batch(drawn([example], seed)) for seed in range(30)]
+        network = setup.encoder.network
+        tasks = {**network.tasks, "activity": replace(network.tasks["activity"], views=kind)}
+        encoder = replace(setup.encoder, network=replace(network, tasks=tasks))
+        maps = [encoder.batch(drawn([example], seed)) for seed in range(30)]
         seen[kind] = {
             next(i for i, view in enumerate(views) if torch.equal(batch.inputs[0][2][0], view))
             for batch in maps
@@ -113,9 +118,9 @@ def test_plain_texts(caption: str, plain: str) -> None:
 
 def test_a_picture_is_an_example_for_each_of_its_captions() -> None:
     photo = Path("a.jpg")
-    examples = [Example("caption", photo, answer="one", captions=("one", "two"))]
+    examples = [Example("caption", {"image": photo}, answer="one", captions=("one", "two"))]
 
     assert spread_captions(examples) == [
-        Example("caption", photo, answer="one", captions=("one", "two")),
-        Example("caption", photo, answer="two", captions=("one", "two")),
+        Example("caption", {"image": photo}, answer="one", captions=("one", "two")),
+        Example("caption", {"image": photo}, answer="two", captions=("one", "two")),
     ]

@@ -14,8 +14,9 @@ from torchvision.models import mobilenet_v2
 
 from model.checkpoint import load
 from model.errors import ConfigError, DeviceError
-from model.modalities.peripheral import visions_of
+from model.modalities.peripheral import backboned
 from model.modalities.vision.peripheral import build_backbone
+from model.outputs.text import java
 from model.predictor import Predictor
 from omninet import main
 from tests.samples import jpeg_bytes
@@ -28,7 +29,6 @@ from training.config import RunConfig
 from training.data import DataError
 from training.distill.lite import EfficientNetLite0
 from training.interrupt import Interrupt
-from model.outputs.text import java
 from training.run import Run
 from training.single import run_single
 from training.watch.log import read_log
@@ -173,7 +173,7 @@ def test_a_resumed_run_goes_on_with_its_own_backbone(begun: Path, config_file: P
 
 def backbone_of(out: Path) -> dict[str, torch.Tensor]:
     """The weights that a run's checkpoint has of its backbone."""
-    weights: dict[str, torch.Tensor] = visions_of(load(out / "checkpoint").network)[0].backbone.state_dict()
+    weights: dict[str, torch.Tensor] = backboned(load(out / "checkpoint").network)[0].backbone.state_dict()
     return weights
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import yaml
 
 from model.config import CNPConfig
 from model.errors import ConfigError
+from model.outputs import OUTPUTS, Output
+from model.outputs.label import LabelOutput
+from model.tasks import PICTURE, TASKS, Input
 from tests.training.conftest import make_config, run_values
 from training.config import RunConfig
-from training.evaluate.constants import CONSTANTS
-from training.evaluate.scores import SCORES
+from training.network import network_config
 from training.schedule import quotas
-from training.setup import network_config
 
 BUNDLED = Path(__file__).parents[2] / "training" / "configs" / "bundled.yaml"
 SHIPPED = [path for path in sorted(BUNDLED.parent.glob("*.yaml")) if path.stem != "distill"]  # that is no run
@@ -97,18 +99,32 @@ def test_a_wrong_value_is_named(tmp_path: Path, changes: dict[str, Any], message
     assert message_of(tmp_path, run_values(**changes)).startswith(message)
 
 
-@pytest.mark.parametrize(
-    ("table", "named"),
-    [(SCORES, "SCORES in training/evaluate/scores.py"), (CONSTANTS, "CONSTANTS in training/evaluate/constants.py")],
-)
-def test_a_task_that_cannot_be_measured_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: dict[str, object], named: str
+class Nameless(LabelOutput):
+    """Forgets what makes its vocabulary."""
+
+    classes = Output.classes  # type: ignore[assignment]
+
+
+def test_an_output_that_lacks_what_training_asks_for_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(table, "vqa")
+    monkeypatch.setitem(OUTPUTS, "label", Nameless())
+
+    assert message_of(tmp_path, run_values()) == "task activity: its output label names no classes"
+
+
+def test_an_output_that_does_not_exist_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TASKS, "vqa", replace(TASKS["vqa"], output="song"))
+
+    assert message_of(tmp_path, run_values()).startswith("task vqa: there is no output 'song'; known are label")
+
+
+def test_a_peripheral_of_no_modality_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TASKS, "vqa", replace(TASKS["vqa"], inputs=(PICTURE, Input("question", "ear", "english"))))
 
     message = message_of(tmp_path, run_values())
 
-    assert message == f"tasks: Value error, task 'vqa' cannot be measured: no line for it in {named}"
+    assert message == "network.ear is of no modality: its kind must be one of vision, language, not 'ear'"
 
 
 def test_several_data_sets_of_a_task(tmp_path: Path) -> None:

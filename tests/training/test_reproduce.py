@@ -9,10 +9,10 @@ import torch
 
 from model.checkpoint import Checkpoint
 from model.errors import ConfigError
+from model.outputs.text import java
 from tests.training.conftest import make_config
 from training import reproduce
 from training.config import RunConfig
-from model.outputs.text import java
 from training.reproduce import Study, ablated, of_tasks
 from training.schedule import quotas, rate_of
 from training.table import Table

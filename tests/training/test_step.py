@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from model.layers import Losses
 from model.memory import Memory
-from model.omninet import OmniNet
 from model.modalities.language.peripheral import LanguagePeripheral, Text
+from model.omninet import OmniNet
 from tests.training.conftest import drawn
 from training.batches import Batch
 from training.setup import Setup
@@ -31,8 +32,8 @@ def batch_of(setup: Setup, task: str, count: int = 3) -> Batch:
 
 def loss_of(network: OmniNet, batch: Batch) -> tuple[Tensor, Tensor]:
     """Means over the targets that count."""
-    nll, right = Objective(network)(batch)
-    return nll / batch.real, right / batch.real
+    terms, right = Objective(network)(batch)
+    return torch.stack(list(terms.values())).sum() / batch.real, right / batch.real
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -60,9 +61,9 @@ def test_training_shows_what_serving_shows(setup: Setup, task: str, monkeypatch:
     told: list[bool] = []
     encode = OmniNet.encode
 
-    def watched(network: OmniNet, inputs: Any, moves: bool = True) -> Memory:
+    def watched(network: OmniNet, inputs: Any, moves: bool = True, losses: Losses | None = None) -> Memory:
         told.append(moves)
-        return encode(network, inputs, moves)
+        return encode(network, inputs, moves, losses)
 
     monkeypatch.setattr(OmniNet, "encode", watched)
     loss_of(setup.network.eval(), batch_of(setup, task))
@@ -199,7 +200,9 @@ def test_collating_pads_with_what_is_masked(setup: Setup) -> None:
     text = LanguagePeripheral.collate(rows)
 
     assert text.mask.sum(1).tolist() == [len(row.tokens) for row in rows]
-    assert torch.equal(text.tokens * text.mask, pad_sequence([row.tokens for row in rows], batch_first=True))
+    assert torch.equal(
+        text.tokens * text.mask, pad_sequence([torch.from_numpy(row.tokens) for row in rows], batch_first=True)
+    )
 
 
 def test_accumulated_batches_are_one(setup: Setup) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from model.errors import InputError
-from training.batches import Batch
+from training.batches import Batch, Media
 from training.data import DataError, Example
 from training.setup import Setup
 from training.streams import stream
@@ -21,7 +22,7 @@ from training.streams import stream
 def numbered(setup: Setup, count: int) -> list[Example]:
     """Captions that tell which example they are."""
     photo = setup.examples["caption"][0].image
-    return [Example("caption", photo, answer="a" * (i + 1), captions=("x",)) for i in range(count)]
+    return [Example("caption", {"image": photo}, answer="a" * (i + 1), captions=("x",)) for i in range(count)]
 
 
 def lengths(batch: Batch) -> list[int]:
@@ -81,30 +82,35 @@ def test_jobs_share_a_stream(setup: Setup, start: int) -> None:
 class Broken:
     """Media of which some cannot be read."""
 
-    def __init__(self, setup: Setup, broken: set[Path | None]) -> None:
+    def __init__(self, setup: Setup, broken: set[Path]) -> None:
         self.setup, self.broken = setup, broken
 
     def get(self, path: Path, generator: random.Random, plain: bool = False) -> torch.Tensor:
         if path in self.broken:
             raise InputError("not_an_image", "the file is not an image")
-        return self.setup.encoder.media.get(path, generator)
+        return self.setup.encoder.media["vision"].get(path, generator)
+
+
+def broken(setup: Setup, examples: Sequence[Example]) -> dict[str, Media]:
+    """Media among which those of some examples cannot be read."""
+    return {"vision": Broken(setup, {path for e in examples for path in e.media})}
 
 
 def test_what_cannot_be_read_is_left_out_counted_and_told(setup: Setup) -> None:
     examples = setup.examples["vqa"]
-    encoder = replace(setup.encoder, media=Broken(setup, {examples[1].media}))
+    encoder = replace(setup.encoder, media=broken(setup, examples[1:2]))
 
     batches = list(islice(stream(examples, 4, encoder, seed=0), 3))
 
     assert [len(batch.targets) for batch in batches] == [3, 3, 3]
     assert [batch.skipped for batch in batches] == [1, 1, 1]
-    assert encoder.news() == [f"{examples[1].media} is left out: the file is not an image"]
+    assert encoder.news() == [f"{examples[1].image} is left out: the file is not an image"]
     assert encoder.news() == []
 
 
 def test_a_batch_that_cannot_be_read_is_passed_over(setup: Setup) -> None:
     examples = setup.examples["vqa"]
-    encoder = replace(setup.encoder, media=Broken(setup, {examples[1].media}))
+    encoder = replace(setup.encoder, media=broken(setup, examples[1:2]))
 
     batches = list(islice(stream(examples, 1, encoder, seed=0), 6))
 
@@ -114,7 +120,7 @@ def test_a_batch_that_cannot_be_read_is_passed_over(setup: Setup) -> None:
 
 def test_data_that_cannot_be_read_at_all_is_an_error(setup: Setup) -> None:
     examples = setup.examples["vqa"]
-    encoder = replace(setup.encoder, media=Broken(setup, {e.media for e in examples}))
+    encoder = replace(setup.encoder, media=broken(setup, examples))
 
     with pytest.raises(DataError, match=r"none of 4 examples can be read; .*not an image"):
         next(stream(examples, 2, encoder, seed=0))

@@ -126,10 +126,11 @@ def _report(
 
 
 def _outside(args: argparse.Namespace, predictor: Predictor, config: RunConfig, samples: Mapping[str, Path]) -> Outside:
+    from training.evaluate.asking import captioning
     from training.evaluate.devsets import dev_examples
     from training.evaluate.outside import outside
 
-    return outside(predictor, samples, dev_examples(config, "caption", args.data), args.data, _things(args))
+    return outside(predictor, samples, dev_examples(config, captioning(predictor), args.data), args.data, _things(args))
 
 
 def _things(args: argparse.Namespace) -> Path | None:
@@ -146,10 +147,12 @@ def _readable(report: Report, command: str) -> str:
 
 
 def _write_gallery(args: argparse.Namespace, predictor: Predictor, config: RunConfig) -> None:
+    from training.evaluate.asking import captioning
     from training.evaluate.devsets import dev_examples
     from training.evaluate.gallery import gallery, write_gallery
 
-    page = gallery(predictor, dev_examples(config, "caption", args.data), f"omninet evaluate --gallery {args.gallery}")
+    photos = dev_examples(config, captioning(predictor), args.data)
+    page = gallery(predictor, photos, f"omninet evaluate --gallery {args.gallery}")
     write_gallery(args.gallery, page)
 
 

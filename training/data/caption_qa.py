@@ -39,7 +39,10 @@ class CaptionQa(DataSet):
         ]
         return [
             Example(
-                self.task, photo.image, question=a.question, answer=a.answer, answer_type=TYPES.get(a.kind, "other")
+                self.task,
+                {"image": photo.image, "question": a.question},
+                a.answer,
+                answer_type=TYPES.get(a.kind, "other"),
             )
             for photo, asked in zip(photos, ask(photos), strict=True)
             for a in asked

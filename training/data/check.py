@@ -65,7 +65,7 @@ def _read(name: str, dataset: DataSet, split: str) -> tuple[SplitReport, dict[Pa
         if split == "test" and isinstance(error, MissingError):
             return None
         return SplitReport(name, split, error=str(error)), {}
-    media = {example.media: example.video is not None for example in examples if example.media}
+    media = {path: path == example.video for example in examples for path in example.media}
     empty = None if examples else f"{dataset.folder} holds no {split} example"
     return SplitReport(name, split, len(examples), len(media), error=empty), media
 

@@ -35,7 +35,9 @@ class Coco(DataSet):
                 captions[annotation["image_id"]].append(str(annotation["caption"]).strip())
             files = {image["id"]: image["file_name"] for image in content["images"]}
             return [
-                Example(self.task, photos / file, answer=captions[i][0], captions=tuple(captions[i]), image_id=str(i))
+                Example(
+                    self.task, {"image": photos / file}, captions[i][0], captions=tuple(captions[i]), image_id=str(i)
+                )
                 for i, file in files.items()
                 if captions[i]
             ]

@@ -23,7 +23,7 @@ class Conllu(DataSet):
             kind = DataError if files else MissingError
             raise kind(f"{self.folder} holds {len(files)} files *{split}.conllu instead of one; see {self.source}")
         return [
-            Example(self.task, words=tuple(word for word, _ in sentence), tags=tuple(tag for _, tag in sentence))
+            Example(self.task, {"tokens": tuple(word for word, _ in sentence)}, tags=tuple(tag for _, tag in sentence))
             for sentence in _sentences(files[0])
         ]
 

@@ -30,5 +30,5 @@ class Daquar(DataSet):
             question, answer, image = ((row[column] or "").strip() for column in COLUMNS)
             if not (question and answer and image):
                 raise DataError(f"{path}:{reader.line_num} lacks a value of {', '.join(COLUMNS)}")
-            examples.append(Example(self.task, images / f"{image}.jpg", question=question, answer=answer))
+            examples.append(Example(self.task, {"image": images / f"{image}.jpg", "question": question}, answer))
         return examples

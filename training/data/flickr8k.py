@@ -24,7 +24,9 @@ class Flickr8k(DataSet):
         for name in names:
             if name not in captions:
                 raise DataError(f"{self.folder / 'Flickr8k.token.txt'} has no caption of {name}")
-            examples.append(Example(self.task, photos / name, answer=captions[name][0], captions=tuple(captions[name])))
+            examples.append(
+                Example(self.task, {"image": photos / name}, captions[name][0], captions=tuple(captions[name]))
+            )
         return examples
 
     def _captions(self) -> dict[str, list[str]]:

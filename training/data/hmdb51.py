@@ -31,7 +31,7 @@ class Hmdb51(DataSet):
             raise MissingError(f"{lists} holds no *{ENDING}; expected {self.layout}; get it from {self.source}")
         videos = self.existing("videos", ".")
         return [
-            Example(self.task, video=videos / name / clip, answer=name.replace("_", " "))
+            Example(self.task, {"video": videos / name / clip}, answer=name.replace("_", " "))
             for path in files
             for name in [path.name.removesuffix(ENDING)]
             for clip, flag in _lines(path)

@@ -32,7 +32,7 @@ class Penn(DataSet):
     def examples(self, split: str) -> Sequence[Example]:
         """One example a sentence, in the order of sections, files and trees."""
         return [
-            Example(self.task, words=tuple(word for word, _ in sentence), tags=tuple(tag for _, tag in sentence))
+            Example(self.task, {"tokens": tuple(word for word, _ in sentence)}, tags=tuple(tag for _, tag in sentence))
             for number in SECTIONS[split]
             for path in self._files(number)
             for sentence in _sentences(path)

@@ -44,8 +44,7 @@ class Vqa2(DataSet):
         image = question["image_id"]
         return Example(
             self.task,
-            photos / f"COCO_{photos.name}_{image:012d}.jpg",
-            question=question["question"],
+            {"image": photos / f"COCO_{photos.name}_{image:012d}.jpg", "question": question["question"]},
             answer=annotation["multiple_choice_answer"],
             # Six million, but few are distinct.
             answers=tuple(intern(given["answer"]) for given in annotation["answers"]),

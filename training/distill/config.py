@@ -17,7 +17,7 @@ class Eye(Strict):
     """A backbone, and the pixels that it expects.
 
     Attributes:
-        backbone: one of ours (``model.modalities.vision.peripheral.OURS``) or the name of a torchvision classification model.
+        backbone: one of ours (``OURS`` of the vision peripheral) or the name of a torchvision classification model.
         mean, std: of each channel, on pixels in [0, 1].
     """
 

@@ -73,4 +73,4 @@ def _look_of(path: Path) -> int | None:
         pixels = decode_image(path.read_bytes()).pixels
     except (InputError, OSError):
         return None
-    return perceptual_hash(Image.fromarray(pixels.permute(1, 2, 0).numpy()))
+    return perceptual_hash(Image.fromarray(pixels.transpose(1, 2, 0)))

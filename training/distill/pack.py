@@ -22,8 +22,8 @@ from torchvision.transforms.v2 import functional
 from tqdm import tqdm
 
 from model.errors import InputError
-from model.media.limits import MediaLimits
 from model.media.images import decode_image
+from model.media.limits import MediaLimits
 from model.media.videos import decode_video
 from training.data import DataError
 from training.distill.config import Pictures
@@ -171,8 +171,9 @@ def _encode_source(source: Source, config: Pictures) -> list[Encoded]:
     try:
         data = source.path.read_bytes()
         if source.clip:
-            return [_encode(frame, config) for frame in decode_video(data, config.frames).frames]
-        return [_encode(decode_image(data, MediaLimits()).pixels, config)]
+            frames = torch.from_numpy(decode_video(data, config.frames).frames)
+            return [_encode(frame, config) for frame in frames]
+        return [_encode(torch.from_numpy(decode_image(data, MediaLimits()).pixels), config)]
     except (InputError, OSError, UnidentifiedImageError):
         return []
 

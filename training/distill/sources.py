@@ -6,11 +6,11 @@ import csv
 import gzip
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data import DATASETS, DataError, Example
+from training.data import DATASETS, DataError
 from training.distill.config import Folder
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
@@ -126,12 +126,7 @@ def _photos(folder: Path) -> list[Path]:
 def _media(datasets: Mapping[str, str], data: Path, split: str) -> list[Source]:
     found: dict[Path, Source] = {}
     for name, folder in datasets.items():
-        for example in _with_media(DATASETS[name](data / folder).read(split)):
-            path = example.media
-            assert path is not None
-            found.setdefault(path, Source(name, path.name, path, clip=example.video is not None))
+        for example in DATASETS[name](data / folder).read(split):
+            for path in example.media:
+                found.setdefault(path, Source(name, path.name, path, clip=path == example.video))
     return list(found.values())
-
-
-def _with_media(examples: Iterable[Example]) -> Iterable[Example]:
-    return (example for example in examples if example.media)

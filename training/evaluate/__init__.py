@@ -3,7 +3,6 @@
 from training.evaluate.answering import Answered, answer_all, answer_data
 from training.evaluate.measures import Figure, Measure, evaluate, measure
 from training.evaluate.report import Report, write_to_card
-from training.evaluate.scores import score
 from training.evaluate.tables import table
 
 __all__ = [
@@ -15,7 +14,6 @@ __all__ = [
     "answer_data",
     "evaluate",
     "measure",
-    "score",
     "table",
     "write_to_card",
 ]

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from model.outputs.answer import Answer
 from model.errors import InputError
-from model.predictor import Predictor
 from model.job import Job
-from model.tasks import USES
+from model.network_config import OmniNetConfig
+from model.outputs import OUTPUTS, Answer, Metrics, Output
+from model.predictor import Predictor
+from model.tasks import Task
 from training.config import RunConfig
 from training.data import DataError, DataSet, Example, thinned
 
@@ -25,6 +26,7 @@ class Answered:
     """Examples of one data set and what the network said to them.
 
     Attributes:
+        use: name of what was asked for: ``video-caption`` where the task ``caption`` was given clips.
         title: of the data set; empty for the name of its folder.
         is_further: whether it is not the first data set of its task.
     """
@@ -32,6 +34,8 @@ class Answered:
     dataset: DataSet
     examples: Sequence[Example]
     answers: Sequence[Answer]
+    task: Task
+    use: str
     title: str = ""
     is_further: bool = False
 
@@ -46,12 +50,23 @@ class Answered:
         return f"{self.use}/{self.data}" if self.is_further else self.use
 
     @property
-    def use(self) -> str:
-        """Name of what was asked for: ``video-caption`` where the task ``caption`` was given clips."""
-        first = self.examples[0]
-        given = "image" if first.image else "video" if first.video else "text"
-        uses = (use.name for use in USES.values() if use.task == first.task and use.inputs[0] == given)
-        return next(uses, first.task)
+    def output(self) -> Output:
+        """What kind of answers these are."""
+        return OUTPUTS[self.task.output]
+
+    def metrics(self, answers: Sequence[Answer] | None = None) -> Metrics:
+        """Measure the answers, or others to the same examples, the headline first."""
+        given = self.answers if answers is None else answers
+        return self.output.metrics(self.examples, given) | self.dataset.metrics(self.examples, given)
+
+
+def use_of(network: OmniNetConfig, example: Example) -> str:
+    """Return under which name a task would be asked for an example: the first whose forms it has."""
+    task = network.tasks[example.task]
+    keywords = network.keywords(task)
+    forms = {wanted.role: form for name, (wanted, form) in keywords.items() if name in example.inputs}
+    uses = (use.name for use in task.uses if use.forms.items() <= forms.items())
+    return next(uses, task.name)
 
 
 def answer_data(
@@ -77,19 +92,18 @@ def answer_data(
         if not examples:
             raise DataError(f"{dataset.folder} holds no {split} example")
         answers = answer_all(predictor, examples, bar=bar)
-        yield Answered(dataset, examples, answers, config.title(source), number > 0)
+        task, use = predictor.task(examples[0].task), use_of(predictor.config.network, examples[0])
+        yield Answered(dataset, examples, answers, task, use, config.title(source), number > 0)
 
 
 def prepare(predictor: Predictor, example: Example) -> Job:
     """An example as a request."""
-    if example.words:
-        return predictor.prepare(example.task, tokens=list(example.words))
-    return predictor.prepare(example.task, image=example.image, video=example.video, question=example.question)
+    return predictor.prepare(example.task, **example.inputs)
 
 
 def prepare_greedy(predictor: Predictor, example: Example) -> Job:
-    """The same for a caption that is written without a beam."""
-    return predictor.prepare(example.task, image=example.image, video=example.video, beams=1)
+    """The same for a text that is written without a beam."""
+    return predictor.prepare(example.task, **example.inputs, beams=1)
 
 
 def answer_all(
@@ -110,8 +124,8 @@ def answer_all(
     with tqdm(total=len(examples), desc=title or examples[0].task, disable=not bar) as progress:
         for start in range(0, len(examples), BATCH):
             jobs = [_prepared(predictor, example, prepare) for example in examples[start : start + BATCH]]
-            decoded = predictor.run([row for job in jobs for row in job.rows])
-            answers += [predictor.finish(job, [row]) for job, row in zip(jobs, decoded, strict=True)]
+            decoded = iter(predictor.run([row for job in jobs for row in job.rows]))
+            answers += [predictor.finish(job, [next(decoded) for _ in job.rows]) for job in jobs]
             progress.update(len(jobs))
     return answers
 
@@ -120,5 +134,5 @@ def _prepared(predictor: Predictor, example: Example, prepare: Prepare) -> Job:
     try:
         return prepare(predictor, example)
     except InputError as error:
-        what = example.media or " ".join(example.words)
+        what = " and ".join(map(str, example.media)) or example.text
         raise DataError(f"{what} cannot be measured: {error}") from error

@@ -20,13 +20,12 @@ from tqdm import tqdm
 
 from model import checkpoint as checkpoints
 from model.checkpoint import Checkpoint
-from model.model_config import ModelConfig
 from model.cnp import group
+from model.model_config import ModelConfig
 from model.omninet import OmniNet
 from model.outputs import OUTPUTS
 from model.predictor import Predictor
 from model.sealed import read_sums
-from model.tasks import TASKS
 from model.weights import WEIGHTS, places
 from training.data import DataError, Example
 from training.evaluate.answering import prepare
@@ -92,6 +91,7 @@ class Calibration:
         before, after: of every second example, with the temperature fitted on the others.
         count: outputs that these are measured on.
         unknown: of them, those whose right answer is none of the classes.
+        counted: what several outputs are called.
     """
 
     task: str
@@ -100,6 +100,7 @@ class Calibration:
     after: Quality
     count: int
     unknown: int
+    counted: str = "outputs"
 
 
 def calibrate(predictor: Predictor, examples: Sequence[Example]) -> Calibration:
@@ -110,12 +111,14 @@ def calibrate(predictor: Predictor, examples: Sequence[Example]) -> Calibration:
     """
     even, odd = (collect(predictor, examples, start) for start in (0, 1))
     after = quality(odd, fit(even))
-    return Calibration(examples[0].task, fit(even, odd), quality(odd), after, len(odd.wanted), odd.unknown)
+    task = examples[0].task
+    counted = predictor.output(task).counted
+    return Calibration(task, fit(even, odd), quality(odd), after, len(odd.wanted), odd.unknown, counted)
 
 
 def unchanging(config: ModelConfig) -> list[str]:
-    """Tasks of a checkpoint whose answers a temperature leaves as they are."""
-    tasks = config.network.tasks.values()
+    """Tasks of a checkpoint that choose among classes and whose answers a temperature leaves as they are."""
+    tasks = [task for task in config.network.tasks.values() if task.vocabulary]
     return [task.name for task in tasks if config.beams == 1 or OUTPUTS[task.output].named]
 
 
@@ -198,7 +201,7 @@ def collect(predictor: Predictor, examples: Sequence[Example], start: int = 0, s
     return Outputs(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
-def _wanted(predictor: Predictor, example: Example, number: int) -> list[int]:
+def _wanted(predictor: Predictor, example: Example, number: int) -> Sequence[int] | Sequence[float]:
     """Class ids of what is right; an unknown answer is the class after the last, whose embedding is zero."""
     if example.captions:
         example = replace(example, answer=example.captions[number % len(example.captions)])
@@ -230,7 +233,7 @@ def section(calibrations: Sequence[Calibration], command: str) -> str:
             f"{c.temperature:.3f}",
             *(f"{value:.1f}" for value in (c.before.error, c.after.error)),
             *(f"{value:.3f}" for value in (c.before.loss, c.after.loss)),
-            f"{c.count:,} {OUTPUTS[TASKS[c.task].output].counted}" + (f", {c.unknown:,} unknown" if c.unknown else ""),
+            f"{c.count:,} {c.counted}" + (f", {c.unknown:,} unknown" if c.unknown else ""),
         )
         for c in calibrations
     ]

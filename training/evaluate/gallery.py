@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.outputs.text.answer import Caption
 from model.predictor import Predictor
 from training.data import Example
 from training.evaluate.answering import answer_all
 from training.evaluate.markdown import rows
-from training.evaluate.outside import per_token
 
 COUNT = 20
 PAGE = """\
@@ -34,14 +32,14 @@ def gallery(predictor: Predictor, photos: Sequence[Example], command: str) -> st
         photos: in the order of the dev list.
     """
     first = photos[:COUNT]
-    captions = [answer for answer in answer_all(predictor, first, title="gallery") if isinstance(answer, Caption)]
+    captions, output = answer_all(predictor, first, title="gallery"), predictor.output(first[0].task)
     cells = [
-        (str(number), example.media.name if example.media else "", caption.caption, f"{per_token(caption):.2f}", "")
+        (str(number), example.media[0].name, output.line(caption), f"{output.probability(caption):.2f}", "")
         for number, (example, caption) in enumerate(zip(first, captions, strict=True), 1)
     ]
     return PAGE.format(
         count=len(first),
-        data=first[0].media.parent.name if first[0].media else "",
+        data=first[0].media[0].parent.name,
         name=predictor.name,
         version=predictor.version,
         digest=predictor.digest[:12],

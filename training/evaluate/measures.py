@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.outputs.answer import Answer
+from model.outputs import Answer, Metrics
+from model.outputs.label.metrics import Confusion
 from model.predictor import Predictor
 from training.config import RunConfig
 from training.data import Example
 from training.evaluate.answering import Answered, answer_all, answer_data, prepare_greedy
-from training.evaluate.constants import CONSTANTS
 from training.evaluate.other_photo import answer_about_others
 from training.evaluate.question_only import answer_questions
-from training.evaluate.scores import Figures, pairs, score, written
-from model.outputs.text import captions
-from model.outputs.label.metrics import Confusion
 
 
 @dataclass(frozen=True)
@@ -70,18 +67,18 @@ def measure(answered: Answered, official: bool = False, predictor: Predictor | N
     """All figures of one data set, the headline first.
 
     Args:
-        official: captions also as COCO's evaluation has it, which takes a Java program and 20 seconds.
-        predictor: is asked all questions about other photos, too, and for captions without a beam.
+        official: by published programs, too, such as COCO's for captions, which takes a Java program and 20 seconds.
+        predictor: is asked all questions about other photos, too, and for texts without a beam.
     """
-    examples, answers, task = answered.examples, answered.answers, answered.examples[0].task
+    examples, output = answered.examples, answered.output
     train = answered.dataset.read("train")
-    constant, always = CONSTANTS[task](train, examples)
-    found, baseline = score(examples, answers), score(examples, always)
-    if task == "caption" and official and (more := captions.score_official(*written(examples, answers))):
+    constant, always = output.constant(train, examples)
+    found, baseline = answered.metrics(), answered.metrics(always)
+    if official and (more := output.further_metrics(examples, answered.answers)):
         found |= more
-        baseline |= captions.score_official(*written(examples, always))
-    if task == "caption" and predictor and predictor.config.beams > 1:
-        found |= _greedy(predictor, examples)
+        baseline |= output.further_metrics(examples, always)
+    if predictor and "beams" in output.options and predictor.config.beams > 1:
+        found |= _greedy(predictor, answered)
         baseline |= {f"{name}, greedy": value for name, value in baseline.items()}
     headline, *further = (Figure(name, found[name], baseline[name]) for name in found if name in baseline)
     return Measure(
@@ -93,24 +90,27 @@ def measure(answered: Answered, official: bool = False, predictor: Predictor | N
         constant,
         sum(len(e.tags) for e in examples) or len(examples),
         tuple(further),
-        Confusion.of(*pairs(examples, answers)) if task == "activity" else None,
-        _first(examples, _without_photos(train, examples)),
-        _first(examples, answer_about_others(predictor, examples) if predictor and task == "vqa" else []),
+        output.confusion(examples, answered.answers),
+        _first(answered, _without_photos(answered, train)),
+        _first(answered, answer_about_others(predictor, examples) if predictor and examples[0].question else []),
         answered.key,
     )
 
 
-def _greedy(predictor: Predictor, examples: Sequence[Example]) -> Figures:
-    """What captions are worth without a beam."""
-    answers = answer_all(predictor, examples, prepare_greedy, title="caption, greedy")
-    return {f"{name}, greedy": value for name, value in score(examples, answers).items()}
+def _greedy(predictor: Predictor, answered: Answered) -> Metrics:
+    """What texts are worth without a beam."""
+    answers = answer_all(predictor, answered.examples, prepare_greedy, title=f"{answered.task.name}, greedy")
+    return {f"{name}, greedy": value for name, value in answered.metrics(answers).items()}
 
 
-def _without_photos(train: Sequence[Example], examples: Sequence[Example]) -> list[Answer]:
+def _without_photos(answered: Answered, train: Sequence[Example]) -> list[Answer]:
     """Answers from the questions alone, where there are any to learn from."""
-    return answer_questions(train, examples) if any(e.question for e in train) else []
+    if not any(e.question for e in train):
+        return []
+    ranked = answer_questions(train, answered.examples)
+    return [answer for classes in ranked if (answer := answered.output.likeliest(classes)) is not None]
 
 
-def _first(examples: Sequence[Example], answers: Sequence[Answer]) -> float | None:
+def _first(answered: Answered, answers: Sequence[Answer]) -> float | None:
     """The headline figure of answers, if there are any."""
-    return next(iter(score(examples, answers).values())) if answers else None
+    return next(iter(answered.metrics(answers).values())) if answers else None

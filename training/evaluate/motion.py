@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
@@ -26,7 +27,7 @@ class Window:
     side: float
 
 
-def in_motion(pixels: Tensor, name: str) -> Clip:
+def in_motion(pixels: np.ndarray, name: str) -> Clip:
     """A clip of 16 frames; ``name`` decides the motion, so that the same photo always moves alike.
 
     Args:
@@ -34,8 +35,8 @@ def in_motion(pixels: Tensor, name: str) -> Clip:
     """
     start, end = path(random.Random(name))
     shares = [i / (FRAMES - 1) for i in range(FRAMES)]
-    frames = [_cut(pixels, _between(start, end, share)) for share in shares]
-    return Clip(torch.stack(frames), tuple(SECONDS * i / FRAMES for i in range(FRAMES)), SECONDS)
+    frames = [_cut(torch.from_numpy(pixels), _between(start, end, share)) for share in shares]
+    return Clip(torch.stack(frames).numpy(), tuple(SECONDS * i / FRAMES for i in range(FRAMES)), SECONDS)
 
 
 def path(generator: random.Random) -> tuple[Window, Window]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from model.outputs.answer import Answer
 from model.predictor import Predictor
@@ -20,12 +19,8 @@ def answer_about_others(predictor: Predictor, examples: Sequence[Example]) -> li
 
 def swap_media(examples: Sequence[Example]) -> list[Example]:
     """Each example with the media that lies half of all media further on, which is never its own."""
-    media = list(dict.fromkeys(e.media for e in examples if e.media))
+    media = list(dict.fromkeys(path for e in examples for path in e.media))
     if len(media) < 2:
         return []
     others = {path: media[(i + len(media) // 2) % len(media)] for i, path in enumerate(media)}
-    return [_with_media(e, others[e.media]) for e in examples if e.media]
-
-
-def _with_media(example: Example, path: Path) -> Example:
-    return replace(example, image=path) if example.image else replace(example, video=path)
+    return [replace(e, inputs={n: others.get(v, v) for n, v in e.inputs.items()}) for e in examples if e.media]

@@ -9,19 +9,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import geometric_mean
+from typing import Any
 
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from model.outputs.text.answer import Caption
-from model.outputs.label.answer import Label
 from model.media.images import Picture, decode_image
 from model.predictor import Predictor
 from training.data import DataError, Example
 from training.data.coco import Coco
-from training.evaluate.answering import Answered, answer_all
+from training.evaluate.answering import Answered, answer_all, use_of
+from training.evaluate.asking import captioning, questioning
 from training.evaluate.markdown import rows
 from training.evaluate.measures import Measure, measure
 from training.evaluate.tables import table
@@ -117,23 +116,21 @@ def outside(
 
 def ask(predictor: Predictor, name: str, path: Path, treatments: Iterable[str]) -> list[Said]:
     """What is said of a picture as it is, and after each treatment."""
-    pixels = decode_image(path.read_bytes(), predictor.limits).pixels
+    pixels = torch.from_numpy(decode_image(path.read_bytes(), predictor.limits).pixels)
     seen = {UNCHANGED: pixels} | {treatment: TREATMENTS[treatment](pixels) for treatment in treatments}
-    return [_say(predictor, name, treatment, Picture(found)) for treatment, found in seen.items()]
+    return [_say(predictor, name, treatment, Picture(found.numpy())) for treatment, found in seen.items()]
 
 
 def _say(predictor: Predictor, name: str, treatment: str, picture: Picture) -> Said:
-    caption = predictor.predict("caption", image=picture)
-    answer = predictor.predict("vqa", image=picture, question=QUESTION)
-    assert isinstance(caption, Caption)
-    assert isinstance(answer, Label)
-    likeliest = answer.candidates[0].probability
-    return Said(name, treatment, caption.caption, per_token(caption), answer.label, likeliest)
+    caption, caption_probability = _asked(predictor, captioning(predictor), image=picture)
+    answer, probability = _asked(predictor, questioning(predictor), image=picture, question=QUESTION)
+    return Said(name, treatment, caption, caption_probability, answer, probability)
 
 
-def per_token(caption: Caption) -> float:
-    """Geometric mean of the probabilities of a caption's tokens; 0 of none."""
-    return geometric_mean([piece.probability for piece in caption.tokens]) if caption.tokens else 0.0
+def _asked(predictor: Predictor, task: str, **inputs: Any) -> tuple[str, float]:
+    """An answer in a line, and how likely the network finds it."""
+    answer, output = predictor.predict(task, **inputs), predictor.output(task)
+    return output.line(answer), output.probability(answer)
 
 
 def measure_coco(predictor: Predictor, folder: Path) -> Measure | None:
@@ -142,7 +139,9 @@ def measure_coco(predictor: Predictor, folder: Path) -> Measure | None:
         return None
     dataset = Coco(folder)
     examples = dataset.read("train")
-    return measure(Answered(dataset, examples, answer_all(predictor, examples, title=folder.name)))
+    answers = answer_all(predictor, examples, title=folder.name)
+    task, use = predictor.task(examples[0].task), use_of(predictor.config.network, examples[0])
+    return measure(Answered(dataset, examples, answers, task, use))
 
 
 def sample_pictures() -> dict[str, Path]:

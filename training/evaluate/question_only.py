@@ -14,8 +14,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from model.outputs.answer import Answer
-from model.outputs.label.answer import Candidate, Label
 from training.data import Example, thinned
 
 QUESTIONS = 30_000  # most that are learnt from
@@ -28,21 +26,22 @@ DECAY = 1e-4  # weight of the squared weights
 SHOWN = 5  # candidates of an answer
 
 
-def answer_questions(train: Sequence[Example], examples: Sequence[Example]) -> list[Answer]:
-    """Answers to the questions of ``examples``, learnt from those of ``train``.
+def answer_questions(train: Sequence[Example], examples: Sequence[Example]) -> list[list[tuple[str, float]]]:
+    """The likeliest answers to each question of ``examples``, with probabilities, learnt from those of ``train``.
 
     Logistic regression on the words of a question and the pairs of them; it begins at zero, so nothing is drawn.
     """
     learnt = [e for e in thinned(train, QUESTIONS) if e.question]
     answers = _most_common(Counter(e.answer for e in learnt), ANSWERS)
-    places = {answer: i for i, answer in enumerate(answers)}
-    learnt = [e for e in learnt if e.answer in places]
+    ids = {answer: i for i, answer in enumerate(answers)}
+    learnt = [e for e in learnt if e.answer in ids]
     features = _features(learnt)
-    inputs, targets = _bags(learnt, features), torch.tensor([places[e.answer] for e in learnt])
+    inputs, targets = _bags(learnt, features), torch.tensor([ids[e.answer] for e in learnt])
     weights, bias = _fit(inputs, targets, len(answers))
     probabilities = (torch.sparse.mm(_bags(examples, features), weights) + bias).softmax(-1)
     best = probabilities.topk(min(SHOWN, len(answers)))
-    return [_label(answers, *pair) for pair in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
+    pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    return [[(answers[i], value) for i, value in zip(places, values, strict=True)] for places, values in pairs]
 
 
 def _fit(inputs: Tensor, targets: Tensor, classes: int) -> tuple[Tensor, Tensor]:
@@ -88,8 +87,3 @@ def terms(question: str) -> set[str]:
 
 def _most_common(counts: Counter[str], limit: int) -> list[str]:
     return sorted(counts, key=lambda name: (-counts[name], name))[:limit]
-
-
-def _label(answers: Sequence[str], indices: Sequence[int], probabilities: Sequence[float]) -> Label:
-    candidates = [Candidate(answers[i], probability) for i, probability in zip(indices, probabilities, strict=True)]
-    return Label(candidates[0].label, tuple(candidates))

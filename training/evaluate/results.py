@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from model.outputs.answer import Answer
-from model.outputs.text.answer import Caption
-from model.outputs.label.answer import Label
+from model.outputs import Answer, Output
 from training.data import Example
 from training.evaluate.answering import Answered
 
@@ -22,20 +20,18 @@ def write_results(folder: Path, answered: Iterable[Answered], split: str) -> Non
     """
     folder.mkdir(parents=True, exist_ok=True)
     for given in answered:
-        entries = [_entry(i, e, a) for i, (e, a) in enumerate(zip(given.examples, given.answers, strict=True))]
+        pairs = enumerate(zip(given.examples, given.answers, strict=True))
+        entries = [_entry(i, given.output, *pair) for i, pair in pairs]
         if all(entries):
             text = json.dumps(entries, ensure_ascii=False, indent=0)
             (folder / f"{given.key.replace('/', '_')}_{split}.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _entry(position: int, example: Example, answer: Answer) -> dict[str, Any]:
+def _entry(position: int, output: Output, example: Example, answer: Answer) -> dict[str, Any]:
     """One example's; data sets that number nothing are numbered by file names and positions."""
-    if isinstance(answer, Caption):
-        name = example.media.stem if example.media else str(position)
-        return {"image_id": _identity(example.image_id or name), "caption": answer.caption}
-    if isinstance(answer, Label) and example.question is not None:
-        return {"question_id": _identity(example.question_id or str(position)), "answer": answer.label}
-    return {}
+    name = example.media[0].stem if example.media else str(position)
+    image, question = _identity(example.image_id or name), _identity(example.question_id or str(position))
+    return output.result(example, answer, image, question)
 
 
 def _identity(text: str) -> int | str:

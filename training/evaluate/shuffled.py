@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from model.predictor import Predictor
 from training.data import Example
+from training.data.activities import FAMILY_FIGURE
 from training.evaluate.answering import Answered, prepare
 from training.evaluate.markdown import rows
-from training.evaluate.scores import FAMILY, FAMILY_FIGURE
 
 SHUFFLES = 5
 
@@ -27,7 +27,8 @@ class Order:
 
     Attributes:
         name: of the order.
-        family: of the clips of FAMILY, if the network may only choose among its classes; None where there are none.
+        family: of the clips of a family of classes, if the network may only choose among these; None where there are
+            none.
         count, family_count: clips.
     """
 
@@ -40,27 +41,31 @@ class Order:
 
 
 def shuffled(predictor: Predictor, answered: Iterable[Answered]) -> tuple[Order, ...]:
-    """Measure every data set of activities."""
+    """Measure every data set of clips whose task has learnt what motion looks like."""
     found: list[Order] = []
     for given in answered:
-        if given.use == "activity":
-            found += compare_orders(predictor, given.examples, given.data)
+        if given.task.moves and given.examples[0].video:
+            found += compare_orders(predictor, given.examples, given.data, given.dataset.family)
     return tuple(found)
 
 
-def compare_orders(predictor: Predictor, examples: Sequence[Example], data: str) -> list[Order]:
-    """Clips as they are and in other orders, and what always the same answer would reach."""
-    classes = predictor.vocabularies["activity"]
+def compare_orders(predictor: Predictor, examples: Sequence[Example], data: str, family: str) -> list[Order]:
+    """Clips as they are and in other orders, and what always the same answer would reach.
+
+    Args:
+        family: beginning of the names of classes that are alike but for the motion; empty where there are none.
+    """
+    classes = predictor.names_of(examples[0].task)
     scores = torch.stack([score_orders(predictor, e) for e in tqdm(examples, desc="frames in other orders")])
-    members = [i for i, e in enumerate(examples) if e.answer.startswith(FAMILY)]
-    kin = [i for i, name in enumerate(classes) if name.startswith(FAMILY)]
+    members = [i for i, e in enumerate(examples) if family and e.answer.startswith(family)]
+    kin = [i for i, name in enumerate(classes) if family and name.startswith(family)]
     wanted = [e.answer for e in examples]
     all_right = _right(scores, range(len(classes)), classes, wanted)
     kin_right = _right(scores[members], kin, classes, [wanted[i] for i in members]) if members and kin else None
 
     def order(name: str, columns: slice) -> Order:
-        family = None if kin_right is None else median(kin_right[columns])
-        return Order(name, data, median(all_right[columns]), family, len(examples), len(members))
+        of_kin = None if kin_right is None else median(kin_right[columns])
+        return Order(name, data, median(all_right[columns]), of_kin, len(examples), len(members))
 
     constant = _most_common([wanted[i] for i in members]) if kin_right else None
     return [
@@ -79,13 +84,12 @@ def score_orders(predictor: Predictor, example: Example) -> Tensor:
     The backbone sees a frame by itself, so it sees each one once.
     """
     clip = prepare(predictor, example).rows[0].inputs[0]
-    frames: Tensor = clip.value
-    features = predictor.see(frames, clip.peripheral)
-    name = example.media.name if example.media else ""
-    stacked = torch.stack([features[list(order)] for order in orders(len(frames), name)])
+    features = predictor.see(clip.value, clip.peripheral)
+    name = example.media[0].name
+    stacked = torch.stack([features[list(order)] for order in orders(clip.frames, name)])
     memory = predictor.network.encode([(clip.peripheral, clip.domain, stacked)])
     first = torch.zeros(len(stacked), 1, dtype=torch.long, device=predictor.device)
-    return predictor.network.cnp.decode(memory, "activity", first)[:, 0].float().cpu()
+    return predictor.network.cnp.decode(memory, example.task, first)[:, 0].float().cpu()
 
 
 def orders(count: int, name: str) -> list[Sequence[int]]:

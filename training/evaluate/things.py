@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.outputs.text.answer import Caption
-from model.outputs.label.answer import Label
 from model.predictor import Predictor
 from training.data import DataError, Example
 from training.evaluate.answering import answer_all
+from training.evaluate.asking import captioning, questioning
 from training.evaluate.markdown import rows
 
 LIST = Path(__file__).with_name("things.tsv")
@@ -94,11 +93,16 @@ def name_things(predictor: Predictor, folder: Path) -> Naming:
         DataError: a photo is missing or cannot be read.
     """
     things = check_photos(folder)
-    captioned = [Example("caption", image=folder / thing.photo) for thing in things]
-    asked = [Example("vqa", image=folder / thing.photo, question=QUESTION) for thing in things]
-    captions = [a.caption for a in answer_all(predictor, captioned, title="things") if isinstance(a, Caption)]
-    answers = [a.label for a in answer_all(predictor, asked, title="things") if isinstance(a, Label)]
+    photos = [folder / thing.photo for thing in things]
+    captions = _said(predictor, [Example(captioning(predictor), {"image": photo}) for photo in photos])
+    asked = questioning(predictor)
+    answers = _said(predictor, [Example(asked, {"image": photo, "question": QUESTION}) for photo in photos])
     return count(things, captions, answers)
+
+
+def _said(predictor: Predictor, examples: Sequence[Example]) -> list[str]:
+    output = predictor.output(examples[0].task)
+    return [output.line(answer) for answer in answer_all(predictor, examples, title="things")]
 
 
 def count(things: Sequence[Thing], captions: Sequence[str], answers: Sequence[str]) -> Naming:

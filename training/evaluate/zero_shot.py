@@ -9,21 +9,20 @@ motion, and captions of clips by class are searched for words that name what the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from model.outputs.text.answer import Caption
-from model.media.images import decode_image
-from model.predictor import Predictor
 from model.job import Job
+from model.media.images import decode_image
+from model.outputs.text.bleu import normalise
+from model.predictor import Predictor
+from model.tasks import Task
 from training.data import Example
-from training.evaluate.answering import Answered, answer_all
+from training.evaluate.answering import Answered, answer_all, use_of
+from training.evaluate.asking import captioning
 from training.evaluate.class_words import CLASS_WORDS
 from training.evaluate.motion import in_motion
-from training.evaluate.scores import score
-from model.outputs.text.bleu import normalise
 
 NOTHING = 0.05  # shown as 0.0; a ratio to it says nothing
-VIDEO_USES = {"caption": "video-caption", "vqa": "video-qa"}
 
 
 @dataclass(frozen=True)
@@ -76,18 +75,29 @@ def zero_shot(predictor: Predictor, answered: Iterable[Answered]) -> ZeroShot:
     motion: list[Comparison] = []
     naming: list[Naming] = []
     for given in answered:
-        if given.use in VIDEO_USES and not given.is_further:
+        if given.examples[0].image and uses_of_motion(given.task) and not given.is_further:
             motion += compare(predictor, given)
-        elif given.use == "activity":
+        elif _shows_classes(given.examples[0]):
             naming += name_classes(given.examples, caption_clips(predictor, given.examples))
     return ZeroShot(tuple(motion), tuple(naming))
 
 
+def uses_of_motion(task: Task) -> list[str]:
+    """Names under which a task is offered for videos, if it is for images, too."""
+    forms = {form for use in task.uses for form in use.forms.values()}
+    return [use.name for use in task.uses if "image" in forms and "video" in use.forms.values()]
+
+
+def _shows_classes(example: Example) -> bool:
+    """Whether an example is a clip of which nothing is known but the name of what it shows."""
+    return bool(example.video and example.answer) and example.question is None and not example.captions
+
+
 def compare(predictor: Predictor, answered: Answered) -> list[Comparison]:
     """Figures of photos in motion, against those of the same photos."""
-    examples, use = answered.examples, VIDEO_USES[answered.use]
-    still = score(examples, answered.answers)
-    moving = score(examples, answer_all(predictor, examples, prepare_moving, use))
+    examples, use = answered.examples, uses_of_motion(answered.task)[0]
+    still = answered.metrics()
+    moving = answered.metrics(answer_all(predictor, examples, prepare_moving, use))
     return [
         Comparison(use, answered.data, name, still[name], moving[name], ratio, len(examples))
         for name in still
@@ -99,14 +109,16 @@ def prepare_moving(predictor: Predictor, example: Example) -> Job:
     """A photo of a data set as a clip."""
     assert example.image is not None
     pixels = decode_image(example.image.read_bytes(), predictor.limits).pixels
-    return predictor.prepare(example.task, video=in_motion(pixels, example.image.name), question=example.question)
+    others = {name: value for name, value in example.inputs.items() if name != "image"}
+    return predictor.prepare(example.task, video=in_motion(pixels, example.image.name), **others)
 
 
 def caption_clips(predictor: Predictor, examples: Sequence[Example]) -> list[str]:
     """A sentence about each clip."""
-    asked = [replace(example, task="caption") for example in examples]
-    answers = answer_all(predictor, asked, title="video-caption")
-    return [answer.caption for answer in answers if isinstance(answer, Caption)]
+    task = captioning(predictor)
+    asked = [Example(task, {"video": example.video}) for example in examples]
+    answers = answer_all(predictor, asked, title=use_of(predictor.config.network, asked[0]))
+    return [predictor.output(task).line(answer) for answer in answers]
 
 
 def name_classes(examples: Sequence[Example], captions: Sequence[str]) -> list[Naming]:

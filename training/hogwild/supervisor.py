@@ -22,6 +22,7 @@ import torch
 from torch import multiprocessing, nn
 
 from model.devices import choose_device
+from model.modalities.peripheral import backboned
 from model.omninet import OmniNet
 from training.config import RunConfig
 from training.hogwild.worker import Assignment, Cause, Post, work
@@ -285,7 +286,7 @@ def _unheard_signals() -> Iterator[None]:
 def _without_backbone(network: OmniNet) -> OmniNet:
     """The network for workers that are given features: the same tensors, but what computes features stays behind."""
     memo: dict[int, Any] = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
-    memo[id(network.peripherals["vision"].backbone)] = nn.Identity()
+    memo |= {id(peripheral.backbone): nn.Identity() for peripheral in backboned(network)}
     return copy.deepcopy(network, memo)
 
 

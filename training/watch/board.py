@@ -65,6 +65,7 @@ class Board:
         step = recent.records[-1].step
         values = {
             "loss": recent.loss,
+            **{f"loss_{name}": value for name, value in recent.terms.items()},
             "accuracy": recent.accuracy,
             "rate": recent.rate,
             "gradient_norm": recent.gradient_norm,

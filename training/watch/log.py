@@ -15,6 +15,8 @@ from training.watch.records import EvaluationRecord, StepRecord
 class Log:
     """Lines with the keys of the records and ``kind``: ``step``, ``evaluation`` or ``message``.
 
+    Of a loss of several terms, each is a key of its own, ``loss/<name>``.
+
     Args:
         path: of the log; what is there is continued, without the steps that are done again.
         start_step: steps done before this call; 0 begins anew.
@@ -29,7 +31,9 @@ class Log:
 
     def step(self, record: StepRecord) -> None:
         """A line."""
-        self._write("step", asdict(record))
+        values = asdict(record)
+        terms = {f"loss/{name}": value for name, value in values.pop("terms").items()}
+        self._write("step", values | terms)
 
     def evaluation(self, record: EvaluationRecord) -> None:
         """A line with the measures and the samples."""

@@ -28,7 +28,7 @@ def strip(path: Path) -> Tensor:
         frames = decode_image(data).pixels[None]
     except InputError:
         frames = decode_video(data, FRAMES).frames
-    return torch.cat(tuple(_shrunk(frames)), dim=-1)
+    return torch.cat(tuple(_shrunk(torch.from_numpy(frames))), dim=-1)
 
 
 def _shrunk(frames: Tensor) -> Tensor:

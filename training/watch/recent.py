@@ -43,6 +43,12 @@ class Recent:
         return fmean(r.loss for r in self.records)
 
     @property
+    def terms(self) -> dict[str, float]:
+        """Means of the terms of the loss, where it has more than one."""
+        names = dict.fromkeys(name for r in self.records for name in r.terms)
+        return {name: fmean(r.terms.get(name, 0.0) for r in self.records) for name in names}
+
+    @property
     def accuracy(self) -> float:
         """Mean, in [0, 1]."""
         return fmean(r.accuracy for r in self.records)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -14,13 +14,14 @@ class StepRecord:
 
     Attributes:
         step: number of the update, from 1; several workers may report out of order.
-        loss: mean negative log-probability, in nats.
+        loss: mean over the targets; of classes negative log-probability, in nats.
         accuracy: share of right targets.
         rate: learning rate.
         seconds: since the run began, over all calls.
         waiting: seconds that the step waited for its data.
         staleness: updates by others between taking the parameters and applying the gradient.
         skipped: samples of this task that this worker could not read so far.
+        terms: of the loss by name, where it has more than one.
     """
 
     step: int
@@ -35,6 +36,7 @@ class StepRecord:
     waiting: float
     staleness: int
     skipped: int
+    terms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

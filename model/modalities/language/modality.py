@@ -56,6 +56,10 @@ class LanguageModality(Modality):
         varied = with_bpe_dropout(encoded, resources.tokenizer, variation.bpe_dropout, variation.generator)
         return varied if len(varied.tokens) <= resources.max_steps else encoded
 
+    def texts(self, form: str, value: Any) -> tuple[str]:
+        """Return the text, words joined by spaces."""
+        return (" ".join(value) if form == "tokens" else value,)
+
     def argument(self, form: str, text: str) -> Any:
         """Return the text itself."""
         return text.split() if form == "tokens" else text

@@ -58,16 +58,16 @@ def split_text(text: str | list[str] | None) -> list[tuple[Word, ...]]:
     return sentences
 
 
-def given_words(tokens: list[str] | list[list[str]]) -> list[tuple[Word, ...]]:
+def given_words(tokens: Sequence[str] | Sequence[Sequence[str]]) -> list[tuple[Word, ...]]:
     """Sentences that are already split.
 
     Raises:
         InputError: no words, or none in a sentence.
     """
-    nested = bool(tokens) and isinstance(tokens[0], list)
+    nested = bool(tokens) and isinstance(tokens[0], (list, tuple))
     sentences: list[Any] = list(tokens) if nested else [tokens]
     for i, words in enumerate(sentences):
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
             raise InputError("invalid_text", "tokens must be a list of words, or a list of such lists", index=i)
         if not words or not all(word.strip() for word in words):
             raise InputError("empty_text", "every sentence needs a word, and every word a character", index=i)

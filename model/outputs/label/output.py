@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
 from model.decoding.hypotheses import Decoded
 from model.outputs.base import Metrics, Output
 from model.outputs.label.answer import Candidate, Label
-from model.outputs.label.metrics import answers_to_questions, classes_of_what_is_seen
+from model.outputs.label.metrics import Confusion, answers_to_questions, classes_of_what_is_seen
 from model.outputs.label.schema import OWN_NAME, label_schema
 from model.outputs.truth import Truth
 
@@ -42,6 +42,10 @@ class LabelOutput(Output):
         """Return the one class."""
         return [ids.get(truth.answer, len(ids))]
 
+    def classes(self, truth: Truth) -> tuple[str]:
+        """Return the label."""
+        return (truth.answer,)
+
     def line(self, answer: Label) -> str:
         """Return the label."""
         return answer.label
@@ -67,6 +71,25 @@ class LabelOutput(Output):
             return answers_to_questions(truths, given)
         likeliest = [[c.label for c in answer.candidates] for answer in answers]
         return classes_of_what_is_seen([truth.answer for truth in truths], given, likeliest)
+
+    def confusion(self, truths: Sequence[Truth], answers: Sequence[Label]) -> Confusion | None:
+        """Count the names of what is seen; answers to questions are too many."""
+        if truths[0].question is not None:
+            return None
+        return Confusion.of([truth.answer for truth in truths], [answer.label for answer in answers])
+
+    def probability(self, answer: Label) -> float:
+        """Return that of the label."""
+        return answer.candidates[0].probability
+
+    def likeliest(self, ranked: Sequence[tuple[str, float]]) -> Label:
+        """Return the best class, and the next ones."""
+        candidates = tuple(Candidate(name, probability) for name, probability in ranked)
+        return Label(candidates[0].label, candidates)
+
+    def result(self, truth: Truth, answer: Label, image: int | str, question: int | str) -> dict[str, Any]:  # noqa: ARG002
+        """Return the answer to a question, as VQA's server takes it."""
+        return {} if truth.question is None else {"question_id": question, "answer": answer.label}
 
     def constant(self, train: Sequence[Truth], truths: Sequence[Truth]) -> tuple[str, list[Label]]:
         """Return the five classes that are most common in training, in their order."""

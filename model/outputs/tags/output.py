@@ -73,6 +73,10 @@ class TagsOutput(Output):
         """Return one class for each word."""
         return [ids.get(tag, len(ids)) for tag in truth.tags]
 
+    def classes(self, truth: Truth) -> Sequence[str]:
+        """Return the tags."""
+        return truth.tags
+
     def line(self, answer: Tagging) -> str:
         """Return the tags."""
         return " ".join(word.tag for words in answer.sentences for word in words)

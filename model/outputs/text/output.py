@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import geometric_mean
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
@@ -54,6 +55,10 @@ class TextOutput(Output):
         """Return the subwords of a right text, and the end."""
         return tokenizer.encode_output(plain_text(truth.answer))
 
+    def texts(self, truth: Truth) -> tuple[str]:
+        """Return a right text."""
+        return (plain_text(truth.answer),)
+
     def line(self, answer: Caption) -> str:
         """Return the text."""
         return answer.caption
@@ -82,6 +87,14 @@ class TextOutput(Output):
         from model.outputs.text import captions
 
         return captions.score_official([answer.caption for answer in answers], [truth.captions for truth in truths])
+
+    def probability(self, answer: Caption) -> float:
+        """Return the geometric mean of the probabilities of its tokens; 0 of none."""
+        return geometric_mean([piece.probability for piece in answer.tokens]) if answer.tokens else 0.0
+
+    def result(self, truth: Truth, answer: Caption, image: int | str, question: int | str) -> dict[str, Any]:  # noqa: ARG002
+        """Return the text, as COCO's server takes captions."""
+        return {"image_id": image, "caption": answer.caption}
 
     def constant(self, train: Sequence[Truth], truths: Sequence[Truth]) -> tuple[str, list[Caption]]:
         """Return the training text that has the highest BLEU-4 if it is always written."""

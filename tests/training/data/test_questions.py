@@ -40,12 +40,12 @@ def test_vqa2(tmp_path: Path, photos: str) -> None:
     assert [e["question_id"] for e in train[:3]] == ["9000", "9001", "25000"]
     assert [len(train), len(dev)] == [8, 4]
     assert [e["answer"] for e in dev] == ["white", "blue"] * 2
+    photo = tmp_path / "vqa2" / photos / "val2014" / "COCO_val2014_000000000073.jpg"
+    inputs = {"image": photo, "question": "What colour is door 73?"}
     assert dev[1] == {
         "task": "vqa",
-        "image": tmp_path / "vqa2" / photos / "val2014" / "COCO_val2014_000000000073.jpg",
-        "video": None,
-        "words": (),
-        "question": "What colour is door 73?",
+        "inputs": inputs,
+        **inputs,
         "answer": "blue",
         "tags": (),
         "captions": (),
@@ -53,6 +53,7 @@ def test_vqa2(tmp_path: Path, photos: str) -> None:
         "answer_type": "other",
         "image_id": "73",
         "question_id": "73001",
+        "truth": None,
     }
     assert all(e["image"].is_file() for e in [*train, *dev])
 

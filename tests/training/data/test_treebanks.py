@@ -16,7 +16,7 @@ from training.data.penn import Penn
 
 def pairs(example: dict[str, Any]) -> list[tuple[str, str]]:
     """Words and their tags."""
-    return list(zip(example["words"], example["tags"], strict=True))
+    return list(zip(example["tokens"], example["tags"], strict=True))
 
 
 @pytest.mark.parametrize("kind", ["ewt", "conllu"])
@@ -61,7 +61,7 @@ def test_penn_sections(tmp_path: Path, root: str) -> None:
     write_penn(tmp_path / "penn", root)
 
     sections = {
-        split: [int(e["words"][0]) for e in read(tmp_path, "penn", split)[2::3]] for split in ("train", "dev", "test")
+        split: [int(e["tokens"][0]) for e in read(tmp_path, "penn", split)[2::3]] for split in ("train", "dev", "test")
     }
 
     assert sections == {"train": list(range(19)), "dev": [19, 20, 21], "test": [22, 23, 24]}

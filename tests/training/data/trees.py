@@ -30,8 +30,8 @@ TREES = """
 
 
 def read(folder: Path, kind: str, split: str = "train") -> list[dict[str, Any]]:
-    """Examples as values."""
-    return [vars(example) for example in DATASETS[kind](folder / kind).read(split)]
+    """Examples as values, their inputs among them."""
+    return [{**vars(example), **example.inputs} for example in DATASETS[kind](folder / kind).read(split)]
 
 
 def message_of(folder: Path, kind: str, split: str = "train") -> str:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from model.errors import InputError
-from training.batches import Batch
+from training.batches import Batch, Media
 from training.data import DataError, Example
 from training.distributed.shards import shard
 from training.setup import Setup
@@ -22,13 +22,18 @@ from training.streams import stream
 class Broken:
     """Media of which some cannot be read."""
 
-    def __init__(self, setup: Setup, broken: set[Path | None]) -> None:
+    def __init__(self, setup: Setup, broken: set[Path]) -> None:
         self.setup, self.broken = setup, broken
 
     def get(self, path: Path, generator: random.Random, plain: bool = False) -> torch.Tensor:
         if path in self.broken:
             raise InputError("not_an_image", "the file is not an image")
-        return self.setup.encoder.media.get(path, generator)
+        return self.setup.encoder.media["vision"].get(path, generator)
+
+
+def broken(setup: Setup, examples: Sequence[Example]) -> dict[str, Media]:
+    """Media among which those of some examples cannot be read."""
+    return {"vision": Broken(setup, {path for e in examples for path in e.media})}
 
 
 def part(setup: Setup, examples: Sequence[Example], size: int, rank: int, ranks: int, count: int) -> list[Batch]:
@@ -44,7 +49,7 @@ def rows(batch: Batch) -> list[list[int]]:
 def numbered(setup: Setup, count: int) -> list[Example]:
     """Captions that tell which example they are."""
     photo = setup.examples["caption"][0].image
-    return [Example("caption", photo, answer="a" * (i + 1), captions=("x",)) for i in range(count)]
+    return [Example("caption", {"image": photo}, answer="a" * (i + 1), captions=("x",)) for i in range(count)]
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 8])
@@ -61,7 +66,7 @@ def test_every_example_comes_once_an_epoch_over_all_ranks(setup: Setup, count: i
 
 @pytest.mark.parametrize("task", ["caption", "pos", "vqa", "activity"])
 def test_together_they_see_what_one_process_sees(setup: Setup, task: str) -> None:
-    examples, encoder = setup.examples[task], replace(setup.encoder, loosen=0.5)
+    examples, encoder = setup.examples[task], replace(setup.encoder, bpe_dropout=0.5)
     whole = next(stream(examples, 4, encoder, seed=3))
 
     parts = [next(shard(examples, 4, encoder, 3, 0, rank, 2)) for rank in range(2)]
@@ -87,7 +92,7 @@ def test_a_rank_for_which_nothing_is_left_gets_what_does_not_count(setup: Setup)
 
 def test_what_cannot_be_read_is_counted(setup: Setup) -> None:
     examples = setup.examples["vqa"]
-    encoder = replace(setup.encoder, media=Broken(setup, {examples[0].media, examples[1].media}))
+    encoder = replace(setup.encoder, media=broken(setup, examples[:2]))
 
     batches = [next(shard(examples, 4, encoder, 0, 0, rank, 4)) for rank in range(4)]
 
@@ -96,7 +101,7 @@ def test_what_cannot_be_read_is_counted(setup: Setup) -> None:
 
 def test_data_that_cannot_be_read_at_all_is_an_error(setup: Setup) -> None:
     examples = setup.examples["vqa"]
-    encoder = replace(setup.encoder, media=Broken(setup, {e.media for e in examples}))
+    encoder = replace(setup.encoder, media=broken(setup, examples))
 
     with pytest.raises(DataError, match=r"none of 4 examples can be read; .*not an image"):
         next(shard(examples, 2, encoder, 0, 0, 0, 2))

@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from model.checkpoint import save
+from model.network_config import OmniNetConfig
 from model.outputs.answer import Answer
 from model.outputs.label.answer import Candidate, Label
-from model.outputs.text.answer import Caption
 from model.outputs.tags.answer import TaggedWord, Tagging
-from model.checkpoint import save
-from model.predictor import Predictor
-from training.data import DataSet, Example
-from training.evaluate import Answered
 from model.outputs.text import java
+from model.outputs.text.answer import Caption
+from model.predictor import Predictor
+from model.tasks import TASKS
+from training.data import DataSet, Example
+from training.data.activities import Activities
+from training.evaluate import Answered
+from training.evaluate.answering import use_of
 from training.setup import Setup
 
 
@@ -50,9 +54,15 @@ class Fixed(DataSet):
         return self.train
 
 
-def answered(train: Sequence[Example], dev: Sequence[Example], answers: Sequence[Answer]) -> Answered:
+class FixedClips(Fixed, Activities):
+    """The same, with the measures of clips by class."""
+
+
+def answered(
+    train: Sequence[Example], dev: Sequence[Example], answers: Sequence[Answer], kind: type[Fixed] = Fixed
+) -> Answered:
     """Examples and answers of a made-up data set."""
-    return Answered(Fixed(train), dev, answers)
+    return Answered(kind(train), dev, answers, TASKS[dev[0].task], use_of(OmniNetConfig(), dev[0]))
 
 
 def captions(*texts: str) -> list[Answer]:

@@ -29,8 +29,8 @@ def test_answers_are_the_predictors(predictor: Predictor, data: Path) -> None:
         ("caption", {"video": clip}),
         ("vqa", {"image": photo, "question": "what ?"}),
     ):
-        assert answer_all(predictor, [Example(task, **inputs)]) == [predictor.predict(task, **inputs)]
-    sentence = Example("pos", words=("A", "dog"))
+        assert answer_all(predictor, [Example(task, inputs)]) == [predictor.predict(task, **inputs)]
+    sentence = Example("pos", {"tokens": ("A", "dog")})
     assert answer_all(predictor, [sentence]) == [predictor.predict("pos", tokens=["A", "dog"])]
 
 
@@ -61,11 +61,11 @@ def test_every_data_set_of_a_task(predictor: Predictor, data: Path) -> None:
 
 def test_a_use_is_named_by_what_was_given() -> None:
     examples = {
-        "caption": Example("caption", Path("x.jpg")),
-        "video-caption": Example("caption", video=Path("x.mp4")),
-        "video-qa": Example("vqa", video=Path("x.mp4"), question="what?"),
-        "activity": Example("activity", video=Path("x.mp4")),
-        "pos": Example("pos", words=("x",)),
+        "caption": Example("caption", {"image": Path("x.jpg")}),
+        "video-caption": Example("caption", {"video": Path("x.mp4")}),
+        "video-qa": Example("vqa", {"video": Path("x.mp4"), "question": "what?"}),
+        "activity": Example("activity", {"video": Path("x.mp4")}),
+        "pos": Example("pos", {"tokens": ("x",)}),
     }
 
     assert [answered([], [example], []).use for example in examples.values()] == list(examples)
@@ -83,11 +83,11 @@ def test_what_cannot_be_read_is_named(predictor: Predictor, tmp_path: Path) -> N
     put(tmp_path / "broken.jpg", b"nothing")
 
     with pytest.raises(DataError, match=r"broken\.jpg cannot be measured: the file is not an image"):
-        answer_all(predictor, [Example("caption", tmp_path / "broken.jpg")])
+        answer_all(predictor, [Example("caption", {"image": tmp_path / "broken.jpg"})])
 
 
 def test_progress_is_shown_on_stderr(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
-    example = Example("pos", words=("A", "dog"))
+    example = Example("pos", {"tokens": ("A", "dog")})
 
     answer_all(predictor, [example])
     shown = capsys.readouterr()

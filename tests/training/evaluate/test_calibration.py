@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import omninet
-from model.outputs.label.answer import Label
 from model.checkpoint import Checkpoint, load, save
+from model.outputs.label.answer import Label
 from model.predictor import Predictor
 from training.commands import calibrate as command_module
 from training.data import DataError, Example
@@ -50,7 +50,7 @@ def sharpened(outputs: Outputs, times: float) -> Outputs:
 def photos(data: Path) -> list[Example]:
     folder = data / "daquar" / "images"
     return [
-        Example("vqa", folder / f"image{i}.jpg", question="what colour ?", answer=answer)
+        Example("vqa", {"image": folder / f"image{i}.jpg", "question": "what colour ?"}, answer=answer)
         for i, answer in enumerate(("red", "green", "never heard", "white"))
     ]
 
@@ -114,7 +114,7 @@ def test_scores_are_those_of_serving(predictor: Predictor, data: Path) -> None:
 
 def test_words_are_scored_without_the_padding(predictor: Predictor) -> None:
     sentences = [("A", "dog", "runs", "."), ("She",)]
-    examples = [Example("pos", words=words, tags=(*["NN"] * (len(words) - 1), "XX")) for words in sentences]
+    examples = [Example("pos", {"tokens": words}, tags=(*["NN"] * (len(words) - 1), "XX")) for words in sentences]
 
     together = collect(predictor, examples, step=1)
     alone = collect(predictor, examples[1:], step=1)
@@ -128,7 +128,7 @@ def test_words_are_scored_without_the_padding(predictor: Predictor) -> None:
 def test_captions_are_taken_in_turn(predictor: Predictor, data: Path) -> None:
     photo = data / "flickr8k" / "Flicker8k_Dataset" / "dev0.jpg"
     captions = ("All is red here .", "A big field of green")
-    examples = [Example("caption", photo, captions=captions)] * 3
+    examples = [Example("caption", {"image": photo}, captions=captions)] * 3
 
     found = collect(predictor, examples, start=1)
 
@@ -143,7 +143,7 @@ def test_halves_are_fitted_and_measured_apart(predictor: Predictor, data: Path) 
     found = calibrate(predictor, examples)
 
     even, odd = (collect(predictor, examples, start) for start in (0, 1))
-    assert found == Calibration("vqa", fit(even, odd), quality(odd), quality(odd, fit(even)), 2, 0)
+    assert found == Calibration("vqa", fit(even, odd), quality(odd), quality(odd, fit(even)), 2, 0, "answers")
 
 
 def test_too_little_is_said_so(predictor: Predictor, data: Path) -> None:
@@ -175,9 +175,9 @@ def test_a_search_with_beams_has_other_answers(toy: Checkpoint) -> None:
 
 
 def test_the_section_has_a_row_a_task() -> None:
-    found = Calibration("vqa", 1.5, Quality(12.34, 2.0), Quality(3.21, 1.5), 1430, 46)
+    found = Calibration("vqa", 1.5, Quality(12.34, 2.0), Quality(3.21, 1.5), 1430, 46, "answers")
 
-    text = section([found, replace(found, task="pos", unknown=0)], "a command")
+    text = section([found, replace(found, task="pos", unknown=0, counted="words")], "a command")
 
     assert "by\n`a command`" in text
     assert text.splitlines()[-2:] == [

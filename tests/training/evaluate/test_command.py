@@ -9,11 +9,11 @@ import pytest
 
 import omninet
 from model.checkpoint import load
+from model.outputs.text.bleu import normalise
 from tests.samples import jpeg_bytes
 from tests.training.conftest import put
 from training.commands import evaluate
 from training.evaluate import outside
-from model.outputs.text.bleu import normalise
 
 TASKS = ["caption", "pos", "vqa", "activity"]
 

@@ -12,7 +12,10 @@ from training.evaluate.gallery import COUNT, gallery, write_gallery
 
 def test_the_first_photos_and_no_others(predictor: Predictor, data: Path) -> None:
     folder = data / "flickr8k" / "Flicker8k_Dataset"
-    photos = [Example("caption", folder / f"dev{i % 2}.jpg", captions=("its own caption",)) for i in range(COUNT + 3)]
+    photos = [
+        Example("caption", {"image": folder / f"dev{i % 2}.jpg"}, captions=("its own caption",))
+        for i in range(COUNT + 3)
+    ]
 
     page = gallery(predictor, photos, "a command")
 

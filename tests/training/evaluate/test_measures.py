@@ -10,20 +10,21 @@ import pytest
 
 from model.outputs.answer import Answer
 from model.outputs.label.answer import Candidate, Label
-from model.predictor import Predictor
-from tests.training.conftest import make_config
-from tests.training.evaluate.conftest import answered, captions, labels, tags
-from training.data import Example
-from training.evaluate import Figure, Measure, answer_data, evaluate, measure, score
 from model.outputs.text import captions as caption_metrics
 from model.outputs.text.bleu import bleu4
+from model.predictor import Predictor
+from tests.training.conftest import make_config
+from tests.training.evaluate.conftest import FixedClips, answered, captions, labels, tags
+from training.data import Example
+from training.evaluate import Figure, Measure, answer_data, evaluate, measure
 
+ASKED = {"image": Path("x.jpg"), "question": "what?"}
 CAPTIONS = ("A dog runs over the grass .", "Grass under a running dog .")
 
 
 def test_answers_without_annotators_must_be_exact() -> None:
     train = [Example("vqa", answer=a) for a in ("red", "red", "two")]
-    dev = [Example("vqa", Path("x.jpg"), answer=a) for a in ("red", "two", "two", "Two")]
+    dev = [Example("vqa", ASKED, answer=a) for a in ("red", "two", "two", "Two")]
 
     found = measure(answered(train, dev, labels("red", "two", "red", "two")))
 
@@ -34,9 +35,9 @@ def test_answers_without_annotators_must_be_exact() -> None:
 def test_answers_with_annotators_are_measured_by_type() -> None:
     train = [Example("vqa", answer=a) for a in ("yes", "yes", "2")]
     dev = [
-        Example("vqa", Path("x.jpg"), answer="yes", answers=("yes",) * 8 + ("no",) * 2, answer_type="yes/no"),
-        Example("vqa", Path("x.jpg"), answer="no", answers=("yes",) * 2 + ("no",) * 8, answer_type="yes/no"),
-        Example("vqa", Path("x.jpg"), answer="2", answers=("two",) * 2 + ("3",) * 8, answer_type="number"),
+        Example("vqa", ASKED, answer="yes", answers=("yes",) * 8 + ("no",) * 2, answer_type="yes/no"),
+        Example("vqa", ASKED, answer="no", answers=("yes",) * 2 + ("no",) * 8, answer_type="yes/no"),
+        Example("vqa", ASKED, answer="2", answers=("two",) * 2 + ("3",) * 8, answer_type="number"),
     ]
 
     found = measure(answered(train, dev, labels("yes", "no", "2")))
@@ -61,7 +62,7 @@ def test_words_count_and_not_sentences() -> None:
 
 def test_activities() -> None:
     train = [Example("activity", answer=a) for a in ("wave", "wave", "red", "run")]
-    dev = [Example("activity", video=Path("x.mp4"), answer=a) for a in ("run", "red", "red", "red")]
+    dev = [Example("activity", {"video": Path("x.mp4")}, answer=a) for a in ("run", "red", "red", "red")]
 
     found = measure(answered(train, dev, labels("run", "wave", "red", "run")))
 
@@ -77,14 +78,18 @@ def test_activities() -> None:
 
 def test_strokes_among_themselves() -> None:
     """Clips of one family of classes, whatever the others are."""
-    dev = [Example("activity", video=Path("x.mp4"), answer=f"tennis {a}") for a in ("serve", "serve", "smash", "smash")]
+    dev = [
+        Example("activity", {"video": Path("x.mp4")}, answer=f"tennis {a}")
+        for a in ("serve", "serve", "smash", "smash")
+    ]
     candidates = [("run", "tennis serve"), ("tennis smash", "tennis serve"), ("run", "wave"), ("tennis smash",)]
     given: list[Answer] = [
         Label(names[0], tuple(Candidate(name, 0.5) for name in names)) for names in (*candidates, ("run", "wave"))
     ]
     train = [Example("activity", answer=a) for a in ("wave", "wave", "tennis smash")]
 
-    found = measure(answered(train, [*dev, Example("activity", video=Path("x.mp4"), answer="run")], given))
+    dev = [*dev, Example("activity", {"video": Path("x.mp4")}, answer="run")]
+    found = measure(answered(train, dev, given, FixedClips))
 
     # Of four, the first and the last; always "tennis smash" would be right twice.
     assert found.further[-1] == Figure("tennis strokes among themselves", 50.0, 50.0)
@@ -102,13 +107,13 @@ def test_answers_beside_those_that_see_no_photo(predictor: Predictor, data: Path
     assert (plain.question_only, plain.other_photo) == (25.0, None)
     swapped = [data / "daquar" / "images" / f"image{(i + 2) % 4}.jpg" for i in range(4)]
     answers = [predictor.predict("vqa", image=path, question=given.examples[0].question) for path in swapped]
-    assert whole.other_photo == score(given.examples, answers)["accuracy"]
+    assert whole.other_photo == given.metrics(answers)["accuracy"]
     assert replace(whole, other_photo=None) == plain
 
 
 def test_captions() -> None:
     train = [Example("caption", captions=("A dog runs over the field .",))]
-    dev = [Example("caption", Path("x.jpg"), captions=CAPTIONS)] * 2
+    dev = [Example("caption", {"image": Path("x.jpg")}, captions=CAPTIONS)] * 2
     written = ["A dog runs over grass", "A dog runs over the grass"]
 
     found = measure(answered(train, dev, captions(*written)))
@@ -125,7 +130,7 @@ def test_captions() -> None:
 def test_official_captions_are_measured_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caption_metrics, "score_official", lambda written, _: {"METEOR": float(len(written[0]))})
     train = [Example("caption", captions=("A cat sits on the roof .",))]
-    dev = [Example("caption", Path("x.jpg"), captions=CAPTIONS)]
+    dev = [Example("caption", {"image": Path("x.jpg")}, captions=CAPTIONS)]
     given = answered(train, dev, captions("A dog"))
 
     assert "METEOR" not in [f.name for f in measure(given).further]
@@ -155,9 +160,9 @@ def test_captions_with_a_beam_and_without(predictor: Predictor, data: Path) -> N
     found = measure(searched, predictor=searching)
 
     figures = {f.name: f for f in found.further}
-    alone = score(greedy.examples, greedy.answers)
+    alone = greedy.metrics()
     assert figures["BLEU-4, greedy"].value == alone["BLEU-4"]
     assert figures["CIDEr, greedy"].value == alone["CIDEr"]
     assert figures["BLEU-4, greedy"].constant == found.constant
-    assert found.value == score(searched.examples, searched.answers)["BLEU-4"]
+    assert found.value == searched.metrics()["BLEU-4"]
     assert not [f for f in measure(greedy, predictor=predictor).further if "greedy" in f.name]

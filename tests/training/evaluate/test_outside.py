@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.outputs.text.answer import Caption, Piece
-from model.outputs.label.answer import Label
 from model.media.images import decode_image
+from model.outputs.label.answer import Label
+from model.outputs.text import TextOutput
+from model.outputs.text.answer import Caption, Piece
 from model.predictor import Predictor
 from tests.samples import image_bytes, picture
 from tests.training.conftest import photo, put
@@ -23,7 +24,6 @@ from training.evaluate.outside import (
     Outside,
     Said,
     ask,
-    per_token,
     sample_pictures,
     section,
 )
@@ -55,7 +55,7 @@ def coco(folder: Path) -> None:
 
 
 def test_treatments(sample: Path) -> None:
-    pixels = decode_image(sample.read_bytes()).pixels
+    pixels = torch.from_numpy(decode_image(sample.read_bytes()).pixels)
 
     found = {name: treat(pixels) for name, treat in TREATMENTS.items()}
 
@@ -86,7 +86,7 @@ def test_what_is_said_is_what_serving_says(predictor: Predictor, sample: Path) -
         "sample.png",
         "as it is",
         caption.caption,
-        per_token(caption),
+        TextOutput().probability(caption),
         answer.label,
         answer.candidates[0].probability,
     )
@@ -99,7 +99,7 @@ def test_the_first_ones_are_spoilt(
 ) -> None:
     monkeypatch.setattr(outside, "TREATMENTS", {"dark": TREATMENTS["dark"]})
     photos = [
-        Example("caption", data / "flickr8k" / "Flicker8k_Dataset" / f"{name}.jpg")
+        Example("caption", {"image": data / "flickr8k" / "Flicker8k_Dataset" / f"{name}.jpg"})
         for name in ("train0", "train1", "train2", "train3")
     ]
 
@@ -121,8 +121,8 @@ def test_captions_of_coco(predictor: Predictor, tmp_path: Path) -> None:
 
 
 def test_per_token_is_a_geometric_mean() -> None:
-    assert per_token(Caption("a dog", -3.0, (Piece("a", 0.9), Piece(" dog", 0.4)))) == pytest.approx(0.6)
-    assert per_token(Caption("", -3.0, ())) == 0.0
+    assert TextOutput().probability(Caption("a dog", -3.0, (Piece("a", 0.9), Piece(" dog", 0.4)))) == pytest.approx(0.6)
+    assert TextOutput().probability(Caption("", -3.0, ())) == 0.0
 
 
 def test_sample_pictures_are_found_without_the_package(package: Path) -> None:

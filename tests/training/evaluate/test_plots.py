@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model.outputs.label.metrics import Confusion
 from training.evaluate.plots import (
     plot_confusion,
     plot_losses,
@@ -18,7 +19,6 @@ from training.evaluate.plots import (
     plot_staleness,
     plot_table,
 )
-from model.outputs.label.metrics import Confusion
 from training.table import Table
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from model.checkpoint import load, save
+from model.outputs.label.metrics import Confusion
 from tests.training.evaluate.conftest import answered, captions
 from training.data import Example
 from training.evaluate import Figure, Measure, Report, table, write_to_card
@@ -16,7 +17,6 @@ from training.evaluate.output import write_report
 from training.evaluate.outside import Outside, Said
 from training.evaluate.shuffled import Order
 from training.evaluate.zero_shot import Comparison, Naming, ZeroShot
-from model.outputs.label.metrics import Confusion
 from training.setup import Setup
 
 FIGURES = [
@@ -122,7 +122,7 @@ def test_json_holds_everything() -> None:
 def test_files(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     log.write_text('{"step": 1, "task": "vqa", "loss": 2.5}\n')
-    given = answered([], [Example("caption", Path("dog.jpg"))], captions("a dog"))
+    given = answered([], [Example("caption", {"image": Path("dog.jpg")})], captions("a dog"))
 
     write_report(tmp_path / "new" / "out", make(*FIGURES, ACTIVITY), [given], log)
 

@@ -18,8 +18,8 @@ def read(path: Path) -> Any:
 
 def test_captions(tmp_path: Path) -> None:
     examples = [
-        Example("caption", Path("COCO_val2014_000000000042.jpg"), image_id="42"),
-        Example("caption", Path("dog.jpg")),
+        Example("caption", {"image": Path("COCO_val2014_000000000042.jpg")}, image_id="42"),
+        Example("caption", {"image": Path("dog.jpg")}),
     ]
 
     write_results(tmp_path / "new", [answered([], examples, captions("a naïve dog", "a cat"))], "dev")
@@ -32,8 +32,8 @@ def test_captions(tmp_path: Path) -> None:
 
 def test_answers(tmp_path: Path) -> None:
     examples = [
-        Example("vqa", Path("x.jpg"), question="what?", question_id="262148000"),
-        Example("vqa", Path("x.jpg"), question="who?"),
+        Example("vqa", {"image": Path("x.jpg"), "question": "what?"}, question_id="262148000"),
+        Example("vqa", {"image": Path("x.jpg"), "question": "who?"}),
     ]
 
     write_results(tmp_path, [answered([], examples, labels("net", "man"))], "test")
@@ -45,7 +45,7 @@ def test_answers(tmp_path: Path) -> None:
 
 
 def test_a_further_data_set_has_a_file_of_its_own(tmp_path: Path) -> None:
-    first = answered([], [Example("vqa", Path("x.jpg"), question="what?")], labels("net"))
+    first = answered([], [Example("vqa", {"image": Path("x.jpg"), "question": "what?"})], labels("net"))
     further = replace(first, title="caption_qa", is_further=True, answers=labels("man"))
 
     write_results(tmp_path, [first, further], "dev")
@@ -55,8 +55,8 @@ def test_a_further_data_set_has_a_file_of_its_own(tmp_path: Path) -> None:
 
 
 def test_tasks_without_a_server_write_nothing(tmp_path: Path) -> None:
-    pos = answered([], [Example("pos", words=("x",), tags=("NN",))], tags(["NN"]))
-    activity = answered([], [Example("activity", video=Path("x.mp4"))], labels("run"))
+    pos = answered([], [Example("pos", {"tokens": ("x",)}, tags=("NN",))], tags(["NN"]))
+    activity = answered([], [Example("activity", {"video": Path("x.mp4")})], labels("run"))
 
     write_results(tmp_path, [pos, activity], "dev")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.predictor import Predictor
 from model.job import Job
+from model.predictor import Predictor
 from model.rows import Row
 from tests.training.conftest import make_config
 from training.data import Example
@@ -18,7 +18,7 @@ from training.evaluate.shuffled import Order, compare_orders, orders, score_orde
 
 
 def clip(data: Path) -> Example:
-    return Example("activity", video=data / "activities" / "clips" / "run_fast" / "dev0.mp4", answer="run fast")
+    return Example("activity", {"video": data / "activities" / "clips" / "run_fast" / "dev0.mp4"}, answer="run fast")
 
 
 def test_orders() -> None:
@@ -40,8 +40,7 @@ def test_scores_are_those_of_serving(predictor: Predictor, data: Path) -> None:
     found = score_orders(predictor, example)
 
     assert found.shape == (8, 2)
-    assert example.media is not None
-    for scores, order in zip(found, orders(3, example.media.name), strict=True):
+    for scores, order in zip(found, orders(3, example.media[0].name), strict=True):
         job = Job("activity", (Row((row.inputs[0]._replace(value=frames[list(order)]),), row.goal, row.moves),))
         (decoded,) = predictor.run(job.rows)
         best, value = decoded.candidates[0]
@@ -58,12 +57,12 @@ def test_how_many_are_right(predictor: Predictor, monkeypatch: pytest.MonkeyPatc
     serve = torch.tensor([[0.0, 2.0, 1.0], [0.0, 1.0, 2.0], *[[0.0, 2.0, 1.0]] * 3, *[[3.0, 1.0, 2.0]] * 3])
     fight = torch.tensor([[2.0, 0.0, 1.0]] * 8)
     examples = [
-        Example("activity", video=Path(name), answer=name) for name in ("tennis serve", "fight", "tennis smash")
+        Example("activity", {"video": Path(name)}, answer=name) for name in ("tennis serve", "fight", "tennis smash")
     ]
     given = dict(zip((e.video for e in examples), (serve, fight, fight), strict=True))
     monkeypatch.setattr(module, "score_orders", lambda _, example: given[example.video])
 
-    found = compare_orders(predictor, examples, "clips")
+    found = compare_orders(predictor, examples, "clips", "tennis ")
 
     names = [
         "as they are",

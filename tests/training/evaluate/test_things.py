@@ -70,8 +70,8 @@ def test_photos_are_shown_to_the_network(predictor: Predictor, tmp_path: Path) -
 
     found = name_things(predictor, tmp_path)
 
-    caption = predictor.predict("caption", image=tmp_path / "a" / "red.jpg").caption  # type: ignore[union-attr]
-    answer = predictor.predict("vqa", image=tmp_path / "a" / "red.jpg", question=QUESTION).label  # type: ignore[union-attr]
+    caption = predictor.predict("caption", image=tmp_path / "a" / "red.jpg").caption  # type: ignore[attr-defined]
+    answer = predictor.predict("vqa", image=tmp_path / "a" / "red.jpg", question=QUESTION).label  # type: ignore[attr-defined]
     assert found.said == (("a/red.jpg", "red thing", caption, answer),)
     section = naming_section(found)
     assert section.startswith("Of 1 photos of 1 everyday kinds")

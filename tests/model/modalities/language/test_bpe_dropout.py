@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
 
+from model.modalities.language.bpe_dropout import with_bpe_dropout
 from model.modalities.language.config import Subwords
 from model.modalities.language.tokenizer import Tokenizer
-from training.subwords import loosened
 
 WORDS = ["She", "sells", "7", "shells", "runs", "☃", "quickly"]
 
@@ -32,21 +32,21 @@ def spelled(encoded: Subwords, tokenizer: Tokenizer) -> Iterator[str]:
 def test_words_stay_and_their_subwords_become_smaller(tokenizer: Tokenizer) -> None:
     encoded = tokenizer.encode(WORDS)
 
-    loose = loosened(encoded, tokenizer, 1.0, random.Random(0))
+    varied = with_bpe_dropout(encoded, tokenizer, 1.0, random.Random(0))
 
-    assert list(spelled(loose, tokenizer)) == list(spelled(encoded, tokenizer))
-    assert len(loose.tokens) > len(encoded.tokens)
-    assert [loose.tokens[0], loose.tokens[-1]] == [tokenizer.begin, tokenizer.end]
-    assert len(loose.tokens) == len(loose.words)
+    assert list(spelled(varied, tokenizer)) == list(spelled(encoded, tokenizer))
+    assert len(varied.tokens) > len(encoded.tokens)
+    assert [varied.tokens[0], varied.tokens[-1]] == [tokenizer.begin, tokenizer.end]
+    assert len(varied.tokens) == len(varied.words)
 
 
 def test_nothing_changes_at_a_share_of_zero(tokenizer: Tokenizer) -> None:
     encoded = tokenizer.encode(WORDS)
 
-    same = loosened(encoded, tokenizer, 0.0, random.Random(0))
+    same = with_bpe_dropout(encoded, tokenizer, 0.0, random.Random(0))
 
-    assert torch.equal(same.tokens, encoded.tokens)
-    assert torch.equal(same.words, encoded.words)
+    assert np.array_equal(same.tokens, encoded.tokens)
+    assert np.array_equal(same.words, encoded.words)
 
 
 def test_the_share_is_kept(tokenizer: Tokenizer) -> None:
@@ -54,7 +54,7 @@ def test_the_share_is_kept(tokenizer: Tokenizer) -> None:
     can = sum(bool(tokenizer.halves(token)) for token in encoded.tokens.tolist())
 
     generator = random.Random(0)
-    more = [len(loosened(encoded, tokenizer, 0.2, generator).tokens) - len(encoded.tokens) for _ in range(500)]
+    more = [len(with_bpe_dropout(encoded, tokenizer, 0.2, generator).tokens) - len(encoded.tokens) for _ in range(500)]
 
     assert sum(more) / len(more) == pytest.approx(0.2 * can, rel=0.15)
-    assert len({tuple(loosened(encoded, tokenizer, 0.5, generator).tokens.tolist()) for _ in range(50)}) > 5
+    assert len({tuple(with_bpe_dropout(encoded, tokenizer, 0.5, generator).tokens.tolist()) for _ in range(50)}) > 5

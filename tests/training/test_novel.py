@@ -1,0 +1,192 @@
+"""Training of tasks, data sets, outputs and layers that the package does not have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from model import builder
+from model.config import CNPConfig
+from model.errors import ConfigError
+from model.predictor import Predictor
+from tests.training import novel
+from tests.training.conftest import drawn, run_values
+from training.config import RunConfig
+from training.data import DataError, Example
+from training.evaluate import answer_data, measure
+from training.features import Features
+from training.hogwild import make_posts, run_hogwild
+from training.interrupt import Interrupt
+from training.run import Run
+from training.setup import Setup, set_up
+from training.single import run_single
+from training.step import Objective, compute_gradients
+
+
+@pytest.fixture(autouse=True)
+def _added(monkeypatch: pytest.MonkeyPatch) -> None:
+    novel.add(monkeypatch)
+
+
+def values(*tasks: str, **changes: Any) -> dict[str, Any]:
+    """A run of some of the tasks."""
+    places = {"same": "pairs", "colour": "colours", "hue": "hues", "length": "lengths", "mood": "moods"}
+    folders = {"length": "ewt", "mood": "ewt"}
+    runs = {
+        name: {"dataset": places[name], "folder": folders.get(name, "daquar"), "batch": 4, "share": 1} for name in tasks
+    }
+    network = run_values()["network"]
+    network["eye"] = {"kind": "vision", "backbone": "compact", "size": 32, "frames": 3}
+    return run_values(**{"tasks": runs, "network": network} | changes)
+
+
+def prepared(data: Path, work: Path, *tasks: str, **changes: Any) -> Setup:
+    """A run of some of the tasks, ready to start."""
+    return set_up(RunConfig.model_validate(values(*tasks, **changes)), data, "random", work)
+
+
+def steps(folder: Path) -> list[dict[str, Any]]:
+    """What the log says of each step."""
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["kind"] == "step"]
+
+
+def trained(setup: Setup, folder: Path, runner: str = "single") -> Predictor:
+    """The run's last checkpoint, loaded."""
+    with Run(setup, folder, runner) as run:
+        done = run_single(run, Interrupt()) if runner == "single" else hogwild(run)
+        assert done
+        return Predictor.load(run.finish(), device="cpu")
+
+
+def hogwild(run: Run) -> bool:
+    return run_hogwild(run, make_posts(run.setup.config), Interrupt())
+
+
+@pytest.mark.parametrize("media", ["features", "pixels"])
+def test_two_pictures_of_one_task_each_with_a_backbone_of_its_own(data: Path, work: Path, media: str) -> None:
+    setup = prepared(data, work, "same", media=media)
+
+    batch = setup.encoder.batch(drawn(setup.examples["same"][:3]))
+
+    assert batch is not None
+    assert [(name, domain) for name, domain, _ in batch.inputs] == [("vision", "image"), ("eye", "image")]
+    shapes = [tuple(seen.shape) for _, _, seen in batch.inputs]
+    maps, pixels = [(3, 1, 4, 512), (3, 1, 1, 512)], [(3, 1, 3, 64, 64), (3, 1, 3, 32, 32)]
+    assert shapes == (maps if media == "features" else pixels)
+    assert list(setup.network.config.peripherals) == ["vision", "eye"]
+
+
+def test_an_example_of_which_one_picture_cannot_be_read_is_left_out(data: Path, work: Path) -> None:
+    setup = prepared(data, work, "same")
+    eye = setup.encoder.media["eye"]
+    assert isinstance(eye, Features)
+    first, *others = setup.examples["same"][:3]
+
+    class Broken(Features):
+        def get(self, path: Path, *arguments: Any) -> torch.Tensor:
+            if path == first.inputs["right"]:
+                raise OSError("gone")
+            return eye.get(path, *arguments)
+
+    encoder = setup.encoder
+    encoder.media = {**encoder.media, "eye": Broken(eye.places, {})}
+    batch = encoder.batch(drawn([first, *others]))
+
+    assert batch is not None
+    readable = [e for e in others if e.inputs["right"] != first.inputs["right"]]
+    assert len(batch.targets) == len(readable)
+    assert all(len(seen) == len(readable) for _, _, seen in batch.inputs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["single", "hogwild"])
+def test_two_pictures_and_a_shared_vocabulary_by_any_runner(
+    data: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runner: str
+) -> None:
+    monkeypatch.setattr(builder, "feed_forward", balanced)
+    setup = prepared(data, work, "same", "colour", "hue", "mood", evaluation={"every": 4})
+
+    predictor = trained(setup, tmp_path, runner)
+
+    assert predictor.vocabularies["colours"] == ("red", "blue", "green", "pink", "white")
+    assert set(predictor.vocabularies) == {"same", "colours", "mood"}
+    assert set(setup.network.cnp.classifiers.keys()) == {"same", "colours", "mood"}
+    for step in steps(tmp_path):
+        assert step["loss"] == pytest.approx(step["loss/nll"] + step["loss/balance"], rel=1e-5)
+    measured = [measure(answered, predictor=predictor) for answered in answer_data(predictor, setup.config, data)]
+    assert [(m.task, m.name) for m in measured] == [(name, "top-1") for name in ("same", "colour", "hue", "mood")]
+
+
+def balanced(config: CNPConfig) -> novel.Balanced:
+    return novel.Balanced(config.d_model, config.d_hidden, config.dropout)
+
+
+def test_what_layers_add_to_the_loss_counts_once(data: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builder, "feed_forward", balanced)
+    setup = prepared(data, work, "mood")
+    network = setup.network.eval()
+    batch = setup.encoder.batch(drawn(setup.examples["mood"][:3]))
+    assert batch is not None
+
+    result = compute_gradients(Objective(network), [batch], clip=1e9)
+    both = compute_gradients(Objective(network), [batch, batch], clip=1e9)
+
+    losses: dict[str, torch.Tensor] = {}
+    with torch.no_grad():
+        memory = network.encode(batch.inputs, False, losses)
+        network.cnp.decode(memory, "mood", batch.targets, losses=losses)
+    assert result.terms["balance"] == pytest.approx(losses["balance"].item(), rel=1e-5)
+    assert result.loss == pytest.approx(sum(result.terms.values()))
+    assert both.terms == pytest.approx(result.terms)
+    assert both.gradient_norm == pytest.approx(result.gradient_norm, rel=1e-4)
+
+
+def test_numbers_from_the_decoders_state(data: Path, work: Path, tmp_path: Path) -> None:
+    setup = prepared(data, work, "length", steps=60, evaluation={"every": 30}, factor=0.05)
+
+    predictor = trained(setup, tmp_path)
+
+    first, *_, last = steps(tmp_path)
+    assert {"loss/squares", "loss/size"} <= first.keys()
+    assert last["loss"] < 0.5 * first["loss"]
+    (answered,) = answer_data(predictor, setup.config, data)
+    found = measure(answered, official=True, predictor=predictor)
+    assert (found.name, found.count) == ("mean error", 2)
+    assert found.value == pytest.approx(answered.metrics()["mean error"])
+    evaluations = [line for line in (tmp_path / "log.jsonl").read_text().splitlines() if "mean error" in line]
+    assert len(evaluations) == 2
+
+
+def test_tasks_that_share_a_vocabulary_keep_as_many_of_its_classes(data: Path, work: Path) -> None:
+    both = values("colour", "hue")
+    both["tasks"]["colour"]["classes"] = 2
+
+    assert len(set_up(RunConfig.model_validate(both), data, "random", work).vocabularies["colours"]) == 2
+
+    both["tasks"]["hue"]["classes"] = 3
+    with pytest.raises(ConfigError, match="vocabulary colours: colour and hue share it and must have the same number"):
+        RunConfig.model_validate(both)
+
+
+def test_a_data_set_that_lacks_an_input_is_named(data: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(novel.Pairs, "examples", lambda _, split: [Example("same", {"right": data}, "same")])
+
+    with pytest.raises(DataError, match="an example of task same lacks left"):
+        prepared(data, work, "same")
+
+
+def test_values_of_any_peripheral_can_be_set(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(values("same")))
+
+    config = RunConfig.load(path, ["network.eye.size=40", "tasks.same.batch=2"])
+
+    assert config.network["eye"]["size"] == 40
+    with pytest.raises(ConfigError, match=r"'network\.ear\.size' is unknown; near it are network\.eye\.size"):
+        RunConfig.load(path, ["network.ear.size=40"])

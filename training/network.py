@@ -1,0 +1,144 @@
+"""The network of a run: what its configuration says, what follows from its tasks, and what the data decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from model.config import CNPConfig, from_dict, to_dict
+from model.errors import ConfigError
+from model.modalities import MODALITIES
+from model.network_config import KIND, OmniNetConfig
+from model.outputs import OUTPUTS, Output
+from model.tasks import TASKS, Task
+
+if TYPE_CHECKING:
+    from training.config import RunConfig
+
+T = TypeVar("T")
+CNP = "cnp"
+
+
+def network_config(config: RunConfig, subwords: int, vocabularies: Mapping[str, tuple[str, ...]]) -> OmniNetConfig:
+    """The network of a run, with what the data decide: subwords, and the classes of each vocabulary.
+
+    Peripherals are in the order of their modalities, domains in that of the alphabet, so that the order of a run's
+    tasks changes no random weight.
+    """
+    tasks = tasks_of(config)
+    parts = network_parts(config, {"vocabulary": subwords})
+    needed = {given.peripheral for task in tasks.values() for given in task.inputs}
+    domains = {given.domain for task in tasks.values() for given in task.inputs}
+    sizes = {name: len(vocabularies[name]) if name in vocabularies else subwords for name in vocabularies_of(config)}
+    peripherals = {name: part for name, part in parts.items() if name in needed}
+    return OmniNetConfig(parts[CNP], peripherals, tuple(sorted(domains)), tasks, sizes)
+
+
+def network_parts(config: RunConfig, decided: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Name -> configuration of the CNP, and of each peripheral that the tasks need or that the run configures.
+
+    Args:
+        decided: values that the data decide, by name; by default those of the configurations.
+
+    Raises:
+        ConfigError: a name or a value is wrong.
+    """
+    parts: dict[str, Any] = {CNP: changed(CNPConfig(), config.network.get(CNP, {}), f"network.{CNP}")}
+    needed = [given.peripheral for task in tasks_of(config).values() for given in task.inputs]
+    kinds = {name: kind_in(config, name) for name in (*needed, *config.network) if name != CNP}
+    for name in sorted(kinds, key=lambda name: list(MODALITIES).index(kinds[name])):
+        modality = MODALITIES[kinds[name]]
+        values = {key: value for key, value in (decided or {}).items() if key in modality.decided_by_data}
+        mine = {key: value for key, value in config.network.get(name, {}).items() if key != KIND}
+        parts[name] = changed(modality.Config(), mine | values, f"network.{name}")
+    return parts
+
+
+def kind_in(config: RunConfig, peripheral: str) -> str:
+    """Return the modality of a peripheral: its ``kind``, or its name.
+
+    Raises:
+        ConfigError: there is no such modality.
+    """
+    kind = config.network.get(peripheral, {}).get(KIND, peripheral)
+    if kind not in MODALITIES:
+        raise ConfigError(
+            f"network.{peripheral} is of no modality: its {KIND} must be one of {', '.join(MODALITIES)}, not {kind!r}"
+        )
+    return str(kind)
+
+
+def check_network(config: RunConfig) -> None:
+    """Hold that a run's tasks have all that training and its evaluation will ask for, which may be hours later.
+
+    Raises:
+        ConfigError: something is missing; the message names it.
+    """
+    for task in tasks_of(config).values():
+        if task.output not in OUTPUTS:
+            raise ConfigError(f"task {task.name}: there is no output {task.output!r}; known are {', '.join(OUTPUTS)}")
+        output = OUTPUTS[task.output]
+        if output.has_vocabulary and output.named and type(output).classes is Output.classes:
+            raise ConfigError(f"task {task.name}: its output {task.output} names no classes")
+        if not output.has_vocabulary and "classes" in output.head().reads:
+            raise ConfigError(
+                f"task {task.name}: its output {task.output} has no vocabulary, but its head reads classes"
+            )
+    for name, tasks in vocabularies_of(config).items():
+        if len({OUTPUTS[task.output].named for task in tasks}) > 1:
+            raise ConfigError(f"vocabulary {name}: {_names(tasks)} cannot share it, as its classes are subwords to one")
+        if len({limit for task in tasks if (limit := config.tasks[task.name].classes)}) > 1:
+            raise ConfigError(f"vocabulary {name}: {_names(tasks)} share it and must have the same number of classes")
+    for name, modality in _modalities(config).items():
+        unknown = modality.decided_by_data - {"vocabulary"}
+        if unknown or not modality.decided_by_data <= {field.name for field in fields(modality.Config)}:
+            raise ConfigError(
+                f"network.{name}: no data decide {', '.join(sorted(unknown or modality.decided_by_data))}"
+            )
+    network_config(config, config.vocabulary, dict.fromkeys(named_vocabularies(config), ("",)))
+
+
+def needs_backbone(config: RunConfig) -> bool:
+    """Whether a run's network has a frozen backbone."""
+    return any(modality.has_backbone for modality in _modalities(config).values())
+
+
+def tasks_of(config: RunConfig) -> dict[str, Task]:
+    """The tasks of a run by name."""
+    return {name: TASKS[name] for name in config.tasks}
+
+
+def vocabularies_of(config: RunConfig) -> dict[str, list[Task]]:
+    """The vocabularies of a run by name, each with the tasks that share it."""
+    found: dict[str, list[Task]] = {}
+    for task in tasks_of(config).values():
+        if task.vocabulary:
+            found.setdefault(task.vocabulary, []).append(task)
+    return found
+
+
+def named_vocabularies(config: RunConfig) -> dict[str, list[Task]]:
+    """Those whose classes have names of their own."""
+    return {name: tasks for name, tasks in vocabularies_of(config).items() if OUTPUTS[tasks[0].output].named}
+
+
+def _modalities(config: RunConfig) -> dict[str, Any]:
+    needed = {given.peripheral for task in tasks_of(config).values() for given in task.inputs}
+    return {name: MODALITIES[kind_in(config, name)] for name in needed}
+
+
+def _names(tasks: list[Task]) -> str:
+    return " and ".join(task.name for task in tasks)
+
+
+def changed(defaults: T, changes: Mapping[str, Any], where: str) -> T:
+    """A configuration with some of its values replaced."""
+    return from_dict(type(defaults), _merged(to_dict(defaults), changes), where)
+
+
+def _merged(defaults: Any, changes: Any) -> Any:
+    """Values replaced one by one, also those of inner configurations."""
+    if not isinstance(defaults, Mapping) or not isinstance(changes, Mapping):
+        return changes
+    return {**defaults, **{name: _merged(defaults.get(name), value) for name, value in changes.items()}}
