@@ -98,6 +98,7 @@ class VisionModality(Modality):
 
     def tiny_file(self, form: str) -> bytes:  # noqa: ARG002
         """Return a GIF, which is an image and a video, a little larger than the square, so that it is resized."""
+        Image.init()  # the readers of all other formats
         buffer = io.BytesIO()
         Image.new("RGB", (self.config.size + 1, self.config.size)).save(buffer, "GIF")
         return buffer.getvalue()
