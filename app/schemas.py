@@ -19,11 +19,11 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.backend import Answered
-from model.outputs.text.answer import Caption
+from model.decoding.goal import Explain
+from model.decoding.options import TEXT_OPTIONS as LIMITS
 from model.outputs.label.answer import Label
 from model.outputs.tags.answer import Tagging
-from model.decoding.options import LIMITS
-from model.decoding.goal import Explain
+from model.outputs.text.answer import Caption
 
 T = TypeVar("T")
 

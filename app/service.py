@@ -7,7 +7,8 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends, Request, UploadFile
+from fastapi import Depends, Request
+from starlette.datastructures import UploadFile
 
 from app.answering import told
 from app.backend import Answered, Backend, Query, Tell, Upload
@@ -101,8 +102,7 @@ ServiceDependency = Annotated[Service, Depends(get_service)]
 
 
 def _query(task: str, inputs: Mapping[str, Any], until: float) -> Query:
-    image: UploadFile | None = inputs.get("image")
-    video: UploadFile | None = inputs.get("video")
-    others = {name: value for name, value in inputs.items() if name not in {"image", "video"}}
-    upload = Upload("image", image.file) if image else Upload("video", video.file) if video else None
-    return Query(task, others, upload, until)
+    files = {name: value for name, value in inputs.items() if isinstance(value, UploadFile)}
+    others = {name: value for name, value in inputs.items() if name not in files}
+    uploads = tuple(Upload(name, "vision", name, value.file) for name, value in files.items())
+    return Query(task, others, uploads, until)

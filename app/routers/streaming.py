@@ -15,8 +15,8 @@ from app.errors import ServiceError, note_code, response_of
 from app.routers.explaining import PICTURE, SEEN, answer, with_explanation
 from app.schemas import CaptionReply, ExplainForm, ImageCaption, Token, VideoCaption, caption_reply
 from app.service import Service
-from model.outputs.text.answer import Text
 from model.errors import InputError
+from model.outputs.text.answer import Text
 
 Step = Text | Answered
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from torch import Tensor
 
@@ -19,9 +20,9 @@ from app.settings import Settings
 from app.work import Work
 from model.decoding.hypotheses import Decoded
 from model.errors import DeviceError
+from model.job import Job
 from model.memory import Memory
 from model.predictor import Predictor
-from model.job import Job
 from model.rows import Row
 from tests.app.conftest import Watched, talking_to
 from tests.app.test_engine import Gate
@@ -108,7 +109,7 @@ class Stuck:
         self._encodes(rows)
         return self._predictor.encode(rows)
 
-    def see(self, frames: Tensor, peripheral: str) -> Tensor:
+    def see(self, frames: np.ndarray, peripheral: str) -> Tensor:
         self._sees(())
         return self._predictor.see(frames, peripheral)
 

@@ -23,11 +23,9 @@ from fastapi import FastAPI
 from app.main import create_app
 from app.model_process import ModelProcess
 from app.routers.common import require_admin
-from app.sandbox import MediaKind, Sandbox
+from app.sandbox import Sandbox
 from app.settings import Settings
 from model.checkpoint import Checkpoint, load, save
-from model.media.videos import Clip
-from model.media.images import Picture
 from model.omninet import OmniNet
 from model.processor import Processor
 from tests.app.conftest import Serve, talking_to
@@ -276,10 +274,10 @@ async def test_the_old_model_ends_what_it_has_begun(
     begun, go_on = threading.Event(), threading.Event()
     decode = Sandbox.decode
 
-    def slow(sandbox: Sandbox, kind: MediaKind, data: bytes) -> Picture | Clip:
+    def slow(sandbox: Sandbox, *file: Any) -> Any:
         begun.set()
         assert go_on.wait(20)
-        return decode(sandbox, kind, data)
+        return decode(sandbox, *file)
 
     with monkeypatch.context() as patch:
         patch.setattr(Sandbox, "decode", slow)
@@ -306,9 +304,9 @@ async def test_metrics_tell_of_the_new_model(
 ) -> None:
     decode, busy = Sandbox.decode, list[float]()
 
-    def watching(sandbox: Sandbox, kind: MediaKind, data: bytes) -> Picture | Clip:
+    def watching(sandbox: Sandbox, *file: Any) -> Any:
         busy.append(of(figures(served.state.service.metrics.text().decode()), "media_busy_processes"))
-        return decode(sandbox, kind, data)
+        return decode(sandbox, *file)
 
     save(variant(toy, 2, size=32), folder)
     assert await reload(client) == "2"
