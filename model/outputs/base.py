@@ -91,6 +91,10 @@ class Output(ABC):
     def body(self, task: Task, answer: Any) -> BaseModel:
         """Return an answer as an object of ``schema``."""
 
+    def parts(self, answer: Any) -> Sequence[BaseModel]:  # noqa: ARG002
+        """Return the JSON of each part of an answer, or of what is settled of one; only where ``streams``."""
+        return ()
+
     @abstractmethod
     def metrics(self, truths: Sequence[Truth], answers: Sequence[Any]) -> Metrics:
         """Measure the answers to a whole data set, the headline first."""

@@ -103,6 +103,14 @@ class VisionModality(Modality):
         Image.new("RGB", (self.config.size + 1, self.config.size)).save(buffer, "GIF")
         return buffer.getvalue()
 
+    def limits(self, media: MediaLimits, max_steps: int) -> dict[str, float]:  # noqa: ARG002
+        """Return the pixels of images and of a video's frames, and the seconds of videos."""
+        return {
+            "image_pixels": media.image_pixels,
+            "frame_pixels": media.frame_pixels,
+            "video_seconds": media.video_seconds,
+        }
+
     @property
     def frame_pixels(self) -> int:
         """Pixels of the square."""
