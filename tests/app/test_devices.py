@@ -18,10 +18,11 @@ from app.loading import cores, cpu_threads, load_engine, load_predictors
 from app.main import create_app
 from app.settings import Settings
 from app.work import Work
+from model.decoding.batch import RunningBatch
 from model.decoding.hypotheses import Decoded
+from model.decoding.search import Search
 from model.errors import DeviceError
 from model.job import Job
-from model.memory import Memory
 from model.predictor import Predictor
 from model.rows import Row
 from tests.app.conftest import Watched, talking_to
@@ -105,9 +106,9 @@ class Stuck:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._predictor, name)
 
-    def encode(self, rows: Sequence[Row]) -> Memory:
+    def admit(self, batch: RunningBatch, rows: Sequence[Row]) -> list[Search]:
         self._encodes(rows)
-        return self._predictor.encode(rows)
+        return self._predictor.admit(batch, rows)
 
     def see(self, frames: np.ndarray, peripheral: str) -> Tensor:
         self._sees(())
