@@ -51,7 +51,7 @@ def describe(engine: AnyEngine) -> Description:
     return Description(
         processor.name,
         processor.version,
-        tuple(processor.task(name) for name in processor.tasks),
+        processor.config.network,
         tuple(engine.devices),
         engine.precision,
         engine.agreement,

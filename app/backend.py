@@ -10,10 +10,10 @@ import numpy as np
 
 from app.stopwatch import Stopwatch
 from model.explaining import Explanation
+from model.network_config import OmniNetConfig
 from model.outputs.answer import Answer
 from model.outputs.text.answer import Text
 from model.precision import Agreement
-from model.tasks import Task
 
 Tell = Callable[[Text], None]
 
@@ -79,13 +79,13 @@ class Description:
     """A model, and how it runs.
 
     Attributes:
-        tasks: those of its checkpoint.
+        network: what its checkpoint has: peripherals, tasks, vocabularies.
         agreement: how near its precision comes to float32; None where it is float32.
     """
 
     name: str
     version: str
-    tasks: tuple[Task, ...]
+    network: OmniNetConfig
     devices: tuple[str, ...]
     precision: str
     agreement: Agreement | None

@@ -15,15 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from model.errors import InputError
 
-# The status of an InputError is 422 but for these.
-STATUS_OF_CODE = {
-    "image_too_large": 413,
-    "video_too_large": 413,
-    "video_too_long": 413,
-    "text_too_long": 413,
-    "question_too_long": 413,
-    "explanation_too_large": 413,
-}
+TOO_MUCH = ("_too_large", "_too_long")  # ends of the codes of an InputError whose status is 413; of all others 422
 
 KINDS = {"int", "float", "constrained-int", "constrained-float"}
 MOST_PROBLEMS = 5  # told of one request
@@ -130,7 +122,8 @@ def response_of(error: InputError | ServiceError) -> Response:
     """As HTTP."""
     if isinstance(error, ServiceError):
         return error.response()
-    return error_response(STATUS_OF_CODE.get(error.code, 422), error.code, error.message, error.detail)
+    status = 413 if error.code.endswith(TOO_MUCH) else 422
+    return error_response(status, error.code, error.message, error.detail)
 
 
 def _input_error(request: Request, error: Exception) -> Response:

@@ -31,7 +31,6 @@ from app.cluster.messages import Found, OtherPeripheralError, Question, unpacked
 from app.errors import ServiceError, internal_error, overloaded
 from app.link import pack
 from app.stopwatch import Stopwatch
-from model.outputs.text.answer import Text
 
 logger = logging.getLogger(__name__)
 # With its machine or its process, for no fault of the request.
@@ -126,7 +125,7 @@ class Cluster:
             try:
                 async for part in stream:
                     found = unpacked(part)
-                    if isinstance(found, Text):
+                    if not isinstance(found, Answered):
                         tell(found)
                 assert isinstance(found, Answered)
                 return found

@@ -17,7 +17,6 @@ from app.loading import load_engine
 from app.logs import configure_logs
 from app.settings import Settings
 from app.stopwatch import Stopwatch
-from model.outputs.text.answer import Text
 
 GRACE_S = 1.0
 
@@ -46,7 +45,7 @@ class Model:
         question = pickle.loads(message)
         found = told(lambda tell: packed(self._answer(question, tell)))
         async for each in found:
-            yield pack(each) if isinstance(each, Text) else each
+            yield each if isinstance(each, bytes) else pack(each)
 
     async def describe(self) -> Description:
         """The model of this replica."""

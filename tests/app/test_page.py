@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, 
 
 from app.engine import Engine
 from app.main import create_app
-from app.routers.system import STATIC
+from app.samples import STATIC
 from app.settings import Settings
 from model.predictor import Predictor
 from tests.app.conftest import listening

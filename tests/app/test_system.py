@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.main import create_app
-from app.routers.system import STATIC
+from app.samples import STATIC
 from app.settings import Settings
 from model.media.images import decode_image
 from model.media.videos import decode_video
@@ -158,7 +158,7 @@ def test_samples_are_what_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 async def test_the_schema_promises_no_null_where_none_can_be_sent(client: httpx.AsyncClient) -> None:
     schema = (await client.get("/openapi.json")).json()
     (header,) = schema["paths"]["/pos"]["post"]["parameters"]
-    beams = schema["components"]["schemas"]["ImageCaption"]["properties"]["beams"]
+    beams = schema["components"]["schemas"]["CaptionForm"]["properties"]["beams"]
 
     assert header["schema"] | {"type": "number", "exclusiveMinimum": 0} == header["schema"]
     assert beams | {"type": "integer", "minimum": 1} == beams
