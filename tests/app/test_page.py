@@ -87,7 +87,7 @@ def watched(browser: Browser, address: str) -> Iterator[Watched]:
 
 def give(page: Page, name: str | None) -> None:
     if name is not None:
-        page.set_input_files("#file", SAMPLES / name)
+        page.set_input_files(".media input >> nth=0", SAMPLES / name)
 
 
 def ask(watched: Watched, tab: str) -> Page:
@@ -126,7 +126,7 @@ def heat(page: Page) -> int:
     """Of the heat over the photo, how many pixels are strong."""
     strong: int = page.evaluate(
         """() => {
-            const canvas = document.querySelector("#preview .heat");
+            const canvas = document.querySelector(".preview .heat");
             if (!canvas) return 0;
             const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             return data.filter((value, i) => i % 4 === 3 && value > 128).length;
@@ -140,8 +140,8 @@ def test_pointing_at_a_word_shows_where_the_model_looked(watched: Watched) -> No
     assert heat(page) == 0
 
     page.hover(".piece >> nth=1")
-    photo = page.locator("#preview img").bounding_box()
-    assert page.locator("#preview .heat").bounding_box() == photo
+    photo = page.locator(".preview img").bounding_box()
+    assert page.locator(".preview .heat").bounding_box() == photo
     assert heat(page) > 100
 
     page.hover("h1")
@@ -165,7 +165,7 @@ def test_the_strip_marks_moments_and_goes_to_them(watched: Watched) -> None:
     expect(page.locator(".strip button")).to_have_count(16)
     expect(page.locator(".moments i")).to_have_count(16)
     page.click(".strip button >> nth=8")
-    page.wait_for_function("document.querySelector('#preview video').currentTime > 1")
+    page.wait_for_function("document.querySelector('.preview video').currentTime > 1")
     widths = [page.locator(".strip .bar i").nth(i).evaluate("bar => parseFloat(bar.style.width)") for i in range(16)]
     assert max(widths) == 100
     page.hover(".piece >> nth=2")
@@ -195,7 +195,7 @@ def test_a_broken_file_is_told_in_plain_words(watched: Watched, tmp_path: Path) 
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     page = watched.show("caption")
 
-    page.set_input_files("#file", tmp_path / "broken.jpg")
+    page.set_input_files(".media input >> nth=0", tmp_path / "broken.jpg")
 
     expect(page.get_by_role("alert")).to_contain_text("not an image that can be read")
     expect(page.get_by_role("alert")).to_contain_text("not_an_image")
@@ -204,7 +204,7 @@ def test_a_broken_file_is_told_in_plain_words(watched: Watched, tmp_path: Path) 
 
 def test_with_the_keyboard_alone(watched: Watched) -> None:
     page = watched.show("caption")
-    page.wait_for_selector("#preview img")
+    page.wait_for_selector(".preview img")
     page.focus("#tab-caption")
 
     page.keyboard.press("ArrowRight")
