@@ -27,7 +27,12 @@ class LanguageModality(Modality):
     config: LanguageConfig
     forms: ClassVar[Mapping[str, Form]] = {
         "text": Form(str, "A text."),
-        "tokens": Form(list[str], "A text that is already split into words.", shape="a list of words"),
+        "tokens": Form(
+            list[str],
+            "A text that is already split into words.",
+            shape="a list of words",
+            examples=(["A", "dog", "runs", "."],),
+        ),
     }
     decided_by_data = frozenset({"vocabulary"})
 
