@@ -23,8 +23,14 @@ def description_of(endpoint: Endpoint) -> str:
 
 
 def examples_of(endpoint: Endpoint) -> dict[str, Example]:
-    """Return bodies of JSON that an endpoint takes, by a name: all required fields, and one that is an alternative."""
-    required = {field.name: _examples(field)[0] for field in endpoint.fields if field.required}
+    """Return bodies of JSON that an endpoint takes, by a name: all required fields, and one that is an alternative.
+
+    There are none where a required field has no example.
+    """
+    wanted = [field for field in endpoint.fields if field.required]
+    if not all(map(_examples, wanted)):
+        return {}
+    required = {field.name: _examples(field)[0] for field in wanted}
     found: dict[str, Example] = {}
     for field in endpoint.fields:
         for number, value in enumerate(_examples(field), 1):
@@ -33,12 +39,16 @@ def examples_of(endpoint: Endpoint) -> dict[str, Example]:
 
 
 def _examples(field: InputField) -> tuple[Any, ...]:
-    return field.form.examples or (text_for(field.input.role) or ANY_TEXT,)
+    """Values of a field; none where it takes what has no example."""
+    if field.form.examples or field.form.type is not str:
+        return field.form.examples
+    return (text_for(field.input.role) or ANY_TEXT,)
 
 
 def _json_command(endpoint: Endpoint) -> str:
-    first = next(iter(examples_of(endpoint).values()))
-    return f"curl --json {_quoted(json.dumps(first['value'], ensure_ascii=False))} {SERVER}{endpoint.path}"
+    first = next(iter(examples_of(endpoint).values()), None)
+    body = _quoted(json.dumps(first["value"], ensure_ascii=False)) if first else "@FILE"
+    return f"curl --json {body} {SERVER}{endpoint.path}"
 
 
 def _form_command(endpoint: Endpoint) -> str:
@@ -64,7 +74,8 @@ def _part(field: InputField, sample: Sample | None) -> str:
         return f"-F {field.name}=@{'-' if sample else 'FILE'}"
     if field.form.type is str:
         return f"-F {_quoted(f'{field.name}={text_for(field.input.role, sample) or ANY_TEXT}')}"
-    return f"-F {_quoted(f'{field.name}={json.dumps(_examples(field)[0])}')}"
+    value = json.dumps(examples[0]) if (examples := _examples(field)) else "<FILE"
+    return f"-F {_quoted(f'{field.name}={value}')}"
 
 
 def _quoted(text: str) -> str:

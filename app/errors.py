@@ -169,10 +169,14 @@ def _invalid_request(request: Request, error: Exception) -> Response:
 def _problem(item: Mapping[str, Any], body: Any) -> dict[str, str]:
     """One validation error in our words: a code, a message and the name of the field."""
     # Behind the name of a field there may be the kinds of value that it was held against.
-    names = [*item["loc"][1:2], *(part for part in item["loc"][2:] if part not in KINDS)]
+    names = [*item["loc"][1:2], *(part for part in item["loc"][2:] if not _is_kind(part))]
     field = "" if item["type"] == "json_invalid" else ".".join(map(str, names))[:80]
     code, message = _in_words(item, field, body)
     return {"code": code, "message": message, "field": field}
+
+
+def _is_kind(part: str | int) -> bool:
+    return part in KINDS or str(part).startswith("function-")
 
 
 def _in_words(item: Mapping[str, Any], field: str, body: Any) -> tuple[str, str]:

@@ -53,7 +53,7 @@ def _route(endpoint: Endpoint) -> dict[str, Any]:
         "methods": ["POST"],
         "name": endpoint.use.name.replace("-", "_"),
         "response_model": endpoint.reply,
-        "response_model_exclude_unset": endpoint.explains,
+        "response_model_exclude_unset": endpoint.output.explains,
         "responses": {200: {**said, "content": content}} if content else {},
         "tags": [endpoint.task.name],
         "summary": endpoint.title,
