@@ -12,8 +12,8 @@ from app.backend import Answered, Description, Tell
 from app.engine import Engine
 from app.model_process import ModelProcess
 from app.stopwatch import Stopwatch
-from model.outputs.text.answer import Text
 from model.job import Job
+from model.outputs.text.answer import Text
 from model.processor import Processor
 
 AnyEngine = Engine | ModelProcess
@@ -51,7 +51,7 @@ def describe(engine: AnyEngine) -> Description:
     return Description(
         processor.name,
         processor.version,
-        tuple(processor.task(name) for name in processor.tasks),
+        processor.config.network,
         tuple(engine.devices),
         engine.precision,
         engine.agreement,

@@ -6,25 +6,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
-from torch import Tensor
+import numpy as np
 
-from app.sandbox import MediaKind
 from app.stopwatch import Stopwatch
-from model.outputs.answer import Answer
-from model.outputs.tags.answer import Tagging
-from model.outputs.text.answer import Text
 from model.explaining import Explanation
+from model.network_config import OmniNetConfig
+from model.outputs.answer import Answer
+from model.outputs.text.answer import Text
 from model.precision import Agreement
-from model.tasks import Task
 
 Tell = Callable[[Text], None]
 
 
 @dataclass(frozen=True)
 class Upload:
-    """An image or a video as it came."""
+    """A file as it came.
 
-    kind: MediaKind
+    Attributes:
+        keyword: by which ``Processor.prepare`` takes what is decoded of it.
+        peripheral: name of the network's peripheral that it is for.
+        form: that it has, of its modality's.
+    """
+
+    keyword: str
+    peripheral: str
+    form: str
     file: BinaryIO
 
 
@@ -40,7 +46,7 @@ class Query:
 
     task: str
     inputs: Mapping[str, Any]
-    upload: Upload | None
+    uploads: tuple[Upload, ...]
     until: float
 
 
@@ -60,12 +66,12 @@ class Answered:
     timings: dict[str, float]
     tokens: int
     batch_rows: int
-    frames: Tensor | None = None
+    frames: np.ndarray | None = None
 
     @property
     def explanation(self) -> Explanation | None:
         """What it attended to, if that was asked for."""
-        return None if isinstance(self.answer, Tagging) else self.answer.explanation
+        return self.answer.explanation
 
 
 @dataclass(frozen=True)
@@ -73,13 +79,13 @@ class Description:
     """A model, and how it runs.
 
     Attributes:
-        tasks: those of its checkpoint.
+        network: what its checkpoint has: peripherals, tasks, vocabularies.
         agreement: how near its precision comes to float32; None where it is float32.
     """
 
     name: str
     version: str
-    tasks: tuple[Task, ...]
+    network: OmniNetConfig
     devices: tuple[str, ...]
     precision: str
     agreement: Agreement | None

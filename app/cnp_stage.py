@@ -13,7 +13,6 @@ from app.vision_stage import VisionStage
 from app.work import Kind, Work
 from model.cnp import group
 from model.decoding.hypotheses import Decoded
-from model.decoding.batch import RunningBatch
 from model.decoding.search import Search
 from model.predictor import Predictor
 
@@ -43,7 +42,7 @@ class CNPStage(Stage):
     def _begin_anew(self) -> None:
         self._ready: list[Work] = []
         self._running: dict[Search, Work] = {}
-        self._batch = RunningBatch(self.predictor.network.cnp)
+        self._batch = self.predictor.running_batch()
         self._steps = 0
 
     def _inside(self) -> list[Work]:
@@ -93,7 +92,7 @@ class CNPStage(Stage):
         except Exception as error:
             works = [*ready, *self._running.values()]
             # Some may have been admitted, or be a step ahead of the others.
-            self._running, self._batch = {}, RunningBatch(self.predictor.network.cnp)
+            self._running, self._batch = {}, self.predictor.running_batch()
             self._part_with(works, error)
             return
         for search in ended:
@@ -115,8 +114,7 @@ class CNPStage(Stage):
         rows = [work.seen_row() for work in works]
         for members in group(row.shape for row in rows).values():
             started = time.perf_counter()
-            memory = self.predictor.encode([rows[i] for i in members])
-            searches = self._batch.admit(memory, [rows[i].goal for i in members])
+            searches = self.predictor.admit(self._batch, [rows[i] for i in members])
             done = time.perf_counter()
             for i, search in zip(members, searches, strict=True):
                 self._running[search] = works[i]

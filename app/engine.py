@@ -15,8 +15,8 @@ from app.errors import internal_error
 from app.replica import Replica
 from app.work import Watch, Work, WorkQueue
 from model.decoding.hypotheses import Decoded, Hypothesis
-from model.predictor import Predictor
 from model.job import Job
+from model.predictor import Predictor
 from model.processor import Processor
 
 # Eight frames of the bundled model. More are hardly seen sooner, and images wait longer among videos.
@@ -68,8 +68,8 @@ class Engine:
         self.precision, self.agreement = predictors[0].precision, predictors[0].agreement
         self._queue = WorkQueue(max_waiting, max_waiting_bytes)
         self.metrics = EngineMetrics()
-        vision = self.processor.vision
-        frames = max(1, pixels // vision.size**2) if vision else 1
+        largest = max(modality.frame_pixels for modality in self.processor.modalities.values())
+        frames = max(1, pixels // max(1, largest))
         self._replicas = [Replica(p, self._queue, self.metrics, rows=batch_rows, frames=frames) for p in predictors]
 
     def start(self) -> None:

@@ -15,15 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from model.errors import InputError
 
-# The status of an InputError is 422 but for these.
-STATUS_OF_CODE = {
-    "image_too_large": 413,
-    "video_too_large": 413,
-    "video_too_long": 413,
-    "text_too_long": 413,
-    "question_too_long": 413,
-    "explanation_too_large": 413,
-}
+TOO_MUCH = ("_too_large", "_too_long")  # ends of the codes of an InputError whose status is 413; of all others 422
 
 KINDS = {"int", "float", "constrained-int", "constrained-float"}
 MOST_PROBLEMS = 5  # told of one request
@@ -130,7 +122,8 @@ def response_of(error: InputError | ServiceError) -> Response:
     """As HTTP."""
     if isinstance(error, ServiceError):
         return error.response()
-    return error_response(STATUS_OF_CODE.get(error.code, 422), error.code, error.message, error.detail)
+    status = 413 if error.code.endswith(TOO_MUCH) else 422
+    return error_response(status, error.code, error.message, error.detail)
 
 
 def _input_error(request: Request, error: Exception) -> Response:
@@ -176,10 +169,14 @@ def _invalid_request(request: Request, error: Exception) -> Response:
 def _problem(item: Mapping[str, Any], body: Any) -> dict[str, str]:
     """One validation error in our words: a code, a message and the name of the field."""
     # Behind the name of a field there may be the kinds of value that it was held against.
-    names = [*item["loc"][1:2], *(part for part in item["loc"][2:] if part not in KINDS)]
+    names = [*item["loc"][1:2], *(part for part in item["loc"][2:] if not _is_kind(part))]
     field = "" if item["type"] == "json_invalid" else ".".join(map(str, names))[:80]
     code, message = _in_words(item, field, body)
     return {"code": code, "message": message, "field": field}
+
+
+def _is_kind(part: str | int) -> bool:
+    return part in KINDS or str(part).startswith("function-")
 
 
 def _in_words(item: Mapping[str, Any], field: str, body: Any) -> tuple[str, str]:

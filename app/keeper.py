@@ -19,6 +19,7 @@ from app.serving import Serving, load, opened
 from app.settings import Settings
 from app.stopwatch import Stopwatch
 from model.errors import OmniNetError
+from model.network_config import OmniNetConfig
 
 logger = logging.getLogger(__name__)
 RETRY_S = 1.0
@@ -34,6 +35,7 @@ class Keeper:
     Attributes:
         failure: why the model could not be loaded, if it could not.
         on_failure: called then.
+        on_model: told of each network that answers from then on.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, engine: Engine | None = None) -> None:
@@ -41,6 +43,7 @@ class Keeper:
         metrics.watch_service(settings.deadline_seconds, settings.max_waiting_rows, self.is_ready)
         self.failure: Exception | None = None
         self.on_failure: Callable[[], None] = lambda: None
+        self.on_model: Callable[[OmniNetConfig], None] = lambda _: None
         self._given = engine
         self._serving: Serving | None = None
         self._loading: asyncio.Task[Any] | None = None
@@ -127,6 +130,7 @@ class Keeper:
             if not engine.is_alive:  # it has ended in the meantime
                 self._revive_soon()
         name, version = engine.processor.name, engine.processor.version
+        self.on_model(engine.processor.config.network)
         self.metrics.watch_media(serving.media)
         self.metrics.serves(name, version, engine.precision)
         logger.info("%s %s is ready on %s", name, version, ", ".join(engine.devices))

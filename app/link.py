@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import pickle
 import socket
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from app.channel import LENGTH
 
@@ -49,15 +45,6 @@ class Link:
             return
 
 
-class _Pickler(pickle.Pickler):
-    """Tensors as arrays: torch would write a file for each."""
-
-    def reducer_override(self, value: Any) -> Any:
-        return (torch.from_numpy, (value.numpy(),)) if type(value) is Tensor else NotImplemented
-
-
 def pack(message: Any) -> bytes:
     """An object as bytes."""
-    buffer = io.BytesIO()
-    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(message)
-    return buffer.getvalue()
+    return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)

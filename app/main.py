@@ -26,11 +26,15 @@ from app.middleware.request_log import RequestLog
 from app.middleware.security_headers import SecurityHeaders
 from app.middleware.upload_time import UploadTime
 from app.rates import RateLimits
-from app.routers import admin, image, system, text, video
+from app.routers import admin, system
 from app.routers.common import bearer
+from app.routers.tasks import TaskRoutes
+from app.samples import STATIC
 from app.service import Service
 from app.settings import Settings
-from model.errors import ConfigError
+from model.checkpoint import skim
+from model.errors import CheckpointError, ConfigError
+from model.network_config import OmniNetConfig
 
 if TYPE_CHECKING:
     from app.tracing import Traces
@@ -41,7 +45,7 @@ DESCRIPTION = "One network for images, videos and text. The page to try it on is
 
 
 def create_app(settings: Settings, engine: Engine | None = None, backend: Backend | None = None) -> FastAPI:
-    """Build the service; nothing is loaded before it is started.
+    """Build the service; nothing is loaded before it is started. Its routes follow the model that is served.
 
     Args:
         settings: every setting has a default, ``Settings()`` reads the environment.
@@ -52,8 +56,12 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
         ConfigError: the keys of the settings make no sense, or what traces need is not installed.
     """
     traces, keys = _traces(settings), settings.keyring()
-    metrics = Metrics()
-    service = Service(settings, backend or Keeper(settings, metrics, engine), metrics, traces)
+    metrics, tasks = Metrics(), TaskRoutes()
+    tasks.serve(engine.processor.config.network if engine else _expected(settings))
+    if backend is None:
+        backend = keeper = Keeper(settings, metrics, engine)
+        keeper.on_model = tasks.serve
+    service = Service(settings, backend, metrics, traces)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -74,12 +82,20 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     app.state.service, app.state.keys = service, keys
     add_error_handlers(app)
     secured = [Depends(bearer)] if keys.required else []
-    for router in (image.router, video.router, text.router, system.router):
+    for router in (tasks.router, system.router):
         app.include_router(router, dependencies=secured)
     app.include_router(admin.router, include_in_schema=keys.has_admin)  # asks for a key by itself
     app.include_router(system.health)
-    app.mount("/static", StaticFiles(directory=system.STATIC), name="static")
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
+
+
+def _expected(settings: Settings) -> OmniNetConfig:
+    """What the folder of the checkpoint says that it has; where it says nothing, what this code knows."""
+    try:
+        return skim(settings.checkpoint_folder()).network
+    except CheckpointError:
+        return OmniNetConfig()
 
 
 def _middleware(settings: Settings, metrics: Metrics, keys: Keyring) -> list[Middleware]:

@@ -1,16 +1,16 @@
-"""Untrusted images and videos: where they are decoded, and how many at a time."""
+"""Untrusted files: where they are decoded, and how many at a time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TypeVar
 
 from app.errors import overloaded, shutting_down
 from app.sandbox import ClosedError, Limits, Sandbox
-from model.modalities.vision.config import VisionConfig
+from model.modalities import Modality
 
 T = TypeVar("T")
 
@@ -19,12 +19,13 @@ class MediaPool:
     """Processes that decode, so that a slow or deadly file holds up or ends nothing but itself.
 
     Args:
+        modalities: name of each peripheral -> what decodes for it.
         processes: files that are decoded at the same time.
         max_waiting: files that wait for that; more are refused.
     """
 
-    def __init__(self, vision: VisionConfig, limits: Limits, processes: int, max_waiting: int) -> None:
-        self._sandboxes = [Sandbox(vision, limits) for _ in range(processes)]
+    def __init__(self, modalities: Mapping[str, Modality], limits: Limits, processes: int, max_waiting: int) -> None:
+        self._sandboxes = [Sandbox(modalities, limits) for _ in range(processes)]
         self._idle: SimpleQueue[Sandbox] = SimpleQueue()
         for sandbox in self._sandboxes:
             self._idle.put(sandbox)

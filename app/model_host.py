@@ -26,8 +26,8 @@ from app.settings import Settings
 from app.work import Work
 from model.decoding.hypotheses import Hypothesis
 from model.errors import OmniNetError
-from model.precision import Agreement
 from model.job import Job
+from model.precision import Agreement
 from model.processor import Processor
 
 logger = logging.getLogger(__name__)

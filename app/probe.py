@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from model.decoding.hypotheses import Decoded
 from model.errors import CheckpointError
 from model.predictor import Predictor
 from model.processor import Processor
@@ -16,19 +17,19 @@ def warm_up(predictor: Predictor) -> None:
     """Run every task once.
 
     Raises:
-        CheckpointError: a probability is no number.
+        CheckpointError: a task gives what is no number.
     """
     rows = probe(predictor)
     for row, decoded in zip(rows, predictor.run(rows), strict=True):
-        found = [*decoded.log_probabilities, *(value for _, value in decoded.candidates)]
-        if not all(map(math.isfinite, found)):
+        if not _is_finite(decoded):
             raise CheckpointError(f"task {row.goal.task} gives probabilities that are no numbers")
 
 
 def probe(processor: Processor) -> list[Row]:
     """A row of every task: the first run of anything is slow, and a broken one is better found before a request is."""
-    grey = np.full((64, 64, 3), 128, np.uint8)
-    rows: list[Row] = []
-    for task in processor.tasks:
-        rows += processor.sample(task, grey, "A dog runs.").rows
-    return rows
+    return [row for task in processor.tasks for row in processor.sample(task, 0).rows]
+
+
+def _is_finite(decoded: Decoded) -> bool:
+    found = [*decoded.log_probabilities, *(value for _, value in decoded.candidates)]
+    return all(map(math.isfinite, found)) and (decoded.values is None or bool(np.isfinite(decoded.values).all()))

@@ -6,7 +6,7 @@ from multiprocessing import forkserver, get_context
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-PRELOADED = ["app.sandbox", "app.model_host", "nltk.tokenize"]
+PRELOADED = ["app.sandbox", "app.model_host", "app.peripherals", "nltk.tokenize"]
 MEDIA, MODEL = "omninet-media", "omninet-model"
 
 

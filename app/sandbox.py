@@ -8,7 +8,6 @@ over by a file must not be believed further than that.
 from __future__ import annotations
 
 import ctypes
-import io
 import json
 import logging
 import math
@@ -17,26 +16,21 @@ import resource
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from PIL import Image
-from torch import Tensor
 
 from app.channel import Channel, channels
 from app.processes import MEDIA, call_this, context
 from model.errors import InputError
-from model.media.videos import Clip, decode_video
 from model.media.limits import MediaLimits
-from model.media.images import Picture, decode_image
-from model.modalities.vision.config import VisionConfig
-from model.modalities.vision.fit import fit
+from model.modalities import Modality
 
 logger = logging.getLogger(__name__)
-MediaKind = Literal["image", "video"]
 HEADER_BYTES = 2**16
 START_SECONDS = 60.0
 STARTS = 10  # that may fail in a row: no file is to blame for that
@@ -67,12 +61,15 @@ class ClosedError(Exception):
 class Sandbox:
     """One process, started at the first file and after each that it did not survive.
 
+    Args:
+        modalities: name of each peripheral -> what decodes for it.
+
     Attributes:
         processes: that it has had so far.
     """
 
-    def __init__(self, vision: VisionConfig, limits: Limits) -> None:
-        self._vision, self._limits = vision, limits
+    def __init__(self, modalities: Mapping[str, Modality], limits: Limits) -> None:
+        self._modalities, self._limits = modalities, limits
         self.processes = 0
         self._process: ForkServerProcess | None = None
         self._channel: Channel | None = None
@@ -97,7 +94,7 @@ class Sandbox:
 
     def _begin(self) -> bool:
         self._channel, theirs = channels()
-        arguments = theirs, self._vision, self._limits
+        arguments = theirs, self._modalities, self._limits
         with self._beginning:
             if self._closed:
                 theirs.close()
@@ -110,8 +107,11 @@ class Sandbox:
             return self._channel.receive(HEADER_BYTES, time.monotonic() + START_SECONDS) == b"ready"
         return False
 
-    def decode(self, kind: MediaKind, data: bytes) -> Picture | Clip:
-        """A file's frames, fitted to the square that the backbone sees.
+    def decode(self, peripheral: str, form: str, data: bytes) -> Any:
+        """What is in a file, as the modality of a peripheral decodes it.
+
+        Args:
+            form: that the file has, of its modality's.
 
         Raises:
             InputError: the file cannot be decoded, or not within the limits.
@@ -123,7 +123,7 @@ class Sandbox:
                 self.start()
                 assert self._channel is not None
                 try:
-                    return self._ask(self._channel, kind, data)
+                    return self._ask(self._channel, peripheral, form, data)
                 except InputError:
                     raise
                 except TimeoutError:
@@ -141,14 +141,15 @@ class Sandbox:
         self._process.join(DYING_SECONDS)
         return self._process.exitcode in {-signal.SIGKILL, FORK_SERVER_GONE}
 
-    def _ask(self, channel: Channel, kind: MediaKind, data: bytes) -> Picture | Clip:
+    def _ask(self, channel: Channel, peripheral: str, form: str, data: bytes) -> Any:
+        modality = self._modalities[peripheral]
         until = time.monotonic() + self._limits.seconds
-        channel.send(kind.encode(), until)
+        channel.send(json.dumps([peripheral, form]).encode(), until)
         channel.send(data, until)
         header = json.loads(channel.receive(HEADER_BYTES, until))
         if "error" in header:
             raise InputError(header["error"], header["message"], **header["detail"])
-        return _result(kind, header, channel.receive(self._most_bytes, until), self._vision)
+        return modality.unpack(form, header["found"], channel.receive(modality.most_bytes, until))
 
     def close(self) -> None:
         """End the process for good, whatever it is doing."""
@@ -168,41 +169,31 @@ class Sandbox:
         if channel is not None:
             channel.close()
 
-    @property
-    def _most_bytes(self) -> int:
-        return self._vision.frames * 3 * self._vision.size**2
-
 
 def too_expensive(why: str) -> InputError:
     """A file that was given up."""
     return InputError("media_too_expensive", f"decoding the file was given up: {why}; send a smaller or an intact one")
 
 
-def _result(kind: MediaKind, header: dict[str, Any], pixels: bytes, vision: VisionConfig) -> Picture | Clip:
-    frames = torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(-1, 3, vision.size, vision.size)
-    if kind == "image":
-        return Picture(frames[0], bool(header["truncated"]), fitted=True)
-    return Clip(frames, tuple(header["times"]), header["duration"], bool(header["truncated"]), fitted=True)
-
-
-def _work(channel: Channel, vision: VisionConfig, limits: Limits) -> None:
-    """The body of the process: a kind and a file come in, a header and the frames go out."""
+def _work(channel: Channel, modalities: Mapping[str, Modality], limits: Limits) -> None:
+    """The body of the process: what a file is and the file come in, a header and the decoded bytes go out."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the service ends it, by closing the channel or for good
         signal.signal(number, signal.SIG_IGN)
     call_this(MEDIA)
     torch.set_num_threads(1)
     with suppress(OSError):
         _die_with_the_service(channel.fileno())
-        _warm_up(vision)
+        _warm_up(modalities)
         _confine(limits)
         channel.send(b"ready")
         while True:
-            kind, data = channel.receive().decode(), channel.receive()
+            peripheral, form = json.loads(channel.receive())
+            data = channel.receive()
             _limit_time(limits.seconds)
-            header, frames = _decode(kind, data, vision, limits.media)
+            header, found = _decode(modalities[peripheral], form, data, limits.media)
             channel.send(json.dumps(header).encode())
-            if frames is not None:
-                channel.send(frames.numpy().tobytes())
+            if found is not None:
+                channel.send(found)
 
 
 def _die_with_the_service(kept: int) -> None:
@@ -216,15 +207,10 @@ def _die_with_the_service(kept: int) -> None:
     os.closerange(kept + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
-def _decode(kind: str, data: bytes, vision: VisionConfig, limits: MediaLimits) -> tuple[dict[str, Any], Tensor | None]:
+def _decode(modality: Modality, form: str, data: bytes, limits: MediaLimits) -> tuple[dict[str, Any], bytes | None]:
     try:
-        if kind == "image":
-            picture = decode_image(data, limits)
-            square = fit(picture.pixels[None], vision.image, vision.size)
-            return {"truncated": picture.truncated}, square.contiguous()
-        clip = decode_video(data, vision.frames, limits, vision.sampling)
-        found = {"truncated": clip.truncated, "times": clip.times, "duration": clip.duration}
-        return found, fit(clip.frames, vision.video, vision.size).contiguous()
+        header, found = modality.pack(modality.decode(form, data, limits))
+        return {"found": header}, found
     except InputError as error:
         return {"error": error.code, "message": error.message, "detail": error.detail}, None
     except (MemoryError, RuntimeError) as error:  # torch says RuntimeError where memory is short
@@ -233,13 +219,12 @@ def _decode(kind: str, data: bytes, vision: VisionConfig, limits: MediaLimits) -
         return {"error": given_up.code, "message": given_up.message, "detail": {}}, None
 
 
-def _warm_up(vision: VisionConfig) -> None:
+def _warm_up(modalities: Mapping[str, Modality]) -> None:
     """Load what is loaded late: afterwards no file can be opened any more."""
-    Image.init()
-    buffer = io.BytesIO()
-    Image.new("RGB", (vision.size + 1, vision.size)).save(buffer, "GIF")
-    _decode("image", buffer.getvalue(), vision, MediaLimits())
-    _decode("video", buffer.getvalue(), vision, MediaLimits())
+    for modality in modalities.values():
+        for name, form in modality.forms.items():
+            if form.upload:
+                _decode(modality, name, modality.tiny_file(name), MediaLimits())
 
 
 def _confine(limits: Limits) -> None:

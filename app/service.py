@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends, Request, UploadFile
+from fastapi import Depends, Request
 
 from app.answering import told
 from app.backend import Answered, Backend, Query, Tell, Upload
@@ -16,7 +16,6 @@ from app.disconnect import until_disconnected
 from app.metrics import Metrics
 from app.settings import Settings
 from app.stopwatch import Stopwatch
-from app.texts import check_length
 from model.outputs.text.answer import Text
 
 if TYPE_CHECKING:
@@ -52,39 +51,47 @@ class Service:
         """
         return self.metrics.text() + await self.backend.figures()
 
-    async def answer(self, request: Request, task: str, **inputs: Any) -> Answered:
+    async def answer(
+        self, request: Request, task: str, inputs: Mapping[str, Any], uploads: tuple[Upload, ...] = ()
+    ) -> Answered:
         """Answer one request; its work is dropped if the client goes away.
 
         Args:
             request: watched until the answer is there.
             task: name of a task of the model.
-            inputs: those of ``Processor.prepare``; ``image`` and ``video`` as uploaded.
+            inputs: those of ``Processor.prepare``, but for what is uploaded.
 
         Raises:
             InputError: the input cannot be used.
-            ServiceError: ``text_too_long``, ``question_too_long``, ``not_ready``, ``overloaded``, ``shutting_down``,
-                ``deadline_exceeded`` or ``internal_error``.
+            ServiceError: ``not_ready``, ``overloaded``, ``shutting_down``, ``deadline_exceeded`` or
+                ``internal_error``.
         """
-        return await until_disconnected(request, self._in_time(request, task, inputs))
+        return await until_disconnected(request, self._in_time(request, task, inputs, uploads))
 
-    def stream(self, request: Request, task: str, **inputs: Any) -> AsyncIterator[Text | Answered]:
+    def stream(
+        self, request: Request, task: str, inputs: Mapping[str, Any], uploads: tuple[Upload, ...] = ()
+    ) -> AsyncIterator[Text | Answered]:
         """What is settled of a text, whenever that is more, and last the whole answer; left early, the work is dropped.
 
         Args:
-            inputs: as those of ``answer``.
+            inputs, uploads: as those of ``answer``.
 
         Raises:
             InputError, ServiceError: as ``answer``, when it is iterated over.
         """
-        return told(lambda tell: self._in_time(request, task, inputs, tell))
+        return told(lambda tell: self._in_time(request, task, inputs, uploads, tell))
 
     async def _in_time(
-        self, request: Request, task: str, inputs: Mapping[str, Any], tell: Tell | None = None
+        self,
+        request: Request,
+        task: str,
+        inputs: Mapping[str, Any],
+        uploads: tuple[Upload, ...],
+        tell: Tell | None = None,
     ) -> Answered:
-        check_length(inputs, self.settings.max_text_characters)
         times = Stopwatch(self.traces.request(task) if self.traces else None)
         seconds = seconds_of(request.headers, self.settings.deadline_seconds)
-        query = _query(task, inputs, time.monotonic() + seconds)
+        query = Query(task, inputs, uploads, time.monotonic() + seconds)
         answered = await within(seconds, self.backend.answer(query, times, tell))
         times.note(tokens=answered.tokens, batch_rows=answered.batch_rows)
         self.metrics.answered(request.scope["route"].path, answered.timings)
@@ -98,11 +105,3 @@ async def get_service(request: Request) -> Service:
 
 
 ServiceDependency = Annotated[Service, Depends(get_service)]
-
-
-def _query(task: str, inputs: Mapping[str, Any], until: float) -> Query:
-    image: UploadFile | None = inputs.get("image")
-    video: UploadFile | None = inputs.get("video")
-    others = {name: value for name, value in inputs.items() if name not in {"image", "video"}}
-    upload = Upload("image", image.file) if image else Upload("video", video.file) if video else None
-    return Query(task, others, upload, until)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from app.answering import AnyEngine, answer
 from app.backend import Answered, Query, Tell, Upload
@@ -14,9 +15,9 @@ from app.model_process import ModelProcess
 from app.sandbox import Limits, Sandbox
 from app.settings import Settings
 from app.stopwatch import Stopwatch
-from model.media.videos import Clip
-from model.media.images import Picture
-from model.modalities.vision.config import VisionConfig
+from model.errors import InputError
+from model.modalities import Modality
+from model.processor import Processor
 
 
 class Serving:
@@ -46,10 +47,25 @@ class Serving:
     async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
         """As a Backend."""
         with self.in_use():
+            self._check(query)
             inputs = dict(query.inputs)
-            if query.upload is not None:
-                inputs[query.upload.kind] = await self.media.run(partial(decode, times, query.upload))
+            for upload in query.uploads:
+                inputs[upload.keyword] = await self.media.run(partial(decode, times, upload))
             return await answer(self.engine, query.task, inputs, times, tell)
+
+    def _check(self, query: Query) -> None:
+        """Hold that the model still has what the endpoint was made for: a reload may just have ended.
+
+        Raises:
+            InputError: ``unknown_task``, ``unexpected_input``.
+        """
+        processor = self.engine.processor
+        keywords = processor.config.network.keywords(processor.task(query.task))
+        for upload in query.uploads:
+            wanted = keywords.get(upload.keyword)
+            if wanted is None or (wanted[0].peripheral, wanted[1]) != (upload.peripheral, upload.form):
+                message = f"task {query.task} takes no {upload.keyword}"
+                raise InputError("unexpected_input", message, input=upload.keyword)
 
     async def retire(self, successor: Serving) -> None:
         """Wait for its last request, then end what the successor does not use; cancelled, end it at once."""
@@ -75,7 +91,7 @@ async def load(settings: Settings, old: Serving | None = None) -> Serving:
     """
     engine = await ModelProcess.begin(settings)
     try:
-        if old is not None and old.engine.processor.vision == engine.processor.vision:
+        if old is not None and _decoders(old.engine.processor) == _decoders(engine.processor):
             return Serving(engine, old.media)
         return await opened(settings, engine)
     except BaseException:
@@ -85,7 +101,7 @@ async def load(settings: Settings, old: Serving | None = None) -> Serving:
 
 async def opened(settings: Settings, engine: AnyEngine) -> Serving:
     """An engine, with processes for media of its own."""
-    media = media_pool(settings, engine.processor.vision)
+    media = media_pool(settings, engine.processor.modalities)
     starting = asyncio.ensure_future(asyncio.to_thread(media.start))
     try:
         await asyncio.shield(starting)
@@ -96,17 +112,23 @@ async def opened(settings: Settings, engine: AnyEngine) -> Serving:
     return Serving(engine, media)
 
 
-def media_pool(settings: Settings, vision: VisionConfig | None) -> MediaPool:
-    """Processes for media as the settings want them, not started yet; a model that sees nothing still has some."""
+def media_pool(settings: Settings, modalities: Mapping[str, Modality]) -> MediaPool:
+    """Processes for media as the settings want them, not started yet; a model that takes no files still has some."""
     limits = Limits(settings.media_limits(), settings.media_seconds, settings.media_memory_bytes)
-    return MediaPool(vision or VisionConfig(), limits, settings.media_processes, settings.max_waiting_media)
+    return MediaPool(modalities, limits, settings.media_processes, settings.max_waiting_media)
 
 
-def decode(times: Stopwatch, upload: Upload, sandbox: Sandbox) -> Picture | Clip:
-    """What is seen of an upload; the name of its file is never looked at.
+def _decoders(processor: Processor) -> dict[str, Any]:
+    """What the processes for media know of a model: the configuration of each peripheral that takes files."""
+    found = processor.modalities.items()
+    return {name: each.config for name, each in found if any(form.upload for form in each.forms.values())}
+
+
+def decode(times: Stopwatch, upload: Upload, sandbox: Sandbox) -> Any:
+    """What is in an upload; the name of its file is never looked at.
 
     Raises:
         InputError: it cannot be decoded.
     """
     with times.stage("decode_media"):
-        return sandbox.decode(upload.kind, upload.file.read())
+        return sandbox.decode(upload.peripheral, upload.form, upload.file.read())

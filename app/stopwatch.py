@@ -33,14 +33,14 @@ class Stopwatch:
             yield
         finally:
             ended = time.perf_counter()
-            self._spent[name] = 1e3 * (ended - started)
+            self._note(name, 1e3 * (ended - started))
             self._tell(name, started, ended)
 
     def add(self, **milliseconds: float) -> None:
         """Note stages that have just ended elsewhere."""
         ended = time.perf_counter()
         for name, spent in milliseconds.items():
-            self._spent[name] = spent
+            self._note(name, spent)
             self._tell(name, ended - spent / 1e3, ended)
 
     def spent(self, name: str) -> float:
@@ -62,6 +62,10 @@ class Stopwatch:
         """Say something about the request to its trace."""
         if self._trace is not None:
             self._trace.note(**attributes)
+
+    def _note(self, name: str, spent: float) -> None:
+        """Add to what a stage has taken: a request with several files decodes each."""
+        self._spent[name] = self._spent.get(name, 0.0) + spent
 
     def _tell(self, name: str, started: float, ended: float) -> None:
         if self._trace is None:

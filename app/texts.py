@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from app.errors import ServiceError
 
 
-def check_length(inputs: Mapping[str, Any], most: int) -> None:
-    """Hold that no text among a request's inputs has more than so many characters.
+def check_length(values: Iterable[tuple[str, Any]], most: int) -> None:
+    """Hold that no value has more than so many characters in all of its strings.
+
+    Args:
+        values: each with the role of its input.
 
     Raises:
-        ServiceError: ``text_too_long``, ``question_too_long``.
+        ServiceError: the role and ``_too_long``, such as ``question_too_long``.
     """
-    for name in ("text", "tokens", "question"):
-        characters = _characters(inputs.get(name) or "")
-        if characters > most:
-            what = "question" if name == "question" else "text"
-            message = f"the {what} has {characters} characters; at most {most} are accepted"
-            raise ServiceError(413, f"{what}_too_long", message, characters=characters, limit=most)
+    for role, value in values:
+        if (characters := _characters(value)) > most:
+            message = f"the {role} has {characters} characters; at most {most} are accepted"
+            raise ServiceError(413, f"{role}_too_long", message, characters=characters, limit=most)
 
 
 def _characters(value: Any) -> int:
-    return len(value) if isinstance(value, str) else sum(map(_characters, value))
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(_characters, [*value.keys(), *value.values()]))
+    return sum(map(_characters, value)) if isinstance(value, (list, tuple)) else 0

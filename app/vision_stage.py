@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from app.engine_metrics import EngineMetrics
 from app.intake import Intake
@@ -69,7 +69,7 @@ class VisionStage(Stage):
         peripheral, parts = _next_frames(works, self._frames)
         started = time.perf_counter()
         try:
-            found = self.predictor.see(torch.cat([frames for _, frames in parts]), peripheral)
+            found = self.predictor.see(np.concatenate([frames for _, frames in parts]), peripheral)
         except Exception as error:
             failed = [work for work, _ in parts]
             works[:] = [work for work in works if work not in failed]
@@ -87,10 +87,10 @@ class VisionStage(Stage):
             self.intake.queue.changed.notify_all()
 
 
-def _next_frames(works: Sequence[Work], count: int) -> tuple[str, list[tuple[Work, Tensor]]]:
+def _next_frames(works: Sequence[Work], count: int) -> tuple[str, list[tuple[Work, np.ndarray]]]:
     """At most ``count`` frames that have not been seen yet, of the oldest works, all for one peripheral: its name."""
     peripheral, _ = works[0].unseen()
-    parts: list[tuple[Work, Tensor]] = []
+    parts: list[tuple[Work, np.ndarray]] = []
     for work in works:
         wanted, frames = work.unseen()
         if count > 0 and wanted == peripheral:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -72,7 +73,7 @@ class Work:
         """Whether all of its frames have been through the backbone."""
         return sum(map(len, self.features)) == self.frames
 
-    def unseen(self) -> tuple[str, Tensor]:
+    def unseen(self) -> tuple[str, np.ndarray]:
         """The frames of one input that have not, (f, 3, size, size), and the name of its peripheral."""
         seen = sum(map(len, self.features))
         for given in self.row.inputs:

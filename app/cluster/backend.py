@@ -26,12 +26,11 @@ from ray.serve.exceptions import (
 )
 from ray.serve.handle import DeploymentHandle
 
-from app.backend import Answered, Description, Query, Tell
-from app.cluster.messages import OtherVisionError, Question, Seen, unpacked
+from app.backend import Answered, Description, Query, Tell, Upload
+from app.cluster.messages import Found, OtherPeripheralError, Question, unpacked
 from app.errors import ServiceError, internal_error, overloaded
 from app.link import pack
 from app.stopwatch import Stopwatch
-from model.outputs.text.answer import Text
 
 logger = logging.getLogger(__name__)
 # With its machine or its process, for no fault of the request.
@@ -59,18 +58,17 @@ class Cluster:
 
     async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
         """As of every Backend."""
-        upload = query.upload
-        data = await asyncio.to_thread(upload.file.read) if upload else b""
+        files = [await asyncio.to_thread(upload.file.read) for upload in query.uploads]
         while True:
-            inputs, vision = dict(query.inputs), None
-            if upload is not None:
-                # By way of here: what waits for its decoder must not take up a place at a model.
-                seen: Seen = unpacked(await _asked(lambda: self._decoder.decode.remote(upload.kind, data)))
-                inputs[upload.kind], vision = seen.frames, seen.vision
-                times.add(decode_media=seen.decode_ms)
+            inputs, configs = dict(query.inputs), dict[str, Any]()
             try:
-                answered = await self._ask_model(query, inputs, vision, tell)
-            except OtherVisionError:
+                for upload, data in zip(query.uploads, files, strict=True):
+                    # By way of here: what waits for its decoder must not take up a place at a model.
+                    found = await self._decoded(upload, data)
+                    inputs[upload.keyword], configs[upload.peripheral] = found.value, found.config
+                    times.add(decode_media=found.decode_ms)
+                answered = await self._ask_model(query, inputs, configs, tell)
+            except OtherPeripheralError:
                 await asyncio.sleep(PAUSE_S)
             else:
                 return _timed(answered, times)
@@ -102,9 +100,16 @@ class Cluster:
             409, "reload_elsewhere", "on Ray Serve deploy a configuration that names the new checkpoint: serve deploy"
         )
 
-    async def _ask_model(self, query: Query, inputs: dict[str, Any], vision: Any, tell: Tell | None) -> Answered:
+    async def _decoded(self, upload: Upload, data: bytes) -> Found:
+        decode = self._decoder.decode
+        found: Found = unpacked(await _asked(lambda: decode.remote(upload.peripheral, upload.form, data)))
+        return found
+
+    async def _ask_model(
+        self, query: Query, inputs: dict[str, Any], configs: dict[str, Any], tell: Tell | None
+    ) -> Answered:
         def message() -> bytes:
-            return pack(Question(query.task, inputs, vision, max(0.0, query.until - time.monotonic())))
+            return pack(Question(query.task, inputs, configs, max(0.0, query.until - time.monotonic())))
 
         if tell is None:
             answered: Answered = unpacked(await _asked(lambda: self._model.answer.remote(message())))
@@ -120,7 +125,7 @@ class Cluster:
             try:
                 async for part in stream:
                     found = unpacked(part)
-                    if isinstance(found, Text):
+                    if not isinstance(found, Answered):
                         tell(found)
                 assert isinstance(found, Answered)
                 return found

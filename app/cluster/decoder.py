@@ -6,14 +6,12 @@ from functools import partial
 from io import BytesIO
 
 from app.backend import Upload
-from app.cluster.messages import Seen, packed
+from app.cluster.messages import Found, OtherPeripheralError, packed
 from app.logs import configure_logs
-from app.sandbox import MediaKind
 from app.serving import decode, media_pool
 from app.settings import Settings
 from app.stopwatch import Stopwatch
 from model.model_config import read_config
-from model.modalities.vision.config import VisionConfig
 
 
 class Decoder:
@@ -26,19 +24,21 @@ class Decoder:
     def __init__(self) -> None:
         configure_logs()
         settings = Settings()
-        found = read_config(settings.checkpoint_folder()).network.first(VisionConfig)
-        self._vision = found and found[1]
-        self._pool = media_pool(settings, self._vision)
+        network = read_config(settings.checkpoint_folder()).network
+        self._peripherals = network.peripherals
+        self._pool = media_pool(settings, {name: network.modality(name) for name in network.peripherals})
         self._pool.start()
 
-    async def decode(self, kind: MediaKind, data: bytes) -> bytes:
-        """What is seen of a file, as Seen."""
-        return await packed(self._decode(Upload(kind, BytesIO(data))))
+    async def decode(self, peripheral: str, form: str, data: bytes) -> bytes:
+        """What is in a file, as Found."""
+        return await packed(self._decode(Upload("", peripheral, form, BytesIO(data))))
 
-    async def _decode(self, upload: Upload) -> Seen:
+    async def _decode(self, upload: Upload) -> Found:
+        if upload.peripheral not in self._peripherals:  # of another checkpoint, which is taking the place of this one
+            raise OtherPeripheralError
         times = Stopwatch()
-        frames = await self._pool.run(partial(decode, times, upload))
-        return Seen(frames, self._vision, times.spent("decode_media"))
+        value = await self._pool.run(partial(decode, times, upload))
+        return Found(value, self._peripherals[upload.peripheral], times.spent("decode_media"))
 
     def __del__(self) -> None:
         if hasattr(self, "_pool"):  # else it never began

@@ -3,57 +3,54 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app.errors import ServiceError
 from app.link import pack
 from model.errors import InputError
-from model.media.videos import Clip
-from model.media.images import Picture
-from model.modalities.vision.config import VisionConfig
 
 
 @dataclass(frozen=True)
-class Seen:
+class Found:
     """What a decoder found in an upload.
 
     Attributes:
-        vision: that it has fitted the frames for.
+        config: of the peripheral that it has decoded it for.
         decode_ms: that it took.
     """
 
-    frames: Picture | Clip
-    vision: VisionConfig | None
+    value: Any
+    config: Any
     decode_ms: float
 
 
 @dataclass(frozen=True)
 class Question:
-    """A query whose upload has been decoded.
+    """A query whose uploads have been decoded.
 
     Attributes:
         inputs: of ``Processor.prepare``.
-        vision: that the frames among them were fitted for; None where there are none.
+        configs: of the peripherals that uploads among them were decoded for, by name.
         seconds: for which the answer is waited for.
     """
 
     task: str
     inputs: dict[str, Any]
-    vision: VisionConfig | None
+    configs: Mapping[str, Any]
     seconds: float
 
 
-class OtherVisionError(Exception):
-    """The frames were fitted for another checkpoint, as may be while one takes the place of another."""
+class OtherPeripheralError(Exception):
+    """An upload was decoded for another checkpoint, as may be while one takes the place of another."""
 
 
 async def packed(work: Awaitable[Any]) -> bytes:
     """What comes of it, the errors too that a client is told: as values, since Ray would log and wrap them."""
     try:
         return pack(await work)
-    except (InputError, ServiceError, OtherVisionError) as error:
+    except (InputError, ServiceError, OtherPeripheralError) as error:
         return pack(error)
 
 

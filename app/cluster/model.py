@@ -10,14 +10,13 @@ import ray
 
 from app.answering import answer, describe, told
 from app.backend import Answered, Description, Tell
-from app.cluster.messages import OtherVisionError, Question, packed
+from app.cluster.messages import OtherPeripheralError, Question, packed
 from app.deadline import within
 from app.link import pack
 from app.loading import load_engine
 from app.logs import configure_logs
 from app.settings import Settings
 from app.stopwatch import Stopwatch
-from model.outputs.text.answer import Text
 
 GRACE_S = 1.0
 
@@ -46,7 +45,7 @@ class Model:
         question = pickle.loads(message)
         found = told(lambda tell: packed(self._answer(question, tell)))
         async for each in found:
-            yield pack(each) if isinstance(each, Text) else each
+            yield each if isinstance(each, bytes) else pack(each)
 
     async def describe(self) -> Description:
         """The model of this replica."""
@@ -58,8 +57,9 @@ class Model:
             raise RuntimeError("the model has failed")
 
     async def _answer(self, question: Question, tell: Tell | None = None) -> Answered:
-        if question.vision not in {None, self._engine.processor.vision}:
-            raise OtherVisionError
+        peripherals = self._engine.processor.config.network.peripherals
+        if any(peripherals.get(name) != config for name, config in question.configs.items()):
+            raise OtherPeripheralError
         # Whoever asks gives up before, and says so to this replica; unless that machine is gone.
         seconds = question.seconds + GRACE_S
         return await within(seconds, answer(self._engine, question.task, question.inputs, Stopwatch(), tell))

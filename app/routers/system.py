@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Literal
 
 from fastapi import APIRouter, Request
@@ -12,11 +11,12 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Res
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
+from app.listing import ServedTask, listing
 from app.routers.common import REFUSALS
+from app.samples import STATIC
 from app.schemas import ErrorReply, ModelName
 from app.service import ServiceDependency
 
-STATIC = Path(__file__).parents[1] / "static"
 router = APIRouter(tags=["system"], responses=REFUSALS)
 health = APIRouter(tags=["system"])  # for everybody, with or without a key
 
@@ -42,16 +42,6 @@ class ServedModel(ModelName):
     devices: list[str]
     precision: str
     agreement: Agreement | None = Field(description="with float32, of a trial at the start, where it is not float32")
-
-
-class ServedTask(BaseModel):
-    """A task: what it takes, what it gives, and where it is asked for."""
-
-    name: str
-    summary: str
-    inputs: list[str]
-    output: str
-    endpoints: list[str]
 
 
 class Tasks(BaseModel):
@@ -97,19 +87,10 @@ async def metrics(service: ServiceDependency) -> Response:
 
 @router.get("/tasks", summary="What can be asked", responses={503: {"model": ErrorReply}})
 async def tasks(request: Request, service: ServiceDependency) -> Tasks:
-    """The tasks with their inputs, outputs and endpoints, and the model that does them."""
+    """The tasks with their inputs, outputs, limits and endpoints, and the model that does them."""
     model = await service.backend.describe()
     paths = request.app.openapi()["paths"]
-    served = [
-        ServedTask(
-            name=task.name,
-            summary=task.summary,
-            inputs=[given.peripheral for given in task.inputs],
-            output=task.output,
-            endpoints=[path for path, methods in paths.items() if task.name in methods.get("post", {}).get("tags", ())],
-        )
-        for task in model.tasks
-    ]
+    tags = {path: methods["post"].get("tags", ()) for path, methods in paths.items() if "post" in methods}
     agreement = model.agreement and Agreement(**asdict(model.agreement))
     named = ServedModel(
         name=model.name,
@@ -118,4 +99,4 @@ async def tasks(request: Request, service: ServiceDependency) -> Tasks:
         precision=model.precision,
         agreement=agreement,
     )
-    return Tasks(model=named, tasks=served)
+    return Tasks(model=named, tasks=listing(model.network, service.settings, tags))

@@ -1,63 +1,64 @@
-// Tabs, inputs and requests.
+// Tabs, and what is shown and asked on them.
 
-import { element, showAnswer, showBusy, showError, showNothing, showWriting } from "./render.js";
+import { element } from "./elements.js";
+import { showPreview, textField, uploadField } from "./inputs.js";
+import { rendererOf, showAnswer, showBusy, showError, showNothing, showWriting } from "./render.js";
+import { bodyOf, commandOf } from "./request.js";
 import { events } from "./stream.js";
-import { ACCEPT, IMAGES, TASKS, TEXTS, VIDEOS } from "./tasks.js";
+import { takes, usesOf } from "./uses.js";
 
 const $ = (id) => document.getElementById(id);
-const SAMPLES = { image: IMAGES, video: VIDEOS };
 const here = new URL(".", location.href);
 
-// What was chosen is kept by medium: one picture serves both tabs that take one.
-const chosen = { image: null, video: null };
-const questions = {};
+// Files and texts are kept for all tabs that take the same: one picture serves each that takes one.
+const chosen = {};
+const written = {};
 const answers = {};
-let task = TASKS[0];
+let samples = { files: [], texts: {} };
+let uses = [];
+let use = null;
+let shown = {};
 let running = null;
+
+const slot = (field) => `${field.form} ${use.uploads.filter((other) => other.form === field.form).indexOf(field)}`;
+const topic = (field) => `${field.role} ${use.uploads[0]?.form ?? ""}`;
+const files = () => Object.fromEntries(use.uploads.map((field) => [field.name, chosen[slot(field)]]));
+const texts = () => Object.fromEntries(use.values.map((field) => [field.name, written[topic(field)] ?? ""]));
 
 // ---- tabs
 
-const tabs = TASKS.map((item) => {
-  const tab = element("button", { type: "button", role: "tab", id: `tab-${item.id}`, "aria-controls": "panel" }, item.tab);
-  tab.addEventListener("click", () => show(item));
-  return tab;
-});
-$("tabs").append(...tabs);
+function buildTabs() {
+  $("tabs").replaceChildren(...uses.map((item) => {
+    const tab = element("button", { type: "button", role: "tab", id: `tab-${item.id}`, "aria-controls": "panel" }, item.title);
+    tab.addEventListener("click", () => show(item));
+    return tab;
+  }));
+}
+
 $("tabs").addEventListener("keydown", (event) => {
-  const now = TASKS.indexOf(task);
-  const next = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: TASKS.length - 1 }[event.key];
+  const now = uses.indexOf(use);
+  const next = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: uses.length - 1 }[event.key];
   if (next === undefined) return;
   event.preventDefault();
-  const index = (next + TASKS.length) % TASKS.length;
-  show(TASKS[index]);
-  tabs[index].focus();
+  const index = (next + uses.length) % uses.length;
+  show(uses[index]);
+  $("tabs").children[index].focus();
 });
 
 function show(item) {
   running?.abort();
   $("run").removeAttribute("aria-busy");
-  task = item;
-  tabs.forEach((tab, i) => {
-    const selected = TASKS[i] === item;
+  use = item;
+  [...$("tabs").children].forEach((tab, i) => {
+    const selected = uses[i] === item;
     tab.setAttribute("aria-selected", String(selected));
     tab.tabIndex = selected ? 0 : -1;
   });
   history.replaceState(null, "", `#${item.id}`);
   $("panel").setAttribute("aria-labelledby", `tab-${item.id}`);
   $("summary").textContent = item.summary;
-  $("media").hidden = !item.media;
-  $("asking").hidden = !item.asks;
-  $("writing").hidden = Boolean(item.media);
   $("run").textContent = item.verb;
-  if (item.media) {
-    $("file").accept = ACCEPT[item.media].types;
-    $("file").value = $("camera").value = "";
-    $("camera").accept = `${item.media}/*`;
-    $("take").textContent = item.media === "image" ? "Take a photo" : "Record a clip";
-    $("hint").textContent = `or drop one here, or paste it: ${ACCEPT[item.media].names}`;
-    showPreview();
-  }
-  $("question").value = questions[item.media] ?? "";
+  buildInputs();
   showSamples();
   $("answer").replaceChildren(...(answers[item.id] ?? showNothing()));
   showCurl();
@@ -65,102 +66,118 @@ function show(item) {
 
 // ---- inputs
 
-function choose(medium, file, sample = null) {
-  if (chosen[medium]?.url) URL.revokeObjectURL(chosen[medium].url);
-  chosen[medium] = { file, sample, url: URL.createObjectURL(file) };
-  showPreview();
+function buildInputs() {
+  shown = {};
+  for (const field of use.uploads) {
+    shown[field.name] = uploadField(field, use.uploads.length > 1, (file) => chooseOwn(field, file));
+    showPreview(shown[field.name].preview, chosen[slot(field)]);
+  }
+  for (const field of use.values) {
+    written[topic(field)] ??= exampleOf(field);
+    shown[field.name] = textField(field, use.uploads.length > 0, written[topic(field)], (value) => {
+      written[topic(field)] = value;
+      showCurl();
+    });
+  }
+  $("inputs").replaceChildren(...[...use.uploads, ...use.values].map((field) => shown[field.name].section));
+}
+
+// A text to begin with: one that goes with the first sample that is shown.
+function exampleOf(field) {
+  return samplesOf()[0]?.texts[field.role] ?? samples.texts[field.role]?.[0] ?? "";
+}
+
+function choose(field, file, sample = null) {
+  const key = slot(field);
+  if (chosen[key]?.url) URL.revokeObjectURL(chosen[key].url);
+  chosen[key] = { file, sample, type: file.type || field.accept, url: URL.createObjectURL(file) };
+  if (shown[field.name]?.preview) showPreview(shown[field.name].preview, chosen[key]);
   showSamples();
   showCurl();
 }
 
-function chooseOwn(file) {
-  choose(task.media, file);
-  if (!task.asks) run();
-  else $("question").focus();
+function chooseOwn(field, file) {
+  choose(field, file);
+  const [first] = use.values;
+  if (first) shown[first.name].input.focus();
+  else if (use.uploads.every((each) => chosen[slot(each)])) run();
 }
 
 async function sampleFile(sample) {
   const response = await fetch(new URL(`static/samples/${sample.file}`, here));
-  return new File([await response.blob()], sample.file);
+  return new File([await response.blob()], sample.file, { type: sample.type });
+}
+
+// Where there are several uploads, samples fill one after another.
+function nextUpload() {
+  return use.uploads.find((field) => !chosen[slot(field)]) ?? use.uploads[0];
 }
 
 async function takeSample(sample) {
-  const medium = task.media;
-  choose(medium, await sampleFile(sample), sample);
-  questions[medium] = $("question").value = sample.question;
-  run();
+  const [asked, field] = [use, nextUpload()];
+  const file = await sampleFile(sample);
+  if (use !== asked) return;
+  choose(field, file, sample);
+  for (const value of use.values.filter((each) => sample.texts[each.role])) setText(value, sample.texts[value.role]);
+  if (use.uploads.length === 1) run();
 }
 
-function showPreview() {
-  const pick = chosen[task.media];
-  if (!pick) return $("preview").replaceChildren(element("p", { class: "muted" }, "No file yet"));
-  const name = pick.sample?.label ?? pick.file.name;
-  const still = task.media === "image" || pick.file.type === "image/gif";
-  const view = still
-    ? element("img", { src: pick.url, alt: name })
-    : element("video", { src: pick.url, controls: "", loop: "", playsinline: "", "aria-label": name });
-  view.muted = true;
-  view.addEventListener("error", () => {
-    const words = `${name}: this browser cannot show it, the server may still read it`;
-    view.replaceWith(element("p", { class: "muted" }, words));
-  });
-  return $("preview").replaceChildren(view);
+function setText(field, text) {
+  written[topic(field)] = shown[field.name].input.value = text;
+  showCurl();
+}
+
+function samplesOf() {
+  return samples.files.filter((sample) => use.uploads.some((field) => takes(field, sample.type)));
 }
 
 function showSamples() {
-  const buttons = task.media
-    ? SAMPLES[task.media].map((sample) => mediaSample(sample))
-    : TEXTS.map((text) => textSample(text));
-  $("samples").className = task.media ? "pictures" : "texts";
+  const [value] = use.values;
+  const lines = use.uploads.length || !value?.text ? [] : samples.texts[value.role] ?? [];
+  const buttons = use.uploads.length ? samplesOf().map(mediaSample) : lines.map((text) => textSample(value, text));
+  $("samples").className = use.uploads.length ? "pictures" : "texts";
   $("samples").replaceChildren(...buttons);
+  $("samples").parentElement.hidden = !buttons.length;
 }
 
 function mediaSample(sample) {
   const src = `static/samples/${sample.file}`;
-  const picture = task.media === "image"
+  const picture = sample.type.startsWith("image/")
     ? element("img", { src, alt: "" })
     : element("video", { src: `${src}#t=0.1`, preload: "auto", playsinline: "", "aria-hidden": "true", tabindex: "-1" });
   picture.muted = true;
-  const current = String(chosen[task.media]?.sample === sample);
+  const current = String(use.uploads.some((field) => chosen[slot(field)]?.sample === sample));
   const button = element("button", { type: "button", "aria-pressed": current }, picture, element("span", {}, sample.label));
   button.addEventListener("click", () => takeSample(sample));
   return button;
 }
 
-function textSample(text) {
+function textSample(field, text) {
   const button = element("button", { type: "button" }, text);
   button.addEventListener("click", () => {
-    $("text").value = text;
-    showCurl();
+    setText(field, text);
     run();
   });
   return button;
 }
 
-for (const id of ["file", "camera"]) {
-  $(id).addEventListener("change", () => $(id).files.length && chooseOwn($(id).files[0]));
-}
-$("question").addEventListener("input", () => {
-  questions[task.media] = $("question").value;
-  showCurl();
-});
-$("text").addEventListener("input", showCurl);
-
+const marked = (over) => document.querySelectorAll(".media").forEach((each) => each.classList.toggle("over", over));
 addEventListener("dragover", (event) => {
   event.preventDefault();
-  $("media").classList.add("over");
+  marked(true);
 });
-addEventListener("dragleave", (event) => event.relatedTarget ?? $("media").classList.remove("over"));
+addEventListener("dragleave", (event) => event.relatedTarget ?? marked(false));
 addEventListener("drop", (event) => {
   event.preventDefault();
-  $("media").classList.remove("over");
-  takeTransfer(event.dataTransfer);
+  marked(false);
+  const field = use?.uploads.find((each) => shown[each.name].section.contains(event.target));
+  takeTransfer(event.dataTransfer, field);
 });
 addEventListener("paste", (event) => takeTransfer(event.clipboardData));
 
-function takeTransfer(transfer) {
+function takeTransfer(transfer, field) {
   const file = transfer?.files[0];
-  if (file && task.media) chooseOwn(file);
+  if (file && use?.uploads.length) chooseOwn(field ?? nextUpload(), file);
 }
 
 // ---- requests
@@ -171,72 +188,50 @@ $("form").addEventListener("submit", (event) => {
 });
 
 async function run() {
-  const asked = task;
+  const asked = use;
   running?.abort();
   const control = (running = new AbortController());
   $("answer").replaceChildren(...showBusy());
   $("run").setAttribute("aria-busy", "true");
-  const shown = await ask(asked, control.signal);
+  const parts = await ask(asked, control.signal);
   if (control.signal.aborted) return;
   $("run").removeAttribute("aria-busy");
-  answers[asked.id] = shown;
-  $("answer").replaceChildren(...shown);
+  answers[asked.id] = parts;
+  $("answer").replaceChildren(...parts);
   // On a narrow screen the answer is below the form.
   $("answer-title").scrollIntoView({ block: "nearest" });
 }
 
 async function ask(asked, signal) {
+  const [first] = asked.uploads;
+  const [preview, url] = first ? [shown[first.name].preview, chosen[slot(first)]?.url] : [];
   try {
-    const response = await fetch(new URL(asked.path, here), { method: "POST", signal, ...body(asked) });
+    const sent = { method: "POST", signal, ...bodyOf(asked, files(), texts()) };
+    const [response, renderer] = await Promise.all([fetch(new URL(asked.id, here), sent), rendererOf(asked.output)]);
     const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
-    const reply = isStream ? await written(response, signal) : await response.json();
-    return reply.error ? showError(reply.error) : showAnswer(reply, $("preview"), chosen[asked.media]?.url);
+    const reply = isStream ? await lastOf(response, signal) : await response.json();
+    return reply.error ? showError(reply.error) : showAnswer(reply, renderer, preview, url);
   } catch {
     return showError({ code: "unreachable", message: "the server could not be reached; is it still running?" });
   }
 }
 
-// The last event of a caption, the others having been shown.
-async function written(response, signal) {
+// The last event of a stream, the others having been shown.
+async function lastOf(response, signal) {
   const [text] = showWriting();
   $("answer").replaceChildren(text);
   for await (const [name, data] of events(response)) {
     if (signal.aborted) break;
     if (name !== "token") return data;
-    text.append(data.text);
+    text.append(data.text ?? JSON.stringify(data));
   }
   throw new Error("the stream ended early");
 }
 
-function body(asked) {
-  if (!asked.media) {
-    return { headers: { "Content-Type": "application/json" }, body: JSON.stringify({ text: $("text").value }) };
-  }
-  const form = new FormData();
-  if (chosen[asked.media]) form.append(asked.media, chosen[asked.media].file);
-  if (asked.asks) form.append("question", $("question").value);
-  form.append("explain", "true");
-  if (asked.streams) form.append("stream", "true");
-  return { body: form };
-}
-
 // ---- the same as a shell command
 
-const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
-
 function showCurl() {
-  $("curl").textContent = task.media ? formCommand() : `curl --json ${quoted(JSON.stringify({ text: $("text").value }))} ${new URL(task.path, here)}`;
-}
-
-function formCommand() {
-  const pick = chosen[task.media];
-  const url = new URL(task.path, here);
-  const question = task.asks ? ` --form-string ${quoted(`question=${$("question").value}`)}` : "";
-  if (pick?.sample) {
-    return `curl -s ${new URL(`static/samples/${pick.sample.file}`, here)} |\n  curl -F ${task.media}=@-${question} ${url}`;
-  }
-  const name = (pick?.file.name ?? "FILE").replace(/["\\]/g, "\\$&");
-  return `curl -F ${quoted(`${task.media}=@"${name}"`)}${question} ${url}`;
+  $("curl").textContent = commandOf(use, files(), texts(), here);
 }
 
 $("copy").addEventListener("click", async () => {
@@ -252,26 +247,43 @@ $("copy").addEventListener("click", async () => {
 
 // ---- start
 
-async function showModel() {
+// What the served model has, once it is loaded.
+async function whatIsServed() {
   try {
     const response = await fetch(new URL("tasks", here));
-    if (response.ok) {
-      const { model } = await response.json();
-      $("model").textContent = `${model.name} ${model.version} on ${model.devices.join(", ")}`;
-      return;
-    }
+    if (response.ok) return await response.json();
     $("model").textContent = "The model is being loaded…";
   } catch {
     $("model").textContent = "The server cannot be reached";
   }
-  setTimeout(showModel, 1500);
+  await new Promise((done) => setTimeout(done, 1500));
+  return whatIsServed();
 }
 
-$("text").value = TEXTS[0];
-questions.image = IMAGES[0].question;
-questions.video = VIDEOS[0].question;
-show(TASKS.find((item) => `#${item.id}` === location.hash) ?? TASKS[0]);
-showModel();
-for (const [medium, [sample]] of Object.entries(SAMPLES)) {
-  sampleFile(sample).then((file) => chosen[medium] ?? choose(medium, file, sample));
+async function start() {
+  const reading = fetch(new URL("static/samples.json", here)).then((response) => response.json());
+  const { model, tasks } = await whatIsServed();
+  samples = await reading;
+  uses = usesOf(tasks);
+  buildTabs();
+  $("panel").hidden = false;
+  show(uses.find((item) => `#${item.id}` === location.hash) ?? uses[0]);
+  $("model").textContent = `${model.name} ${model.version} on ${model.devices.join(", ")}`;
+  beginWithSamples();
 }
+
+// Each tab that takes one file begins with the first sample for it.
+async function beginWithSamples() {
+  for (const item of uses.filter((each) => each.uploads.length === 1)) {
+    const [field] = item.uploads;
+    const [sample, key] = [samples.files.find((each) => takes(field, each.type)), `${field.form} 0`];
+    if (!sample || chosen[key]) continue;
+    const file = await sampleFile(sample);
+    chosen[key] ??= { file, sample, type: sample.type, url: URL.createObjectURL(file) };
+    for (const each of use.uploads) showPreview(shown[each.name].preview, chosen[slot(each)]);
+    showSamples();
+    showCurl();
+  }
+}
+
+start();

@@ -1,6 +1,6 @@
 // Where the model looked: heat over the photo, a strip of a clip's frames with their weights, words that were read.
 
-import { bar, element } from "./render.js";
+import { bar, element } from "./elements.js";
 
 const HEAT = "255, 96, 0";
 const THUMB = 96;

@@ -28,12 +28,16 @@ class Form:
         summary: what is accepted, for people.
         upload: whether it arrives as a file, whose bytes ``Modality.decode`` reads in a confined process.
         accept: media types and suffixes that a browser offers to choose from.
+        shape: what ``type`` is in words, for messages such as "must be a list of words"; empty for pydantic's own.
+        examples: values that documentation shows.
     """
 
     type: Any
     summary: str
     upload: bool = False
     accept: str = ""
+    shape: str = ""
+    examples: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +174,14 @@ class Modality(ABC):
     def tiny_file(self, form: str) -> bytes:
         """Return a small upload that ``decode`` reads: confined processes load with it what is loaded late."""
         raise NotImplementedError
+
+    def limits(self, media: MediaLimits, max_steps: int) -> Mapping[str, float]:  # noqa: ARG002
+        """Return what an input may have at most, by names for clients.
+
+        Args:
+            max_steps: time steps that an input may have.
+        """
+        return {}
 
     @property
     def most_bytes(self) -> int:

@@ -119,6 +119,10 @@ class Output(ABC):
         """Return an answer as an object of ``schema``."""
         return self.schema(task).model_validate(answer, from_attributes=True)
 
+    def parts(self, answer: Any) -> Sequence[BaseModel]:  # noqa: ARG002
+        """Return the JSON of each part of an answer, or of what is settled of one; only where ``streams``."""
+        return ()
+
     @abstractmethod
     def metrics(self, truths: Sequence[Truth], answers: Sequence[Any]) -> Metrics:
         """Measure the answers to a whole data set, the headline first."""

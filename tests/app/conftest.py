@@ -16,8 +16,9 @@ from app.engine import Engine
 from app.main import create_app
 from app.server import ServerConfig
 from app.settings import Settings
+from model.decoding.batch import RunningBatch
 from model.decoding.hypotheses import Decoded
-from model.memory import Memory
+from model.decoding.search import Search
 from model.predictor import Predictor
 from model.rows import Row
 
@@ -67,10 +68,10 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._predictor, name)
 
-    def encode(self, rows: Sequence[Row]) -> Memory:
+    def admit(self, batch: RunningBatch, rows: Sequence[Row]) -> list[Search]:
         self.batches.append([row.goal.task for row in rows])
         self._before_run(rows)
-        return self._predictor.encode(rows)
+        return self._predictor.admit(batch, rows)
 
     def run(self, rows: Sequence[Row]) -> list[Decoded]:
         self._before_run(rows)

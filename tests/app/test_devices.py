@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from torch import Tensor
 
@@ -17,11 +18,12 @@ from app.loading import cores, cpu_threads, load_engine, load_predictors
 from app.main import create_app
 from app.settings import Settings
 from app.work import Work
+from model.decoding.batch import RunningBatch
 from model.decoding.hypotheses import Decoded
+from model.decoding.search import Search
 from model.errors import DeviceError
-from model.memory import Memory
-from model.predictor import Predictor
 from model.job import Job
+from model.predictor import Predictor
 from model.rows import Row
 from tests.app.conftest import Watched, talking_to
 from tests.app.test_engine import Gate
@@ -104,11 +106,11 @@ class Stuck:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._predictor, name)
 
-    def encode(self, rows: Sequence[Row]) -> Memory:
+    def admit(self, batch: RunningBatch, rows: Sequence[Row]) -> list[Search]:
         self._encodes(rows)
-        return self._predictor.encode(rows)
+        return self._predictor.admit(batch, rows)
 
-    def see(self, frames: Tensor, peripheral: str) -> Tensor:
+    def see(self, frames: np.ndarray, peripheral: str) -> Tensor:
         self._sees(())
         return self._predictor.see(frames, peripheral)
 

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
+import numpy as np
 import pytest
 from torch import Tensor
 
@@ -33,7 +34,7 @@ class Stepwise:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._predictor, name)
 
-    def see(self, frames: Tensor, peripheral: str) -> Tensor:
+    def see(self, frames: np.ndarray, peripheral: str) -> Tensor:
         self.arrived.release()
         assert self.allowed.acquire(timeout=20)
         self.seen += len(frames)
@@ -57,14 +58,14 @@ async def engine(stepwise: Stepwise) -> AsyncIterator[Engine]:
 
 def begin(
     engine: Engine, predictor: Predictor, task: str, **inputs: Any
-) -> tuple[asyncio.Task[Any], weakref.ref[Tensor]]:
+) -> tuple[asyncio.Task[Any], weakref.ref[np.ndarray]]:
     """A job on its way, and its pixels."""
     job = predictor.prepare(task, **inputs)
-    pixels: Tensor = job.rows[0].inputs[0].value
+    pixels: np.ndarray = job.rows[0].inputs[0].value
     return asyncio.create_task(engine.run(job)), weakref.ref(pixels)
 
 
-async def until_gone(*pixels: weakref.ref[Tensor]) -> None:
+async def until_gone(*pixels: weakref.ref[Any]) -> None:
     async with asyncio.timeout(10):
         while any(reference() is not None for reference in pixels):
             await asyncio.sleep(0.01)

@@ -7,13 +7,14 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import numpy as np
 import pytest
 from torch import Tensor
 
 from app.engine import Engine, Result
 from app.errors import ServiceError
-from model.predictor import Predictor
 from model.job import Job
+from model.predictor import Predictor
 from model.rows import Row
 from tests.app.conftest import Watched
 from tests.samples import video_bytes
@@ -161,7 +162,7 @@ async def test_frames_are_seen_within_a_budget(toy_predictor: Predictor, pixels:
     seen: list[int] = []
 
     class Seeing(Watched):
-        def see(self, frames: Tensor, peripheral: str) -> Tensor:
+        def see(self, frames: np.ndarray, peripheral: str) -> Tensor:
             seen.append(len(frames))
             return toy_predictor.see(frames, peripheral)
 

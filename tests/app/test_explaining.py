@@ -32,7 +32,7 @@ def files(endpoint: str) -> dict[str, bytes]:
 
 
 def expected(predictor: Predictor, endpoint: str, task: str, options: dict[str, Any]) -> dict[str, Any]:
-    job = predictor.prepare(task, explain="layers", **files(endpoint), **options)  # type: ignore[arg-type]
+    job = predictor.prepare(task, explain="layers", **files(endpoint), **options)
     found = getattr(predictor.finish(job, predictor.run(job.rows)), "explanation", None)
     assert isinstance(found, Explanation)
     return found.to_dict(layers=True)

@@ -6,7 +6,9 @@ import asyncio
 import platform
 import threading
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,10 +18,8 @@ import omninet
 from app.engine_metrics import EngineMetrics
 from app.main import create_app
 from app.metrics import Metrics
-from app.sandbox import MediaKind, Sandbox
+from app.sandbox import Sandbox
 from app.settings import Settings
-from model.media.videos import Clip
-from model.media.images import Picture
 from model.predictor import Predictor
 from model.rows import Row
 from tests.app.conftest import Serve, Watched, talking_to
@@ -87,7 +87,7 @@ async def test_what_waits_and_what_is_let_go(serve: Serve, toy_predictor: Predic
     gate = Gate()
 
     class Dazzled(Watched):
-        def see(self, frames: Tensor, peripheral: str) -> Tensor:
+        def see(self, frames: np.ndarray, peripheral: str) -> Tensor:
             gate(())
             return toy_predictor.see(frames, peripheral)
 
@@ -153,10 +153,10 @@ async def test_what_uploads_do(serve: Serve, monkeypatch: pytest.MonkeyPatch) ->
     released, begun = threading.Event(), threading.Event()
     decode = Sandbox.decode
 
-    def slow(sandbox: Sandbox, kind: MediaKind, data: bytes) -> Picture | Clip:
+    def slow(sandbox: Sandbox, *file: Any) -> Any:
         begun.set()
         assert released.wait(10)
-        return decode(sandbox, kind, data)
+        return decode(sandbox, *file)
 
     monkeypatch.setattr(Sandbox, "decode", slow)
     async with serve(media_processes=1) as client:

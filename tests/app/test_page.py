@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, expect, sync_playwright
 
 from app.engine import Engine
 from app.main import create_app
-from app.routers.system import STATIC
+from app.samples import STATIC
 from app.settings import Settings
 from model.predictor import Predictor
 from tests.app.conftest import listening
@@ -87,7 +88,7 @@ def watched(browser: Browser, address: str) -> Iterator[Watched]:
 
 def give(page: Page, name: str | None) -> None:
     if name is not None:
-        page.set_input_files("#file", SAMPLES / name)
+        page.set_input_files(".media input >> nth=0", SAMPLES / name)
 
 
 def ask(watched: Watched, tab: str) -> Page:
@@ -126,7 +127,7 @@ def heat(page: Page) -> int:
     """Of the heat over the photo, how many pixels are strong."""
     strong: int = page.evaluate(
         """() => {
-            const canvas = document.querySelector("#preview .heat");
+            const canvas = document.querySelector(".preview .heat");
             if (!canvas) return 0;
             const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             return data.filter((value, i) => i % 4 === 3 && value > 128).length;
@@ -140,8 +141,8 @@ def test_pointing_at_a_word_shows_where_the_model_looked(watched: Watched) -> No
     assert heat(page) == 0
 
     page.hover(".piece >> nth=1")
-    photo = page.locator("#preview img").bounding_box()
-    assert page.locator("#preview .heat").bounding_box() == photo
+    photo = page.locator(".preview img").bounding_box()
+    assert page.locator(".preview .heat").bounding_box() == photo
     assert heat(page) > 100
 
     page.hover("h1")
@@ -165,7 +166,7 @@ def test_the_strip_marks_moments_and_goes_to_them(watched: Watched) -> None:
     expect(page.locator(".strip button")).to_have_count(16)
     expect(page.locator(".moments i")).to_have_count(16)
     page.click(".strip button >> nth=8")
-    page.wait_for_function("document.querySelector('#preview video').currentTime > 1")
+    page.wait_for_function("document.querySelector('.preview video').currentTime > 1")
     widths = [page.locator(".strip .bar i").nth(i).evaluate("bar => parseFloat(bar.style.width)") for i in range(16)]
     assert max(widths) == 100
     page.hover(".piece >> nth=2")
@@ -195,7 +196,7 @@ def test_a_broken_file_is_told_in_plain_words(watched: Watched, tmp_path: Path) 
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     page = watched.show("caption")
 
-    page.set_input_files("#file", tmp_path / "broken.jpg")
+    page.set_input_files(".media input >> nth=0", tmp_path / "broken.jpg")
 
     expect(page.get_by_role("alert")).to_contain_text("not an image that can be read")
     expect(page.get_by_role("alert")).to_contain_text("not_an_image")
@@ -204,7 +205,7 @@ def test_a_broken_file_is_told_in_plain_words(watched: Watched, tmp_path: Path) 
 
 def test_with_the_keyboard_alone(watched: Watched) -> None:
     page = watched.show("caption")
-    page.wait_for_selector("#preview img")
+    page.wait_for_selector(".preview img")
     page.focus("#tab-caption")
 
     page.keyboard.press("ArrowRight")
@@ -253,3 +254,84 @@ def test_the_heat_covers_what_the_model_saw(watched: Watched) -> None:
     assert covered("pad", 1, "middle", 800, 400) == pytest.approx([0, -0.5, 1, 2])
     assert covered("pad", 0.5, "middle", 800, 400) == pytest.approx([0.25, 0, 0.5, 1])
     assert covered("pad", 0.5, "corner", 800, 400) == pytest.approx([0, -0.5, 0.5, 1])
+
+
+def change(watched: Watched, tab: str, how: Callable[[list[dict[str, Any]]], Any]) -> Page:
+    """A tab of a server that says something else of its tasks."""
+
+    def answer(route: Route) -> None:
+        body = route.fetch().json()
+        how(body["tasks"])
+        route.fulfill(json=body)
+
+    watched.page.route("**/tasks", answer)
+    return watched.show(tab)
+
+
+def titles(page: Page) -> list[str]:
+    return page.locator("#tabs button").all_inner_texts()
+
+
+def test_tabs_are_what_is_served(watched: Watched) -> None:
+    page = watched.show("caption")
+    images = ["Describe an image", "Ask about an image"]
+    videos = ["Name an activity", "Describe a video", "Ask about a video"]
+    assert titles(page) == [*images, "Tag words", *videos]
+
+    page = change(
+        watched, "pos", lambda tasks: tasks.__setitem__(slice(None), [t for t in tasks if t["name"] == "pos"])
+    )
+    page.reload()
+    expect(page.locator("#tabs button")).to_have_text(["Tag words"])
+
+
+def test_an_answer_of_an_unknown_kind_is_shown_as_it_is(watched: Watched) -> None:
+    page = change(watched, "pos", lambda tasks: [task.update(output="unheard") for task in tasks])
+
+    page.click("#run")
+
+    expect(page.locator("#answer .plain")).to_contain_text('"sentences"')
+    watched.complaints = [text for text in watched.complaints if "404" not in text]  # that Chromium logs itself
+
+
+def test_several_files_and_json(watched: Watched) -> None:
+    """Each upload has a chooser; a sample goes where nothing is yet."""
+
+    def double(tasks: list[dict[str, Any]]) -> None:
+        use = next(task for task in tasks if task["name"] == "vqa")["uses"][0]
+        image, question = use["fields"]
+        other = question | {"name": "places", "role": "places", "text": False}
+        use["fields"] = [image | {"name": side, "role": side} for side in ("left", "right")] + [question, other]
+
+    page = change(watched, "vqa", double)
+
+    page.set_input_files("#file-right", SAMPLES / "room.jpg")
+    expect(page.locator(".media")).to_have_count(2)
+    expect(page.locator(".preview img")).to_have_count(2)  # the left one has the sample of the other tab
+    page.fill("#text-places", "[1, 2]")
+    expect(page.locator("#curl")).to_contain_text("""-F 'right=@"room.jpg"'""")
+    expect(page.locator("#curl")).to_contain_text("--form-string 'places=[1, 2]'")
+    page.click("#run")
+    expect(page.get_by_role("alert")).to_contain_text("'image' is missing")
+    watched.complaints = [text for text in watched.complaints if "422" not in text]
+
+
+def test_the_page_waits_for_the_model(watched: Watched) -> None:
+    loading = [True]
+
+    def answer(route: Route) -> None:
+        if loading:
+            route.fulfill(status=503, json={"error": {"code": "not_ready"}})
+        else:
+            route.continue_()
+
+    watched.page.route("**/tasks", answer)
+    watched.page.goto(watched.address)
+    expect(watched.page.locator("#model")).to_contain_text("being loaded")
+    expect(watched.page.locator("#panel")).to_be_hidden()
+
+    loading.clear()
+
+    expect(watched.page.locator("#tabs button")).to_have_count(6)
+    expect(watched.page.locator("#panel")).to_be_visible()
+    watched.complaints = [text for text in watched.complaints if "503" not in text]

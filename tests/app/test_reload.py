@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import hashlib
+import io
 import itertools
 import multiprocessing
 import threading
+import time
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,16 +22,18 @@ import pytest
 import torch
 from fastapi import FastAPI
 
+from app.backend import Query, Upload
 from app.main import create_app
 from app.model_process import ModelProcess
 from app.routers.common import require_admin
-from app.sandbox import MediaKind, Sandbox
+from app.sandbox import Sandbox
 from app.settings import Settings
+from app.stopwatch import Stopwatch
 from model.checkpoint import Checkpoint, load, save
-from model.media.videos import Clip
-from model.media.images import Picture
+from model.errors import InputError
 from model.omninet import OmniNet
 from model.processor import Processor
+from model.tasks import TEXT, Task
 from tests.app.conftest import Serve, talking_to
 from tests.app.test_errors import check
 from tests.app.test_metrics import figures, of
@@ -276,10 +280,10 @@ async def test_the_old_model_ends_what_it_has_begun(
     begun, go_on = threading.Event(), threading.Event()
     decode = Sandbox.decode
 
-    def slow(sandbox: Sandbox, kind: MediaKind, data: bytes) -> Picture | Clip:
+    def slow(sandbox: Sandbox, *file: Any) -> Any:
         begun.set()
         assert go_on.wait(20)
-        return decode(sandbox, kind, data)
+        return decode(sandbox, *file)
 
     with monkeypatch.context() as patch:
         patch.setattr(Sandbox, "decode", slow)
@@ -306,9 +310,9 @@ async def test_metrics_tell_of_the_new_model(
 ) -> None:
     decode, busy = Sandbox.decode, list[float]()
 
-    def watching(sandbox: Sandbox, kind: MediaKind, data: bytes) -> Picture | Clip:
+    def watching(sandbox: Sandbox, *file: Any) -> Any:
         busy.append(of(figures(served.state.service.metrics.text().decode()), "media_busy_processes"))
-        return decode(sandbox, kind, data)
+        return decode(sandbox, *file)
 
     save(variant(toy, 2, size=32), folder)
     assert await reload(client) == "2"
@@ -388,3 +392,50 @@ def allocated_bytes() -> int:
     mallinfo.restype = MallocFigures
     found = mallinfo()
     return int(found.uordblks + found.hblkhd)
+
+
+async def test_the_endpoints_are_those_of_the_new_model(
+    served: FastAPI, client: httpx.AsyncClient, folder: Path, toy: Checkpoint
+) -> None:
+    fewer = {name: toy.config.network.tasks[name] for name in ("pos", "vqa")}
+    mood = Task("mood", (TEXT,), "label", "vqa", "how a text sounds")
+    network = replace(toy.config.network, tasks={**fewer, "mood": mood}, controls=())
+    config = replace(toy.config, version="2", network=network)
+    before = (await client.get("/openapi.json")).json()["paths"]
+
+    save(replace(toy, config=config, network=OmniNet(network).eval(), vocabularies=named(toy, "pos", "vqa")), folder)
+    assert (await client.post("/mood", json={"text": "a"})).status_code == 404
+    assert await reload(client) == "2"
+
+    body = (await client.post("/mood", json={"text": "what a day"})).json()
+    assert list(body) == ["label", "candidates", "model", "timings_ms", "notes"]
+    assert (await ask(client, "/vqa"))[0] == "2"
+    gone = await client.post("/caption", **POSTS["/caption"])
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "not_found")
+    tasks = (await client.get("/tasks")).json()["tasks"]
+    assert {task["name"]: task["endpoints"] for task in tasks} == {
+        "pos": ["/pos"],
+        "vqa": ["/vqa", "/video-qa"],
+        "mood": ["/mood"],
+    }
+    after = (await client.get("/openapi.json")).json()["paths"]
+    assert set(after) - set(before) == {"/mood"}
+    assert set(before) - set(after) == {"/caption", "/video-caption", "/activity"}
+
+
+async def test_a_request_for_a_task_that_has_just_gone_is_told(folder: Path, toy: Checkpoint) -> None:
+    """Its route was taken before the new model took over."""
+    network = toy.config.network.subset(["pos"])
+    save(replace(toy, config=replace(toy.config, network=network), network=OmniNet(network).eval()), folder)
+    app = create_app(Settings(checkpoint=folder, device="cpu", torch_threads=1))
+    async with talking_to(app) as client:
+        await until_ready(client)
+        upload = Upload("image", "vision", "image", io.BytesIO(PICTURE))
+        for task in ("caption", "pos"):
+            with pytest.raises(InputError, match=r"there is no task|takes no image"):
+                await app.state.service.backend.answer(Query(task, {}, (upload,), time.monotonic() + 9), Stopwatch())
+
+
+def named(toy: Checkpoint, *names: str) -> dict[str, tuple[str, ...]]:
+    """Some of its vocabularies."""
+    return {name: toy.vocabularies[name] for name in names}

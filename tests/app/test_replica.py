@@ -8,8 +8,8 @@ from concurrent.futures import wait
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -17,8 +17,8 @@ from torch import Tensor
 from app.engine_metrics import EngineMetrics
 from app.replica import Replica
 from app.work import Work, WorkQueue
-from model.decoding.hypotheses import Decoded
 from model.decoding.batch import RunningBatch
+from model.decoding.hypotheses import Decoded
 from model.predictor import Predictor
 from model.rows import Row
 from tests.samples import picture, video_bytes
@@ -126,7 +126,7 @@ def test_a_flood_of_videos_does_not_hold_up_text(
         def __getattr__(self, name: str) -> Any:
             return getattr(toy_predictor, name)
 
-        def see(self, frames: Tensor, peripheral: str) -> Tensor:
+        def see(self, frames: np.ndarray, peripheral: str) -> Tensor:
             if not started:
                 started.append(put([rows[0]]))
             if not started[0][0].answer.done():
@@ -190,8 +190,8 @@ def test_frames_that_cannot_be_seen_fail_alone(toy_predictor: Predictor, rows: l
         def __getattr__(self, name: str) -> Any:
             return getattr(toy_predictor, name)
 
-        def see(self, frames: Tensor, peripheral: str) -> Tensor:
-            if any(torch.equal(frame, broken[0]) for frame in frames):
+        def see(self, frames: np.ndarray, peripheral: str) -> Tensor:
+            if any(np.array_equal(frame, broken[0]) for frame in frames):
                 raise RuntimeError("secret")
             return toy_predictor.see(frames, peripheral)
 

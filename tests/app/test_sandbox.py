@@ -16,19 +16,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 import torch
-from torch import Tensor
 
 from app.channel import LENGTH, Channel
 from app.errors import ServiceError
 from app.media import MediaPool
-from app.sandbox import ClosedError, Limits, MediaKind, Sandbox, _decode, _result
+from app.sandbox import ClosedError, Limits, Sandbox, _decode
 from model.errors import InputError
-from model.media.videos import Clip, decode_video
-from model.media.limits import MediaLimits
 from model.media.images import Picture, decode_image
+from model.media.limits import MediaLimits
+from model.media.videos import Clip, decode_video
+from model.modalities import Modality
+from model.modalities.language import LanguageModality
+from model.modalities.language.config import LanguageConfig
+from model.modalities.vision import VisionModality
 from model.modalities.vision.config import Framing, VisionConfig
 from model.modalities.vision.fit import fit
 from model.predictor import Predictor
@@ -36,13 +40,14 @@ from tests.app.conftest import Serve
 from tests.samples import CODECS, image_bytes, jpeg_bytes, picture, video_bytes
 
 VISION = VisionConfig(backbone="compact", size=64)
+MODALITIES = {"vision": VisionModality(VISION), "language": LanguageModality(LanguageConfig())}
 LIMITS = Limits(MediaLimits(), seconds=20, memory=2**30)
 PATIENT = replace(LIMITS, seconds=60)
 
 
 @pytest.fixture(scope="module")
 def shared_sandbox() -> Iterator[Sandbox]:
-    found = Sandbox(VISION, LIMITS)
+    found = Sandbox(MODALITIES, LIMITS)
     found.start()
     yield found
     found.close()
@@ -51,10 +56,16 @@ def shared_sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """One that the test may break."""
-    found = Sandbox(VISION, PATIENT)
+    found = Sandbox(MODALITIES, PATIENT)
     found.start()
     yield found
     found.close()
+
+
+def fitted(frames: np.ndarray) -> np.ndarray:
+    """What the network sees of frames."""
+    squares: np.ndarray = fit(torch.from_numpy(frames), VISION.image, VISION.size).numpy()
+    return squares
 
 
 def pid(sandbox: Sandbox) -> int:
@@ -67,33 +78,35 @@ def pid(sandbox: Sandbox) -> int:
 def test_a_picture_is_what_it_is_outside(shared_sandbox: Sandbox, kind: str) -> None:
     data = image_bytes(picture(150, 90), kind)
 
-    found = shared_sandbox.decode("image", data)
+    found = shared_sandbox.decode("vision", "image", data)
 
     assert isinstance(found, Picture)
-    assert torch.equal(found.pixels, fit(decode_image(data).pixels[None], VISION.image, VISION.size)[0])
+    assert np.array_equal(found.pixels, fitted(decode_image(data).pixels[None])[0])
     assert not found.truncated
 
 
 @pytest.mark.parametrize(("kind", "task"), [("image", "caption"), ("video", "activity")])
-def test_what_was_fitted_is_not_fitted_again(toy_predictor: Predictor, kind: MediaKind, task: str) -> None:
+def test_what_was_fitted_is_not_fitted_again(toy_predictor: Predictor, kind: str, task: str) -> None:
     """A window of a larger square, or channels in the other order, would not be the same the second time."""
     framing = Framing("squash", side=80, window="corner", channels="bgr")
     processor = copy.copy(toy_predictor)
+    processor.__dict__.pop("modalities", None)
     vision = replace(VISION, image=framing, video=framing, sampling="stride")
     network = replace(processor.config.network, peripherals={**processor.config.network.peripherals, "vision": vision})
     processor.config = replace(processor.config, network=network)
     data = image_bytes(picture(150, 90)) if kind == "image" else video_bytes()
-    header, frames = _decode(kind, data, vision, MediaLimits())
+    modality = VisionModality(vision)
+    header, frames = _decode(modality, kind, data, MediaLimits())
     assert frames is not None
 
-    found = _result(kind, header, frames.numpy().tobytes(), vision)
+    found = modality.unpack(kind, header["found"], frames)
 
-    def shown(given: Any) -> Tensor:
+    def shown(given: Any) -> np.ndarray:
         ((_, _, squares, _),) = processor.prepare(task, **{kind: given}).rows[0].inputs
-        assert isinstance(squares, Tensor)
+        assert isinstance(squares, np.ndarray)
         return squares
 
-    assert torch.equal(shown(found), shown(data))
+    assert np.array_equal(shown(found), shown(data))
 
 
 @pytest.mark.parametrize("container", CODECS)
@@ -101,26 +114,26 @@ def test_a_clip_is_what_it_is_outside(shared_sandbox: Sandbox, container: str) -
     data = video_bytes(container)
     expected = decode_video(data, VISION.frames)
 
-    found = shared_sandbox.decode("video", data)
+    found = shared_sandbox.decode("vision", "video", data)
 
     assert isinstance(found, Clip)
-    assert torch.equal(found.frames, fit(expected.frames, VISION.video, VISION.size))
+    assert np.array_equal(found.frames, fitted(expected.frames))
     assert (found.times, found.duration, found.truncated) == (expected.times, expected.duration, False)
 
 
 def test_what_is_cut_short_is_said(shared_sandbox: Sandbox) -> None:
     data = image_bytes(picture(400, 300), "JPEG", quality=95)
 
-    assert shared_sandbox.decode("image", data[: len(data) // 2]).truncated
+    assert shared_sandbox.decode("vision", "image", data[: len(data) // 2]).truncated
 
 
 def test_errors_come_through(shared_sandbox: Sandbox) -> None:
     with pytest.raises(InputError, match="not an image") as found:
-        shared_sandbox.decode("image", b"no picture")
+        shared_sandbox.decode("vision", "image", b"no picture")
     assert found.value.code == "not_an_image"
-    sandbox = Sandbox(VISION, Limits(MediaLimits(image_pixels=10), 20, 2**30))
+    sandbox = Sandbox(MODALITIES, Limits(MediaLimits(image_pixels=10), 20, 2**30))
     with pytest.raises(InputError) as found:
-        sandbox.decode("image", jpeg_bytes(6, 5))
+        sandbox.decode("vision", "image", jpeg_bytes(6, 5))
     sandbox.close()
     assert found.value.detail == {"width": 6, "height": 5, "limit": 10}
 
@@ -135,26 +148,26 @@ def test_nothing_can_be_opened_in_there(shared_sandbox: Sandbox) -> None:
 
 
 def test_a_file_that_wants_too_much_memory_is_refused() -> None:
-    sandbox = Sandbox(VISION, Limits(MediaLimits(), 20, 2**25))
+    sandbox = Sandbox(MODALITIES, Limits(MediaLimits(), 20, 2**25))
     try:
         with pytest.raises(InputError) as found:
-            sandbox.decode("image", image_bytes(picture(5000, 5000), "PNG"))
+            sandbox.decode("vision", "image", image_bytes(picture(5000, 5000), "PNG"))
         assert found.value.code in {"media_too_expensive", "corrupt_image"}
-        assert isinstance(sandbox.decode("image", jpeg_bytes()), Picture)
+        assert isinstance(sandbox.decode("vision", "image", jpeg_bytes()), Picture)
     finally:
         sandbox.close()
 
 
 def test_a_decoder_that_hangs_is_replaced() -> None:
-    sandbox = Sandbox(VISION, Limits(MediaLimits(), 0.5, 2**30))
+    sandbox = Sandbox(MODALITIES, Limits(MediaLimits(), 0.5, 2**30))
     sandbox.start()
     hanging = pid(sandbox)
     os.kill(hanging, signal.SIGSTOP)
     try:
         with pytest.raises(InputError, match=r"longer than 0\.5 s") as found:
-            sandbox.decode("image", jpeg_bytes())
+            sandbox.decode("vision", "image", jpeg_bytes())
         assert found.value.code == "media_too_expensive"
-        assert isinstance(sandbox.decode("image", jpeg_bytes()), Picture)
+        assert isinstance(sandbox.decode("vision", "image", jpeg_bytes()), Picture)
         assert pid(sandbox) != hanging
     finally:
         sandbox.close()
@@ -177,11 +190,11 @@ def test_a_file_survives_killed_processes(sandbox: Sandbox, monkeypatch: pytest.
 
     monkeypatch.setattr(Sandbox, "start", start_to_die)
 
-    assert isinstance(sandbox.decode("video", video_bytes()), Clip)
+    assert isinstance(sandbox.decode("vision", "video", video_bytes()), Clip)
     assert next(deaths, None) is None
 
 
-def crash(channel: Channel, vision: VisionConfig, limits: Limits) -> None:
+def crash(channel: Channel, modalities: dict[str, Modality], limits: Limits) -> None:
     """A process that no file leaves alive."""
     channel.send(b"ready")
     channel.receive()
@@ -193,9 +206,9 @@ def test_a_file_that_no_process_survives_is_refused(sandbox: Sandbox, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr("app.sandbox._work", crash)
         with pytest.raises(InputError, match="crashed") as refused:
-            sandbox.decode("video", video_bytes())
+            sandbox.decode("vision", "video", video_bytes())
     assert refused.value.code == "media_too_expensive"
-    assert isinstance(sandbox.decode("video", video_bytes()), Clip)
+    assert isinstance(sandbox.decode("vision", "video", video_bytes()), Clip)
 
 
 def test_a_decoder_that_has_died_between_two_files_costs_nothing(sandbox: Sandbox) -> None:
@@ -203,14 +216,15 @@ def test_a_decoder_that_has_died_between_two_files_costs_nothing(sandbox: Sandbo
     os.kill(pid(sandbox), signal.SIGKILL)
     sandbox._process.join()
 
-    assert isinstance(sandbox.decode("image", jpeg_bytes()), Picture)
+    assert isinstance(sandbox.decode("vision", "image", jpeg_bytes()), Picture)
 
 
 def test_what_a_decoder_was_made_to_send_is_not_believed() -> None:
-    with pytest.raises(RuntimeError):
-        _result("image", {"truncated": False}, b"too short", VISION)
+    modality = VisionModality(VISION)
+    with pytest.raises(ValueError, match="reshape"):
+        modality.unpack("image", {"truncated": False}, b"too short")
     with pytest.raises(KeyError):
-        _result("video", {"truncated": False}, bytes(16 * 3 * 64 * 64), VISION)
+        modality.unpack("video", {"truncated": False}, bytes(16 * 3 * 64 * 64))
 
 
 @pytest.mark.anyio
@@ -229,7 +243,7 @@ async def test_decoders_may_be_killed_under_load(serve: Serve) -> None:
     assert {response.json()["caption"] for response in responses} == {expected}
 
 
-def half_an_answer(channel: Channel, vision: VisionConfig, limits: Limits) -> None:
+def half_an_answer(channel: Channel, modalities: dict[str, Modality], limits: Limits) -> None:
     """A process that a file has taken over."""
     channel.send(b"ready")
     channel.receive()
@@ -239,22 +253,22 @@ def half_an_answer(channel: Channel, vision: VisionConfig, limits: Limits) -> No
 
 def test_half_an_answer_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.sandbox._work", half_an_answer)
-    sandbox = Sandbox(VISION, Limits(MediaLimits(), 0.5, 2**30))
+    sandbox = Sandbox(MODALITIES, Limits(MediaLimits(), 0.5, 2**30))
     try:
         with pytest.raises(InputError, match=r"longer than 0\.5 s"):
-            sandbox.decode("image", jpeg_bytes())
+            sandbox.decode("vision", "image", jpeg_bytes())
     finally:
         sandbox.close()
 
 
 def test_a_large_file_for_a_decoder_that_does_not_read() -> None:
-    sandbox = Sandbox(VISION, Limits(MediaLimits(), 0.5, 2**30))
+    sandbox = Sandbox(MODALITIES, Limits(MediaLimits(), 0.5, 2**30))
     sandbox.start()
     os.kill(pid(sandbox), signal.SIGSTOP)
     try:
         with pytest.raises(InputError, match=r"longer than 0\.5 s"):
-            sandbox.decode("image", bytes(2**24))
-        assert isinstance(sandbox.decode("image", jpeg_bytes()), Picture)
+            sandbox.decode("vision", "image", bytes(2**24))
+        assert isinstance(sandbox.decode("vision", "image", jpeg_bytes()), Picture)
     finally:
         sandbox.close()
 
@@ -264,7 +278,7 @@ def test_closed_while_it_decodes(sandbox: Sandbox) -> None:
 
     def decode() -> None:
         try:
-            sandbox.decode("image", jpeg_bytes())
+            sandbox.decode("vision", "image", jpeg_bytes())
         except ClosedError as error:
             found.append(error)
 
@@ -284,7 +298,7 @@ def test_closed_while_it_decodes(sandbox: Sandbox) -> None:
 
 
 def test_closed_while_it_starts() -> None:
-    sandbox = Sandbox(VISION, LIMITS)
+    sandbox = Sandbox(MODALITIES, LIMITS)
     closed = threading.Timer(0.02, sandbox.close)
     closed.start()
     with suppress(ClosedError):
@@ -296,10 +310,10 @@ def test_closed_while_it_starts() -> None:
 
 @pytest.mark.anyio
 async def test_a_pool_that_is_closed_says_that_it_stops() -> None:
-    pool = MediaPool(VISION, LIMITS, processes=1, max_waiting=1)
+    pool = MediaPool(MODALITIES, LIMITS, processes=1, max_waiting=1)
     pool.start()
     os.kill(pid(pool._sandboxes[0]), signal.SIGSTOP)
-    work = asyncio.create_task(pool.run(lambda sandbox: sandbox.decode("image", jpeg_bytes())))
+    work = asyncio.create_task(pool.run(lambda sandbox: sandbox.decode("vision", "image", jpeg_bytes())))
     await asyncio.sleep(0.2)
     pool.close()
 
@@ -318,11 +332,13 @@ def test_a_process_has_no_file_but_its_channel(shared_sandbox: Sandbox) -> None:
 OWNER = """
 import time
 from app.sandbox import Limits, Sandbox
-from model.media import MediaLimits
-from model.peripherals.vision import VisionConfig
+from model.media.limits import MediaLimits
+from model.modalities.vision import VisionModality
+from model.modalities.vision.config import VisionConfig
 
 if __name__ == "__main__":
-    sandbox = Sandbox(VisionConfig(backbone="compact", size=64), Limits(MediaLimits(), 20, 2**30))
+    modality = VisionModality(VisionConfig(backbone="compact", size=64))
+    sandbox = Sandbox({"vision": modality}, Limits(MediaLimits(), 20, 2**30))
     sandbox.start()
     print(sandbox._process.pid, flush=True)
     time.sleep(600)

@@ -14,13 +14,13 @@ from tests.samples import jpeg_bytes
 
 
 @pytest.mark.parametrize(
-    "inputs",
-    [{"text": "abcde"}, {"text": ["abc", "de"]}, {"tokens": ["abc", "de"]}, {"tokens": [["a", "b"], ["cde"]]}],
+    "value", ["abcde", ["abc", "de"], [["a", "b"], ["cde"]], {"abc": "de"}, [{"a": 1.5, "b": None}, ["cde", True]]]
 )
-def test_all_that_is_sent_counts(inputs: dict[str, Any]) -> None:
-    check_length({"text": None, "tokens": None, **inputs}, 5)
-    with pytest.raises(ServiceError, match="the text has 5 characters; at most 4 are accepted"):
-        check_length(inputs, 4)
+def test_all_that_is_sent_counts(value: Any) -> None:
+    check_length([("question", None), ("text", value)], 5)
+    with pytest.raises(ServiceError, match="the text has 5 characters; at most 4 are accepted") as refused:
+        check_length([("text", value)], 4)
+    assert refused.value.code == "text_too_long"
 
 
 @pytest.mark.anyio

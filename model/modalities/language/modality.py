@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from model.errors import InputError
+from model.media.limits import MediaLimits
 from model.modalities.base import Form, Modality, Ready, Resources, Variation
 from model.modalities.language.bpe_dropout import with_bpe_dropout
 from model.modalities.language.config import LanguageConfig, Subwords
@@ -26,7 +27,12 @@ class LanguageModality(Modality):
     config: LanguageConfig
     forms: ClassVar[Mapping[str, Form]] = {
         "text": Form(str, "A text."),
-        "tokens": Form(list[str], "A text that is already split into words."),
+        "tokens": Form(
+            list[str],
+            "A text that is already split into words.",
+            shape="a list of words",
+            examples=(["A", "dog", "runs", "."],),
+        ),
     }
     decided_by_data = frozenset({"vocabulary"})
 
@@ -67,6 +73,10 @@ class LanguageModality(Modality):
     def sample(self, number: int) -> str:
         """Return one of a few sentences."""
         return SENTENCES[number % len(SENTENCES)]
+
+    def limits(self, media: MediaLimits, max_steps: int) -> dict[str, float]:  # noqa: ARG002
+        """Return the subwords of a text."""
+        return {"subwords": max_steps}
 
     def _steps(self, words: Sequence[str], subwords: Subwords, resources: Resources) -> tuple[str, ...]:
         """Name each time step; a whole word is one, or a subword."""

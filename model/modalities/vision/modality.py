@@ -98,9 +98,18 @@ class VisionModality(Modality):
 
     def tiny_file(self, form: str) -> bytes:  # noqa: ARG002
         """Return a GIF, which is an image and a video, a little larger than the square, so that it is resized."""
+        Image.init()  # the readers of all other formats
         buffer = io.BytesIO()
         Image.new("RGB", (self.config.size + 1, self.config.size)).save(buffer, "GIF")
         return buffer.getvalue()
+
+    def limits(self, media: MediaLimits, max_steps: int) -> dict[str, float]:  # noqa: ARG002
+        """Return the pixels of images and of a video's frames, and the seconds of videos."""
+        return {
+            "image_pixels": media.image_pixels,
+            "frame_pixels": media.frame_pixels,
+            "video_seconds": media.video_seconds,
+        }
 
     @property
     def frame_pixels(self) -> int:

@@ -29,8 +29,18 @@ if TYPE_CHECKING:
     from model.tasks import Input, Task
 
 FORMS = {
-    "text": Form(str | list[str], "A string or a list of strings; each may hold several sentences."),
-    "tokens": Form(list[str] | list[list[str]], "A sentence, or several, already split into words."),
+    "text": Form(
+        str | list[str],
+        "A string or a list of strings; each may hold several sentences.",
+        shape="a string or a list of strings",
+        examples=("She saw a dog. It ran away.", ["Time flies.", "Fruit flies like a banana."]),
+    ),
+    "tokens": Form(
+        list[str] | list[list[str]],
+        "A sentence, or several, already split into words.",
+        shape="a list of words or a list of lists of words",
+        examples=(["A", "dog", "runs", "."],),
+    ),
 }
 
 

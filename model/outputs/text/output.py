@@ -14,7 +14,7 @@ from model.decoding.hypotheses import Decoded, Hypothesis
 from model.decoding.options import TEXT_OPTIONS, Option, text_goal
 from model.outputs.base import Metrics, Output
 from model.outputs.text.answer import Caption, Piece, Text
-from model.outputs.text.schema import CaptionBody
+from model.outputs.text.schema import CaptionBody, Token
 from model.outputs.truth import Truth
 
 if TYPE_CHECKING:
@@ -74,6 +74,10 @@ class TextOutput(Output):
     def body(self, task: Task, answer: Caption) -> CaptionBody:  # noqa: ARG002
         """Return the text with its tokens."""
         return CaptionBody.model_validate(answer)
+
+    def parts(self, answer: Text) -> list[Token]:
+        """Return the subwords."""
+        return [Token.model_validate(piece) for piece in answer.tokens]
 
     def metrics(self, truths: Sequence[Truth], answers: Sequence[Caption]) -> Metrics:
         """Measure by BLEU, ROUGE-L and CIDEr."""

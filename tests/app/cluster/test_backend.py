@@ -16,12 +16,12 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, 
 from app.backend import Answered, Description, Query, Upload
 from app.cluster import backend
 from app.cluster.backend import Cluster
-from app.cluster.messages import OtherVisionError, Question, Seen, packed, unpacked
+from app.cluster.messages import Found, OtherPeripheralError, Question, packed, unpacked
 from app.errors import ServiceError
 from app.link import pack
 from app.stopwatch import Stopwatch
-from model.outputs.text.answer import Caption, Text
 from model.errors import InputError
+from model.outputs.text.answer import Caption, Text
 from model.tasks import TASKS
 
 pytestmark = pytest.mark.anyio
@@ -98,8 +98,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def query(file: bytes | None = None) -> Query:
-    upload = Upload("image", io.BytesIO(file)) if file is not None else None
-    return Query("caption", {"beams": 1}, upload, time.monotonic() + 10)
+    uploads = () if file is None else (Upload("image", "vision", "image", io.BytesIO(file)),)
+    return Query("caption", {"beams": 1}, uploads, time.monotonic() + 10)
 
 
 def cluster(decode: Method | None = None, **methods: Method) -> Cluster:
@@ -109,7 +109,7 @@ def cluster(decode: Method | None = None, **methods: Method) -> Cluster:
 
 
 def seen(frames: Any = "frames") -> bytes:
-    return pack(Seen(frames, VISION, decode_ms=3.0))
+    return pack(Found(frames, VISION, decode_ms=3.0))
 
 
 async def test_an_upload_is_decoded_and_its_frames_go_to_a_model() -> None:
@@ -117,11 +117,11 @@ async def test_an_upload_is_decoded_and_its_frames_go_to_a_model() -> None:
     asked = query(b"file")
     found = await cluster(decode, answer=answer).answer(asked, Stopwatch())
     assert found.answer == CAPTION.answer
-    assert decode.calls == [("image", b"file")]
+    assert decode.calls == [("vision", "image", b"file")]
     question = unpacked(answer.calls[0][0])
     assert isinstance(question, Question)
     assert question.inputs == {"beams": 1, "image": "frames"}
-    assert question.vision == VISION
+    assert question.configs == {"vision": VISION}
     assert asked.until - time.monotonic() < question.seconds < 10
     assert {"decode_media": 3.0, "prepare": 2.0, "encode": 2.0, "decode": 2.0}.items() <= found.timings.items()
 
@@ -131,12 +131,12 @@ async def test_what_is_lost_is_asked_for_again(lost: Exception) -> None:
     decode, answer = Method(lost, seen()), Method(lost, lost, pack(CAPTION))
     found = await cluster(decode, answer=answer).answer(query(b"file"), Stopwatch())
     assert found.answer == CAPTION.answer
-    assert decode.calls == [("image", b"file")] * 2
+    assert decode.calls == [("vision", "image", b"file")] * 2
     assert len(answer.calls) == 3
 
 
 async def test_frames_for_another_checkpoint_are_made_anew() -> None:
-    other = await packed(_raise(OtherVisionError()))
+    other = await packed(_raise(OtherPeripheralError()))
     decode, answer = Method(seen("old"), seen("new")), Method(other, pack(CAPTION))
     await cluster(decode, answer=answer).answer(query(b"file"), Stopwatch())
     assert [unpacked(call[0]).inputs["image"] for call in answer.calls] == ["old", "new"]

@@ -1,0 +1,26 @@
+// Pieces that answers are made of. Whatever comes from the server or the user is set as text, never as markup.
+
+export function element(name, attributes = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children);
+  return node;
+}
+
+export function bar(probability) {
+  const fill = element("i");
+  fill.style.width = `${100 * probability}%`;
+  return element("span", { class: "bar", "aria-hidden": "true" }, fill);
+}
+
+// A part of an answer that shows where the model looked while it is pointed at; with null it shows nothing.
+export function pointedAt(text, index, show) {
+  const word = element("button", { type: "button", class: "piece" }, text);
+  for (const name of ["pointerenter", "focus"]) word.addEventListener(name, () => show(index));
+  for (const name of ["pointerleave", "blur"]) word.addEventListener(name, () => show(null));
+  return word;
+}
+
+export const readable = (label) => label.replaceAll("_", " ");
+export const percent = (p) => `${p >= 0.1 || p === 0 ? Math.round(100 * p) : (100 * p).toFixed(1)}%`;
+export const milliseconds = (ms) => `${ms >= 10 ? Math.round(ms) : ms.toFixed(1)} ms`;

@@ -1,0 +1,17 @@
+// One class, and the likeliest others. The task may call it by a name of its own.
+
+import { bar, element, percent, pointedAt, readable } from "../elements.js";
+
+export function render(reply, show) {
+  const name = Object.keys(reply.candidates[0]).find((key) => key !== "probability");
+  const rows = reply.candidates.map((candidate) =>
+    element("li", {},
+      element("span", {}, readable(candidate[name])),
+      bar(candidate.probability),
+      element("small", {}, percent(candidate.probability))));
+  const headline = readable(reply[name]);
+  return element("div", {},
+    element("p", { class: "headline" }, reply.explanation ? pointedAt(headline, 0, show) : headline),
+    element("h3", {}, "Most likely"),
+    element("ol", { class: "candidates" }, ...rows));
+}

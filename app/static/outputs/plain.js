@@ -1,0 +1,7 @@
+// An answer of a kind that has no renderer here, as JSON.
+
+import { element } from "../elements.js";
+
+export function render({ model, timings_ms, notes, explanation, ...answer }) {
+  return element("pre", { class: "plain", tabindex: "0" }, element("code", {}, JSON.stringify(answer, null, 2)));
+}

@@ -1,0 +1,41 @@
+// A request, and the same as a shell command.
+
+const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+
+// What fetch sends: `files` and `texts` are by the names of the fields.
+export function bodyOf(use, files, texts) {
+  if (!use.multipart) {
+    return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(values(use, texts)) };
+  }
+  const form = new FormData();
+  for (const field of use.uploads) if (files[field.name]) form.append(field.name, files[field.name].file);
+  for (const field of use.values) form.append(field.name, texts[field.name]);
+  if (use.explains) form.append("explain", "true");
+  if (use.streams) form.append("stream", "true");
+  return { body: form };
+}
+
+export function commandOf(use, files, texts, here) {
+  const url = new URL(use.path.slice(1), here);
+  if (!use.multipart) return `curl --json ${quoted(JSON.stringify(values(use, texts)))} ${url}`;
+  const others = use.values.map((field) => ` --form-string ${quoted(`${field.name}=${texts[field.name]}`)}`).join("");
+  const [first] = use.uploads;
+  const sample = use.uploads.length === 1 && files[first.name]?.sample;
+  if (sample) return `curl -s ${new URL(`static/samples/${sample.file}`, here)} |\n  curl -F ${first.name}=@-${others} ${url}`;
+  return `curl${use.uploads.map((field) => ` -F ${quoted(`${field.name}=@"${nameOf(files[field.name])}"`)}`).join("")}${others} ${url}`;
+}
+
+const nameOf = (pick) => (pick?.file.name ?? "FILE").replace(/["\\]/g, "\\$&");
+
+// What is no text is written as JSON; while it is none it is sent as a text, which the server refuses in its words.
+function values(use, texts) {
+  return Object.fromEntries(use.values.map((field) => [field.name, field.text ? texts[field.name] : parsed(texts[field.name])]));
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,37 @@
+// What the page offers: the uses of the tasks that the served model has, in the order of their tabs.
+
+// First what takes images, then what takes no files, then the rest.
+export function usesOf(tasks) {
+  const uses = tasks.flatMap((task) => task.uses.map((use) => ({ ...use, output: task.output, inputs: inputsOf(use) })));
+  return uses
+    .map((use) => ({
+      ...use,
+      id: use.path.slice(1),
+      verb: use.title.includes(" ") ? use.title.split(" ", 1)[0] : "Run",
+      summary: `${use.summary.charAt(0).toUpperCase()}${use.summary.slice(1)}.`,
+      uploads: use.inputs.filter((field) => field.upload),
+      values: use.inputs.filter((field) => !field.upload),
+    }))
+    .map((use) => ({ ...use, rank: rank(use.uploads) }))
+    .sort((one, other) => one.rank - other.rank);
+}
+
+// One field for each input: of several that give the same one, the first.
+function inputsOf(use) {
+  const roles = new Map();
+  for (const field of use.fields) if (!roles.has(field.role)) roles.set(field.role, field);
+  return [...roles.values()];
+}
+
+function rank([first]) {
+  if (!first) return 1;
+  return mainType(first) === "image" ? 0 : 2;
+}
+
+// The first part of the media type that a field takes above all: image, video or another one.
+export const mainType = (field) => field.accept.split("/", 1)[0];
+
+// Whether a field takes files of a media type.
+export function takes(field, type) {
+  return field.accept.split(",").some((each) => each === type || (each.endsWith("/*") && type.startsWith(each.slice(0, -1))));
+}
