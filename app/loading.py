@@ -14,6 +14,7 @@ from app.engine import Engine
 from app.settings import Settings
 from model import checkpoint as checkpoints
 from model.devices import choose_device, foresee_precision
+from model.extensions import load_extensions
 from model.predictor import Predictor
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -36,6 +37,7 @@ def load_engine(settings: Settings) -> Engine:
     Raises:
         CheckpointError, DeviceError: say what is wrong with the folder or the devices.
     """
+    load_extensions()
     engine = Engine(
         load_predictors(settings),
         batch_rows=settings.batch_rows,

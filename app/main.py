@@ -34,6 +34,7 @@ from app.service import Service
 from app.settings import Settings
 from model.checkpoint import skim
 from model.errors import CheckpointError, ConfigError
+from model.extensions import load_extensions
 from model.network_config import OmniNetConfig
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     Raises:
         ConfigError: the keys of the settings make no sense, or what traces need is not installed.
     """
+    load_extensions()
     traces, keys = _traces(settings), settings.keyring()
     metrics, tasks = Metrics(), TaskRoutes()
     tasks.serve(engine.processor.config.network if engine else _expected(settings))

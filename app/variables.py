@@ -10,9 +10,10 @@ from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 PREFIX = "OMNINET_"
-# Read by docker-compose.yml, and the last one by the tests: no settings of the service, but rightly set beside them.
+# Read by docker-compose.yml, model/extensions.py and the tests: no settings, but rightly set beside them.
 ELSEWHERE = {
     "OMNINET_CHECKPOINTS",
+    "OMNINET_EXTENSIONS",
     "OMNINET_GPU_PORT",
     "OMNINET_METRICS_KEY_FILE",
     "OMNINET_RAY_PORT",

@@ -20,8 +20,8 @@ from app.settings import Settings
 from model import checkpoint as checkpoints
 from model.checkpoint import Checkpoint
 from model.errors import CheckpointError
-from model.official.importing import Source, import_official
 from model.modalities.vision.peripheral import VisionPeripheral
+from model.official.importing import Source, import_official
 from model.predictor import Predictor
 from omninet import main
 from tests.app.conftest import talking_to

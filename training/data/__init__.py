@@ -9,6 +9,7 @@ from training.data.daquar import Daquar
 from training.data.flickr8k import Flickr8k
 from training.data.hmdb51 import Hmdb51
 from training.data.penn import Penn
+from training.data.records import Records
 from training.data.vqa2 import Vqa2
 
 DATASETS: dict[str, type[DataSet]] = {
@@ -24,4 +25,4 @@ DATASETS: dict[str, type[DataSet]] = {
     "activities": Activities,
 }
 
-__all__ = ["DATASETS", "DataError", "DataSet", "Example", "MissingError", "thinned"]
+__all__ = ["DATASETS", "DataError", "DataSet", "Example", "MissingError", "Records", "thinned"]

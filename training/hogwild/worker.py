@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 
 import torch
 
+from model.extensions import load_extensions
 from model.omninet import OmniNet
 from training.batches import Encoder
 from training.config import RunConfig
@@ -76,6 +77,7 @@ def work(assignments: Connection, reports: Connection) -> None:
         signal.signal(number, signal.SIG_IGN)
     assignment: Assignment = assignments.recv()
     assignments.close()
+    load_extensions()
     torch.set_num_threads(assignment.post.threads)
     if assignment.post.device.type == "cuda":
         torch.cuda.set_device(assignment.post.device)
