@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +78,20 @@ class Watched:
         return self.page
 
 
-@pytest.fixture
-def watched(browser: Browser, address: str) -> Iterator[Watched]:
+@contextmanager
+def opened(browser: Browser, address: str) -> Iterator[Watched]:
+    """A page of a browser that knows nothing of other pages."""
     context = browser.new_context(viewport={"width": 1120, "height": 860}, permissions=["clipboard-write"])
     watched = Watched(context.new_page(), address)
     yield watched
     context.close()
     assert not watched.complaints
+
+
+@pytest.fixture
+def watched(browser: Browser, address: str) -> Iterator[Watched]:
+    with opened(browser, address) as watched:
+        yield watched
 
 
 def give(page: Page, name: str | None) -> None:
@@ -102,20 +110,25 @@ def ask(watched: Watched, tab: str) -> Page:
     return page
 
 
-@pytest.mark.parametrize("tab", TABS)
-def test_every_tab_answers(watched: Watched, tab: str) -> None:
-    page = ask(watched, tab)
+@pytest.fixture(scope="module", params=TABS)
+def answered(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, Page]]:
+    """A tab and its page with an answer, for tests that only look at it."""
+    with opened(browser, address) as watched:
+        yield request.param, ask(watched, request.param)
+
+
+def test_every_tab_answers(answered: tuple[str, Page]) -> None:
+    tab, page = answered
 
     assert page.locator("#answer .headline, #answer .tagged").first.inner_text().strip()
     expect(page.locator("#answer .timings")).to_contain_text("decode")
     assert f"/{tab}" in page.locator("#curl").inner_text()
 
 
-@pytest.mark.parametrize("tab", TABS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(watched: Watched, tab: str, scheme: str) -> None:
-    watched.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page = ask(watched, tab)
+def test_axe_finds_nothing(answered: tuple[str, Page], scheme: str) -> None:
+    _, page = answered
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.wait_for_timeout(300)
 
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})

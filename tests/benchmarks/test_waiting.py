@@ -12,7 +12,7 @@ from benchmarks.cluster.waiting import interpolated, simulate
 @pytest.mark.parametrize("load", [0.3, 0.6, 0.8])
 def test_one_that_is_never_quicker_is_a_shared_processor(load: float) -> None:
     # With equal shares, the mean of M/G/1 is that of M/M/1 whatever the work: work / (1 - load).
-    waited = simulate([10.0] * 500, 10.0 * load, seconds=20_000)
+    waited = simulate([10.0] * 500, 10.0 * load, seconds=10_000)
     assert mean(waited.seconds) == pytest.approx(0.1 / (1 - load), rel=0.05)
     assert not waited.refused
 
@@ -20,7 +20,7 @@ def test_one_that_is_never_quicker_is_a_shared_processor(load: float) -> None:
 @pytest.mark.parametrize("load", [0.3, 0.6, 0.8])
 def test_one_at_a_time_is_a_line(load: float) -> None:
     # The mean of M/D/1 (Pollaczek, Khinchine): work + load * work / (2 * (1 - load)).
-    waited = simulate([10.0], 10.0 * load, seconds=20_000)
+    waited = simulate([10.0], 10.0 * load, seconds=10_000)
     assert mean(waited.seconds) == pytest.approx(0.1 * (1 + load / (2 * (1 - load))), rel=0.05)
 
 

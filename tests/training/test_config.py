@@ -12,7 +12,7 @@ import yaml
 from model.config import CNPConfig
 from model.errors import ConfigError
 from model.outputs import OUTPUTS, Output
-from model.outputs.label import LabelOutput
+from model.outputs.label.output import LabelOutput
 from model.tasks import PICTURE, TASKS, Input
 from tests.training.conftest import make_config, run_values
 from training.config import RunConfig

@@ -134,7 +134,10 @@ def test_frames_of_a_clip_are_held_back_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "share", "held"), [(40, 0.1, 4), (40, 0.001, 1), (2, 0.99, 1), (3, 0.9, 2)])
-def test_some_are_held_back(number: int, share: float, held: int, tmp_path: Path) -> None:
+def test_some_are_held_back(
+    number: int, share: float, held: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "CHUNK", number)  # more processes would take longer to begin than to pack
     pack(of_folder(put_pictures(tmp_path / "photos", list(make_pictures(number)))), CONFIG, tmp_path / "p.zip")
 
     train, held_back = Pack(tmp_path / "p.zip").split(share)

@@ -10,8 +10,8 @@ import torch
 
 from model.media.images import decode_image
 from model.outputs.label.answer import Label
-from model.outputs.text import TextOutput
 from model.outputs.text.answer import Caption, Piece
+from model.outputs.text.output import TextOutput
 from model.predictor import Predictor
 from tests.samples import image_bytes, picture
 from tests.training.conftest import photo, put
