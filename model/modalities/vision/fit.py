@@ -7,7 +7,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
-from torchvision.transforms.v2 import functional as transforms
 
 from model.modalities.vision.config import Framing
 
@@ -56,5 +55,5 @@ def _pad(frames: Tensor, side: int) -> Tensor:
 def _resize(frames: Tensor, height: int, width: int, antialias: bool = True) -> Tensor:
     if frames.shape[-2:] == torch.Size((height, width)):
         return frames
-    resized: Tensor = transforms.resize(frames, [height, width], antialias=antialias)
-    return resized
+    # On 8-bit pictures, which is what torchvision does, whose import takes longer than all of torch.
+    return functional.interpolate(frames, (height, width), mode="bilinear", antialias=antialias)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models import DenseNet, get_model, list_models
 
 from model.errors import ConfigError
 from model.modalities.peripheral import BackbonePeripheral
@@ -141,6 +140,8 @@ def changes(features: Tensor) -> Tensor:
 
 def published_backbone(name: str) -> nn.Module:
     """A torchvision backbone with its published weights, which torchvision downloads once."""
+    from torchvision.models import get_model
+
     return without_head(get_model(name, weights="DEFAULT"))
 
 
@@ -162,18 +163,22 @@ def classifiers() -> list[str]:
     """Names of torchvision's classification models."""
     import torchvision
 
-    names: list[str] = list_models(module=torchvision.models)
+    names: list[str] = torchvision.models.list_models(module=torchvision.models)
     return names
 
 
 def build_classifier(name: str) -> nn.Module:
     """One of ``classifiers()`` with random weights: (n, 3, height, width) -> (n, classes)."""
+    from torchvision.models import get_model
+
     network: nn.Module = get_model(name, weights=None, **PLAIN.get(name, {}))
     return network
 
 
 def without_head(classifier: nn.Module) -> nn.Module:
     """A torchvision classification model without pooling and classifier; its names stay."""
+    from torchvision.models import DenseNet
+
     kept = [(name, child) for name, child in classifier.named_children() if name not in HEADS]
     if isinstance(classifier, DenseNet):
         kept.append(("relu", nn.ReLU()))  # it has this one in its forward function only
