@@ -21,8 +21,8 @@ from app.errors import ServiceError
 from app.link import pack
 from app.stopwatch import Stopwatch
 from model.errors import InputError
+from model.network_config import OmniNetConfig
 from model.outputs.text.answer import Caption, Text
-from model.tasks import TASKS
 
 pytestmark = pytest.mark.anyio
 VISION: Any = "as one checkpoint sees"
@@ -240,7 +240,7 @@ async def test_a_stream_that_nobody_reads_is_cancelled() -> None:
 
 async def test_models_that_are_busy_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "KNOWN_S", 0.0)
-    description = Description("toy", "1", (TASKS["pos"],), ("cpu",), "float32", None)
+    description = Description("toy", "1", OmniNetConfig(), ("cpu",), "float32", None)
     found = cluster(describe=Method(description, BackPressureError(2, 2)))
     assert await found.describe() == await found.describe() == description
     with pytest.raises(ServiceError, match="too many"):
@@ -258,7 +258,7 @@ async def test_there_is_no_model_to_describe_yet(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_model_describes_itself() -> None:
-    description = Description("toy", "1", (TASKS["pos"],), ("cpu",), "float32", None)
+    description = Description("toy", "1", OmniNetConfig(), ("cpu",), "float32", None)
     assert await cluster(describe=Method(description)).describe() == description
 
 
