@@ -8,7 +8,7 @@ from typing import Any
 from fastapi.openapi.models import Example
 
 from app.endpoints import Endpoint
-from app.forms import InputField
+from app.fields import InputField
 from app.samples import Sample, sample_for, text_for
 
 SERVER = "http://127.0.0.1:8000"

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from app.backend import Answered, Upload
-from app.forms import Asking, ExplainForm, InputField, StreamForm, form_model, is_multipart
+from app.fields import InputField, is_multipart
+from app.forms import Asking, ExplainForm, StreamForm, form_model
 from app.replies import reply_model, reply_to
 from app.schemas import Reply
 from model.modalities import kind_of

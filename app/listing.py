@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, Field
 
 from app.endpoints import Endpoint, endpoints_of, in_order
-from app.forms import InputField, is_text
+from app.fields import InputField, is_text
 from app.settings import Settings
 from model.network_config import OmniNetConfig
 from model.tasks import Task

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -13,12 +12,11 @@ from app.engine_metrics import EngineMetrics
 from app.intake import Intake
 from app.stage import Stage
 from app.turns import Turns
-from app.work import Work
+from app.work import Kind, Work
 from model.predictor import Predictor
 
-Seen = Literal["image", "video"]
 # Of the backbone's time, while there are both.
-WEIGHTS: dict[Seen, float] = {"image": 2.0, "video": 1.0}
+WEIGHTS: dict[Kind, float] = {"image": 2.0, "video": 1.0}
 
 
 class VisionStage(Stage):
@@ -44,17 +42,17 @@ class VisionStage(Stage):
             return taken
 
     def _begin_anew(self) -> None:
-        self._unseen: dict[Seen, list[Work]] = {"image": [], "video": []}
+        self._unseen: dict[Kind, list[Work]] = {kind: [] for kind in WEIGHTS}
 
     def _inside(self) -> list[Work]:
-        return [*self._unseen["image"], *self._unseen["video"]]
+        return [work for works in self._unseen.values() for work in works]
 
     def _wait(self) -> bool:
         return bool(self._inside()) or self.intake.wait(tuple(WEIGHTS))
 
     def _advance(self) -> None:
         for work in self.intake.take(tuple(WEIGHTS)):
-            self._unseen["image" if work.kind == "image" else "video"].append(work)
+            self._unseen[work.kind].append(work)
         for works in self._unseen.values():
             self._let_go([work for work in works if work.abandoned])
             works[:] = [work for work in works if not work.abandoned]

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from functools import cached_property
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -63,10 +64,10 @@ class Work:
             return "text"
         return "image" if self.frames == 1 else "video"
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """Memory that it takes while it waits."""
-        return sum(given.value.nbytes for given in self.row.inputs if given.frames)
+        return sum(_size(given.value) for given in self.row.inputs)
 
     @property
     def is_seen(self) -> bool:
@@ -112,6 +113,13 @@ class Work:
         """Answer it with an error."""
         with suppress(InvalidStateError):
             self.answer.set_exception(error)
+
+
+def _size(value: Any) -> int:
+    """Bytes of an array, or of a tuple of them."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    return sum(map(_size, value)) if isinstance(value, tuple) else 0
 
 
 class WorkQueue:

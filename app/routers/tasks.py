@@ -12,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from app.backend import Answered
 from app.describing import description_of, examples_of
 from app.endpoints import Endpoint, endpoints_of
-from app.forms import Asking, ExplainForm, annotated
+from app.fields import annotated
+from app.forms import Asking, ExplainForm
 from app.routers.common import ERRORS, require_json, require_multipart, timeout
 from app.routers.streaming import EVENTS, WHAT, stream
 from app.schemas import Reply

@@ -4,13 +4,14 @@ import { element } from "./elements.js";
 import { showPreview, textField, uploadField } from "./inputs.js";
 import { rendererOf, showAnswer, showBusy, showError, showNothing, showWriting } from "./render.js";
 import { bodyOf, commandOf } from "./request.js";
+import { mediaSample, sampleFile, textSample } from "./samples.js";
 import { events } from "./stream.js";
 import { takes, usesOf } from "./uses.js";
 
 const $ = (id) => document.getElementById(id);
 const here = new URL(".", location.href);
 
-// Files and texts are kept for all tabs that take the same: one picture serves each that takes one.
+// Files and texts are kept by what they are: one picture serves each tab that takes one.
 const chosen = {};
 const written = {};
 const answers = {};
@@ -103,11 +104,6 @@ function chooseOwn(field, file) {
   else if (use.uploads.every((each) => chosen[slot(each)])) run();
 }
 
-async function sampleFile(sample) {
-  const response = await fetch(new URL(`static/samples/${sample.file}`, here));
-  return new File([await response.blob()], sample.file, { type: sample.type });
-}
-
 // Where there are several uploads, samples fill one after another.
 function nextUpload() {
   return use.uploads.find((field) => !chosen[slot(field)]) ?? use.uploads[0];
@@ -134,31 +130,18 @@ function samplesOf() {
 function showSamples() {
   const [value] = use.values;
   const lines = use.uploads.length || !value?.text ? [] : samples.texts[value.role] ?? [];
-  const buttons = use.uploads.length ? samplesOf().map(mediaSample) : lines.map((text) => textSample(value, text));
+  const isChosen = (sample) => use.uploads.some((field) => chosen[slot(field)]?.sample === sample);
+  const buttons = use.uploads.length
+    ? samplesOf().map((sample) => mediaSample(sample, isChosen(sample), () => takeSample(sample)))
+    : lines.map((text) => textSample(text, () => takeText(value, text)));
   $("samples").className = use.uploads.length ? "pictures" : "texts";
   $("samples").replaceChildren(...buttons);
   $("samples").parentElement.hidden = !buttons.length;
 }
 
-function mediaSample(sample) {
-  const src = `static/samples/${sample.file}`;
-  const picture = sample.type.startsWith("image/")
-    ? element("img", { src, alt: "" })
-    : element("video", { src: `${src}#t=0.1`, preload: "auto", playsinline: "", "aria-hidden": "true", tabindex: "-1" });
-  picture.muted = true;
-  const current = String(use.uploads.some((field) => chosen[slot(field)]?.sample === sample));
-  const button = element("button", { type: "button", "aria-pressed": current }, picture, element("span", {}, sample.label));
-  button.addEventListener("click", () => takeSample(sample));
-  return button;
-}
-
-function textSample(field, text) {
-  const button = element("button", { type: "button" }, text);
-  button.addEventListener("click", () => {
-    setText(field, text);
-    run();
-  });
-  return button;
+function takeText(field, text) {
+  setText(field, text);
+  run();
 }
 
 const marked = (over) => document.querySelectorAll(".media").forEach((each) => each.classList.toggle("over", over));
@@ -228,7 +211,7 @@ async function lastOf(response, signal) {
   throw new Error("the stream ended early");
 }
 
-// ---- the same as a shell command
+// ---- the shell command
 
 function showCurl() {
   $("curl").textContent = commandOf(use, files(), texts(), here);

@@ -1,4 +1,4 @@
-// A request, and the same as a shell command.
+// A request, and a shell command that makes it.
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 

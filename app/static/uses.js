@@ -16,7 +16,7 @@ export function usesOf(tasks) {
     .sort((one, other) => one.rank - other.rank);
 }
 
-// One field for each input: of several that give the same one, the first.
+// One field for each input: where several give one input, the first of them.
 function inputsOf(use) {
   const roles = new Map();
   for (const field of use.fields) if (!roles.has(field.role)) roles.set(field.role, field);

@@ -146,5 +146,5 @@ def test_a_queue_of_bytes(toy_predictor: Predictor) -> None:
             queue.put([Work(refused)])
         assert error.value.code == "overloaded"
     queue.withdraw(works[1:])
-    queue.put([Work(text)])
-    assert queue.size() == works[0].bytes
+    queue.put([last := Work(text)])
+    assert queue.size() == works[0].bytes + last.bytes > works[0].bytes

@@ -126,6 +126,18 @@ async def test_an_upload_is_decoded_and_its_frames_go_to_a_model() -> None:
     assert {"decode_media": 3.0, "prepare": 2.0, "encode": 2.0, "decode": 2.0}.items() <= found.timings.items()
 
 
+async def test_each_of_several_uploads_is_decoded() -> None:
+    decode, answer = Method(seen("one"), seen("two")), Method(pack(CAPTION))
+    uploads = tuple(
+        Upload(side, eye, "image", io.BytesIO(side.encode())) for side, eye in (("left", "a"), ("right", "b"))
+    )
+    await cluster(decode, answer=answer).answer(Query("same", {}, uploads, time.monotonic() + 10), Stopwatch())
+    assert decode.calls == [("a", "image", b"left"), ("b", "image", b"right")]
+    question = unpacked(answer.calls[0][0])
+    assert question.inputs == {"left": "one", "right": "two"}
+    assert question.configs == {"a": VISION, "b": VISION}
+
+
 @pytest.mark.parametrize("lost", ALL_LOST)
 async def test_what_is_lost_is_asked_for_again(lost: Exception) -> None:
     decode, answer = Method(lost, seen()), Method(lost, lost, pack(CAPTION))
