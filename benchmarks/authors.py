@@ -22,7 +22,7 @@ def decode_greedy(cnp: CNP, memory: Memory, task: str, steps: int) -> Tensor:
     inputs, tokens = cnp.decoder_inputs(memory, task, start), []
     for _ in range(steps):
         hidden, _ = cnp.decoder(inputs, memory)
-        scores = torch.log_softmax(cnp.classifiers[task](hidden), -1)
+        scores = torch.log_softmax(cnp.classifiers[cnp.tasks[task]](hidden), -1)
         tokens.append(scores[:, -1:].argmax(-1))
-        inputs = torch.cat([inputs, cnp.output_projection(cnp.output_embeddings[task](tokens[-1]))], 1)
+        inputs = torch.cat([inputs, cnp.output_projection(cnp.output_embeddings[cnp.tasks[task]](tokens[-1]))], 1)
     return torch.cat(tokens, 1)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import torch
@@ -33,11 +33,12 @@ from model.devices import Precision
 from model.inference import for_inference
 from model.memory import Memory
 from model.modalities.language.config import Subwords
-from model.modalities.language.peripheral import LanguagePeripheral
+from model.modalities.peripheral import backboned
 from model.modalities.vision.peripheral import VisionPeripheral
 from model.official.names import official_config
 from model.omninet import OmniNet
 from model.products import product
+from model.tasks import Input
 
 WORDS = 12  # of a caption as a user sees it; it has a token more at either end
 QUESTION = 8  # subwords
@@ -82,32 +83,41 @@ class Bench:
 
     def __init__(self, network: OmniNet) -> None:
         self.network = network.requires_grad_(False)
-        vision = network.peripherals["vision"]
-        assert isinstance(vision, VisionPeripheral)
-        self.vision = vision
+        self.vision = cast("VisionPeripheral", backboned(network)[0])
 
     def inputs(self, case: Case) -> list[tuple[str, str, object]]:
-        """Noise: pixels, or the backbone's features."""
+        """Noise: pixels or the backbone's features, and where a task reads a text, some subwords."""
+        config = self.network.config
+        return [
+            (
+                given.peripheral,
+                given.domain,
+                self._seen(case) if config.modality(given.peripheral).has_backbone else self._read(case, given),
+            )
+            for given in config.tasks[case.task].inputs
+        ]
+
+    def _seen(self, case: Case) -> Tensor:
         generator = torch.Generator().manual_seed(0)
-        size, channels = self.vision.config.size, self.vision.projection.in_features
-        pixels = (case.rows, case.frames, 3, size, size)
         if case.pixels:
-            seen = torch.randint(0, 256, pixels, dtype=torch.uint8, generator=generator)
-        else:
-            shape = (case.rows, case.frames, CELLS, channels)
-            seen = torch.rand(shape, generator=generator)
-        found: list[tuple[str, str, object]] = [("vision", "image", seen)]
-        if case.task == "vqa":
-            text = Subwords(np.arange(QUESTION), np.arange(QUESTION))
-            found.append(("language", "english", LanguagePeripheral.collate([text] * case.rows)))
-        return found
+            pixels = (case.rows, case.frames, 3, *[self.vision.config.size] * 2)
+            return torch.randint(0, 256, pixels, dtype=torch.uint8, generator=generator)
+        channels = self.vision.projection.in_features
+        return torch.rand((case.rows, case.frames, CELLS, channels), generator=generator)
+
+    def _read(self, case: Case, given: Input) -> object:
+        text = Subwords(np.arange(QUESTION), np.arange(QUESTION))
+        collate = self.network.peripherals[given.peripheral].collate
+        collated: object = collate([text] * case.rows)  # type: ignore[operator]
+        return collated
 
     @torch.inference_mode()
     def theirs(self, case: Case) -> Tensor:
         """The authors' algorithm."""
         inputs = self.inputs(case)
         if case.pixels:
-            inputs[0] = ("vision", "image", self._plain_features(inputs[0][2]))
+            peripheral, domain, pixels = inputs[0]
+            inputs[0] = (peripheral, domain, self._plain_features(pixels))
         memory = self.network.encode(inputs)
         return decode_greedy(self.network.cnp, memory, case.task, case.theirs)
 
@@ -137,7 +147,11 @@ class Bench:
     def step_bytes(self, task: str) -> int:
         """Of the weights that one step of the decoder reads; keys and values of the caches are computed before."""
         cnp = self.network.cnp
-        read = [*cnp.decoder.parameters(), *cnp.output_projection.parameters(), *cnp.classifiers[task].parameters()]
+        read = [
+            *cnp.decoder.parameters(),
+            *cnp.output_projection.parameters(),
+            *cnp.classifiers[cnp.tasks[task]].parameters(),
+        ]
         unread = [p for layer in cnp.decoder.layers for p in _of_caches(layer)]
         return sum(p.nbytes for p in read) - sum(p.nbytes for p in unread)
 

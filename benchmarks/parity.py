@@ -57,7 +57,8 @@ def seen(network: OmniNet, rows: Sequence[Row]) -> list[Row]:
     def look(given: Prepared) -> Prepared:
         if not given.frames:
             return given
-        return given._replace(value=network.peripherals[given.peripheral].features(given.value[None])[0])  # type: ignore[operator]
+        features = network.peripherals[given.peripheral].features
+        return given._replace(value=features(torch.as_tensor(given.value)[None])[0])  # type: ignore[operator]
 
     return [replace(row, inputs=tuple(map(look, row.inputs))) for row in rows]
 

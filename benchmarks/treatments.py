@@ -8,14 +8,14 @@ Prints a table: figures of the same checkpoint and photos for each treatment.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from model.checkpoint import BUNDLED
+from model.checkpoint import BUNDLED, Checkpoint, load
 from model.modalities.vision.config import Framing, Treatment, VisionConfig
-from model.outputs.text.answer import Caption
+from model.outputs import Metrics
 from model.outputs.text.bleu import best_constant
 from model.outputs.text.captions import score
 from model.predictor import Predictor
@@ -26,16 +26,16 @@ from training.evaluate import answer_all
 SHOWN = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")  # BLEU-4 of so few photos hangs on a handful of matches
 
 
-def measure(predictor: Predictor, examples: Sequence[Example], treatment: Treatment) -> dict[str, float]:
+def measure(checkpoint: Checkpoint, examples: Sequence[Example], treatment: Treatment) -> Metrics:
     """Figures of the captions with the given treatment in place of the checkpoint's."""
-    network = predictor.config.network
+    network = checkpoint.config.network
     found = network.first(VisionConfig)
     assert found is not None
     name, vision = found
-    changed = {**network.peripherals, name: dataclasses.replace(vision, image=Framing(treatment))}
-    predictor.config = dataclasses.replace(predictor.config, network=dataclasses.replace(network, peripherals=changed))
-    answers = answer_all(predictor, examples)
-    return score([a.caption for a in answers if isinstance(a, Caption)], [e.captions for e in examples])
+    changed = {**network.peripherals, name: replace(vision, image=Framing(treatment))}
+    config = replace(checkpoint.config, network=replace(network, peripherals=changed))
+    predictor = Predictor(replace(checkpoint, config=config))
+    return predictor.output(examples[0].task).metrics(examples, answer_all(predictor, examples))
 
 
 def main() -> None:
@@ -46,11 +46,11 @@ def main() -> None:
     args = parser.parse_args()
     examples = Coco(args.coco).read("train")
     references = [e.captions for e in examples]
-    predictor = Predictor.load(args.checkpoint)
-    print(f"\n{len(examples)} photos, {predictor.name} {predictor.version}\n")
+    checkpoint = load(args.checkpoint)
+    print(f"\n{len(examples)} photos, {checkpoint.config.name} {checkpoint.config.version}\n")
     print(f"| treatment | {' | '.join(SHOWN)} |\n|{'---|' * (len(SHOWN) + 1)}")
     for treatment in get_args(Treatment):
-        _print_row(treatment, measure(predictor, examples, treatment))
+        _print_row(treatment, measure(checkpoint, examples, treatment))
     constant, _ = best_constant((c for e in examples for c in e.captions), references)
     _print_row("best constant caption", score([constant] * len(examples), references))
 

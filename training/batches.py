@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -144,11 +144,15 @@ class Encoder:
         def read(row: Row) -> Any:
             keyword = keyword_of(row.example, given, keywords)
             value = row.example.inputs[keyword]
-            if media is not None:
-                return self._look(media, value, row.generator, task.views == "plain")
-            variation = Variation(row.generator, self.bpe_dropout)
-            form = keywords[keyword][1]
-            return self.modalities[given.peripheral].varied(given.role, form, value, self.resources, variation)
+            try:
+                if media is not None:
+                    return media.get(value, row.generator, task.views == "plain")
+                return self._varied(row, given, keywords[keyword][1], value)
+            except (OSError, InputError) as error:
+                if not isinstance(value, Path):
+                    raise
+                self.unreadable[value] = str(error)
+                return None
 
         # Threads read media alone: decoders let go of Python's lock, tokenisers do not.
         for row, value in zip(rows, map(read, rows) if media is None else _readers().map(read, rows), strict=True):
@@ -157,12 +161,10 @@ class Encoder:
                 kept.append(row)
         return kept
 
-    def _look(self, media: Media, path: Path, generator: random.Random, plain: bool) -> Tensor | None:
-        try:
-            return media.get(path, generator, plain)
-        except (OSError, InputError) as error:
-            self.unreadable[path] = str(error)
-            return None
+    def _varied(self, row: Row, given: Input, form: str, value: Any) -> Any:
+        """An input of a peripheral without a backbone."""
+        variation = Variation(row.generator, self.bpe_dropout)
+        return self.modalities[given.peripheral].varied(given.role, form, value, self.resources, variation)
 
 
 def keyword_of(example: Example, given: Input, keywords: Mapping[str, tuple[Input, str]]) -> str:
@@ -206,8 +208,4 @@ def _readers() -> ThreadPoolExecutor:
 
 def spread_captions(examples: Sequence[Example]) -> list[Example]:
     """One example for each of the right texts of a picture, which are all kept beside it."""
-    return [
-        Example(e.task, e.inputs, caption, captions=e.captions)
-        for e in examples
-        for caption in e.captions or (e.answer,)
-    ]
+    return [replace(e, answer=text) for e in examples for text in e.captions or (e.answer,)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 import yaml
 
 from model import builder
+from model.checkpoint import load
 from model.config import CNPConfig
 from model.errors import ConfigError
 from model.predictor import Predictor
@@ -26,6 +28,7 @@ from training.run import Run
 from training.setup import Setup, set_up
 from training.single import run_single
 from training.step import Objective, compute_gradients
+from training.train import Options, train
 
 
 @pytest.fixture(autouse=True)
@@ -161,6 +164,30 @@ def test_numbers_from_the_decoders_state(data: Path, work: Path, tmp_path: Path)
     assert found.value == pytest.approx(answered.metrics()["mean error"])
     evaluations = [line for line in (tmp_path / "log.jsonl").read_text().splitlines() if "mean error" in line]
     assert len(evaluations) == 2
+
+
+def test_a_run_without_a_backbone_goes_on(data: Path, tmp_path: Path) -> None:
+    config = RunConfig.model_validate(values("mood", steps=2))
+    options = Options(data, runner="single")
+
+    train(config, tmp_path, options)
+    checkpoint = train(config.model_copy(update={"steps": 4}), tmp_path, replace(options, resume=True))
+
+    assert [step["step"] for step in steps(tmp_path)] == [1, 2, 3, 4]
+    assert Predictor.load(checkpoint, device="cpu").predict("mood", text="What !")
+
+
+def test_a_run_goes_on_with_each_of_its_backbones(data: Path, tmp_path: Path) -> None:
+    config = RunConfig.model_validate(values("same", steps=2))
+    options = Options(data, "random", runner="single")
+
+    first = load(train(config, tmp_path, options)).network
+    further = replace(options, resume=True, backbone=None)
+    last = load(train(config.model_copy(update={"steps": 4}), tmp_path, further)).network
+
+    kept = {name: tensor for name, tensor in first.state_dict().items() if ".backbone." in name}
+    assert {name.split(".")[1] for name in kept} == {"vision", "eye"}
+    assert all(torch.equal(last.state_dict()[name], tensor) for name, tensor in kept.items())
 
 
 def test_tasks_that_share_a_vocabulary_keep_as_many_of_its_classes(data: Path, work: Path) -> None:
