@@ -18,6 +18,7 @@ C = TypeVar("C")
 KIND = "kind"  # in JSON, of a peripheral: its name in MODALITIES
 
 
+ABOUT_REQUESTS = {"explain", "explain_layers", "format", "images", "stream"}  # fields that are no inputs
 PAPER = {"pos": 48, "activity": 52, "caption": 25000, "vqa": 3500}  # its tasks, and how many classes each has
 
 
@@ -75,7 +76,11 @@ class OmniNetConfig:
             if given.domain not in self.domains:
                 raise ConfigError(f"OmniNetConfig.domains lacks {given.domain!r}, the domain of {name}'s {given.role}")
 
-        self.keywords(task)
+        taken = {*ABOUT_REQUESTS, *OUTPUTS[task.output].options}
+        if wrong := [keyword for keyword in self.keywords(task) if keyword in taken]:
+            raise ConfigError(
+                f"task {name}: {wrong[0]!r} cannot be an input, since requests have an option of that name"
+            )
         for use in task.uses:
             self._check_use(task, use)
 

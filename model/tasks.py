@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -33,7 +34,7 @@ class Use:
     """A name under which a task is offered: an endpoint, a command and a tab of the page.
 
     Attributes:
-        forms: role -> the form in which its input is given; a role that is missing takes its modality's first form.
+        forms: role -> the one form in which its input is given; a role that is missing takes every form.
         title: what the page calls it; empty for the name.
         summary: what it does, for people; empty for the task's.
     """
@@ -42,6 +43,10 @@ class Use:
     forms: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
     summary: str = ""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
+            raise ConfigError(f"{self.name!r} cannot be a path: names are small letters and digits, parted by hyphens")
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Task:
         views: which random views of a training picture leave its target right: ``any``, or the ``plain`` picture
             alone, where mirrored or cropped ones would be wrong.
         answer: what JSON calls the answer, where the output lets a task choose; empty for the output's own name.
-        uses: names under which it is offered; by default its own.
+        uses: names under which it is offered; by default its own, with hyphens for what no path may have.
     """
 
     name: str
@@ -80,7 +85,7 @@ class Task:
         if repeated := [role for role in roles if roles.count(role) > 1]:
             raise ConfigError(f"task {self.name} has more than one input of the role {repeated[0]!r}")
         if not self.uses:
-            object.__setattr__(self, "uses", (Use(self.name),))
+            object.__setattr__(self, "uses", (Use(re.sub("[^a-z0-9]+", "-", self.name.lower()).strip("-")),))
 
     def input(self, role: str) -> Input:
         """Return the input of a role.
@@ -140,7 +145,12 @@ TASKS: dict[str, Task] = {
             answer="answer",
             uses=(
                 Use("vqa", IMAGE, "Ask about an image", "the answer to a question about an image"),
-                Use("video-qa", VIDEO, "Ask about a video", "the answer to a question about a video, likewise"),
+                Use(
+                    "video-qa",
+                    VIDEO,
+                    "Ask about a video",
+                    "the answer to a question about a video, without training on any",
+                ),
             ),
         ),
     )

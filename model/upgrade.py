@@ -58,7 +58,7 @@ _OFFERED: Mapping[str, dict[str, Any]] = {
                 "name": "video-qa",
                 "forms": _VIDEO,
                 "title": "Ask about a video",
-                "summary": "the answer to a question about a video, likewise",
+                "summary": "the answer to a question about a video, without training on any",
             },
         ],
     },

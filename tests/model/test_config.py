@@ -14,7 +14,7 @@ from model.errors import ConfigError
 from model.modalities.language.config import LanguageConfig
 from model.modalities.vision.config import Framing, VisionConfig
 from model.network_config import OmniNetConfig
-from model.tasks import TASKS, Input, Task
+from model.tasks import TASKS, Input, Task, Use
 from tests.model.networks import GATES
 
 SIZES = [
@@ -214,3 +214,24 @@ def test_a_subset_needs_less() -> None:
     assert part.controls == whole.controls
     with pytest.raises(ConfigError, match="there is no task 'hat'; there are pos, activity, caption, vqa"):
         whole.subset(["hat"])
+
+
+@pytest.mark.parametrize("name", ["", "A", "a b", "a/b", "-a", "ä", "a_b"])
+def test_a_use_is_named_as_a_path(name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be a path"):
+        Use(name)
+
+
+@pytest.mark.parametrize("role", ["explain", "format", "beams", "stream"])
+def test_no_input_is_named_as_an_option(role: str) -> None:
+    task = Task("caption", (Input(role, "language", "english"),), "text", "caption")
+
+    with pytest.raises(ConfigError, match=f"'{role}' cannot be an input"):
+        OmniNetConfig(tasks={"caption": task})
+
+
+def test_two_tasks_cannot_be_offered_under_one_name() -> None:
+    tasks = {name: replace(TASKS["vqa"], name=name) for name in ("vqa", "other")}
+
+    with pytest.raises(ConfigError, match="tasks vqa and other are both offered as 'vqa'"):
+        OmniNetConfig(tasks=tasks)
