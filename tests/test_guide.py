@@ -51,7 +51,8 @@ def test_every_kind_of_block_is_tried() -> None:
     assert len(SECTIONS) == 8
 
 
-@pytest.mark.parametrize("code", blocks("python"))
+# Section 6 is tried by tests/test_extension.py.
+@pytest.mark.parametrize("code", blocks("python", "Ask from Python, without a server", "Read an explanation"))
 def test_python(code: str) -> None:
     assert run([sys.executable, "-W", "error", "-"], code)
 

@@ -10,6 +10,7 @@ import pytest
 
 from app.settings import Settings
 from app.variables import ELSEWHERE, log_unknown, unknown
+from model.extensions import VARIABLE
 from tests.test_architecture import ROOT
 
 # What Kubernetes sets in the pods beside two Services, `omninet` and `omninet-head-svc`.
@@ -46,7 +47,8 @@ def test_settings_are_known_however_they_are_written() -> None:
 
 def test_what_others_read_is_known() -> None:
     settings = {f"OMNINET_{name.upper()}" for name in Settings.model_fields}
-    assert in_text(ROOT / "docker-compose.yml") - settings == ELSEWHERE - {"OMNINET_SHARED"}
+    assert in_text(ROOT / "docker-compose.yml") - settings == ELSEWHERE - {"OMNINET_EXTENSIONS", "OMNINET_SHARED"}
+    assert VARIABLE == "OMNINET_EXTENSIONS"
     assert "OMNINET_SHARED" in in_text(ROOT / "tests" / "conftest.py")
     docs = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docker").rglob("*.*")]
     names = in_text(*(path for path in docs if path.suffix in {".md", ".yaml", ".yml", ".env"}))

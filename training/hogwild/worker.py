@@ -7,13 +7,13 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 
 import torch
 
-from model.extensions import load_extensions
+from model.extensions import extensions, load_extensions
 from model.omninet import OmniNet
 from training.batches import Encoder
 from training.config import RunConfig
@@ -51,7 +51,11 @@ class Post:
 
 @dataclass(frozen=True)
 class Assignment:
-    """A post with everything that is needed to fill it; it travels to the process."""
+    """A post with everything that is needed to fill it; it travels to the process.
+
+    Attributes:
+        extensions: modules of users that the process loads; it may have been forked from one with another environment.
+    """
 
     post: Post
     config: RunConfig
@@ -61,6 +65,7 @@ class Assignment:
     model: GlobalModel
     slots: Slots
     began: float
+    extensions: tuple[str, ...] = field(default_factory=lambda: tuple(extensions()))
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def work(assignments: Connection, reports: Connection) -> None:
         signal.signal(number, signal.SIG_IGN)
     assignment: Assignment = assignments.recv()
     assignments.close()
-    load_extensions()
+    load_extensions(assignment.extensions)
     torch.set_num_threads(assignment.post.threads)
     if assignment.post.device.type == "cuda":
         torch.cuda.set_device(assignment.post.device)

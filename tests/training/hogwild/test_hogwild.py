@@ -229,7 +229,8 @@ def test_a_second_signal_waits_for_nobody(data: Path, work: Path, tmp_path: Path
 
 def test_workers_whose_fork_server_is_killed_are_started_again(data: Path, work: Path, tmp_path: Path) -> None:
     """Nobody could say how they end, and two must never do the work of one."""
-    setup = fresh(data, work, steps=400, restarts=1)
+    # No task may be done before all have begun.
+    setup = fresh(data, work, steps=400, restarts=1, pace=0.1)
     first: dict[str, int] = {}
 
     def kill_it() -> None:
