@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from app.backend import Answered, Description, Tell
-from app.engine import Engine
-from app.model_process import ModelProcess
-from app.stopwatch import Stopwatch
+from app.engine.engine import Engine
+from app.local.process_client import ModelProcess
+from app.telemetry.stopwatch import Stopwatch
 from model.job import Job
 from model.outputs.text.answer import Text
 from model.processor import Processor

@@ -8,12 +8,12 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from app.stopwatch import Stopwatch
-from model.explaining import Explanation
+from app.telemetry.stopwatch import Stopwatch
+from model.explain.explanation import Explanation
+from model.fast.precision import Agreement
 from model.network_config import OmniNetConfig
 from model.outputs.answer import Answer
 from model.outputs.text.answer import Text
-from model.precision import Agreement
 
 Tell = Callable[[Text], None]
 

@@ -54,7 +54,7 @@ def serve(arguments: argparse.Namespace) -> int:
     # Threads of OpenMP that wait must not spin: beside anything else that runs they would take its time. Read by torch
     # when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from app.processes import prepare
+    from app.processes.start import prepare
 
     prepare()
     from pydantic import ValidationError
@@ -78,7 +78,7 @@ def make_key(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigError: the name cannot be one.
     """
-    from app.keys import new_key
+    from app.http.keys import new_key
 
     key, kept = new_key(arguments.name)
     print(f"key, for its owner alone:   {key}")
@@ -91,10 +91,10 @@ def _serve(settings: Settings) -> None:
 
     import uvicorn
 
-    from app.loading import check
-    from app.logs import configure_logs
+    from app.engine.loading import check
+    from app.http.server import ServerConfig
     from app.main import create_app
-    from app.server import ServerConfig
+    from app.telemetry.logs import configure_logs
     from app.variables import log_unknown
 
     configure_logs()

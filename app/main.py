@@ -11,34 +11,34 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
 from app.backend import Backend
-from app.engine import Engine
+from app.engine.engine import Engine
 from app.errors import add_error_handlers
-from app.keeper import Keeper
-from app.keys import Keyring
-from app.metrics import Metrics
-from app.middleware.api_keys import ApiKeys
-from app.middleware.body_limit import BodyLimit
-from app.middleware.cors import Cors
-from app.middleware.failures import Failures
-from app.middleware.measured import Measured
-from app.middleware.rate_limit import RateLimit
-from app.middleware.request_log import RequestLog
-from app.middleware.security_headers import SecurityHeaders
-from app.middleware.upload_time import UploadTime
-from app.rates import RateLimits
-from app.routers import admin, system
-from app.routers.common import bearer
-from app.routers.tasks import TaskRoutes
-from app.samples import STATIC
-from app.service import Service
+from app.http.keys import Keyring
+from app.http.middleware.api_keys import ApiKeys
+from app.http.middleware.body_limit import BodyLimit
+from app.http.middleware.cors import Cors
+from app.http.middleware.failures import Failures
+from app.http.middleware.metrics import Measured
+from app.http.middleware.rate_limit import RateLimit
+from app.http.middleware.request_log import RequestLog
+from app.http.middleware.security_headers import SecurityHeaders
+from app.http.middleware.upload_time import UploadTime
+from app.http.rate_limits import RateLimits
+from app.http.routers import admin, system
+from app.http.routers.common import bearer
+from app.http.routers.tasks import TaskRoutes
+from app.http.samples import STATIC
+from app.http.service import Service
+from app.local.lifecycle import Keeper
 from app.settings import Settings
+from app.telemetry.metrics import Metrics
 from model.checkpoint import skim
 from model.errors import CheckpointError, ConfigError
 from model.extensions import load_extensions
 from model.network_config import OmniNetConfig
 
 if TYPE_CHECKING:
-    from app.tracing import Traces
+    from app.telemetry.tracing import Traces
 
 # Of the contract with clients, not of the package: it changes with the names and shapes of the JSON.
 API_VERSION = "1.0"
@@ -126,7 +126,7 @@ def _traces(settings: Settings) -> Traces | None:
     if settings.traces is None:
         return None
     try:
-        from app.tracing import Traces
+        from app.telemetry.tracing import Traces
     except ModuleNotFoundError as error:
         message = f"OMNINET_TRACES needs {error.name}, which is not installed: pip install 'omninet[otel]'"
         raise ConfigError(message) from error

@@ -11,7 +11,7 @@ from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr, field_valida
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.keys import Keyring, read_keys
+from app.http.keys import Keyring, read_keys
 from model.checkpoint import BUNDLED
 from model.media.limits import MediaLimits
 from model.modalities.language.words import MAX_CHARACTERS

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.probe import OURS, caltech, caption_words, extractor, read_captions
-from model.inference import folded
+from model.fast.inference import folded
 from model.modalities.vision.chain import ChainBlock
 from model.modalities.vision.compact import BasicBlock, ConvNorm, Stage, stages
 from training.commands.process import prepare

@@ -29,15 +29,15 @@ from benchmarks.authors import CAPTION_STEPS, decode_greedy
 from model import checkpoint as checkpoints
 from model.decoding.batch import RunningBatch
 from model.decoding.goal import Goal
-from model.devices import Precision
-from model.inference import for_inference
-from model.memory import Memory
+from model.fast.devices import Precision
+from model.fast.inference import for_inference
+from model.fast.linear import product
 from model.modalities.language.config import Subwords
 from model.modalities.peripheral import backboned
 from model.modalities.vision.peripheral import VisionPeripheral
+from model.network.memory import Memory
+from model.network.omninet import OmniNet
 from model.official.names import official_config
-from model.omninet import OmniNet
-from model.products import product
 from model.tasks import Input
 
 WORDS = 12  # of a caption as a user sees it; it has a token more at either end

@@ -20,13 +20,13 @@ import torch
 from benchmarks.authors import decode_greedy
 from model import checkpoint as checkpoints
 from model.checkpoint import BUNDLED
-from model.cnp import group
 from model.decoding.goal import Goal
-from model.devices import Precision
-from model.encoding import encode
-from model.inference import for_inference
-from model.omninet import OmniNet
-from model.precision import STEPS, Said, compare, repeat, say
+from model.fast.devices import Precision
+from model.fast.inference import for_inference
+from model.fast.precision import STEPS, Said, compare, repeat, say
+from model.network.cnp import group
+from model.network.encoding import encode
+from model.network.omninet import OmniNet
 from model.predictor import Predictor
 from model.rows import Prepared, Row
 

@@ -26,7 +26,7 @@ from torchvision.transforms.v2 import functional
 
 from model.media.images import decode_image
 from model.modalities.vision.peripheral import build_backbone
-from model.weights import load_weights
+from model.storage.weights import load_weights
 from training.commands.process import keep_memory
 from training.data.flickr8k import Flickr8k
 from training.distill.config import Eye

@@ -24,11 +24,11 @@ import torch
 
 from model.errors import CheckpointError, ConfigError
 from model.model_config import CONFIG, ModelConfig, read_config, read_json
+from model.network.omninet import OmniNet
 from model.network_config import OmniNetConfig
-from model.omninet import OmniNet
 from model.outputs import OUTPUTS
-from model.sealed import SUMS, check, check_nothing_else, read_sums, written
-from model.weights import INDEX, WEIGHTS, announced, digest, filled, places, read_tensors, write_weights
+from model.storage.sealed import SUMS, check, check_nothing_else, read_sums, written
+from model.storage.weights import INDEX, WEIGHTS, announced, digest, filled, places, read_tensors, write_weights
 
 TOKENIZER, CARD = "tokenizer.model", "MODEL_CARD.md"
 REQUIRED = (CONFIG, WEIGHTS, TOKENIZER, CARD)

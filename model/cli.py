@@ -78,7 +78,7 @@ def _predict(args: argparse.Namespace) -> int:
     import json
 
     from model.errors import InputError
-    from model.heatmaps import draw_answer
+    from model.explain.heatmaps import draw_answer
     from model.predictor import Predictor
 
     if args.explain is not None and len(args.inputs) > 1:

@@ -10,7 +10,7 @@ from typing import Any
 from model.config import from_dict, positive
 from model.errors import CheckpointError, ConfigError
 from model.network_config import OmniNetConfig
-from model.upgrade import FORMAT, upgrade
+from model.storage.upgrade import FORMAT, upgrade
 
 CONFIG = "config.json"
 

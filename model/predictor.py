@@ -13,22 +13,22 @@ import torch
 from torch import Tensor
 
 from model import checkpoint as checkpoints
-from model.attending import attend
 from model.checkpoint import BUNDLED, Checkpoint
-from model.cnp import group
 from model.decoding.batch import RunningBatch
 from model.decoding.goal import score_goal
 from model.decoding.hypotheses import Decoded, Hypothesis
 from model.decoding.search import Search
-from model.devices import check_precision, choose_device
-from model.encoding import encode, on_device
 from model.errors import CheckpointError
+from model.explain.attention import attend
+from model.fast.devices import check_precision, choose_device
+from model.fast.precision import settle
 from model.media.limits import MediaLimits
-from model.memory import Memory
 from model.modalities.language.config import LanguageConfig
 from model.modalities.language.tokenizer import Tokenizer
+from model.network.cnp import group
+from model.network.encoding import encode, on_device
+from model.network.memory import Memory
 from model.outputs.answer import Answer
-from model.precision import settle
 from model.processor import Processor
 from model.rows import Row
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from model.decoding.goal import Goal
 from model.decoding.hypotheses import Decoded, Hypothesis
 from model.errors import InputError
-from model.explaining import Explanation
+from model.explain.explanation import Explanation
 from model.job import Job
 from model.media.limits import MediaLimits
 from model.modalities import Modality, Ready, Resources

@@ -15,8 +15,8 @@ from model.config import CNPConfig
 from model.modalities.language.config import LanguageConfig
 from model.modalities.vision.config import VisionConfig
 from model.model_config import ModelConfig
+from model.network.omninet import OmniNet
 from model.network_config import OmniNetConfig
-from model.omninet import OmniNet
 from model.predictor import Predictor
 from model.tasks import TASKS
 

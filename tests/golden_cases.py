@@ -18,9 +18,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from model.cnp import CNP
 from model.config import CNPConfig, Gate
-from model.memory import Memory
+from model.network.cnp import CNP
+from model.network.memory import Memory
 from model.official.names import DOMAINS, TASKS, convert
 
 GOLDEN = Path(__file__).parent / "golden"

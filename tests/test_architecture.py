@@ -88,7 +88,9 @@ def test_serving_needs_no_extra(package: str) -> None:
 def test_traces_cost_nothing_where_nobody_wants_them() -> None:
     assert [file.name for file in source_files("app") if "opentelemetry" in imported(file)] == ["tracing.py"]
     program = "import sys; from app.main import create_app as c; from app.settings import Settings as s; c(s()); "
-    program += "print(*(name for name in sys.modules if name.startswith(('app.tracing', 'opentelemetry.sdk'))))"
+    program += (
+        "print(*(name for name in sys.modules if name.startswith(('app.telemetry.tracing', 'opentelemetry.sdk'))))"
+    )
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.split() == []
 
@@ -122,7 +124,7 @@ HOMES = ("model/modalities/", "model/outputs/", "model/tasks.py")
 ALLOWED = {
     "model/network_config.py": "the paper's network, which is the default, names its peripherals",
     "model/official/importing.py": "the authors' network has these peripherals",
-    "model/upgrade.py": "older checkpoints had these peripherals",
+    "model/storage/upgrade.py": "older checkpoints had these peripherals",
     "model/cli.py": "the first input of a command is the first of the task, whatever it is",
     "training/evaluate/shuffled.py": "tasks that know motion have one input, a clip",
 }

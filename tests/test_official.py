@@ -27,7 +27,7 @@ from model.official.importing import Source, import_official
 from model.predictor import Predictor
 from omninet import main
 from tests.app.conftest import talking_to
-from tests.app.test_service import until_ready
+from tests.app.http.test_service import until_ready
 from tests.model.official.files import full_state, write_conf, write_tokenizer
 from tests.samples import jpeg_bytes, video_bytes
 

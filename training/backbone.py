@@ -11,10 +11,10 @@ from torch import Tensor
 
 from model.errors import ConfigError
 from model.modalities.vision.peripheral import VisionPeripheral, published_backbone
-from model.omninet import OmniNet
-from model.weights import load_weights
+from model.network.omninet import OmniNet
+from model.storage.weights import load_weights
 from training.data import DataError
-from training.states import States
+from training.runtime.states import States
 
 PUBLISHED, RANDOM = "published", "random"
 KEPT = "frozen-backbone.safetensors"  # in a run's folder: its states have only what is trained

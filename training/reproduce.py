@@ -13,13 +13,13 @@ from model.checkpoint import Checkpoint
 from model.config import CNPConfig, Gate
 from model.errors import ConfigError
 from model.model_config import CONFIG
-from model.omninet import OmniNet
+from model.network.omninet import OmniNet
 from model.predictor import Predictor
 from training.config import RunConfig
 from training.evaluate import answer_data, measure
 from training.evaluate.zero_shot import Comparison, uses_of_motion, zero_shot
 from training.network import tasks_of
-from training.schedule import quotas
+from training.runtime.schedule import quotas
 from training.table import Figures, Table
 
 LOG = logging.getLogger(__name__)

@@ -21,18 +21,18 @@ from model.modalities import MODALITIES, Resources, kind_of
 from model.modalities.language.config import LanguageConfig
 from model.modalities.language.tokenizer import Tokenizer
 from model.model_config import ModelConfig
+from model.network.omninet import OmniNet
 from model.network_config import OmniNetConfig
-from model.omninet import OmniNet
 from model.outputs import OUTPUTS
 from training.backbone import RANDOM, backbones_of, check_source, fill_backbone
-from training.batches import Encoder, Media, keyword_of, spread_captions, texts_of, texts_read
 from training.config import RunConfig, Source
 from training.data import DataError, Example, thinned
-from training.features import Features, compute_features, measure_channels
-from training.frames import Frames
 from training.network import named_vocabularies, needs_backbone, network_config, tasks_of
-from training.schedule import mixed
-from training.subwords import published_subwords, train_subwords
+from training.pipeline.batches import Encoder, Media, keyword_of, spread_captions, texts_of, texts_read
+from training.pipeline.features import Features, compute_features, measure_channels
+from training.pipeline.frames import Frames
+from training.pipeline.subwords import published_subwords, train_subwords
+from training.runtime.schedule import mixed
 from training.warm_start import warm_start
 
 NO_TEXT = ("a",)  # a checkpoint has subwords, also where nothing is read or written

@@ -13,18 +13,18 @@ from typing import Literal
 
 import torch
 
-from model.devices import choose_device
 from model.errors import ConfigError
+from model.fast.devices import choose_device
 from training.backbone import source_of_resumed
 from training.config import RunConfig
 from training.hogwild import make_posts, run_hogwild
 from training.hogwild.worker import Post
-from training.interrupt import Interrupt, Stopped
-from training.launch import Launch
 from training.network import needs_backbone
-from training.run import Run
+from training.runtime.interrupt import Interrupt, Stopped
+from training.runtime.launch import Launch
+from training.runtime.run import Run
+from training.runtime.single import run_single
 from training.setup import set_up
-from training.single import run_single
 
 Runner = Literal["hogwild", "single", "distributed"]
 

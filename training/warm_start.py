@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from model.checkpoint import Checkpoint
-from model.omninet import OmniNet
+from model.network.omninet import OmniNet
 
 LOG = logging.getLogger(__name__)
 CONTROLS = "cnp.control_embedding.weight"

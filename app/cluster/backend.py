@@ -29,8 +29,8 @@ from ray.serve.handle import DeploymentHandle
 from app.backend import Answered, Description, Query, Tell, Upload
 from app.cluster.messages import Found, OtherPeripheralError, Question, unpacked
 from app.errors import ServiceError, internal_error, overloaded
-from app.link import pack
-from app.stopwatch import Stopwatch
+from app.processes.link import pack
+from app.telemetry.stopwatch import Stopwatch
 
 logger = logging.getLogger(__name__)
 # With its machine or its process, for no fault of the request.

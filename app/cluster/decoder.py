@@ -7,10 +7,10 @@ from io import BytesIO
 
 from app.backend import Upload
 from app.cluster.messages import Found, OtherPeripheralError, packed
-from app.logs import configure_logs
-from app.serving import decode, media_pool
+from app.local.serving import decode, media_pool
 from app.settings import Settings
-from app.stopwatch import Stopwatch
+from app.telemetry.logs import configure_logs
+from app.telemetry.stopwatch import Stopwatch
 from model.model_config import read_config
 
 

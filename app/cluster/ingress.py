@@ -10,9 +10,9 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.cluster.backend import Cluster
-from app.logs import configure_logs
 from app.main import create_app
 from app.settings import Settings
+from app.telemetry.logs import configure_logs
 from app.variables import log_unknown
 
 

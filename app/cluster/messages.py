@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import ServiceError
-from app.link import pack
+from app.processes.link import pack
 from model.errors import InputError
 
 

@@ -11,12 +11,12 @@ import ray
 from app.answering import answer, describe, told
 from app.backend import Answered, Description, Tell
 from app.cluster.messages import OtherPeripheralError, Question, packed
-from app.deadline import within
-from app.link import pack
-from app.loading import load_engine
-from app.logs import configure_logs
+from app.engine.loading import load_engine
+from app.http.deadline import within
+from app.processes.link import pack
 from app.settings import Settings
-from app.stopwatch import Stopwatch
+from app.telemetry.logs import configure_logs
+from app.telemetry.stopwatch import Stopwatch
 
 GRACE_S = 1.0
 

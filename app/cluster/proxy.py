@@ -15,8 +15,8 @@ from starlette.middleware import Middleware
 from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import ServiceError, internal_error
-from app.middleware.base import HttpMiddleware
-from app.middleware.request_log import ACCEPTED, HEADER, new_id
+from app.http.middleware.base import HttpMiddleware
+from app.http.middleware.request_log import ACCEPTED, HEADER, new_id
 
 RAYS_OWN = {"/-/healthz", "/-/routes"}  # where the proxy says how it is, and asks no replica
 # Headers, "-" for "_", by which a client would tell Ray what is not for clients to say.

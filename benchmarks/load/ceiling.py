@@ -15,8 +15,8 @@ import torch
 
 from benchmarks.load.baseline import reply
 from benchmarks.load.posts import Post, answer_in
-from model.cnp import group
 from model.decoding.batch import RunningBatch
+from model.network.cnp import group
 from model.predictor import Predictor
 from model.rows import Row
 

@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from model.cnp import CNP, group
-from model.cohort import Cohort
 from model.decoding.goal import Goal
 from model.decoding.hypotheses import Decoded
 from model.decoding.search import Longer, ReadSearch, Search, may_follow, search_for
-from model.memory import Memory
+from model.network.cnp import CNP, group
+from model.network.cohort import Cohort
+from model.network.memory import Memory
 
 CANDIDATES = 5
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from model.explaining import Attention
+    from model.explain.explanation import Attention
 
 
 @dataclass(frozen=True)

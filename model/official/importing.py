@@ -24,7 +24,7 @@ from model.network_config import OmniNetConfig
 from model.official.conf import read_vocabularies
 from model.official.names import TASKS, Converted, convert, official_config
 from model.official.unpack import unpack
-from model.weights import built
+from model.storage.weights import built
 
 Channels = Literal["rgb", "bgr"]
 CAPTION_STEPS = 100

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from model.config import CNPConfig
 from model.errors import CheckpointError
-from model.layers import sinusoid_table
+from model.network.layers import sinusoid_table
 from model.network_config import OmniNetConfig
 
 # Their names for our tasks and domains.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from model.explaining import Explanation
+from model.explain.explanation import Explanation
 
 
 class Answer(Protocol):

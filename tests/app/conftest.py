@@ -12,9 +12,9 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from app.engine import Engine
+from app.engine.engine import Engine
+from app.http.server import ServerConfig
 from app.main import create_app
-from app.server import ServerConfig
 from app.settings import Settings
 from model.decoding.batch import RunningBatch
 from model.decoding.hypotheses import Decoded

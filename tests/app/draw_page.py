@@ -8,12 +8,12 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from app.engine import Engine
+from app.engine.engine import Engine
 from app.main import create_app
 from app.settings import Settings
 from model.predictor import Predictor
 from tests.app.conftest import listening
-from tests.app.test_page import CHROMIUM, QUIET, TABS, Watched
+from tests.app.http.test_page import CHROMIUM, QUIET, TABS, Watched
 
 FOLDER = Path(__file__).parents[2] / "docs" / "page"
 DESK, PHONE = {"width": 1120, "height": 800}, {"width": 390, "height": 844}

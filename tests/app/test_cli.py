@@ -19,7 +19,7 @@ import omninet
 from app.cli import _listen, add_commands
 from app.settings import Settings
 from model.errors import ConfigError
-from tests.app.test_reload import damage
+from tests.app.local.test_reload import damage
 
 
 def serve(*arguments: str) -> int:

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.cnp import CNP, group
-from model.cohort import Cohort
 from model.config import CNPConfig, Gate
-from model.memory import Memory, collate
+from model.network.cnp import CNP, group
+from model.network.cohort import Cohort
+from model.network.memory import Memory, collate
 from tests.golden_cases import rules
 from tests.model.reference import Reference
 

@@ -23,13 +23,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from model import checkpoint as checkpoints
-from model import sealed, weights
 from model.checkpoint import Checkpoint, load, replace_card, save, skim
 from model.errors import CheckpointError, ConfigError
 from model.modalities.language.config import Subwords
 from model.modalities.language.peripheral import LanguagePeripheral
 from model.model_config import ModelConfig, read_config
-from model.omninet import OmniNet
+from model.network.omninet import OmniNet
+from model.storage import sealed, weights
 from model.tasks import TASKS
 
 # A task with an output that this version does not know.

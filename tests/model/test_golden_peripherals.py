@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.cnp import CNP
 from model.modalities.language.config import LanguageConfig, Subwords
 from model.modalities.language.peripheral import LanguagePeripheral
 from model.modalities.vision.config import VisionConfig
 from model.modalities.vision.peripheral import VisionPeripheral, build_backbone
+from model.network.cnp import CNP
 from model.official.names import convert, official_config
 from tests.golden_cases import (
     OURS,

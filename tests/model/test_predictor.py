@@ -22,9 +22,9 @@ from model.job import Job
 from model.media.images import Picture, decode_image
 from model.media.limits import MediaLimits
 from model.media.videos import Clip, decode_video
-from model.memory import Memory
 from model.modalities.language.words import MAX_CHARACTERS
-from model.omninet import OmniNet
+from model.network.memory import Memory
+from model.network.omninet import OmniNet
 from model.outputs.answer import Answer
 from model.outputs.label.answer import Label
 from model.outputs.tags.answer import Tagging

@@ -11,9 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIGHT = [
-    "model.explaining",
+    "model.explain.explanation",
     "model.extensions",
-    "model.heatmaps",
+    "model.explain.heatmaps",
     "model.job",
     "model.media.images",
     "model.media.videos",

@@ -16,7 +16,7 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.processes import MEDIA, MODEL
+from app.processes.start import MEDIA, MODEL
 
 READY_SECONDS = 120
 QUIET_SECONDS = 60

@@ -13,9 +13,9 @@ import yaml
 from PIL import Image
 
 from tests.samples import image_bytes, video_bytes
-from training.batches import Drawn
 from training.config import RunConfig
 from training.data import Example
+from training.pipeline.batches import Drawn
 from training.setup import Setup, set_up
 
 COLOURS = ("red", "green", "blue", "white")

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from model.decoding.goal import Goal, Reads
 from model.decoding.hypotheses import Decoded
 from model.job import Job
-from model.layers import FeedForward, Losses, add_loss
 from model.modalities.language.tokenizer import Tokenizer
+from model.network.layers import FeedForward, Losses, add_loss
 from model.outputs import OUTPUTS, Answer, Output, Truth
 from model.outputs.head import Head, Loss, States
 from model.processor import Processor

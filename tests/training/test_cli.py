@@ -28,9 +28,9 @@ from training.commands import distill, reproduce, train
 from training.config import RunConfig
 from training.data import DataError
 from training.distill.lite import EfficientNetLite0
-from training.interrupt import Interrupt
-from training.run import Run
-from training.single import run_single
+from training.runtime.interrupt import Interrupt
+from training.runtime.run import Run
+from training.runtime.single import run_single
 from training.watch.log import read_log
 
 RANDOM = ("--backbone", "random")

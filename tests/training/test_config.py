@@ -17,7 +17,7 @@ from model.tasks import PICTURE, TASKS, Input
 from tests.training.conftest import make_config, run_values
 from training.config import RunConfig
 from training.network import network_config
-from training.schedule import quotas
+from training.runtime.schedule import quotas
 
 BUNDLED = Path(__file__).parents[2] / "training" / "configs" / "bundled.yaml"
 SHIPPED = [path for path in sorted(BUNDLED.parent.glob("*.yaml")) if path.stem != "distill"]  # that is no run

@@ -11,23 +11,23 @@ import pytest
 import torch
 import yaml
 
-from model import builder
 from model.checkpoint import load
 from model.config import CNPConfig
 from model.errors import ConfigError
+from model.network import builder
 from model.predictor import Predictor
 from tests.training import novel
 from tests.training.conftest import drawn, run_values
 from training.config import RunConfig
 from training.data import DataError, Example
 from training.evaluate import answer_data, measure
-from training.features import Features
 from training.hogwild import make_posts, run_hogwild
-from training.interrupt import Interrupt
-from training.run import Run
+from training.pipeline.features import Features
+from training.runtime.interrupt import Interrupt
+from training.runtime.run import Run
+from training.runtime.single import run_single
+from training.runtime.step import Objective, compute_gradients
 from training.setup import Setup, set_up
-from training.single import run_single
-from training.step import Objective, compute_gradients
 from training.train import Options, train
 
 

@@ -14,7 +14,7 @@ from tests.training.conftest import make_config
 from training import reproduce
 from training.config import RunConfig
 from training.reproduce import Study, ablated, of_tasks
-from training.schedule import quotas, rate_of
+from training.runtime.schedule import quotas, rate_of
 from training.table import Table
 from training.train import Options, train
 

@@ -25,13 +25,13 @@ from model.modalities.vision.peripheral import VisionPeripheral, build_backbone,
 from model.predictor import Predictor
 from tests.samples import image_bytes, picture
 from tests.training.conftest import drawn, make_config, put, run_values
-from training import features
-from training.card import write_card
 from training.config import RunConfig
 from training.data import DataError
-from training.features import LEAST, VIEWS, Features, compute_features, read_views
+from training.pipeline import features
+from training.pipeline.features import LEAST, VIEWS, Features, compute_features, read_views
+from training.runtime.card import write_card
+from training.runtime.states import Progress
 from training.setup import Setup, most_frequent, set_up
-from training.states import Progress
 
 
 @pytest.fixture

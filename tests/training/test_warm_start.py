@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from model.checkpoint import Checkpoint
+from model.network.omninet import OmniNet
 from model.network_config import OmniNetConfig
-from model.omninet import OmniNet
 from model.tasks import TASKS
 from training.warm_start import Taken, warm_start
 

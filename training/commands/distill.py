@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
     from training.distill.config import DistillConfig
     from training.distill.distil import Photos, distil
-    from training.interrupt import Stopped
+    from training.runtime.interrupt import Stopped
 
     prepare(args.threads)
     config = DistillConfig.load(args.config, args.overrides)

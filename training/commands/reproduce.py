@@ -40,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
 
     from training.config import RunConfig
     from training.evaluate.plots import plot_table
-    from training.interrupt import Stopped
     from training.reproduce import Study
-    from training.states import States
+    from training.runtime.interrupt import Stopped
+    from training.runtime.states import States
     from training.train import Options, train
 
     prepare(args.threads)

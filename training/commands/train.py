@@ -69,8 +69,8 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
-    from training.interrupt import Stopped
-    from training.launch import Launch
+    from training.runtime.interrupt import Stopped
+    from training.runtime.launch import Launch
     from training.train import Options, train
 
     _check(args)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.devices import multiplies_bfloat16
+from model.fast.devices import multiplies_bfloat16
 from training.distill.eyes import Student
 from training.distill.shown import Shown
 from training.distill.targets import Targets

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from model.devices import choose_device
+from model.fast.devices import choose_device
 from training.data import DataError
 from training.distill.agreement import measure
 from training.distill.config import DistillConfig
@@ -23,7 +23,7 @@ from training.distill.pack import Pack, pack
 from training.distill.shown import Shown
 from training.distill.sources import Source, dev_of_datasets, of_datasets, of_folder, of_lists, read_classes, thin
 from training.distill.targets import SAMPLED, Targets
-from training.interrupt import Interrupt, Stopped
+from training.runtime.interrupt import Interrupt, Stopped
 
 LOG = logging.getLogger(__name__)
 BACKBONE, AGREEMENT, CURVE = "backbone.safetensors", "agreement.json", "curve.tsv"

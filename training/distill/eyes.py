@@ -16,7 +16,7 @@ from torchvision.models import get_model
 
 from model.errors import CheckpointError, ConfigError
 from model.modalities.vision.peripheral import HEADS, build_backbone, build_classifier, classifiers, without_head
-from model.weights import load_weights
+from model.storage.weights import load_weights
 from training.distill import lite
 from training.distill.config import DistillConfig, Eye
 

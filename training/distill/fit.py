@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.devices import multiplies_bfloat16
+from model.fast.devices import multiplies_bfloat16
 from training.distill.config import DistillConfig
 from training.distill.eyes import Seen, Student
 from training.distill.optimiser import Optimiser
@@ -21,7 +21,7 @@ from training.distill.shown import Shown, numbers_of, seed_of
 from training.distill.state import load_state, save_state
 from training.distill.targets import Targets, Wanted
 from training.distill.views import relight
-from training.interrupt import Interrupt
+from training.runtime.interrupt import Interrupt
 
 LOG = logging.getLogger(__name__)
 SAVE_S = 120.0

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from model.errors import CheckpointError
-from model.weights import load_weights
+from model.storage.weights import load_weights
 from training.config import CONFIG, differences
 from training.data import DataError
 from training.distill.config import DistillConfig

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from model.devices import multiplies_bfloat16
+from model.fast.devices import multiplies_bfloat16
 from training.data import DataError
 from training.distill.config import DistillConfig
 from training.distill.eyes import Teacher, classes_of

@@ -17,9 +17,9 @@ from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor
 
 from model.errors import ConfigError, DeviceError, OmniNetError
-from training.interrupt import Stopped
-from training.launch import Launch
-from training.step import Peers
+from training.runtime.interrupt import Stopped
+from training.runtime.launch import Launch
+from training.runtime.step import Peers
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import torch
 
-from training.batches import Batch
 from training.distributed.models import Replicated, Sharded, Trained
 from training.distributed.ranks import Ranks, named
 from training.distributed.shards import shard
-from training.interrupt import Interrupt
-from training.loop import take_steps
-from training.run import Run
+from training.pipeline.batches import Batch
+from training.runtime.interrupt import Interrupt
+from training.runtime.loop import take_steps
+from training.runtime.run import Run
+from training.runtime.states import Progress
+from training.runtime.trainer import Trainer
 from training.setup import Setup
-from training.states import Progress
-from training.trainer import Trainer
 from training.watch import Watcher
 from training.watch.everyone import Everyone
 

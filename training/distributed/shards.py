@@ -8,9 +8,9 @@ from itertools import islice
 
 import torch
 
-from training.batches import Batch, Encoder
 from training.data import Example
-from training.streams import draw, none_readable
+from training.pipeline.batches import Batch, Encoder
+from training.pipeline.streams import draw, none_readable
 
 
 def shard(

@@ -20,13 +20,13 @@ from tqdm import tqdm
 
 from model import checkpoint as checkpoints
 from model.checkpoint import Checkpoint
-from model.cnp import group
 from model.model_config import ModelConfig
-from model.omninet import OmniNet
+from model.network.cnp import group
+from model.network.omninet import OmniNet
 from model.outputs import OUTPUTS
 from model.predictor import Predictor
-from model.sealed import read_sums
-from model.weights import WEIGHTS, places
+from model.storage.sealed import read_sums
+from model.storage.weights import WEIGHTS, places
 from training.data import DataError, Example
 from training.evaluate.answering import prepare
 from training.evaluate.markdown import rows, with_section

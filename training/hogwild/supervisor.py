@@ -21,16 +21,16 @@ from typing import Any
 import torch
 from torch import multiprocessing, nn
 
-from model.devices import choose_device
+from model.fast.devices import choose_device
 from model.modalities.peripheral import backboned
-from model.omninet import OmniNet
+from model.network.omninet import OmniNet
 from training.config import RunConfig
 from training.hogwild.worker import Assignment, Cause, Post, work
-from training.interrupt import SIGNALS, Interrupt
-from training.run import Run
-from training.schedule import quotas
-from training.shared import Order, Slots
-from training.trainer import TrainingError
+from training.runtime.interrupt import SIGNALS, Interrupt
+from training.runtime.run import Run
+from training.runtime.schedule import quotas
+from training.runtime.shared import Order, Slots
+from training.runtime.trainer import TrainingError
 from training.watch import StepRecord
 
 POLL_S = 0.1

@@ -14,17 +14,17 @@ from multiprocessing.connection import Connection
 import torch
 
 from model.extensions import extensions, load_extensions
-from model.omninet import OmniNet
-from training.batches import Encoder
+from model.network.omninet import OmniNet
 from training.config import RunConfig
 from training.data import Example
-from training.interrupt import SIGNALS
-from training.loader import Loader
-from training.replica import Replica
-from training.shared import STALENESS, GlobalModel, Order, SharedAdam, Slots
-from training.step import Objective
-from training.streams import stream
-from training.trainer import Trainer
+from training.pipeline.batches import Encoder
+from training.pipeline.loader import Loader
+from training.pipeline.streams import stream
+from training.runtime.interrupt import SIGNALS
+from training.runtime.replica import Replica
+from training.runtime.shared import STALENESS, GlobalModel, Order, SharedAdam, Slots
+from training.runtime.step import Objective
+from training.runtime.trainer import Trainer
 
 NAP_S = 0.002
 

@@ -18,8 +18,8 @@ from app.cluster import backend
 from app.cluster.backend import Cluster
 from app.cluster.messages import Found, OtherPeripheralError, Question, packed, unpacked
 from app.errors import ServiceError
-from app.link import pack
-from app.stopwatch import Stopwatch
+from app.processes.link import pack
+from app.telemetry.stopwatch import Stopwatch
 from model.errors import InputError
 from model.network_config import OmniNetConfig
 from model.outputs.text.answer import Caption, Text

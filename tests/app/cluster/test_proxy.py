@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.cluster import proxy
 from app.cluster.proxy import Proxied
-from app.middleware.request_log import ACCEPTED
+from app.http.middleware.request_log import ACCEPTED
 
 pytestmark = pytest.mark.anyio
 JSON = (b"content-type", b"application/json")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.cnp import CNP
 from model.decoding.batch import decode
 from model.decoding.goal import Goal, score_goal
-from model.memory import collate
+from model.network.cnp import CNP
+from model.network.memory import collate
 from model.predictor import Predictor
 from tests.model.networks import IMAGE, TEXT, VIDEO, Row, small_cnp
 from tests.samples import picture

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from model.cnp import CNP
 from model.decoding.batch import decode
 from model.decoding.goal import Goal
 from model.decoding.grammar import Grammar, span_tags
 from model.decoding.rules import Rules
 from model.decoding.sampling import Sampling
 from model.decoding.search import Search, may_follow
-from model.memory import collate
+from model.network.cnp import CNP
+from model.network.memory import collate
 from tests.model.networks import IMAGE, TEXT, Row, numbers, small_cnp
 
 TAGS = ("O", "B-place", "I-place", "B-name", "I-name")

@@ -7,11 +7,11 @@ import math
 import pytest
 import torch
 
-from model.cnp import CNP
 from model.decoding.batch import decode
 from model.decoding.goal import Goal
 from model.decoding.rules import Rules
 from model.decoding.search import Search, may_follow
+from model.network.cnp import CNP
 from tests.model.networks import IMAGE, TASKS, Row, small_cnp
 
 

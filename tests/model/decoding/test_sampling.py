@@ -9,7 +9,6 @@ from itertools import combinations
 import pytest
 import torch
 
-from model.cnp import CNP
 from model.decoding.batch import RunningBatch, decode
 from model.decoding.goal import Goal
 from model.decoding.hypotheses import Decoded
@@ -17,6 +16,7 @@ from model.decoding.rules import Rules
 from model.decoding.sampler import Sampler
 from model.decoding.sampling import Sampling
 from model.decoding.search import DistinctSearch
+from model.network.cnp import CNP
 from tests.model.networks import IMAGE, TEXT, VIDEO, Row, small_cnp
 
 SCORES = torch.tensor([0.5, 0.1, 0.3, 0.1]).log()

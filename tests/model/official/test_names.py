@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from model.errors import CheckpointError
-from model.layers import sinusoid_table
+from model.network.layers import sinusoid_table
+from model.network.omninet import OmniNet
 from model.official.names import convert, official_config
-from model.omninet import OmniNet
 from tests.golden_cases import OURS, read_json, read_tensors
 
 ENTRIES = read_json("full_state_dict_keys")["keys"]

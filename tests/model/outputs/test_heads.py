@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from model.checkpoint import Checkpoint, load, save
 from model.decoding.goal import Goal, Reads
 from model.decoding.hypotheses import Decoded
-from model.encoding import on_device
 from model.errors import ConfigError
 from model.job import Job
-from model.omninet import OmniNet
+from model.network.encoding import on_device
+from model.network.omninet import OmniNet
 from model.outputs import OUTPUTS, Metrics, Output, PlainAnswer, Truth
 from model.outputs.head import Head, Loss, States
 from model.predictor import Predictor

@@ -16,7 +16,7 @@ from torch import Tensor
 import omninet
 from model.errors import ConfigError
 from model.modalities.vision.peripheral import build_classifier
-from model.weights import load_weights
+from model.storage.weights import load_weights
 from tests.training.conftest import put
 from tests.training.distill.conftest import distill_values, make_pictures, put_pictures
 from training.commands import distill

@@ -18,7 +18,7 @@ from training.distill.eyes import Seen, Student
 from training.distill.fit import Fit, distillation_loss, follow, mirror, schedule
 from training.distill.optimiser import Optimiser
 from training.distill.targets import Wanted
-from training.interrupt import Interrupt
+from training.runtime.interrupt import Interrupt
 
 PHOTOS = torch.arange(10)
 

@@ -12,8 +12,8 @@ import torch
 from tests.training.conftest import put, run_values
 from training.config import RunConfig
 from training.distributed import RankedRun, Ranks, run_distributed
-from training.interrupt import Interrupt
-from training.launch import Launch
+from training.runtime.interrupt import Interrupt
+from training.runtime.launch import Launch
 from training.setup import Setup, set_up
 
 STOP = 4

@@ -17,9 +17,9 @@ from tests.training.conftest import make_config
 from tests.training.distributed.conftest import messages_of, steps_of
 from training.data import DataError
 from training.distributed import RankedRun, Ranks
-from training.launch import Launch
+from training.runtime.launch import Launch
+from training.runtime.states import States
 from training.setup import set_up
-from training.states import States
 from training.train import Options, train
 
 

@@ -13,11 +13,11 @@ import torch
 from tests.training.distributed.conftest import messages_of, output_of, steps_of, torchrun
 from tests.training.distributed.scenarios import STOP, break_a_picture, lone, plain
 from training.config import RunConfig
-from training.interrupt import Interrupt
-from training.run import Run
+from training.runtime.interrupt import Interrupt
+from training.runtime.run import Run
+from training.runtime.single import run_single
+from training.runtime.states import States
 from training.setup import set_up
-from training.single import run_single
-from training.states import States
 
 pytestmark = pytest.mark.slow
 # Adam makes steps of full size of gradients that are nothing but rounding, as those of the keys' biases.

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from model.errors import InputError
-from training.batches import Batch, Media
 from training.data import DataError, Example
 from training.distributed.shards import shard
+from training.pipeline.batches import Batch, Media
+from training.pipeline.streams import stream
 from training.setup import Setup
-from training.streams import stream
 
 
 class Broken:

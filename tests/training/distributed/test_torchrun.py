@@ -13,7 +13,7 @@ import pytest
 
 from tests.training.conftest import make_config
 from tests.training.distributed.conftest import PATIENCE_S, messages_of, output_of, steps_of, torchrun
-from training.states import States
+from training.runtime.states import States
 from training.train import Options, train
 
 pytestmark = pytest.mark.slow

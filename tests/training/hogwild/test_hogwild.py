@@ -22,15 +22,15 @@ import torch
 from torch import multiprocessing
 
 from tests.training.conftest import make_config, put, run_values
-from training import run as runs
 from training.config import RunConfig
 from training.hogwild import make_posts, run_hogwild
 from training.hogwild import supervisor as supervision
-from training.interrupt import Interrupt
-from training.run import Run
+from training.runtime import run as runs
+from training.runtime.interrupt import Interrupt
+from training.runtime.run import Run
+from training.runtime.trainer import TrainingError
 from training.setup import Setup, set_up
 from training.train import Options, train
-from training.trainer import TrainingError
 
 pytestmark = pytest.mark.slow
 

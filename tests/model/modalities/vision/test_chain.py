@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from model.inference import folded
+from model.fast.inference import folded
 from model.modalities.vision.chain import ChainNet
 
 

@@ -1,0 +1,38 @@
+"""Figures of every request."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import code_of
+from app.http.middleware.base import HttpMiddleware
+from app.http.middleware.scope import endpoint_of
+from app.telemetry.metrics import Metrics
+
+
+class Measured(HttpMiddleware):
+    """Counts every request, by endpoint, status and code."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        super().__init__(app)
+        self.metrics = metrics
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As of every middleware."""
+        started = time.perf_counter()
+        status = 500
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        finally:
+            endpoint = endpoint_of(scope)
+            self.metrics.requests.labels(endpoint, str(status), code_of(scope)).inc()
+            self.metrics.seconds.labels(endpoint).observe(time.perf_counter() - started)

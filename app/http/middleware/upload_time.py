@@ -1,0 +1,53 @@
+"""How long a request may take to arrive."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import ServiceError, client_closed
+from app.http.middleware.base import HttpMiddleware
+
+
+class UploadTime(HttpMiddleware):
+    """Cuts off a client that sends its body too slowly, and notices one that went away while it sent.
+
+    Args:
+        seconds: for the whole body.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        super().__init__(app)
+        self.seconds = seconds
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As of every middleware."""
+        end = asyncio.get_running_loop().time() + self.seconds
+        complete = False
+
+        async def receive_in_time() -> Message:
+            nonlocal complete
+            if complete:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(end):
+                    message = await receive()
+            except TimeoutError:
+                raise _too_slow(self.seconds) from None
+            if message["type"] == "http.disconnect":
+                raise client_closed()
+            complete = not message.get("more_body", False)
+            return message
+
+        await self.app(scope, receive_in_time, send)
+
+
+def _too_slow(seconds: float) -> ServiceError:
+    return ServiceError(
+        408,
+        "upload_too_slow",
+        f"the request body has not arrived within {seconds:g} seconds; send less, or faster",
+        {"Connection": "close"},  # the rest of the body is unread
+        seconds=seconds,
+    )

@@ -1,0 +1,78 @@
+"""Answers that are sent part by part."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from app.backend import Answered
+from app.errors import ServiceError, note_code, response_of
+from app.http.disconnect import until_disconnected
+from app.http.endpoints import Endpoint
+from app.http.forms import Asking, ExplainForm
+from app.http.service import Service
+from model.errors import InputError
+from model.outputs.text.answer import Text
+
+Step = Text | Answered
+
+# Proxies may keep a short answer until it is complete; nginx does not if it is told.
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
+WHAT = "The answer; with `stream` server-sent events: a `token` for each subword, then the `answer`, or an `error`"
+
+
+async def stream(
+    endpoint: Endpoint, form: Asking, service: Service, request: Request, inputs: Mapping[str, Any]
+) -> StreamingResponse:
+    """The reply to a request, as server-sent events.
+
+    Raises:
+        InputError, ServiceError: as ``Service.answer``; once the stream has begun they are its last event.
+    """
+    if isinstance(form, ExplainForm) and form.format == "png":
+        raise InputError("bad_option", "a picture cannot be streamed; leave out stream or format", option="format")
+    steps = service.stream(request, endpoint.task.name, inputs, endpoint.uploads(form))
+    first = await until_disconnected(request, _next(steps))
+    return StreamingResponse(
+        _events(endpoint, form, request, first, steps), media_type="text/event-stream", headers=HEADERS
+    )
+
+
+async def _next(steps: AsyncIterator[Step]) -> Step:
+    return await anext(steps)
+
+
+async def _events(
+    endpoint: Endpoint, form: Asking, request: Request, first: Step, others: AsyncIterator[Step]
+) -> AsyncIterator[str]:
+    sent = 0
+    try:
+        async for found in _chained(first, others):
+            parts = endpoint.output.parts(found.answer if isinstance(found, Answered) else found)
+            for part in parts[sent:]:
+                yield _event("token", part.model_dump_json())
+            sent = len(parts)
+            if isinstance(found, Answered):
+                yield _event("answer", await run_in_threadpool(_last, endpoint, form, found))
+    except (InputError, ServiceError) as error:
+        note_code(request.scope, error.code)
+        yield _event("error", bytes(response_of(error).body).decode())
+
+
+def _last(endpoint: Endpoint, form: Asking, done: Answered) -> str:
+    return endpoint.reply_to(done, form).model_dump_json(exclude_unset=True)
+
+
+async def _chained(first: Step, others: AsyncIterator[Step]) -> AsyncIterator[Step]:
+    yield first
+    async for other in others:
+        yield other
+
+
+def _event(name: str, data: str) -> str:
+    return f"event: {name}\ndata: {data}\n\n"

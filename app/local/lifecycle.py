@@ -1,0 +1,206 @@
+"""A model in the care of this server: loaded, loaded anew when it has ended, replaced by another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from app.answering import AnyEngine, describe
+from app.backend import Answered, Description, Query, Tell
+from app.engine.engine import Engine
+from app.errors import ServiceError
+from app.local.process_client import ModelProcess
+from app.local.serving import Serving, load, opened
+from app.settings import Settings
+from app.telemetry.metrics import Metrics
+from app.telemetry.stopwatch import Stopwatch
+from model.errors import OmniNetError
+from model.network_config import OmniNetConfig
+
+logger = logging.getLogger(__name__)
+RETRY_S = 1.0
+
+
+class Keeper:
+    """Keeps a model at work; a Backend.
+
+    Args:
+        metrics: are told of it.
+        engine: used as it is; None loads the checkpoint of the settings in the background.
+
+    Attributes:
+        failure: why the model could not be loaded, if it could not.
+        on_failure: called then.
+        on_model: told of each network that answers from then on.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, engine: Engine | None = None) -> None:
+        self.settings, self.metrics = settings, metrics
+        metrics.watch_service(settings.deadline_seconds, settings.max_waiting_rows, self.is_ready)
+        self.failure: Exception | None = None
+        self.on_failure: Callable[[], None] = lambda: None
+        self.on_model: Callable[[OmniNetConfig], None] = lambda _: None
+        self._given = engine
+        self._serving: Serving | None = None
+        self._loading: asyncio.Task[Any] | None = None
+        # Kept, else they could be collected as garbage.
+        self._hangup: asyncio.Task[None] | None = None
+        self._reviving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to serve; returns before a model is loaded."""
+        if self._given is None:
+            self._loading = asyncio.create_task(self._load())
+            return
+        serving = await opened(self.settings, self._given)
+        self._given.start()
+        self._take_over(serving)
+        self._given = None
+
+    async def stop(self) -> None:
+        """Answer what was accepted, then end."""
+        for task in (self._reviving, self._loading):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        if self._serving is not None:
+            await self._serving.stop()
+
+    async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
+        """Answer by the model that is served now, whatever takes its place meanwhile."""
+        return await self._ready().answer(query, times, tell)
+
+    async def describe(self) -> Description:
+        """The model that is served now."""
+        return describe(self.engine())
+
+    def engine(self) -> AnyEngine:
+        """The engine that takes jobs now; it may be another one a moment later.
+
+        Raises:
+            ServiceError: ``not_ready``.
+        """
+        return self._ready().engine
+
+    async def figures(self) -> bytes:
+        """Those of the model; none without one."""
+        return await self._serving.engine.figures() if self._serving else b""
+
+    async def reload(self) -> Description:
+        """Serve what is in the checkpoint's folder now; returns when nothing is left of what was served before.
+
+        Raises:
+            ServiceError: ``not_ready``, ``reload_running``, or ``reload_failed``, and all is as before.
+        """
+        try:
+            return await asyncio.shield(self._begin_reload())  # it goes on if the client goes away
+        except ServiceError as error:
+            logger.warning("no reload: %s", error.message)
+            raise
+
+    def reload_soon(self) -> None:
+        """The same, where nobody waits for it; the log says how it went."""
+        self._hangup = asyncio.create_task(self._reload_quietly())
+
+    def is_ready(self) -> bool:
+        """Whether there is an engine that takes jobs."""
+        with suppress(ServiceError):
+            return self.engine().is_alive
+        return False
+
+    def _loaded(self) -> Serving:
+        if self._serving is None:
+            raise ServiceError(503, "not_ready", "the model is still being loaded", {"Retry-After": "2"})
+        return self._serving
+
+    def _ready(self) -> Serving:
+        if not (serving := self._loaded()).engine.is_alive:
+            raise ServiceError(503, "not_ready", "the model has failed and is being restarted", {"Retry-After": "2"})
+        return serving
+
+    def _take_over(self, serving: Serving) -> None:
+        """Let it answer all requests that come from now on."""
+        self._serving, engine = serving, serving.engine
+        if isinstance(engine, ModelProcess):
+            engine.on_end = self._revive_soon
+            if not engine.is_alive:  # it has ended in the meantime
+                self._revive_soon()
+        name, version = engine.processor.name, engine.processor.version
+        self.on_model(engine.processor.config.network)
+        self.metrics.watch_media(serving.media)
+        self.metrics.serves(name, version, engine.precision)
+        logger.info("%s %s is ready on %s", name, version, ", ".join(engine.devices))
+
+    def _revive_soon(self) -> None:
+        self._reviving = asyncio.create_task(self._revive())
+
+    async def _revive(self) -> None:
+        """Load the model again whose process has ended; where a reload is under way already, that may do."""
+        self.metrics.revivals.inc()
+        while not (old := self._loaded()).engine.is_alive:
+            if self._loading is not None:
+                await asyncio.wait([self._loading])
+                continue
+            self._loading = asyncio.create_task(load(self.settings, old))
+            self._loading.add_done_callback(self._forget_loading)
+            try:
+                new = await self._loading
+            except Exception:
+                logger.exception("the model cannot be loaded again yet")
+                await asyncio.sleep(RETRY_S)
+            else:
+                self._take_over(new)
+                await old.retire(new)
+
+    async def _load(self) -> None:
+        try:
+            self._take_over(await load(self.settings))
+        except Exception as error:
+            if not isinstance(error, OmniNetError):
+                logger.exception("the model could not be loaded")
+            self.failure = error
+            self.on_failure()
+        self._loading = None
+
+    async def _reload_quietly(self) -> None:
+        with suppress(ServiceError):
+            await self.reload()
+
+    def _begin_reload(self) -> asyncio.Task[Description]:
+        old = self._loaded()
+        if self._loading is not None:
+            raise ServiceError(409, "reload_running", "a reload is running already; wait for its end")
+        self._loading = reloading = asyncio.create_task(self._reload(old))
+        reloading.add_done_callback(self._forget_loading)
+        return reloading
+
+    async def _reload(self, old: Serving) -> Description:
+        try:
+            new = await load(self.settings, old)
+        except Exception as error:
+            # A task keeps its exception, and that one all that it came through, such as a model that is too large.
+            failure = _reload_failed(error, self.settings.checkpoint_folder())
+        else:
+            self.metrics.reloads.labels("succeeded").inc()
+            self._take_over(new)
+            await old.retire(new)
+            return describe(new.engine)
+        self.metrics.reloads.labels("failed").inc()
+        raise failure
+
+    def _forget_loading(self, _: object) -> None:
+        self._loading = None
+
+
+def _reload_failed(error: Exception, folder: Path) -> ServiceError:
+    """What a client learns of it: where the folder is stays with us."""
+    if isinstance(error, OmniNetError):
+        reason = str(error).replace(str(folder), folder.absolute().name)
+    else:
+        logger.error("the checkpoint could not be reloaded", exc_info=error)
+        reason = "it failed in a way that the server's log tells"
+    return ServiceError(409, "reload_failed", f"the former model goes on, since the new one cannot be used: {reason}")

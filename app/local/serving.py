@@ -1,0 +1,134 @@
+"""A checkpoint at work, from its first request to its last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from app.answering import AnyEngine, answer
+from app.backend import Answered, Query, Tell, Upload
+from app.local.process_client import ModelProcess
+from app.media.pool import MediaPool
+from app.media.sandbox import Limits, Sandbox
+from app.settings import Settings
+from app.telemetry.stopwatch import Stopwatch
+from model.errors import InputError
+from model.modalities import Modality
+from model.processor import Processor
+
+
+class Serving:
+    """An engine, the processes that decode media for it, and how many requests are at it.
+
+    Another may take its place at any time: a request keeps to the one that it began with.
+    """
+
+    def __init__(self, engine: AnyEngine, media: MediaPool) -> None:
+        self.engine, self.media = engine, media
+        self._users = 0
+        self._unused = asyncio.Event()
+        self._unused.set()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep it alive inside."""
+        self._users += 1
+        self._unused.clear()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._unused.set()
+
+    async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
+        """As a Backend."""
+        with self.in_use():
+            self._check(query)
+            inputs = dict(query.inputs)
+            for upload in query.uploads:
+                inputs[upload.keyword] = await self.media.run(partial(decode, times, upload))
+            return await answer(self.engine, query.task, inputs, times, tell)
+
+    def _check(self, query: Query) -> None:
+        """Hold that the model still has what the endpoint was made for: a reload may just have ended.
+
+        Raises:
+            InputError: ``unknown_task``, ``unexpected_input``.
+        """
+        processor = self.engine.processor
+        keywords = processor.config.network.keywords(processor.task(query.task))
+        for upload in query.uploads:
+            wanted = keywords.get(upload.keyword)
+            if wanted is None or (wanted[0].peripheral, wanted[1]) != (upload.peripheral, upload.form):
+                message = f"task {query.task} takes no {upload.keyword}"
+                raise InputError("unexpected_input", message, input=upload.keyword)
+
+    async def retire(self, successor: Serving) -> None:
+        """Wait for its last request, then end what the successor does not use; cancelled, end it at once."""
+        try:
+            await self._unused.wait()
+        finally:
+            await self.engine.stop()
+            if self.media is not successor.media:
+                await asyncio.to_thread(self.media.close)
+
+    async def stop(self) -> None:
+        """Answer what was accepted, then end."""
+        await self.engine.stop()
+        await asyncio.to_thread(self.media.close)
+
+
+async def load(settings: Settings, old: Serving | None = None) -> Serving:
+    """Load what the settings say, without any effect on the ``old`` one, whose processes for media it uses if it can.
+
+    Raises:
+        CheckpointError, DeviceError: say what is wrong with the folder or the devices.
+        RuntimeError: it could not be loaded for another reason.
+    """
+    engine = await ModelProcess.begin(settings)
+    try:
+        if old is not None and _decoders(old.engine.processor) == _decoders(engine.processor):
+            return Serving(engine, old.media)
+        return await opened(settings, engine)
+    except BaseException:
+        await engine.stop()
+        raise
+
+
+async def opened(settings: Settings, engine: AnyEngine) -> Serving:
+    """An engine, with processes for media of its own."""
+    media = media_pool(settings, engine.processor.modalities)
+    starting = asyncio.ensure_future(asyncio.to_thread(media.start))
+    try:
+        await asyncio.shield(starting)
+    except BaseException:
+        await asyncio.wait([starting])  # else it would go on to start what nobody ends
+        media.close()
+        raise
+    return Serving(engine, media)
+
+
+def media_pool(settings: Settings, modalities: Mapping[str, Modality]) -> MediaPool:
+    """Processes for media as the settings want them, not started yet; a model that takes no files still has some."""
+    limits = Limits(settings.media_limits(), settings.media_seconds, settings.media_memory_bytes)
+    return MediaPool(modalities, limits, settings.media_processes, settings.max_waiting_media)
+
+
+def _decoders(processor: Processor) -> dict[str, Any]:
+    """What the processes for media know of a model: the configuration of each peripheral that takes files."""
+    found = processor.modalities.items()
+    return {name: each.config for name, each in found if any(form.upload for form in each.forms.values())}
+
+
+def decode(times: Stopwatch, upload: Upload, sandbox: Sandbox) -> Any:
+    """What is in an upload; the name of its file is never looked at.
+
+    Raises:
+        InputError: it cannot be decoded.
+    """
+    with times.stage("decode_media"):
+        return sandbox.decode(upload.peripheral, upload.form, upload.file.read())

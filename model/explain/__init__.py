@@ -1,0 +1,1 @@
+"""What an answer attended to, as numbers and as pictures."""

@@ -1,0 +1,35 @@
+"""The attention of the decoder to what was encoded, recomputed for a row that has been decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.explain.explanation import Attention
+from model.network.encoding import encode
+from model.network.omninet import OmniNet
+from model.rows import Row
+
+
+@torch.inference_mode()
+def attend(network: OmniNet, device: torch.device, row: Row, tokens: Sequence[int]) -> Attention:
+    """The attention of a row that has decoded tokens.
+
+    All of them go through the decoder at once, as in training: it is told what it said, and looks where it looked.
+    """
+    cnp = network.cnp
+    memory = encode(network, device, [row])
+    before = torch.tensor([list(tokens[:-1])], dtype=torch.long, device=device)
+    _, layers = cnp.decoder(cnp.decoder_inputs(memory, row.goal.task, before), memory)
+    temporal = torch.stack([torch.softmax(layer.temporal[0].float(), -1) for layer in layers])
+    spatial = [layer.spatial[0].float() for layer in layers if layer.spatial is not None]
+    whole = row.goal.explain == "layers"
+    return Attention(_array(temporal, whole), _array(torch.stack(spatial), whole) if spatial else None)
+
+
+def _array(values: Tensor, whole: bool) -> np.ndarray:
+    array: np.ndarray = (values if whole else values.mean((0, 1), keepdim=True)).cpu().numpy()
+    return array

@@ -1,0 +1,1 @@
+"""How inference is made quick: folding, packing, precision, devices."""

@@ -1,0 +1,1 @@
+"""The network of the paper: Central Neural Processor, caches, attention."""

@@ -1,0 +1,36 @@
+"""The layers of a Central Neural Processor, put together from its configuration: the one place that knows its numbers.
+
+Parts are made in the order in which a layer names them, so that a seed draws the same weights as ever.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from model.config import CNPConfig
+from model.network.attention import GatedAttention, MultiHeadAttention
+from model.network.layers import DecoderLayer, EncoderLayer, FeedForward
+
+
+def encoder_layer(config: CNPConfig) -> EncoderLayer:
+    """Build a layer of the temporal encoder."""
+    return EncoderLayer(MultiHeadAttention(config), feed_forward(config))
+
+
+def decoder_layer(config: CNPConfig) -> DecoderLayer:
+    """Build a layer of the decoder."""
+    d = config.d_model
+    return DecoderLayer(
+        self_attention=MultiHeadAttention(config),
+        temporal_projection=nn.Linear(d, d),
+        temporal_attention=MultiHeadAttention(config),
+        spatial_projection=nn.Linear(d, d),
+        spatial_attention=GatedAttention(config),
+        output_projection=nn.Linear(d, d),
+        feed_forward=feed_forward(config),
+    )
+
+
+def feed_forward(config: CNPConfig) -> nn.Module:
+    """Build what every layer ends with, (N, d) -> (N, d)."""
+    return FeedForward(config.d_model, config.d_hidden, config.dropout)

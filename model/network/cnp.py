@@ -1,0 +1,367 @@
+"""The Central Neural Processor (paper, section 3.2)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from model.config import CNPConfig
+from model.network.attention import joined
+from model.network.builder import decoder_layer, encoder_layer
+from model.network.cohort import Cohort
+from model.network.kv_cache import KeyValueCache
+from model.network.layers import (
+    LayerAttention,
+    LayerMemory,
+    Losses,
+    MemoryMasks,
+    Part,
+    Prefix,
+    sinusoid_table,
+    start_as_identity,
+)
+from model.network.memory import Memory
+
+K = TypeVar("K", bound=Hashable)
+
+
+class CNP(nn.Module):
+    """Encodes inputs of any domain into a Memory and decodes any task from it.
+
+    Args:
+        tasks: name of a task -> name of its vocabulary; an empty one where it has none.
+        vocabularies: name -> how many classes it has.
+        controls: domains and tasks in the order of their control vectors; None means the domains, then the tasks.
+    """
+
+    def __init__(
+        self,
+        config: CNPConfig,
+        domains: Sequence[str],
+        tasks: Mapping[str, str],
+        vocabularies: Mapping[str, int],
+        controls: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__()
+        d, d_out = config.d_model, config.d_output_embedding
+        self.config = config
+        self.domains, self.tasks = tuple(domains), dict(tasks)
+        self.control_ids = {name: i for i, name in enumerate(controls or [*domains, *tasks])}
+        # One row more than there are names: the released weights have it, nothing reads it.
+        self.control_embedding = nn.Embedding(len(self.control_ids) + 1, config.d_control)
+        self.input_projection = nn.Linear(d + config.d_control, d)
+        self.spatial_projection = nn.Linear(d, d)
+        self.temporal_projection = nn.Linear(d, d)
+        self.temporal_encoder = TemporalEncoder(config)
+        self.output_embeddings = nn.ModuleDict(
+            {name: nn.Embedding(classes + 1, d_out, padding_idx=classes) for name, classes in vocabularies.items()}
+        )
+        self.output_projection = nn.Linear(d_out, d)
+        self.task_projection = nn.Linear(config.d_control, d)
+        self.decoder = Decoder(config)
+        self.classifiers = nn.ModuleDict({name: nn.Linear(d, classes) for name, classes in vocabularies.items()})
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Start where training is quick: what comes in reaches the layers as it is, and at its full size."""
+        for layer in (self.input_projection, self.spatial_projection, self.temporal_projection, self.decoder.output):
+            start_as_identity(layer)
+        nn.init.orthogonal_(self.output_projection.weight)
+        for embedding in self.output_embeddings.parameters():
+            embedding.data *= 0.5  # below the positions that are added
+
+    def encode(
+        self,
+        x: Tensor,
+        domain: str,
+        memory: Memory | None = None,
+        mask: Tensor | None = None,
+        losses: Losses | None = None,
+    ) -> Memory:
+        """Append one input to the caches (Algorithm 1).
+
+        Args:
+            x: what a peripheral gave, (b, t, s, d).
+            domain: name of the input's domain.
+            memory: what earlier calls stored; None starts empty.
+            mask: (b, t), false at padded steps; None where nothing is padded.
+            losses: the layers' terms of the training loss are added to it.
+
+        Raises:
+            ValueError: an unknown domain, a shape other than above, or more than ``max_length`` steps.
+        """
+        if x.dim() != 4 or x.shape[-1] != self.config.d_model:
+            raise ValueError(f"an input must be (batch, t, s, {self.config.d_model}), not {tuple(x.shape)}")
+        b, t, s, _ = x.shape
+        memory = memory or Memory.empty(b, x)
+        if mask is not None and (mask.shape != (b, t) or mask.dtype != torch.bool):
+            raise ValueError(f"a mask must be booleans ({b}, {t}), not {mask.dtype} {tuple(mask.shape)}")
+        if memory.batch != b:
+            raise ValueError(f"the memory has {memory.batch} rows, the input {b}")
+        x = self._controlled(x, domain)
+        temporal = self.temporal_encoder(self.temporal_projection(x.mean(2)), mask, losses)
+        valid = torch.ones(b, t, dtype=torch.bool, device=x.device) if mask is None else mask
+        spatial = frame = None
+        # Algorithm 2 writes "s > 0"; Algorithm 1 and the authors' code keep only s > 1.
+        if s > 1 and self.config.spatial_cache:
+            spatial = self.spatial_projection(x).flatten(1, 2)
+            frame = self._frames(t, s, x.device)
+        # The authors' code never masks the spatial cache.
+        cells = torch.ones_like(valid) if self.config.gate == "official" else valid
+        return memory.append(temporal, valid, spatial, cells.repeat_interleave(s, 1), frame, s)
+
+    def exits(self, x: Tensor, domain: str, mask: Tensor | None, depths: Collection[int]) -> dict[int, Tensor]:
+        """Return what an input is at some depths of the temporal encoder; layers below the deepest do not run.
+
+        Args:
+            x, domain, mask: as ``encode`` takes them.
+            depths: numbers of layers, counted from 1 over all recurrent steps; 0 is x averaged over its cells.
+
+        Returns:
+            depth -> (b, t, d).
+
+        Raises:
+            ValueError: there is no such layer.
+        """
+        found = {0: x.mean(2)} if 0 in depths else {}
+        if deepest := max(depths):
+            x = self._controlled(x, domain).mean(2)
+            layers = zip(
+                range(1, deepest + 1), self.temporal_encoder.depths(self.temporal_projection(x), mask), strict=False
+            )
+            found |= {depth: states for depth, states in layers if depth in depths}
+        if missing := set(depths) - found.keys():
+            raise ValueError(f"the temporal encoder has no layer {min(missing)}")
+        return found
+
+    def _controlled(self, x: Tensor, domain: str) -> Tensor:
+        """(b, t, s, d) -> the same shape, beside the domain's control vector and projected."""
+        if domain not in self.domains:
+            raise ValueError(f"{domain!r} is no domain; known are {', '.join(self.domains)}")
+        control = self._control(domain).expand(*x.shape[:3], -1)
+        projected: Tensor = self.input_projection(torch.cat([x, control], -1))
+        return projected
+
+    def decode(
+        self,
+        memory: Memory,
+        task: str,
+        targets: Tensor,
+        mask: Tensor | None = None,
+        losses: Losses | None = None,
+    ) -> Tensor:
+        """Teacher-forced log-probabilities of ``targets``.
+
+        Args:
+            targets: class ids, (b, n); position i is predicted from the targets before it.
+            mask: (b, n), false at padded targets.
+            losses: the layers' terms of the training loss are added to it.
+
+        Returns:
+            (b, n, c), the natural logarithm.
+        """
+        hidden = self.hidden(memory, task, targets, mask, losses)
+        return _log_probabilities(self.classifiers[self.tasks[task]](hidden))
+
+    def hidden(
+        self,
+        memory: Memory,
+        task: str,
+        targets: Tensor,
+        mask: Tensor | None = None,
+        losses: Losses | None = None,
+    ) -> Tensor:
+        """Teacher-forced hidden states from which ``targets`` are predicted, (b, n, d); the arguments are decode's."""
+        self._check_task(task)
+        x = self.decoder_inputs(memory, task, targets[:, :-1])
+        if mask is not None:
+            mask = torch.cat([torch.ones_like(mask[:, :1]), mask[:, :-1]], 1)
+        hidden, _ = self.decoder(x, memory, mask, losses)
+        states: Tensor = hidden
+        return states
+
+    def first_hidden(self, memory: Memory, task: str, losses: Losses | None = None) -> Tensor:
+        """Hidden state of the first step, from which the first output would be predicted, (b, 1, d)."""
+        self._check_task(task)
+        hidden, _ = self.decoder(self._start(memory, task), memory, None, losses)
+        states: Tensor = hidden
+        return states
+
+    def decoder_inputs(self, memory: Memory, task: str, tokens: Tensor) -> Tensor:
+        """The task's vector, then the embedded outputs: tokens (b, n) -> (b, n + 1, d)."""
+        return torch.cat([self._start(memory, task), self.output_projection(self._embedding(task)(tokens))], 1)
+
+    def _start(self, memory: Memory, task: str) -> Tensor:
+        """The task's vector, with which every row begins, (b, 1, d)."""
+        start: Tensor = self.task_projection(self._control(task)).expand(memory.batch, 1, -1)
+        return start
+
+    def start(self, memory: Memory, task: str, width: int = 1) -> Cohort:
+        """The rows of ``memory``, ready to decode ``task`` with ``width`` hypotheses each."""
+        self._check_task(task)
+        return Cohort(
+            task=task,
+            n=width,
+            memories=self.decoder.remember(memory),
+            # Rows that join are written into all of this, but not into the memory.
+            masks=replace(MemoryMasks.of(memory), frame=memory.frame.clone()),
+            cache=KeyValueCache(self.config, memory.batch, width, memory.temporal),
+            positions=[0] * memory.batch,
+        )
+
+    def step(self, cohorts: Sequence[Cohort], tokens: Sequence[Tensor]) -> list[Tensor]:
+        """Advance every row of every cohort by one output, all of them in one run of the decoder.
+
+        Args:
+            tokens: for each cohort what its hypotheses decoded last, (b, n); where a row starts it is not looked at.
+
+        Returns:
+            for each cohort the natural log-probabilities of the next outputs, (b, n, c); for tasks without a
+            vocabulary the hidden states, (b, n, d).
+
+        Raises:
+            ValueError: a row has decoded ``max_length`` outputs.
+        """
+        x = joined([self._embed(cohort, last).flatten(0, 1) for cohort, last in zip(cohorts, tokens, strict=True)])
+        hidden = torch.split(self.decoder.step(x, cohorts), [cohort.b * cohort.n for cohort in cohorts])
+        return self._classify(hidden, cohorts)
+
+    def _embed(self, cohort: Cohort, tokens: Tensor) -> Tensor:
+        """The decoder's inputs at one position, (b, n, d)."""
+        start: Tensor = self.task_projection(self._control(cohort.task)).expand(*tokens.shape, -1)
+        if not any(cohort.positions):
+            return start
+        x = self.output_projection(self._embedding(cohort.task)(tokens))
+        starting = torch.tensor([not position for position in cohort.positions], device=tokens.device)
+        return torch.where(starting[:, None, None], start, x)
+
+    def _classify(self, hidden: Sequence[Tensor], cohorts: Sequence[Cohort]) -> list[Tensor]:
+        found: dict[int, Tensor] = {}
+        for vocabulary, members in group(self.tasks[cohort.task] for cohort in cohorts).items():
+            if not vocabulary:
+                found |= {i: hidden[i] for i in members}
+                continue
+            scores = _log_probabilities(self.classifiers[vocabulary](joined([hidden[i] for i in members])))
+            found |= dict(zip(members, torch.split(scores, [len(hidden[i]) for i in members]), strict=True))
+        return [found[i].view(cohort.b, cohort.n, -1) for i, cohort in enumerate(cohorts)]
+
+    def _embedding(self, task: str) -> nn.Module:
+        return self.output_embeddings[self.tasks[task]]
+
+    def _check_task(self, task: str) -> None:
+        if task not in self.tasks:
+            raise ValueError(f"{task!r} is no task; known are {', '.join(self.tasks)}")
+
+    def _control(self, name: str) -> Tensor:
+        return self.control_embedding.weight[self.control_ids[name]]
+
+    def _frames(self, t: int, s: int, device: torch.device) -> Tensor:
+        """Temporal step that each of the t * s spatial vectors is tied to."""
+        position = torch.arange(t * s, device=device)
+        # The authors' code expands and transposes in an order that ties position p to step p % t.
+        return position % t if self.config.gate == "official" else position // s
+
+
+def _log_probabilities(scores: Tensor) -> Tensor:
+    """In float32 at least: in bfloat16 a probability would have two digits."""
+    return torch.log_softmax(scores if scores.dtype == torch.float64 else scores.float(), dim=-1)
+
+
+def group(keys: Iterable[K]) -> dict[K, list[int]]:
+    """Positions of each distinct key."""
+    groups: dict[K, list[int]] = {}
+    for i, key in enumerate(keys):
+        groups.setdefault(key, []).append(i)
+    return groups
+
+
+class TemporalEncoder(nn.Module):
+    """Self-attention over the steps of one input (paper, Fig. 2 left)."""
+
+    positions: Tensor
+
+    def __init__(self, config: CNPConfig) -> None:
+        super().__init__()
+        self.recurrent_steps = config.recurrent_steps
+        self.register_buffer("positions", sinusoid_table(config.max_length, config.d_model), persistent=False)
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(encoder_layer(config) for _ in range(config.encoder_layers))
+
+    def forward(self, x: Tensor, mask: Tensor | None, losses: Losses | None = None) -> Tensor:
+        """x (b, t, d) and mask (b, t) -> (b, t, d)."""
+        return deque(self.depths(x, mask, losses), maxlen=1).pop()
+
+    def depths(self, x: Tensor, mask: Tensor | None, losses: Losses | None = None) -> Iterator[Tensor]:
+        """Yield what each layer gives, (b, t, d), one after the other; layers after the last that is taken do not run.
+
+        Args:
+            x, mask: (b, t, d) and (b, t).
+        """
+        t = x.shape[1]
+        if t >= len(self.positions):
+            raise ValueError(f"an input may have at most {len(self.positions) - 1} steps, not {t}")
+        x = self.dropout(x + self.positions[1 : t + 1])
+        for _ in range(self.recurrent_steps):
+            for layer in self.layers:
+                x = layer(x, mask, losses)
+                yield x
+
+
+class Decoder(nn.Module):
+    """The decoder's layers, over a whole prefix at once or one cached position at a time."""
+
+    positions: Tensor
+
+    def __init__(self, config: CNPConfig) -> None:
+        super().__init__()
+        self.recurrent_steps = config.recurrent_steps
+        self.register_buffer("positions", sinusoid_table(config.max_length, config.d_model), persistent=False)
+        self.layers = nn.ModuleList(decoder_layer(config) for _ in range(config.decoder_layers))
+        self.output = nn.Linear(config.d_model, config.d_model)
+
+    def remember(self, memory: Memory) -> list[LayerMemory]:
+        """Keys and values of ``memory`` for each layer."""
+        return [layer.remember(memory) for layer in self.layers]  # type: ignore[operator]
+
+    def forward(
+        self, x: Tensor, memory: Memory, mask: Tensor | None = None, losses: Losses | None = None
+    ) -> tuple[Tensor, list[LayerAttention]]:
+        """x (b, n, d) and mask (b, n) -> (b, n, d) and each layer's attention."""
+        b, n, _ = x.shape
+        self._check_length(n)
+        causal = torch.ones(n, n, dtype=torch.bool, device=x.device).tril()[None, None]
+        if mask is not None:
+            causal = causal & mask[:, None, None, :]
+        prefix = Prefix(b, n, self.remember(memory), MemoryMasks.of(memory), causal)
+        x = (x + self.positions[1 : n + 1]).flatten(0, 1)
+        hidden, attention = self._run(x, [prefix], None if mask is None else mask.flatten(), losses)
+        return hidden.view(b, n, -1), attention
+
+    def step(self, x: Tensor, cohorts: Sequence[Cohort]) -> Tensor:
+        """One position of every row, x (N, d) -> (N, d); the cohorts move on."""
+        numbers = [(position or 0) + 1 for cohort in cohorts for position in cohort.positions for _ in range(cohort.n)]
+        self._check_length(max(numbers))
+        for cohort in cohorts:
+            cohort.cache.open(max(position or 0 for position in cohort.positions))
+        hidden, _ = self._run(x + self.positions[torch.tensor(numbers, device=x.device)], cohorts)
+        for cohort in cohorts:
+            cohort.move_on()
+        return hidden
+
+    def _run(
+        self, x: Tensor, parts: Sequence[Part], rows: Tensor | None = None, losses: Losses | None = None
+    ) -> tuple[Tensor, list[LayerAttention]]:
+        attention = []
+        for slot in range(self.recurrent_steps * len(self.layers)):
+            x, weights = self.layers[slot % len(self.layers)](x, parts, slot, rows, losses)
+            attention.append(weights)
+        return self.output(x), attention
+
+    def _check_length(self, n: int) -> None:
+        if n >= len(self.positions):
+            raise ValueError(f"at most {len(self.positions) - 1} outputs can be decoded, not {n}")

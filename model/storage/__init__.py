@@ -1,0 +1,1 @@
+"""The files of a checkpoint: sums, weights, upgrades of older formats."""

@@ -1,0 +1,47 @@
+"""Texts among a flood of videos, with the bundled model."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+import app
+from app.engine.engine import Engine
+from model.predictor import Predictor
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+VIDEOS, TEXTS = 16, 50
+CLIP = Path(app.__file__).parent / "static/samples/waving.webm"
+
+
+async def test_texts_do_not_wait_for_videos() -> None:
+    """First come, first served, each would wait until all videos that came before it are answered."""
+    predictor = Predictor.load(device="cpu")
+    video, text = predictor.prepare("activity", video=CLIP), predictor.prepare("pos", text="She saw two big dogs run.")
+    engine = Engine([predictor])
+    engine.warm_up()
+    engine.start()
+    answered = 0
+
+    async def flood() -> None:
+        nonlocal answered
+        while True:
+            await engine.run(video)
+            answered += 1
+
+    flooding = [asyncio.create_task(flood()) for _ in range(VIDEOS)]
+    meanwhile = []  # videos that were answered while each text waited: unlike seconds, they depend on nothing else
+    for _ in range(TEXTS):
+        await asyncio.sleep(0.01)
+        before = answered
+        await engine.run(text)
+        meanwhile.append(answered - before)
+    for task in flooding:
+        task.cancel()
+    await asyncio.gather(*flooding, return_exceptions=True)
+    await engine.stop()
+
+    assert answered > 0, "videos go on as well"
+    assert max(meanwhile) < VIDEOS / 4

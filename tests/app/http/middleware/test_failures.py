@@ -1,0 +1,47 @@
+"""What is raised becomes an answer."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from app.errors import ServiceError, code_of
+from app.http.middleware.failures import Failures
+
+pytestmark = pytest.mark.anyio
+
+
+async def answers_of(error: Exception, *before: Message) -> tuple[Scope, list[Message]]:
+    """What is sent where an application sends some messages and then raises."""
+    scope: Scope = {"type": "http", "path": "/"}
+    sent: list[Message] = []
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        for message in before:
+            await send(message)
+        raise error
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await Failures(app)(scope, receive, send)
+    return scope, sent
+
+
+async def test_a_refusal_and_a_failure() -> None:
+    for error, status, code in (
+        (ServiceError(429, "rate_limited", "too many"), 429, "rate_limited"),
+        (RuntimeError("secret"), 500, "internal_error"),
+    ):
+        scope, (start, body) = await answers_of(error)
+        assert start["status"] == status
+        assert code_of(scope) == code
+        assert b"secret" not in body["body"]
+
+
+async def test_there_is_no_second_answer() -> None:
+    with pytest.raises(RuntimeError, match="too late"):
+        await answers_of(RuntimeError("too late"), {"type": "http.response.start", "status": 200, "headers": []})

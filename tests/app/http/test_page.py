@@ -1,0 +1,350 @@
+"""The page in a real browser: every tab, the keyboard, a narrow screen, and what assistive technology finds.
+
+Needs chromium, which ``.ci/run`` installs; Playwright drives it and downloads none.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, expect, sync_playwright
+
+from app.engine.engine import Engine
+from app.http.samples import STATIC
+from app.main import create_app
+from app.settings import Settings
+from model.predictor import Predictor
+from tests.app.conftest import listening
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+SAMPLES = STATIC / "samples"
+TABS = {
+    "caption": ("dog.jpg", ".piece"),
+    "vqa": ("room.jpg", ".candidates"),
+    "pos": (None, ".tagged"),
+    "activity": ("jumping.webm", ".strip"),
+    "video-caption": ("waving.webm", ".strip"),
+    "video-qa": ("waving.webm", ".strip"),
+}
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Of a server with the bundled model."""
+    settings = Settings(device="cpu")
+    with listening(create_app(settings, Engine([Predictor.load(device="cpu")])), settings) as (host, port):
+        yield f"http://{host}:{port}/"
+
+
+class Watched:
+    """A page, and what should not happen on it."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, address
+        self.complaints: list[str] = []
+        page.on("console", self._heed)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._hold)
+        page.set_default_timeout(20_000)
+
+    def _heed(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _hold(self, request: Request) -> None:
+        if not request.url.startswith((self.address, "blob:")):
+            self.complaints.append(f"a request to {request.url}")
+
+    def show(self, tab: str) -> Page:
+        self.page.goto(f"{self.address}#{tab}")
+        expect(self.page.locator("#model")).to_contain_text("omninet-bundled")
+        return self.page
+
+
+@contextmanager
+def opened(browser: Browser, address: str) -> Iterator[Watched]:
+    """A page of a browser that knows nothing of other pages."""
+    context = browser.new_context(viewport={"width": 1120, "height": 860}, permissions=["clipboard-write"])
+    watched = Watched(context.new_page(), address)
+    yield watched
+    context.close()
+    assert not watched.complaints
+
+
+@pytest.fixture
+def watched(browser: Browser, address: str) -> Iterator[Watched]:
+    with opened(browser, address) as watched:
+        yield watched
+
+
+def give(page: Page, name: str | None) -> None:
+    if name is not None:
+        page.set_input_files(".media input >> nth=0", SAMPLES / name)
+
+
+def ask(watched: Watched, tab: str) -> Page:
+    """An answer on a tab, to a file of one's own."""
+    page = watched.show(tab)
+    name, shown = TABS[tab]
+    give(page, name)
+    if tab not in ("caption", "activity", "video-caption"):  # which ask as soon as they have a file
+        page.click("#run")
+    page.wait_for_selector(f"#answer {shown}")
+    return page
+
+
+@pytest.fixture(scope="module", params=TABS)
+def answered(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, Page]]:
+    """A tab and its page with an answer, for tests that only look at it."""
+    with opened(browser, address) as watched:
+        yield request.param, ask(watched, request.param)
+
+
+def test_every_tab_answers(answered: tuple[str, Page]) -> None:
+    tab, page = answered
+
+    assert page.locator("#answer .headline, #answer .tagged").first.inner_text().strip()
+    expect(page.locator("#answer .timings")).to_contain_text("decode")
+    assert f"/{tab}" in page.locator("#curl").inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(answered: tuple[str, Page], scheme: str) -> None:
+    _, page = answered
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.wait_for_timeout(300)
+
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
+
+    assert found.violations_count == 0, found.generate_report()
+
+
+def heat(page: Page) -> int:
+    """Of the heat over the photo, how many pixels are strong."""
+    strong: int = page.evaluate(
+        """() => {
+            const canvas = document.querySelector(".preview .heat");
+            if (!canvas) return 0;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return data.filter((value, i) => i % 4 === 3 && value > 128).length;
+        }"""
+    )
+    return strong
+
+
+def test_pointing_at_a_word_shows_where_the_model_looked(watched: Watched) -> None:
+    page = ask(watched, "caption")
+    assert heat(page) == 0
+
+    page.hover(".piece >> nth=1")
+    photo = page.locator(".preview img").bounding_box()
+    assert page.locator(".preview .heat").bounding_box() == photo
+    assert heat(page) > 100
+
+    page.hover("h1")
+    assert heat(page) == 0
+
+
+def test_on_a_phone_the_photo_is_beside_the_answer(watched: Watched) -> None:
+    watched.page.set_viewport_size({"width": 390, "height": 844})
+    page = ask(watched, "caption")
+
+    page.locator(".piece").nth(3).focus()
+
+    expect(page.locator(".beside img")).to_be_in_viewport()
+    boxes = [page.locator(f".beside {part}").bounding_box() for part in ("img", ".heat")]
+    assert boxes[1] == pytest.approx(boxes[0], abs=1)
+
+
+def test_the_strip_marks_moments_and_goes_to_them(watched: Watched) -> None:
+    page = ask(watched, "video-caption")
+
+    expect(page.locator(".strip button")).to_have_count(16)
+    expect(page.locator(".moments i")).to_have_count(16)
+    page.click(".strip button >> nth=8")
+    page.wait_for_function("document.querySelector('.preview video').currentTime > 1")
+    widths = [page.locator(".strip .bar i").nth(i).evaluate("bar => parseFloat(bar.style.width)") for i in range(16)]
+    assert max(widths) == 100
+    page.hover(".piece >> nth=2")
+    other = [page.locator(".strip .bar i").nth(i).evaluate("bar => parseFloat(bar.style.width)") for i in range(16)]
+    assert other != widths
+
+
+def test_a_caption_appears_word_by_word(watched: Watched) -> None:
+    page = watched.show("caption")
+    page.evaluate(
+        """() => {
+            window.seen = new Set();
+            new MutationObserver(() => window.seen.add(document.querySelector(".headline")?.textContent ?? ""))
+                .observe(document.getElementById("answer"), { childList: true, subtree: true, characterData: true });
+        }"""
+    )
+
+    give(page, "room.jpg")
+    page.wait_for_selector(".piece")
+
+    whole = page.locator(".headline").inner_text()
+    seen = page.evaluate("[...window.seen]")
+    assert [text for text in seen if text and text != whole and whole.startswith(text)]
+
+
+def test_a_broken_file_is_told_in_plain_words(watched: Watched, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    page = watched.show("caption")
+
+    page.set_input_files(".media input >> nth=0", tmp_path / "broken.jpg")
+
+    expect(page.get_by_role("alert")).to_contain_text("not an image that can be read")
+    expect(page.get_by_role("alert")).to_contain_text("not_an_image")
+    watched.complaints = [text for text in watched.complaints if "422" not in text]  # that Chromium logs itself
+
+
+def test_with_the_keyboard_alone(watched: Watched) -> None:
+    page = watched.show("caption")
+    page.wait_for_selector(".preview img")
+    page.focus("#tab-caption")
+
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#tab-vqa")).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "run":
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".piece")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className") == "piece":
+            break
+
+    assert heat(page) > 100
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_on_a_narrow_screen_nothing_sticks_out(watched: Watched, tab: str) -> None:
+    watched.page.set_viewport_size({"width": 390, "height": 844})
+
+    page = ask(watched, tab)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator("#run").scroll_into_view_if_needed()
+    box = page.locator("#run").bounding_box()
+    assert box is not None
+    assert box["height"] >= 40
+
+
+def test_the_heat_covers_what_the_model_saw(watched: Watched) -> None:
+    page = watched.show("caption")
+
+    def covered(treatment: str, share: float, window: str, width: int, height: int) -> list[float]:
+        area: list[float] = page.evaluate(
+            "async ([...given]) => (await import('./static/attention.js')).covered(...given)",
+            [{"treatment": treatment, "share": share, "window": window}, width, height],
+        )
+        return area
+
+    assert covered("squash", 1, "middle", 640, 480) == [0, 0, 1, 1]
+    assert covered("squash", 0.75, "corner", 640, 480) == [0, 0, 0.75, 0.75]
+    assert covered("crop", 0.8, "middle", 800, 400) == pytest.approx([0.3, 0.1, 0.4, 0.8])
+    assert covered("pad", 1, "middle", 800, 400) == pytest.approx([0, -0.5, 1, 2])
+    assert covered("pad", 0.5, "middle", 800, 400) == pytest.approx([0.25, 0, 0.5, 1])
+    assert covered("pad", 0.5, "corner", 800, 400) == pytest.approx([0, -0.5, 0.5, 1])
+
+
+def change(watched: Watched, tab: str, how: Callable[[list[dict[str, Any]]], Any]) -> Page:
+    """A tab of a server that says something else of its tasks."""
+
+    def answer(route: Route) -> None:
+        body = route.fetch().json()
+        how(body["tasks"])
+        route.fulfill(json=body)
+
+    watched.page.route("**/tasks", answer)
+    return watched.show(tab)
+
+
+def titles(page: Page) -> list[str]:
+    return page.locator("#tabs button").all_inner_texts()
+
+
+def test_tabs_are_what_is_served(watched: Watched) -> None:
+    page = watched.show("caption")
+    images = ["Describe an image", "Ask about an image"]
+    videos = ["Name an activity", "Describe a video", "Ask about a video"]
+    assert titles(page) == [*images, "Tag words", *videos]
+
+    page = change(
+        watched, "pos", lambda tasks: tasks.__setitem__(slice(None), [t for t in tasks if t["name"] == "pos"])
+    )
+    page.reload()
+    expect(page.locator("#tabs button")).to_have_text(["Tag words"])
+
+
+def test_an_answer_of_an_unknown_kind_is_shown_as_it_is(watched: Watched) -> None:
+    page = change(watched, "pos", lambda tasks: [task.update(output="unheard") for task in tasks])
+
+    page.click("#run")
+
+    expect(page.locator("#answer .plain")).to_contain_text('"sentences"')
+    watched.complaints = [text for text in watched.complaints if "404" not in text]  # that Chromium logs itself
+
+
+def test_several_files_and_json(watched: Watched) -> None:
+    """Each upload has a chooser; a sample goes where nothing is yet."""
+
+    def double(tasks: list[dict[str, Any]]) -> None:
+        use = next(task for task in tasks if task["name"] == "vqa")["uses"][0]
+        image, question = use["fields"]
+        other = question | {"name": "places", "role": "places", "text": False}
+        use["fields"] = [image | {"name": side, "role": side} for side in ("left", "right")] + [question, other]
+
+    page = change(watched, "vqa", double)
+
+    page.set_input_files("#file-right", SAMPLES / "room.jpg")
+    expect(page.locator(".media")).to_have_count(2)
+    expect(page.locator(".preview img")).to_have_count(2)  # the left one has the sample of the other tab
+    page.fill("#text-places", "[1, 2]")
+    expect(page.locator("#curl")).to_contain_text("""-F 'right=@"room.jpg"'""")
+    expect(page.locator("#curl")).to_contain_text("--form-string 'places=[1, 2]'")
+    page.click("#run")
+    expect(page.get_by_role("alert")).to_contain_text("'image' is missing")
+    watched.complaints = [text for text in watched.complaints if "422" not in text]
+
+
+def test_the_page_waits_for_the_model(watched: Watched) -> None:
+    loading = [True]
+
+    def answer(route: Route) -> None:
+        if loading:
+            route.fulfill(status=503, json={"error": {"code": "not_ready"}})
+        else:
+            route.continue_()
+
+    watched.page.route("**/tasks", answer)
+    watched.page.goto(watched.address)
+    expect(watched.page.locator("#model")).to_contain_text("being loaded")
+    expect(watched.page.locator("#panel")).to_be_hidden()
+
+    loading.clear()
+
+    expect(watched.page.locator("#tabs button")).to_have_count(6)
+    expect(watched.page.locator("#panel")).to_be_visible()
+    watched.complaints = [text for text in watched.complaints if "503" not in text]

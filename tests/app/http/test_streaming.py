@@ -1,0 +1,152 @@
+"""Captions word by word."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from app.engine.engine import Engine
+from app.main import create_app
+from app.settings import Settings
+from model.decoding.batch import RunningBatch
+from model.decoding.search import Search
+from model.predictor import Predictor
+from tests.app.conftest import listening
+from tests.samples import jpeg_bytes, video_bytes
+
+pytestmark = pytest.mark.anyio
+Events = list[tuple[str, dict[str, Any]]]
+
+
+def events_of(text: str) -> Events:
+    """Names and data of server-sent events."""
+    blocks = [block.split("\n") for block in text.split("\n\n") if block]
+    return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in blocks]
+
+
+def asked(endpoint: str, **options: Any) -> dict[str, Any]:
+    files = {"image": jpeg_bytes()} if endpoint == "/caption" else {"video": video_bytes()}
+    return {"url": endpoint, "files": files, "data": options}
+
+
+@pytest.mark.parametrize("endpoint", ["/caption", "/video-caption"])
+@pytest.mark.parametrize("options", [{}, {"beams": 1}, {"beams": 4, "n_best": 2}, {"seed": 3, "n_best": 2}])
+async def test_tokens_come_before_the_answer(client: httpx.AsyncClient, endpoint: str, options: dict[str, Any]) -> None:
+    whole = (await client.post(**asked(endpoint, **options))).json()
+
+    response = await client.post(**asked(endpoint, **options, stream="true"))
+
+    assert response.headers["content-type"].startswith("text/event-stream")
+    *tokens, (last, answer) = events_of(response.text)
+    assert {name for name, _ in tokens} == {"token"}
+    assert last == "answer"
+    assert [token for _, token in tokens] == answer["tokens"]
+    for reply in (answer, whole):
+        del reply["timings_ms"]
+    assert answer == whole
+
+
+async def test_what_is_refused_is_refused_as_ever(client: httpx.AsyncClient) -> None:
+    response = await client.post("/caption", files={"image": b"no image"}, data={"stream": "true"})
+
+    assert response.status_code == 422
+    assert response.json()["error"]["code"] == "not_an_image"
+
+
+class Paced:
+    """Lets the decoder make steps when it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.allowed = threading.Semaphore(0)
+        step = RunningBatch.step
+
+        def paced(batch: RunningBatch) -> list[Search]:
+            assert self.allowed.acquire(timeout=20)
+            return step(batch)
+
+        monkeypatch.setattr(RunningBatch, "step", paced)
+
+    def allow(self, steps: int) -> None:
+        self.allowed.release(steps)
+
+
+@pytest.fixture
+def paced(monkeypatch: pytest.MonkeyPatch) -> Iterator[Paced]:
+    paced = Paced(monkeypatch)
+    yield paced
+    paced.allow(1000)
+
+
+@pytest.fixture
+def engine(toy_predictor: Predictor) -> Engine:
+    return Engine([toy_predictor])
+
+
+@pytest.fixture
+def address(engine: Engine, paced: Paced) -> Iterator[str]:
+    """Of a real server; here an application in this process would answer all at once."""
+    settings = Settings()
+    with listening(create_app(settings, engine), settings) as (host, port):
+        yield f"http://{host}:{port}"
+        paced.allow(1000)
+
+
+def test_a_token_comes_as_soon_as_it_is_settled(address: str, paced: Paced) -> None:
+    with httpx.Client(base_url=address, timeout=20) as client:
+        paced.allow(1)
+        with client.stream("POST", **asked("/caption", beams=1, stream="true")) as response:
+            lines = response.iter_lines()
+            for _ in range(3):
+                assert next(lines) == "event: token"
+                assert json.loads(next(lines).removeprefix("data: "))["text"]
+                assert next(lines) == ""
+                paced.allow(1)
+            paced.allow(1000)
+            assert "event: answer" in list(lines)
+
+
+def test_a_client_that_goes_away_ends_the_work(address: str, paced: Paced, engine: Engine) -> None:
+    with httpx.Client(base_url=address, timeout=20) as client:
+        paced.allow(1)
+        with client.stream("POST", **asked("/caption", beams=1, stream="true")) as response:
+            assert next(response.iter_lines()) == "event: token"
+    paced.allow(2)  # at the next step it leaves
+
+    until = time.monotonic() + 10
+    while engine.metrics.abandoned._value.get() != 1:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+        paced.allow(1)
+
+
+def test_a_deadline_in_the_middle(address: str, paced: Paced) -> None:
+    with httpx.Client(base_url=address, timeout=20, headers={"X-Timeout-Seconds": "0.5"}) as client:
+        paced.allow(2)
+        response = client.post(**asked("/caption", beams=1, stream="true"))
+
+    assert response.status_code == 200
+    *tokens, (name, body) = events_of(response.text)
+    assert [name for name, _ in tokens] == ["token", "token"]
+    assert name == "error"
+    assert body["error"]["code"] == "deadline_exceeded"
+
+
+async def test_nothing_is_told_of_what_nobody_watches(engine: Engine, toy_predictor: Predictor) -> None:
+    engine.start()
+    told: list[int] = []
+    job = toy_predictor.prepare("caption", image=jpeg_bytes(), beams=1)
+
+    watched, plain = await asyncio.gather(
+        engine.run(job, lambda settled: told.append(len(settled.tokens))), engine.run(job)
+    )
+    await engine.stop()
+
+    assert watched.decoded[0].tokens == plain.decoded[0].tokens
+    assert told == list(range(1, len(plain.decoded[0].tokens)))

@@ -1,0 +1,176 @@
+"""The page, the documentation, and what the service says of itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.http.samples import STATIC
+from app.main import create_app
+from app.settings import Settings
+from model.media.images import decode_image
+from model.media.videos import decode_video
+from model.outputs import OUTPUTS
+from tests.app import draw_samples
+from tests.app.conftest import talking_to
+from tests.app.http.test_service import until_ready
+
+pytestmark = pytest.mark.anyio
+SAMPLES = sorted((STATIC / "samples").iterdir())
+ENDPOINTS = {
+    "pos": ["/pos"],
+    "activity": ["/activity"],
+    "caption": ["/caption", "/video-caption"],
+    "vqa": ["/vqa", "/video-qa"],
+}
+
+
+async def test_tasks(client: httpx.AsyncClient) -> None:
+    body = (await client.get("/tasks")).json()
+    named = {"name": "toy", "version": "0.0.1"}
+    assert body["model"] == {**named, "devices": ["cpu"], "precision": "float32", "agreement": None}
+    assert {task["name"]: task["endpoints"] for task in body["tasks"]} == ENDPOINTS
+    assert all(task["summary"] and task["inputs"] and task["output"] for task in body["tasks"])
+
+
+async def test_another_precision(toy_checkpoint: Path, anyio_backend: str) -> None:
+    settings = Settings(checkpoint=toy_checkpoint, device="cpu", precision="bfloat16")
+    async with talking_to(create_app(settings)) as client:
+        await until_ready(client)
+        model = (await client.get("/tasks")).json()["model"]
+
+    assert model["precision"] == "bfloat16"
+    assert model["agreement"]["outputs"] >= model["agreement"]["clear"] > 0
+    assert 0 < model["agreement"]["difference"] < 0.05
+
+
+async def test_alive_and_ready(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/healthz")).json() == {"status": "ok"}
+    assert (await client.get("/readyz")).json() == {"status": "ok"}
+
+
+# ---- documentation
+
+
+async def posts(client: httpx.AsyncClient) -> dict[str, Any]:
+    """The endpoints of tasks."""
+    paths: dict[str, Any] = (await client.get("/openapi.json")).json()["paths"]
+    return {path: methods["post"] for path, methods in paths.items() if "post" in methods}
+
+
+async def test_every_endpoint_documents_one_shape_of_errors(client: httpx.AsyncClient) -> None:
+    described = await posts(client)
+    assert set(described) == {path for paths in ENDPOINTS.values() for path in paths}
+    for post in described.values():
+        for status, response in post["responses"].items():
+            name = response["content"]["application/json"]["schema"]["$ref"].rsplit("/")[-1]
+            assert (name == "ErrorReply") == (status != "200")
+
+
+async def test_json_examples_work_as_given(client: httpx.AsyncClient) -> None:
+    examples = (await posts(client))["/pos"]["requestBody"]["content"]["application/json"]["examples"]
+    assert len(examples) == 3
+    for example in examples.values():
+        assert (await client.post("/pos", json=example["value"])).status_code == 200
+
+
+async def test_shell_examples_work_as_given(client: httpx.AsyncClient) -> None:
+    for path, post in (await posts(client)).items():
+        line = post["description"].partition("```sh\n")[2]
+        assert line.rstrip("\n`").endswith(f"http://127.0.0.1:8000{path}")
+        if path == "/pos":
+            (body,) = re.findall(r"--json '(.*)'", line)
+            response = await client.post(path, content=body, headers={"Content-Type": "application/json"})
+        else:
+            ((sample, part),) = re.findall(r"8000(/static\S+) .*-F (\w+)=@-", line, re.DOTALL)
+            file = (await client.get(sample)).raise_for_status().content
+            data = dict(re.findall(r"-F '(\w+)=(.*?)'", line))
+            response = await client.post(path, files={part: ("-", file)}, data=data)
+        assert response.status_code == 200, response.text
+
+
+async def test_docs_are_shown_and_may_load_their_scripts(client: httpx.AsyncClient) -> None:
+    response = await client.get("/docs")
+    assert "SwaggerUIBundle" in response.text
+    allowed = response.headers["content-security-policy"]
+    for source in re.findall(r'(?:src|href)="https://([^/"]+)', response.text):
+        assert source in allowed
+
+
+# ---- the page
+
+
+async def test_the_page_asks_nothing_of_anybody_else(client: httpx.AsyncClient) -> None:
+    response = await client.get("/")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    policy = response.headers["content-security-policy"]
+    assert "http" not in policy
+    assert "unsafe" not in policy
+    assert response.headers["x-content-type-options"] == "nosniff"
+    for reference in re.findall(r'(?:src|href)="([^"#]+)"', response.text):
+        assert not reference.startswith("/"), "the page may be served below a prefix"
+        assert (await client.get(f"/{reference}")).status_code == 200
+    for file in (file for kind in ("html", "js", "css", "json", "svg") for file in STATIC.rglob(f"*.{kind}")):
+        addresses = set(re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^\s\"')]*", file.read_text()))
+        assert addresses <= {"http://www.w3.org/2000/svg"}, file
+        inline = re.search(r"\son\w+=|<style|style=", file.read_text())
+        assert not inline, f"{file}: the policy stops inline code"
+
+
+def test_scripts_find_what_they_look_for() -> None:
+    html, script = ((STATIC / name).read_text() for name in ("index.html", "app.js"))
+    assert set(re.findall(r'\$\("([\w-]+)"\)', script)) <= set(re.findall(r'id="([\w-]+)"', html))
+    for file in STATIC.rglob("*.js"):
+        for name in re.findall(r'from "([^"]+)"', file.read_text()):
+            assert (file.parent / name).is_file(), f"{file}: {name}"
+
+
+def test_every_output_is_drawn() -> None:
+    assert {file.stem for file in (STATIC / "outputs").iterdir()} == {*OUTPUTS, "plain"}
+
+
+# ---- its samples
+
+
+def test_all_samples_are_offered() -> None:
+    offered = json.loads((STATIC / "samples.json").read_text())["files"]
+    assert sorted(each["file"] for each in offered) == [path.name for path in SAMPLES]
+
+
+def test_samples_are_small() -> None:
+    assert sum(path.stat().st_size for path in SAMPLES) < 200_000
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_samples_can_be_read(path: Path) -> None:
+    if path.suffix == ".webm":
+        clip = decode_video(path.read_bytes())
+        assert not clip.truncated
+        assert clip.duration == pytest.approx(3.0, abs=0.1)
+    else:
+        assert decode_image(path.read_bytes()).pixels.shape == (3, 320, 448)
+
+
+def test_samples_are_what_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draw_samples, "FOLDER", tmp_path)
+    draw_samples.main()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path in SAMPLES]
+    for path in SAMPLES:
+        if path.suffix == ".jpg":
+            drawn, kept = (decode_image(file.read_bytes()).pixels for file in (tmp_path / path.name, path))
+            assert abs(drawn.astype(int) - kept).mean() < 2
+
+
+@pytest.mark.anyio
+async def test_the_schema_promises_no_null_where_none_can_be_sent(client: httpx.AsyncClient) -> None:
+    schema = (await client.get("/openapi.json")).json()
+    (header,) = schema["paths"]["/pos"]["post"]["parameters"]
+    beams = schema["components"]["schemas"]["CaptionForm"]["properties"]["beams"]
+
+    assert header["schema"] | {"type": "number", "exclusiveMinimum": 0} == header["schema"]
+    assert beams | {"type": "integer", "minimum": 1} == beams

@@ -1,0 +1,359 @@
+"""Media in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from app.errors import ServiceError
+from app.media.pool import MediaPool
+from app.media.sandbox import ClosedError, Limits, Sandbox, _decode
+from app.processes.channel import LENGTH, Channel
+from model.errors import InputError
+from model.media.images import Picture, decode_image
+from model.media.limits import MediaLimits
+from model.media.videos import Clip, decode_video
+from model.modalities import Modality
+from model.modalities.language import LanguageModality
+from model.modalities.language.config import LanguageConfig
+from model.modalities.vision import VisionModality
+from model.modalities.vision.config import Framing, VisionConfig
+from model.modalities.vision.fit import fit
+from model.predictor import Predictor
+from tests.app.conftest import Serve
+from tests.samples import CODECS, image_bytes, jpeg_bytes, picture, video_bytes
+
+VISION = VisionConfig(backbone="compact", size=64)
+MODALITIES = {"vision": VisionModality(VISION), "language": LanguageModality(LanguageConfig())}
+LIMITS = Limits(MediaLimits(), seconds=20, memory=2**30)
+PATIENT = replace(LIMITS, seconds=60)
+
+
+@pytest.fixture(scope="module")
+def shared_sandbox() -> Iterator[Sandbox]:
+    found = Sandbox(MODALITIES, LIMITS)
+    found.start()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """One that the test may break."""
+    found = Sandbox(MODALITIES, PATIENT)
+    found.start()
+    yield found
+    found.close()
+
+
+def fitted(frames: np.ndarray) -> np.ndarray:
+    """What the network sees of frames."""
+    squares: np.ndarray = fit(torch.from_numpy(frames), VISION.image, VISION.size).numpy()
+    return squares
+
+
+def pid(sandbox: Sandbox) -> int:
+    assert sandbox._process is not None
+    assert sandbox._process.pid is not None
+    return sandbox._process.pid
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+def test_a_picture_is_what_it_is_outside(shared_sandbox: Sandbox, kind: str) -> None:
+    data = image_bytes(picture(150, 90), kind)
+
+    found = shared_sandbox.decode("vision", "image", data)
+
+    assert isinstance(found, Picture)
+    assert np.array_equal(found.pixels, fitted(decode_image(data).pixels[None])[0])
+    assert not found.truncated
+
+
+@pytest.mark.parametrize(("kind", "task"), [("image", "caption"), ("video", "activity")])
+def test_what_was_fitted_is_not_fitted_again(toy_predictor: Predictor, kind: str, task: str) -> None:
+    """A window of a larger square, or channels in the other order, would not be the same the second time."""
+    framing = Framing("squash", side=80, window="corner", channels="bgr")
+    processor = copy.copy(toy_predictor)
+    processor.__dict__.pop("modalities", None)
+    vision = replace(VISION, image=framing, video=framing, sampling="stride")
+    network = replace(processor.config.network, peripherals={**processor.config.network.peripherals, "vision": vision})
+    processor.config = replace(processor.config, network=network)
+    data = image_bytes(picture(150, 90)) if kind == "image" else video_bytes()
+    modality = VisionModality(vision)
+    header, frames = _decode(modality, kind, data, MediaLimits())
+    assert frames is not None
+
+    found = modality.unpack(kind, header["found"], frames)
+
+    def shown(given: Any) -> np.ndarray:
+        ((_, _, squares, _),) = processor.prepare(task, **{kind: given}).rows[0].inputs
+        assert isinstance(squares, np.ndarray)
+        return squares
+
+    assert np.array_equal(shown(found), shown(data))
+
+
+@pytest.mark.parametrize("container", CODECS)
+def test_a_clip_is_what_it_is_outside(shared_sandbox: Sandbox, container: str) -> None:
+    data = video_bytes(container)
+    expected = decode_video(data, VISION.frames)
+
+    found = shared_sandbox.decode("vision", "video", data)
+
+    assert isinstance(found, Clip)
+    assert np.array_equal(found.frames, fitted(expected.frames))
+    assert (found.times, found.duration, found.truncated) == (expected.times, expected.duration, False)
+
+
+def test_what_is_cut_short_is_said(shared_sandbox: Sandbox) -> None:
+    data = image_bytes(picture(400, 300), "JPEG", quality=95)
+
+    assert shared_sandbox.decode("vision", "image", data[: len(data) // 2]).truncated
+
+
+def test_errors_come_through(shared_sandbox: Sandbox) -> None:
+    with pytest.raises(InputError, match="not an image") as found:
+        shared_sandbox.decode("vision", "image", b"no picture")
+    assert found.value.code == "not_an_image"
+    sandbox = Sandbox(MODALITIES, Limits(MediaLimits(image_pixels=10), 20, 2**30))
+    with pytest.raises(InputError) as found:
+        sandbox.decode("vision", "image", jpeg_bytes(6, 5))
+    sandbox.close()
+    assert found.value.detail == {"width": 6, "height": 5, "limit": 10}
+
+
+def test_nothing_can_be_opened_in_there(shared_sandbox: Sandbox) -> None:
+    limits = Path(f"/proc/{pid(shared_sandbox)}/limits").read_text(encoding="ascii").splitlines()
+    allowed = {line[:26].strip(): line[26:].split()[:2] for line in limits}
+
+    assert allowed["Max open files"] == ["0", "0"]
+    assert allowed["Max core file size"] == ["0", "0"]
+    assert allowed["Max address space"][0] != "unlimited"
+
+
+def test_a_file_that_wants_too_much_memory_is_refused() -> None:
+    sandbox = Sandbox(MODALITIES, Limits(MediaLimits(), 20, 2**25))
+    try:
+        with pytest.raises(InputError) as found:
+            sandbox.decode("vision", "image", image_bytes(picture(5000, 5000), "PNG"))
+        assert found.value.code in {"media_too_expensive", "corrupt_image"}
+        assert isinstance(sandbox.decode("vision", "image", jpeg_bytes()), Picture)
+    finally:
+        sandbox.close()
+
+
+def test_a_decoder_that_hangs_is_replaced() -> None:
+    sandbox = Sandbox(MODALITIES, Limits(MediaLimits(), 0.5, 2**30))
+    sandbox.start()
+    hanging = pid(sandbox)
+    os.kill(hanging, signal.SIGSTOP)
+    try:
+        with pytest.raises(InputError, match=r"longer than 0\.5 s") as found:
+            sandbox.decode("vision", "image", jpeg_bytes())
+        assert found.value.code == "media_too_expensive"
+        assert isinstance(sandbox.decode("vision", "image", jpeg_bytes()), Picture)
+        assert pid(sandbox) != hanging
+    finally:
+        sandbox.close()
+
+
+def kill_soon(sandbox: Sandbox) -> None:
+    """Stop its process, and kill it once it is waited for."""
+    number = pid(sandbox)
+    os.kill(number, signal.SIGSTOP)
+    threading.Timer(0.2, os.kill, (number, signal.SIGKILL)).start()
+
+
+def test_a_file_survives_killed_processes(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, deaths = Sandbox.start, iter(range(5))
+
+    def start_to_die(found: Sandbox) -> None:
+        start(found)
+        if next(deaths, None) is not None:
+            kill_soon(found)
+
+    monkeypatch.setattr(Sandbox, "start", start_to_die)
+
+    assert isinstance(sandbox.decode("vision", "video", video_bytes()), Clip)
+    assert next(deaths, None) is None
+
+
+def crash(channel: Channel, modalities: dict[str, Modality], limits: Limits) -> None:
+    """A process that no file leaves alive."""
+    channel.send(b"ready")
+    channel.receive()
+    os.abort()
+
+
+def test_a_file_that_no_process_survives_is_refused(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox._end()
+    with monkeypatch.context() as patch:
+        patch.setattr("app.media.sandbox._work", crash)
+        with pytest.raises(InputError, match="crashed") as refused:
+            sandbox.decode("vision", "video", video_bytes())
+    assert refused.value.code == "media_too_expensive"
+    assert isinstance(sandbox.decode("vision", "video", video_bytes()), Clip)
+
+
+def test_a_decoder_that_has_died_between_two_files_costs_nothing(sandbox: Sandbox) -> None:
+    assert sandbox._process is not None
+    os.kill(pid(sandbox), signal.SIGKILL)
+    sandbox._process.join()
+
+    assert isinstance(sandbox.decode("vision", "image", jpeg_bytes()), Picture)
+
+
+def test_what_a_decoder_was_made_to_send_is_not_believed() -> None:
+    modality = VisionModality(VISION)
+    with pytest.raises(ValueError, match="reshape"):
+        modality.unpack("image", {"truncated": False}, b"too short")
+    with pytest.raises(KeyError):
+        modality.unpack("video", {"truncated": False}, bytes(16 * 3 * 64 * 64))
+
+
+@pytest.mark.anyio
+async def test_decoders_may_be_killed_under_load(serve: Serve) -> None:
+    async with serve(media_processes=2) as client:
+        expected = (await client.post("/caption", files={"image": jpeg_bytes()})).json()["caption"]
+        media = client._transport.app.state.service.backend._serving.media  # type: ignore[attr-defined]
+        work = [asyncio.create_task(client.post("/caption", files={"image": jpeg_bytes()})) for _ in range(40)]
+        for number in range(4):
+            await asyncio.sleep(0.1)
+            process = media._sandboxes[number % 2]._process
+            if process is not None and process.pid:
+                process.kill()
+        responses = await asyncio.gather(*work)
+    assert [response.status_code for response in responses] == [200] * 40
+    assert {response.json()["caption"] for response in responses} == {expected}
+
+
+def half_an_answer(channel: Channel, modalities: dict[str, Modality], limits: Limits) -> None:
+    """A process that a file has taken over."""
+    channel.send(b"ready")
+    channel.receive()
+    channel._socket.sendall(LENGTH.pack(100) + b'{"tr')
+    time.sleep(600)
+
+
+def test_half_an_answer_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.media.sandbox._work", half_an_answer)
+    sandbox = Sandbox(MODALITIES, Limits(MediaLimits(), 0.5, 2**30))
+    try:
+        with pytest.raises(InputError, match=r"longer than 0\.5 s"):
+            sandbox.decode("vision", "image", jpeg_bytes())
+    finally:
+        sandbox.close()
+
+
+def test_a_large_file_for_a_decoder_that_does_not_read() -> None:
+    sandbox = Sandbox(MODALITIES, Limits(MediaLimits(), 0.5, 2**30))
+    sandbox.start()
+    os.kill(pid(sandbox), signal.SIGSTOP)
+    try:
+        with pytest.raises(InputError, match=r"longer than 0\.5 s"):
+            sandbox.decode("vision", "image", bytes(2**24))
+        assert isinstance(sandbox.decode("vision", "image", jpeg_bytes()), Picture)
+    finally:
+        sandbox.close()
+
+
+def test_closed_while_it_decodes(sandbox: Sandbox) -> None:
+    found: list[BaseException] = []
+
+    def decode() -> None:
+        try:
+            sandbox.decode("vision", "image", jpeg_bytes())
+        except ClosedError as error:
+            found.append(error)
+
+    os.kill(pid(sandbox), signal.SIGSTOP)
+    thread = threading.Thread(target=decode)
+    thread.start()
+    time.sleep(0.2)
+    started = time.monotonic()
+    sandbox.close()
+    thread.join()
+
+    assert time.monotonic() - started < PATIENT.seconds - 10, "it was waited for until its time was over"
+    assert len(found) == 1
+    assert sandbox._process is None
+    with pytest.raises(ClosedError):
+        sandbox.start()
+
+
+def test_closed_while_it_starts() -> None:
+    sandbox = Sandbox(MODALITIES, LIMITS)
+    closed = threading.Timer(0.02, sandbox.close)
+    closed.start()
+    with suppress(ClosedError):
+        sandbox.start()
+    closed.join()
+
+    assert sandbox._process is None
+
+
+@pytest.mark.anyio
+async def test_a_pool_that_is_closed_says_that_it_stops() -> None:
+    pool = MediaPool(MODALITIES, LIMITS, processes=1, max_waiting=1)
+    pool.start()
+    os.kill(pid(pool._sandboxes[0]), signal.SIGSTOP)
+    work = asyncio.create_task(pool.run(lambda sandbox: sandbox.decode("vision", "image", jpeg_bytes())))
+    await asyncio.sleep(0.2)
+    pool.close()
+
+    with pytest.raises(ServiceError) as found:
+        await work
+    assert found.value.code == "shutting_down"
+
+
+def test_a_process_has_no_file_but_its_channel(shared_sandbox: Sandbox) -> None:
+    opened = sorted(int(entry.name) for entry in Path(f"/proc/{pid(shared_sandbox)}/fd").iterdir())
+
+    assert opened[:3] == [0, 1, 2]
+    assert len(opened) == 4
+
+
+OWNER = """
+import time
+from app.media.sandbox import Limits, Sandbox
+from model.media.limits import MediaLimits
+from model.modalities.vision import VisionModality
+from model.modalities.vision.config import VisionConfig
+
+if __name__ == "__main__":
+    modality = VisionModality(VisionConfig(backbone="compact", size=64))
+    sandbox = Sandbox({"vision": modality}, Limits(MediaLimits(), 20, 2**30))
+    sandbox.start()
+    print(sandbox._process.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_hangs_dies_with_its_service(tmp_path: Path) -> None:
+    script = tmp_path / "owner.py"
+    script.write_text(OWNER, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=environment) as owner:
+        assert owner.stdout is not None
+        process = psutil.Process(int(owner.stdout.readline()))
+        process.suspend()
+        owner.kill()
+
+    process.wait(10)

@@ -1,0 +1,79 @@
+"""The network that answers beside the one that is trained and saved."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from model.checkpoint import Checkpoint
+from model.fast.devices import Precision
+from model.fast.inference import QuickDecoderLayer, QuickEncoderLayer, for_inference
+from model.fast.linear import QuickLinear
+from model.modalities.peripheral import backboned
+from model.network.omninet import OmniNet
+
+CPU = torch.device("cpu")
+
+
+def scores(network: OmniNet) -> Tensor:
+    """Log-probabilities of a caption."""
+    pixels = torch.randint(0, 256, (2, 3, 3, 64, 64), dtype=torch.uint8, generator=torch.manual_seed(0))
+    targets = torch.arange(8).view(2, 4)
+    with torch.inference_mode():
+        memory = network.encode([("vision", "image", pixels)])
+        assert memory.temporal.dtype == torch.float32
+        return network.cnp.decode(memory, "caption", targets)
+
+
+def count(network: OmniNet, kind: type[nn.Module]) -> int:
+    return sum(type(module) is kind for module in network.modules())
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("bfloat16", 0.2), ("int8", 0.2)])
+def test_it_answers_the_same(toy: Checkpoint, precision: Precision, tolerance: float) -> None:
+    quick = for_inference(toy.network, CPU, precision)
+
+    torch.testing.assert_close(scores(quick), scores(toy.network), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_given_network_stays_as_it_is(toy: Checkpoint, precision: Precision) -> None:
+    before = {name: tensor.clone() for name, tensor in toy.network.state_dict().items()}
+
+    quick = for_inference(toy.network, CPU, precision)
+
+    after = toy.network.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(before[name].dtype == after[name].dtype for name in before)
+    assert count(quick, nn.BatchNorm2d) == 0
+    assert count(toy.network, nn.BatchNorm2d) == 21
+    embedding = "output_embeddings.caption.weight"
+    assert quick.cnp.get_parameter(embedding) is toy.network.cnp.get_parameter(embedding)
+
+
+def test_on_another_device_nothing_is_shared(toy: Checkpoint) -> None:
+    quick = for_inference(toy.network, torch.device("meta"), "bfloat16")
+
+    assert {(p.device.type, p.dtype) for p in quick.parameters()} == {("meta", torch.bfloat16)}
+    assert {(p.device.type, p.dtype) for p in toy.network.parameters()} == {("cpu", torch.float32)}
+
+
+def test_the_backbone_computes_in_the_precision_and_what_is_around_products_in_float32(toy: Checkpoint) -> None:
+    quick = for_inference(toy.network, CPU, "bfloat16")
+
+    assert {p.dtype for p in backboned(quick)[0].backbone.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in quick.cnp.parameters()} == {torch.float32}
+
+
+def test_layers_are_joined(toy: Checkpoint) -> None:
+    config = toy.network.config.cnp
+    quick = for_inference(toy.network, CPU, "float32")
+
+    assert count(quick, nn.Linear) == 0
+    assert count(quick, QuickEncoderLayer) == config.encoder_layers
+    assert count(quick, QuickDecoderLayer) == config.decoder_layers
+    # Of three layers there is one, and twice of two; keys and values of the caches are made once.
+    saved = 2 * config.encoder_layers + 4 * config.decoder_layers
+    assert count(quick, QuickLinear) == count(toy.network, nn.Linear) - saved

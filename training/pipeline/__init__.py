@@ -1,0 +1,1 @@
+"""Examples to batches: features, frames, augmentation, subwords, loader."""

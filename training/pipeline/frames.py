@@ -1,0 +1,143 @@
+"""Pixels of pictures and clips for training, augmented; what clips cost to decode is paid once."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import random
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
+
+from model.errors import InputError
+from model.media.images import decode_image
+from model.media.videos import decode_video
+from model.modalities.vision.config import VisionConfig
+from model.modalities.vision.fit import fit
+from training.pipeline.augment import augment
+
+PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}  # what else there is, is a clip
+LOG = logging.getLogger(__name__)
+LIMIT = 20 * 2**30  # bytes of decoded clips; HMDB51 takes about 15
+MARGIN = 1.15  # a clip's shorter side in the cache, in sizes of the network's square
+SHARERS = 16  # processes that may fill one cache
+
+
+class Frames:
+    """Augmented pixels of pictures and clips, to train on.
+
+    Args:
+        folder: for decoded clips; several threads and processes may share it.
+        limit: bytes that decoded clips may take there; clips that do not fit are decoded each time.
+    """
+
+    def __init__(self, config: VisionConfig, folder: Path, limit: int = LIMIT) -> None:
+        self.config = config
+        self.cache = ClipCache(folder, config, limit)
+
+    def get(self, path: Path, generator: random.Random, plain: bool = False) -> Tensor:
+        """Return a new view, uint8 RGB (t, 3, size, size): as many frames as the configuration says, one of a picture.
+
+        Args:
+            plain: whether it is the whole picture, unchanged but for its size.
+
+        Raises:
+            InputError: a file that cannot be decoded; the message names it.
+            OSError: a file that cannot be read.
+        """
+        try:
+            is_picture = path.suffix.lower() in PICTURES
+            frames = _picture(path) if is_picture else self.cache.get(path)
+        except InputError as error:
+            raise InputError(error.code, f"{path}: {error.message}", **error.detail) from error
+        if plain:
+            return fit(frames, self.config.image if is_picture else self.config.video, self.config.size)
+        return augment(frames, self.config, generator)
+
+
+class ClipCache:
+    """Frames sampled from clips, made smaller, in a file each.
+
+    Args:
+        config: says how many frames are sampled from each clip, and which; and how large the shorter side can be.
+        limit: bytes of all files together.
+    """
+
+    def __init__(self, folder: Path, config: VisionConfig, limit: int) -> None:
+        self.folder, self.limit = folder, limit
+        self.frames, self.sampling, self.side = config.frames, config.sampling, round(MARGIN * config.size)
+        self._allowance = 0
+        self._full = False
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, path: Path) -> Tensor:
+        """uint8 RGB (frames, 3, height, width).
+
+        Raises:
+            InputError, OSError: the clip cannot be decoded or read.
+        """
+        stored = self.folder / f"{self._key(path)}.npy"
+        try:
+            # Only the pages that a view needs are read; "c" is the mode of which torch makes tensors.
+            return torch.from_numpy(np.load(stored, mmap_mode="c"))
+        except (OSError, ValueError, EOFError):  # not there, or damaged
+            frames = self._decode(path)
+            if self._admits(frames.nbytes):
+                self._store(frames, stored)
+            return frames
+
+    def _key(self, path: Path) -> str:
+        file = path.stat()
+        key = f"{path.resolve()} {file.st_size} {file.st_mtime_ns} {self.frames} {self.sampling} {self.side}"
+        return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+    def _decode(self, path: Path) -> Tensor:
+        frames = torch.from_numpy(decode_video(path.read_bytes(), self.frames, sampling=self.sampling).frames)
+        if min(frames.shape[-2:]) > self.side:
+            frames = transforms.resize(frames, [self.side], antialias=True)
+        return frames
+
+    def _admits(self, size: int) -> bool:
+        """Whether there is room for a clip of so many bytes.
+
+        A process looks at the folder, takes its part of the room that is left, and looks again when that is used up;
+        so the limit holds without the processes knowing of one another.
+        """
+        if size > self._allowance and not self._full:
+            self._allowance = (self.limit - _bytes_in(self.folder)) // SHARERS
+            self._full = size > self._allowance
+        if self._full:
+            return False
+        self._allowance -= size
+        return True
+
+    def _store(self, frames: Tensor, target: Path) -> None:
+        """Whole or not at all; another process may be writing the same clip."""
+        part = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
+        try:
+            with part.open("wb") as file:
+                np.save(file, frames.numpy())
+            part.replace(target)
+        except OSError as error:
+            self._full = True
+            LOG.warning("no more decoded clips are kept in %s: %s", self.folder, error.strerror)
+            part.unlink(missing_ok=True)
+
+
+def _picture(path: Path) -> Tensor:
+    """uint8 RGB (1, 3, height, width)."""
+    return torch.from_numpy(decode_image(path.read_bytes()).pixels)[None]
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    for file in os.scandir(folder):
+        with suppress(FileNotFoundError):  # another process has renamed its part
+            total += file.stat().st_size
+    return total

@@ -1,0 +1,1 @@
+"""A run: step, schedule, single runner, states."""

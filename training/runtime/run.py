@@ -1,0 +1,179 @@
+"""A run: the global model, how far it is, what it saves and when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import torch
+
+from model import checkpoint as checkpoints
+from model.checkpoint import Checkpoint
+from model.errors import ConfigError, OmniNetError
+from model.outputs import Answer, Output
+from model.predictor import Predictor
+from training.backbone import check_kept, keep_backbone
+from training.config import CONFIG
+from training.data import DataError, Example
+from training.evaluate import answer_data
+from training.runtime.card import write_card
+from training.runtime.resuming import changes
+from training.runtime.shared import GlobalModel
+from training.runtime.states import Progress, States
+from training.runtime.step import ALONE, Peers
+from training.runtime.trainer import TrainingError
+from training.setup import Setup
+from training.watch import EvaluationRecord, Sample, Watcher, watchers
+
+SHOWN = 3  # predictions of a task at an evaluation
+FEW = 1000  # samples, under which their share says little
+
+
+class Run:
+    """What all runners share.
+
+    Attributes:
+        model: the global model; the parameters of ``setup.network`` are views of it.
+        how: the runner and its machine, for the card.
+        devices: the global model's first, then those of the workers.
+        peers: the processes that hold this run together.
+        began: when training would have begun, had it never been interrupted; seconds since the epoch.
+        changes: what is configured otherwise than before it was resumed, for people.
+    """
+
+    peers: Peers = ALONE
+
+    def __init__(
+        self,
+        setup: Setup,
+        folder: Path,
+        how: str,
+        resume: bool = False,
+        devices: Sequence[torch.device] = (torch.device("cpu"),),
+    ) -> None:
+        self.setup, self.folder, self.how, self.devices = setup, folder, how, devices
+        self.jobs = {task: run.jobs for task, run in setup.config.tasks.items()}
+        self.model = GlobalModel(setup.network, sum(self.jobs.values()), devices[0])
+        self.states = States(folder, setup.config.checkpoints.keep)
+        self.changes: list[str] = []
+        self.progress = self._begin(resume)
+        self.began = time.time() - self.progress.seconds
+        self.watcher = self._watch()
+        if self.changes:
+            self.watcher.message(f"goes on with {', '.join(self.changes)}")
+        self._saved = time.monotonic()
+        self._evaluated = self.progress.step
+
+    def _begin(self, resume: bool) -> Progress:
+        """How far the run is; what its folder holds before a step is taken."""
+        progress = Progress({task: [0] * n for task, n in self.jobs.items()})
+        if resume:
+            self.changes = changes(self.folder, self.setup.config, self.states.progress())
+            progress = self.states.restore(self.model, self.jobs)
+            check_kept(self.setup.network, self.folder)
+        elif found := self.states.all():
+            step = int(found[-1].stem)
+            raise DataError(
+                f"{self.folder} holds a run already, at step {step}: --resume goes on, another --out begins anew"
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.setup.config.save(self.folder / CONFIG)
+        keep_backbone(self.setup.network, self.folder)
+        return progress
+
+    def _watch(self) -> Watcher:
+        done = {task: self.progress.of(task) for task in self.jobs}
+        cuda = [device for device in dict.fromkeys(self.devices) if device.type == "cuda"]
+        return watchers(self.folder, self.setup.config.steps, self.progress.step, done, cuda)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.watcher.close()
+
+    @property
+    def save_is_due(self) -> bool:
+        """Whether the last state is old enough."""
+        return time.monotonic() - self._saved > self.setup.config.checkpoints.every_s
+
+    @property
+    def evaluation_is_due(self) -> bool:
+        """Whether enough steps were taken since the last one."""
+        every = self.setup.config.evaluation.every
+        return every is not None and self.progress.step - self._evaluated >= every
+
+    def check_skipped(self) -> None:
+        """Hold that most samples can be read.
+
+        Raises:
+            TrainingError: more than ``max_skipped`` of them cannot.
+        """
+        config, progress = self.setup.config, self.progress
+        drawn = sum(progress.of(task) * run.batch * run.accumulate for task, run in config.tasks.items())
+        skipped = sum(progress.skipped.values())
+        if skipped > config.max_skipped * max(drawn, FEW):
+            raise TrainingError(
+                f"{skipped} of {drawn} samples could not be read, "
+                f"more than the share {config.max_skipped} that max_skipped allows"
+            )
+
+    def save(self) -> None:
+        """Write the state; no worker may be in the middle of an update."""
+        self.progress.seconds = time.time() - self.began
+        self.progress.ranks = self.peers.count
+        self.states.save(self.model, self.progress)
+        self._saved = time.monotonic()
+
+    def put_off_saving(self) -> None:
+        """Do as if the state had been saved."""
+        self._saved = time.monotonic()
+
+    def evaluate(self) -> None:
+        """Measure the global model as it stands on dev data, and keep it if it is the best so far.
+
+        What is wrong with dev data is told, and training goes on.
+        """
+        try:
+            self._evaluate()
+        except OmniNetError as error:
+            self.watcher.message(f"evaluation failed: {error}")
+
+    def _evaluate(self) -> None:
+        config, step = self.setup.config, self.progress.step
+        self._evaluated = step
+        snapshot = self.setup.snapshot(write_card(self.setup, self.progress, self.how))
+        measures: dict[str, float] = {}
+        samples: list[Sample] = []
+        predictor = Predictor(snapshot, device="cpu", precision="float32")
+        for answered in answer_data(predictor, config, self.setup.data, config.evaluation.limit, bar=False):
+            measures |= {f"{answered.key}/{name}": value for name, value in answered.metrics().items()}
+            first = zip(answered.examples[:SHOWN], answered.answers, strict=False)
+            samples += [_sample(answered.output, *pair) for pair in first]
+        self.watcher.evaluation(EvaluationRecord(step, time.time() - self.began, measures, tuple(samples)))
+        self._keep_best(snapshot, measures)
+
+    def _keep_best(self, snapshot: Checkpoint, measures: Mapping[str, float]) -> None:
+        best = self.setup.config.evaluation.best
+        if best is None:
+            return
+        if best not in measures:
+            raise ConfigError(f"evaluation.best {best!r} is not measured; there are {', '.join(measures)}")
+        if self.progress.best is None or measures[best] > self.progress.best:
+            self.progress.best = measures[best]
+            checkpoints.save(snapshot, self.folder / "best", torch.float16)
+
+    def finish(self) -> Path:
+        """The checkpoint of a run that is done."""
+        folder = self.folder / "checkpoint"
+        checkpoints.save(self.setup.checkpoint(write_card(self.setup, self.progress, self.how)), folder, torch.float16)
+        return folder
+
+
+def _sample(output: Output, example: Example, answer: Answer) -> Sample:
+    truth = " ".join(example.tags) or example.answer or str(example.truth)
+    media = next(iter(example.media), None)
+    return Sample(example.task, media, example.text or None, truth, output.line(answer))

@@ -1,0 +1,138 @@
+"""One worker's part in a run: batches to gradients to an update of the global model."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from model.errors import OmniNetError
+from model.fast.devices import multiplies_bfloat16
+from training.config import RunConfig
+from training.pipeline.batches import Batch
+from training.pipeline.loader import Loader
+from training.runtime.schedule import rate_of
+from training.runtime.step import ALONE, Peers, StepResult, compute_gradients, seed_step
+from training.watch.records import StepRecord
+
+PATIENCE = 20  # steps in a row without a finite gradient
+
+
+class TrainingError(OmniNetError):
+    """A run that cannot go on; the message names the task and the cause."""
+
+
+class Optimiser(Protocol):
+    """What updates the global model, for one worker."""
+
+    worker: int
+
+    def step(self, gradients: Sequence[Tensor | None], rate: float) -> None:
+        """Update at learning rate ``rate`` the parameters that have a gradient."""
+        ...
+
+
+class Trainer:
+    """Takes steps of any task; every runner has the same.
+
+    Args:
+        objective: what is trained, its parameters those of the global model or copied by ``sync`` at every step.
+        updates: counts the updates of the global model.
+        began: when training would have begun, had it never been interrupted; seconds since the epoch.
+        peers: who takes each step together.
+
+    Attributes:
+        skipped: task -> samples that could not be read.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        objective: nn.Module,
+        adam: Optimiser,
+        device: torch.device,
+        updates: Callable[[], int],
+        began: float,
+        sync: Callable[[], None] | None = None,
+        peers: Peers = ALONE,
+    ) -> None:
+        self.config, self.objective, self.adam, self.device = config, objective.train(), adam, device
+        self.updates, self.began, self.sync, self.peers = updates, began, sync, peers
+        self.precision = precision_of(config.precision, device)
+        self.trained = [p for p in objective.parameters() if p.requires_grad]
+        self.skipped: Counter[str] = Counter()
+        self._failures = 0
+
+    def step(self, task: str, loader: Loader, number: int) -> StepRecord:
+        """Step ``number`` of a task, counted from 0 over all calls.
+
+        Raises:
+            TrainingError: the gradients have not been finite for many steps in a row.
+        """
+        waited = loader.waited
+        before, result = self._gradients(task, loader, number)
+        step = self.updates() + 1
+        rate = rate_of(self.config, task, step)
+        self._check(task, result.finite)
+        if result.finite:
+            self.adam.step([p.grad for p in self.trained], rate)
+        return StepRecord(
+            step=step,
+            task=task,
+            worker=self.adam.worker,
+            loss=result.loss,
+            accuracy=result.accuracy,
+            rate=rate,
+            gradient_norm=result.gradient_norm if math.isfinite(result.gradient_norm) else -1.0,
+            samples=result.samples,
+            seconds=time.time() - self.began,
+            waiting=loader.waited - waited,
+            staleness=step - 1 - before,
+            skipped=self.skipped[task],
+            terms=result.terms,
+        )
+
+    def _gradients(self, task: str, loader: Loader, number: int) -> tuple[int, StepResult]:
+        """Updates before it, and what the next batches gave of which anybody could read something."""
+        while True:
+            batches = [loader.next() for _ in range(self.config.tasks[task].accumulate)]
+            seed_step(self.config.seed, task, number, self.peers.rank)
+            before = self.updates()
+            if self.sync:
+                self.sync()
+            there = [_to(batch, self.device) for batch in batches]
+            result = compute_gradients(self.objective, there, self.config.clip, self.precision, self.peers)
+            self.skipped[task] += result.skipped
+            if result.samples:
+                return before, result
+
+    def _check(self, task: str, finite: bool) -> None:
+        self._failures = 0 if finite else self._failures + 1
+        if self._failures == PATIENCE:
+            raise TrainingError(f"{task}: the gradient was not finite for {PATIENCE} steps; lower factor or clip")
+
+
+def precision_of(wanted: str, device: torch.device) -> torch.dtype:
+    """``auto`` is bfloat16 where the device has it in hardware."""
+    if wanted == "auto":
+        wanted = "bfloat16" if multiplies_bfloat16(device) else "float32"
+    return torch.bfloat16 if wanted == "bfloat16" else torch.float32
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    if device.type == "cpu":
+        return batch
+
+    def move(value: Tensor) -> Tensor:
+        return value.pin_memory().to(device, non_blocking=True)
+
+    inputs = tuple(
+        (peripheral, domain, move(value) if isinstance(value, Tensor) else type(value)(*map(move, value)))
+        for peripheral, domain, value in batch.inputs
+    )
+    return Batch(batch.task, inputs, move(batch.targets), move(batch.mask), batch.skipped)
