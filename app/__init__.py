@@ -1,1 +1,1 @@
-"""The web service: HTTP around ``model.predictor``."""
+"""The web service: HTTP around ``omninet.model.predictor``."""

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
-from app.backend import Answered, Description, Tell
-from app.engine.engine import Engine
-from app.local.process_client import ModelProcess
-from app.telemetry.stopwatch import Stopwatch
-from model.job import Job
-from model.outputs.text.answer import Text
-from model.processor import Processor
+from omninet.app.backend import Answered, Description, Tell
+from omninet.app.engine.engine import Engine
+from omninet.app.local.process_client import ModelProcess
+from omninet.app.telemetry.stopwatch import Stopwatch
+from omninet.model.job import Job
+from omninet.model.outputs.text.answer import Text
+from omninet.model.processor import Processor
 
 AnyEngine = Engine | ModelProcess
 T = TypeVar("T")

@@ -8,12 +8,12 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from app.telemetry.stopwatch import Stopwatch
-from model.explain.explanation import Explanation
-from model.fast.precision import Agreement
-from model.network_config import OmniNetConfig
-from model.outputs.answer import Answer
-from model.outputs.text.answer import Text
+from omninet.app.telemetry.stopwatch import Stopwatch
+from omninet.model.explain.explanation import Explanation
+from omninet.model.fast.precision import Agreement
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.outputs.answer import Answer
+from omninet.model.outputs.text.answer import Text
 
 Tell = Callable[[Text], None]
 

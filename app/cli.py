@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
 
-    from app.settings import Settings
+    from omninet.app.settings import Settings
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -54,13 +54,13 @@ def serve(arguments: argparse.Namespace) -> int:
     # Threads of OpenMP that wait must not spin: beside anything else that runs they would take its time. Read by torch
     # when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from app.processes.start import prepare
+    from omninet.app.processes.start import prepare
 
     prepare()
     from pydantic import ValidationError
 
-    from app.settings import Settings
-    from model.errors import ConfigError
+    from omninet.app.settings import Settings
+    from omninet.model.errors import ConfigError
 
     given = {name: getattr(arguments, name) for name in ("host", "port", "checkpoint", "device")}
     try:
@@ -78,7 +78,7 @@ def make_key(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigError: the name cannot be one.
     """
-    from app.http.keys import new_key
+    from omninet.app.http.keys import new_key
 
     key, kept = new_key(arguments.name)
     print(f"key, for its owner alone:   {key}")
@@ -91,11 +91,11 @@ def _serve(settings: Settings) -> None:
 
     import uvicorn
 
-    from app.engine.loading import check
-    from app.http.server import ServerConfig
-    from app.main import create_app
-    from app.telemetry.logs import configure_logs
-    from app.variables import log_unknown
+    from omninet.app.engine.loading import check
+    from omninet.app.http.server import ServerConfig
+    from omninet.app.main import create_app
+    from omninet.app.telemetry.logs import configure_logs
+    from omninet.app.variables import log_unknown
 
     configure_logs()
     log_unknown(os.environ)
@@ -137,7 +137,7 @@ def _heeding_signals(loop: asyncio.AbstractEventLoop, reload: Callable[[], None]
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    from model.errors import ConfigError
+    from omninet.model.errors import ConfigError
 
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

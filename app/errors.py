@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from model.errors import InputError
+from omninet.model.errors import InputError
 
 TOO_MUCH = ("_too_large", "_too_long")  # ends of the codes of an InputError whose status is 413; of all others 422
 

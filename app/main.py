@@ -10,35 +10,35 @@ from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
-from app.backend import Backend
-from app.engine.engine import Engine
-from app.errors import add_error_handlers
-from app.http.keys import Keyring
-from app.http.middleware.api_keys import ApiKeys
-from app.http.middleware.body_limit import BodyLimit
-from app.http.middleware.cors import Cors
-from app.http.middleware.failures import Failures
-from app.http.middleware.metrics import Measured
-from app.http.middleware.rate_limit import RateLimit
-from app.http.middleware.request_log import RequestLog
-from app.http.middleware.security_headers import SecurityHeaders
-from app.http.middleware.upload_time import UploadTime
-from app.http.rate_limits import RateLimits
-from app.http.routers import admin, system
-from app.http.routers.common import bearer
-from app.http.routers.tasks import TaskRoutes
-from app.http.samples import STATIC
-from app.http.service import Service
-from app.local.lifecycle import Keeper
-from app.settings import Settings
-from app.telemetry.metrics import Metrics
-from model.checkpoint import skim
-from model.errors import CheckpointError, ConfigError
-from model.extensions import load_extensions
-from model.network_config import OmniNetConfig
+from omninet.app.backend import Backend
+from omninet.app.engine.engine import Engine
+from omninet.app.errors import add_error_handlers
+from omninet.app.http.keys import Keyring
+from omninet.app.http.middleware.api_keys import ApiKeys
+from omninet.app.http.middleware.body_limit import BodyLimit
+from omninet.app.http.middleware.cors import Cors
+from omninet.app.http.middleware.failures import Failures
+from omninet.app.http.middleware.metrics import Measured
+from omninet.app.http.middleware.rate_limit import RateLimit
+from omninet.app.http.middleware.request_log import RequestLog
+from omninet.app.http.middleware.security_headers import SecurityHeaders
+from omninet.app.http.middleware.upload_time import UploadTime
+from omninet.app.http.rate_limits import RateLimits
+from omninet.app.http.routers import admin, system
+from omninet.app.http.routers.common import bearer
+from omninet.app.http.routers.tasks import TaskRoutes
+from omninet.app.http.samples import STATIC
+from omninet.app.http.service import Service
+from omninet.app.local.lifecycle import Keeper
+from omninet.app.settings import Settings
+from omninet.app.telemetry.metrics import Metrics
+from omninet.model.checkpoint import skim
+from omninet.model.errors import CheckpointError, ConfigError
+from omninet.model.extensions import load_extensions
+from omninet.model.network_config import OmniNetConfig
 
 if TYPE_CHECKING:
-    from app.telemetry.tracing import Traces
+    from omninet.app.telemetry.tracing import Traces
 
 # Of the contract with clients, not of the package: it changes with the names and shapes of the JSON.
 API_VERSION = "1.0"
@@ -126,7 +126,7 @@ def _traces(settings: Settings) -> Traces | None:
     if settings.traces is None:
         return None
     try:
-        from app.telemetry.tracing import Traces
+        from omninet.app.telemetry.tracing import Traces
     except ModuleNotFoundError as error:
         message = f"OMNINET_TRACES needs {error.name}, which is not installed: pip install 'omninet[otel]'"
         raise ConfigError(message) from error

@@ -11,10 +11,10 @@ from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr, field_valida
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.http.keys import Keyring, read_keys
-from model.checkpoint import BUNDLED
-from model.media.limits import MediaLimits
-from model.modalities.language.words import MAX_CHARACTERS
+from omninet.app.http.keys import Keyring, read_keys
+from omninet.model.checkpoint import BUNDLED
+from omninet.model.media.limits import MediaLimits
+from omninet.model.modalities.language.words import MAX_CHARACTERS
 
 MEBI = 2**20
 ORIGIN = re.compile(r"\*|https?://[^/\s]+")

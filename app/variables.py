@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
-from app.settings import Settings
+from omninet.app.settings import Settings
 
 logger = logging.getLogger(__name__)
 PREFIX = "OMNINET_"

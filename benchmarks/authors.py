@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.network.cnp import CNP
-from model.network.memory import Memory
+from omninet.model.network.cnp import CNP
+from omninet.model.network.memory import Memory
 
 CAPTION_STEPS = 100  # of each of their captions: nothing ends one
 

@@ -22,13 +22,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.probe import OURS, caltech, caption_words, extractor, read_captions
-from model.fast.inference import folded
-from model.modalities.vision.chain import ChainBlock
-from model.modalities.vision.compact import BasicBlock, ConvNorm, Stage, stages
-from training.commands.process import prepare
-from training.distill.config import DistillConfig
-from training.distill.distil import AGREEMENT, BACKBONE, distil
-from training.distill.state import STEP
+from omninet.model.fast.inference import folded
+from omninet.model.modalities.vision.chain import ChainBlock
+from omninet.model.modalities.vision.compact import BasicBlock, ConvNorm, Stage, stages
+from omninet.training.commands.process import prepare
+from omninet.training.distill.config import DistillConfig
+from omninet.training.distill.distil import AGREEMENT, BACKBONE, distil
+from omninet.training.distill.state import STEP
 
 CLIP = 16  # frames
 TIMED_STEPS = 6  # of a short run, after which the number of steps for the given time is known

@@ -21,11 +21,11 @@ import torch
 from PIL import Image
 
 from benchmarks.model import WORDS, Bench
-from model import checkpoint as checkpoints
-from model.checkpoint import BUNDLED
-from model.decoding.goal import Goal
-from model.predictor import Predictor
-from model.rows import Row
+from omninet.model import checkpoint as checkpoints
+from omninet.model.checkpoint import BUNDLED
+from omninet.model.decoding.goal import Goal
+from omninet.model.predictor import Predictor
+from omninet.model.rows import Row
 
 STEPS = WORDS + 2
 BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from app.http.samples import STATIC
+from omninet.app.http.samples import STATIC
 
 ASKED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "/caption": ("image", "dog.jpg", {}),

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from benchmarks.model import CASES, Bench, arguments, build, medians
-from model.fast.inference import folded, for_inference, replaced
-from model.fast.linear import QuickLinear
-from model.modalities.peripheral import backboned
-from model.network.omninet import OmniNet
+from omninet.model.fast.inference import folded, for_inference, replaced
+from omninet.model.fast.linear import QuickLinear
+from omninet.model.modalities.peripheral import backboned
+from omninet.model.network.omninet import OmniNet
 
 CPU = torch.device("cpu")
 NAMES = ("caption, 20 steps", "caption, 20 steps, 8 rows", "caption, 100 steps, 8 rows", "activity", "clip to activity")

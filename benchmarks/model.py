@@ -26,19 +26,19 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.authors import CAPTION_STEPS, decode_greedy
-from model import checkpoint as checkpoints
-from model.decoding.batch import RunningBatch
-from model.decoding.goal import Goal
-from model.fast.devices import Precision
-from model.fast.inference import for_inference
-from model.fast.linear import product
-from model.modalities.language.config import Subwords
-from model.modalities.peripheral import backboned
-from model.modalities.vision.peripheral import VisionPeripheral
-from model.network.memory import Memory
-from model.network.omninet import OmniNet
-from model.official.names import official_config
-from model.tasks import Input
+from omninet.model import checkpoint as checkpoints
+from omninet.model.decoding.batch import RunningBatch
+from omninet.model.decoding.goal import Goal
+from omninet.model.fast.devices import Precision
+from omninet.model.fast.inference import for_inference
+from omninet.model.fast.linear import product
+from omninet.model.modalities.language.config import Subwords
+from omninet.model.modalities.peripheral import backboned
+from omninet.model.modalities.vision.peripheral import VisionPeripheral
+from omninet.model.network.memory import Memory
+from omninet.model.network.omninet import OmniNet
+from omninet.model.official.names import official_config
+from omninet.model.tasks import Input
 
 WORDS = 12  # of a caption as a user sees it; it has a token more at either end
 QUESTION = 8  # subwords

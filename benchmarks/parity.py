@@ -18,17 +18,17 @@ from pathlib import Path
 import torch
 
 from benchmarks.authors import decode_greedy
-from model import checkpoint as checkpoints
-from model.checkpoint import BUNDLED
-from model.decoding.goal import Goal
-from model.fast.devices import Precision
-from model.fast.inference import for_inference
-from model.fast.precision import STEPS, Said, compare, repeat, say
-from model.network.cnp import group
-from model.network.encoding import encode
-from model.network.omninet import OmniNet
-from model.predictor import Predictor
-from model.rows import Prepared, Row
+from omninet.model import checkpoint as checkpoints
+from omninet.model.checkpoint import BUNDLED
+from omninet.model.decoding.goal import Goal
+from omninet.model.fast.devices import Precision
+from omninet.model.fast.inference import for_inference
+from omninet.model.fast.precision import STEPS, Said, compare, repeat, say
+from omninet.model.network.cnp import group
+from omninet.model.network.encoding import encode
+from omninet.model.network.omninet import OmniNet
+from omninet.model.predictor import Predictor
+from omninet.model.rows import Prepared, Row
 
 CPU = torch.device("cpu")
 BATCH = 8

@@ -24,13 +24,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional
 
-from model.media.images import decode_image
-from model.modalities.vision.peripheral import build_backbone
-from model.storage.weights import load_weights
-from training.commands.process import keep_memory
-from training.data.flickr8k import Flickr8k
-from training.distill.config import Eye
-from training.distill.eyes import Scale, Teacher
+from omninet.model.media.images import decode_image
+from omninet.model.modalities.vision.peripheral import build_backbone
+from omninet.model.storage.weights import load_weights
+from omninet.training.commands.process import keep_memory
+from omninet.training.data.flickr8k import Flickr8k
+from omninet.training.distill.config import Eye
+from omninet.training.distill.eyes import Scale, Teacher
 
 Extract = Callable[[Tensor], Tensor]  # uint8 (b, 3, 224, 224) -> (b, channels)
 

@@ -20,11 +20,11 @@ from typing import Any
 
 from torch.distributed import is_torchelastic_launched
 
-from model.predictor import Predictor
-from training.config import RunConfig
-from training.evaluate import evaluate
-from training.train import Options, train
-from training.watch.log import read_log
+from omninet.model.predictor import Predictor
+from omninet.training.config import RunConfig
+from omninet.training.evaluate import evaluate
+from omninet.training.train import Options, train
+from omninet.training.watch.log import read_log
 
 RUNNERS: dict[str, dict[str, Any]] = {
     "one process": {"runner": "single"},

@@ -13,15 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from model.checkpoint import BUNDLED, Checkpoint, load
-from model.modalities.vision.config import Framing, Treatment, VisionConfig
-from model.outputs import Metrics
-from model.outputs.text.bleu import best_constant
-from model.outputs.text.captions import score
-from model.predictor import Predictor
-from training.data import Example
-from training.data.coco import Coco
-from training.evaluate import answer_all
+from omninet.model.checkpoint import BUNDLED, Checkpoint, load
+from omninet.model.modalities.vision.config import Framing, Treatment, VisionConfig
+from omninet.model.outputs import Metrics
+from omninet.model.outputs.text.bleu import best_constant
+from omninet.model.outputs.text.captions import score
+from omninet.model.predictor import Predictor
+from omninet.training.data import Example
+from omninet.training.data.coco import Coco
+from omninet.training.evaluate import answer_all
 
 SHOWN = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")  # BLEU-4 of so few photos hangs on a handful of matches
 

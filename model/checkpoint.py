@@ -22,13 +22,13 @@ from typing import Any
 
 import torch
 
-from model.errors import CheckpointError, ConfigError
-from model.model_config import CONFIG, ModelConfig, read_config, read_json
-from model.network.omninet import OmniNet
-from model.network_config import OmniNetConfig
-from model.outputs import OUTPUTS
-from model.storage.sealed import SUMS, check, check_nothing_else, read_sums, written
-from model.storage.weights import INDEX, WEIGHTS, announced, digest, filled, places, read_tensors, write_weights
+from omninet.model.errors import CheckpointError, ConfigError
+from omninet.model.model_config import CONFIG, ModelConfig, read_config, read_json
+from omninet.model.network.omninet import OmniNet
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.outputs import OUTPUTS
+from omninet.model.storage.sealed import SUMS, check, check_nothing_else, read_sums, written
+from omninet.model.storage.weights import INDEX, WEIGHTS, announced, digest, filled, places, read_tensors, write_weights
 
 TOKENIZER, CARD = "tokenizer.model", "MODEL_CARD.md"
 REQUIRED = (CONFIG, WEIGHTS, TOKENIZER, CARD)

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.decoding.options import TEXT_OPTIONS
-from model.official import commands as official
-from model.tasks import TASKS, Task, Use, uses_of
+from omninet.model.decoding.options import TEXT_OPTIONS
+from omninet.model.official import commands as official
+from omninet.model.tasks import TASKS, Task, Use, uses_of
 
 if TYPE_CHECKING:
-    from model.processor import Processor
+    from omninet.model.processor import Processor
 
 EXAMPLES = """examples:
   omninet predict caption photo.jpg
@@ -77,9 +77,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _predict(args: argparse.Namespace) -> int:
     import json
 
-    from model.errors import InputError
-    from model.explain.heatmaps import draw_answer
-    from model.predictor import Predictor
+    from omninet.model.errors import InputError
+    from omninet.model.explain.heatmaps import draw_answer
+    from omninet.model.predictor import Predictor
 
     if args.explain is not None and len(args.inputs) > 1:
         raise InputError("unexpected_input", "--explain takes one input; run it once for each", input="--explain")
@@ -109,8 +109,8 @@ def _use(name: str, folder: Path | None) -> tuple[Task, Use]:
     Raises:
         InputError: ``unknown_task``.
     """
-    from model.checkpoint import BUNDLED, skim
-    from model.errors import InputError
+    from omninet.model.checkpoint import BUNDLED, skim
+    from omninet.model.errors import InputError
 
     offered = uses_of(skim(folder or BUNDLED).network.tasks.values())
     if name not in offered:
@@ -140,7 +140,7 @@ def _pairs(option: str, given: Sequence[str]) -> Iterator[tuple[str, str]]:
     Raises:
         InputError: ``bad_option``.
     """
-    from model.errors import InputError
+    from omninet.model.errors import InputError
 
     for pair in given:
         name, equals, text = pair.partition("=")
@@ -161,7 +161,7 @@ def _facts(answer: Any) -> dict[str, Any]:
 def _inspect(args: argparse.Namespace) -> int:
     import json
 
-    from model.checkpoint import BUNDLED, load
+    from omninet.model.checkpoint import BUNDLED, load
 
     folder = args.checkpoint or BUNDLED
     checkpoint = load(folder)

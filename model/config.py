@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from model.errors import ConfigError
+from omninet.model.errors import ConfigError
 
 Gate = Literal["paper", "official", "normalised"]
 Sampling = Literal["spread", "stride"]

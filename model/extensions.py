@@ -6,7 +6,7 @@ import importlib
 import os
 from collections.abc import Sequence
 
-from model.errors import ConfigError
+from omninet.model.errors import ConfigError
 
 VARIABLE = "OMNINET_EXTENSIONS"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.modalities.language.words import Word
-from model.modalities.vision.config import Framed
-from model.rows import Row
+from omninet.model.modalities.language.words import Word
+from omninet.model.modalities.vision.config import Framed
+from omninet.model.rows import Row
 
 
 @dataclass(frozen=True, eq=False)

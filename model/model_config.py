@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.config import from_dict, positive
-from model.errors import CheckpointError, ConfigError
-from model.network_config import OmniNetConfig
-from model.storage.upgrade import FORMAT, upgrade
+from omninet.model.config import from_dict, positive
+from omninet.model.errors import CheckpointError, ConfigError
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.storage.upgrade import FORMAT, upgrade
 
 CONFIG = "config.json"
 

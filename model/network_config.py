@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
-from model.config import CNPConfig, from_dict
-from model.errors import ConfigError
-from model.modalities import MODALITIES, Modality, kind_of, modality_of
-from model.modalities.language.config import LanguageConfig
-from model.modalities.vision.config import VisionConfig
-from model.outputs import OUTPUTS
-from model.tasks import TASKS, Input, Task, Use, uses_of
+from omninet.model.config import CNPConfig, from_dict
+from omninet.model.errors import ConfigError
+from omninet.model.modalities import MODALITIES, Modality, kind_of, modality_of
+from omninet.model.modalities.language.config import LanguageConfig
+from omninet.model.modalities.vision.config import VisionConfig
+from omninet.model.outputs import OUTPUTS
+from omninet.model.tasks import TASKS, Input, Task, Use, uses_of
 
 C = TypeVar("C")
 KIND = "kind"  # in JSON, of a peripheral: its name in MODALITIES

@@ -6,31 +6,31 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from model import checkpoint as checkpoints
-from model.checkpoint import BUNDLED, Checkpoint
-from model.decoding.batch import RunningBatch
-from model.decoding.goal import score_goal
-from model.decoding.hypotheses import Decoded, Hypothesis
-from model.decoding.search import Search
-from model.errors import CheckpointError
-from model.explain.attention import attend
-from model.fast.devices import check_precision, choose_device
-from model.fast.precision import settle
-from model.media.limits import MediaLimits
-from model.modalities.language.config import LanguageConfig
-from model.modalities.language.tokenizer import Tokenizer
-from model.network.cnp import group
-from model.network.encoding import encode, on_device
-from model.network.memory import Memory
-from model.outputs.answer import Answer
-from model.processor import Processor
-from model.rows import Row
+from omninet.model import checkpoint as checkpoints
+from omninet.model.checkpoint import BUNDLED, Checkpoint
+from omninet.model.decoding.batch import RunningBatch
+from omninet.model.decoding.goal import score_goal
+from omninet.model.decoding.hypotheses import Decoded, Hypothesis
+from omninet.model.decoding.search import Search
+from omninet.model.errors import CheckpointError
+from omninet.model.explain.attention import attend
+from omninet.model.fast.devices import check_precision, choose_device
+from omninet.model.fast.precision import settle
+from omninet.model.media.limits import MediaLimits
+from omninet.model.modalities.language.config import LanguageConfig
+from omninet.model.modalities.language.tokenizer import Tokenizer
+from omninet.model.network.cnp import group
+from omninet.model.network.encoding import encode, on_device
+from omninet.model.network.memory import Memory
+from omninet.model.outputs.answer import Answer
+from omninet.model.processor import Processor
+from omninet.model.rows import Row
 
 
 class Predictor(Processor):
@@ -65,7 +65,7 @@ class Predictor(Processor):
         device: str = "auto",
         precision: str = "auto",
         limits: MediaLimits | None = None,
-    ) -> Predictor:
+    ) -> Self:
         """Read a checkpoint folder; None is the bundled one.
 
         Raises:

@@ -8,21 +8,21 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from model.decoding.goal import Goal
-from model.decoding.hypotheses import Decoded, Hypothesis
-from model.errors import InputError
-from model.explain.explanation import Explanation
-from model.job import Job
-from model.media.limits import MediaLimits
-from model.modalities import Modality, Ready, Resources
-from model.modalities.language.tokenizer import Tokenizer
-from model.modalities.language.words import Word
-from model.model_config import ModelConfig
-from model.outputs import OUTPUTS, Answer, Output
-from model.outputs.text.answer import Text
-from model.outputs.text.output import written
-from model.rows import Prepared, Row
-from model.tasks import TASKS, Input, Task
+from omninet.model.decoding.goal import Goal
+from omninet.model.decoding.hypotheses import Decoded, Hypothesis
+from omninet.model.errors import InputError
+from omninet.model.explain.explanation import Explanation
+from omninet.model.job import Job
+from omninet.model.media.limits import MediaLimits
+from omninet.model.modalities import Modality, Ready, Resources
+from omninet.model.modalities.language.tokenizer import Tokenizer
+from omninet.model.modalities.language.words import Word
+from omninet.model.model_config import ModelConfig
+from omninet.model.outputs import OUTPUTS, Answer, Output
+from omninet.model.outputs.text.answer import Text
+from omninet.model.outputs.text.output import written
+from omninet.model.rows import Prepared, Row
+from omninet.model.tasks import TASKS, Input, Task
 
 MOST_NUMBERS = 2**20  # of one explanation; as JSON they are ten megabytes
 

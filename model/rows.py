@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from model.decoding.goal import Goal, Reads
+from omninet.model.decoding.goal import Goal, Reads
 
 
 class Prepared(NamedTuple):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from model.config import flags, one_of
-from model.errors import ConfigError
+from omninet.model.config import flags, one_of
+from omninet.model.errors import ConfigError
 
 Views = Literal["any", "plain"]
 

@@ -10,15 +10,15 @@ import pytest
 import sentencepiece
 import torch
 
-from model.checkpoint import Checkpoint, save
-from model.config import CNPConfig
-from model.modalities.language.config import LanguageConfig
-from model.modalities.vision.config import VisionConfig
-from model.model_config import ModelConfig
-from model.network.omninet import OmniNet
-from model.network_config import OmniNetConfig
-from model.predictor import Predictor
-from model.tasks import TASKS
+from omninet.model.checkpoint import Checkpoint, save
+from omninet.model.config import CNPConfig
+from omninet.model.modalities.language.config import LanguageConfig
+from omninet.model.modalities.vision.config import VisionConfig
+from omninet.model.model_config import ModelConfig
+from omninet.model.network.omninet import OmniNet
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.predictor import Predictor
+from omninet.model.tasks import TASKS
 
 SENTENCES = """A dog runs through the green grass.
 Two men play tennis on a court, and a woman watches them.

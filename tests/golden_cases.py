@@ -1,6 +1,6 @@
 """The golden numbers of the authors' implementation (tests/golden/README.md), ready to be compared with.
 
-Everything goes through the name table of ``model.official``. A further case is one more entry of
+Everything goes through the name table of ``omninet.model.official``. A further case is one more entry of
 ``cases.json`` and its ``case_<name>.safetensors``; no test has to be written for it.
 """
 
@@ -18,10 +18,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from model.config import CNPConfig, Gate
-from model.network.cnp import CNP
-from model.network.memory import Memory
-from model.official.names import DOMAINS, TASKS, convert
+from omninet.model.config import CNPConfig, Gate
+from omninet.model.network.cnp import CNP
+from omninet.model.network.memory import Memory
+from omninet.model.official.names import DOMAINS, TASKS, convert
 
 GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-4}

@@ -27,12 +27,18 @@ def source_files(package: str) -> list[Path]:
 
 
 def imported(file: Path) -> Iterator[str]:
-    """Top-level names of all that a file imports, at its head or in a function."""
+    """Top-level names of all that a file imports, at its head or in a function; of ours, the names of the packages."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
+            yield from (package_of(alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield (node.module or "").partition(".")[0]
+            yield from {package_of(f"{node.module}.{alias.name}") for alias in node.names}
+
+
+def package_of(module: str) -> str:
+    """``app`` of ``omninet.app.main``, ``torch`` of ``torch.nn``, ``omninet`` of what it has itself."""
+    first, *others = module.split(".")
+    return others[0] if first == "omninet" and others and others[0] in PACKAGES else first
 
 
 def imports_of(package: str) -> set[str]:
@@ -53,8 +59,11 @@ def modules_of_extras() -> set[str]:
 
 
 def test_the_packages_are_the_three_of_the_design() -> None:
-    assert {file.parent.name for file in ROOT.glob("*/__init__.py")} == {*PACKAGES, "tests"}
-    assert [file.name for file in ROOT.glob("*.py")] == ["omninet.py"]
+    assert {file.parent.name for file in ROOT.glob("*/__init__.py")} == {*PACKAGES, "omninet", "tests"}
+    assert list(ROOT.glob("*.py")) == []
+    assert {link.name: link.resolve() for link in (ROOT / "omninet").iterdir() if link.is_symlink()} == {
+        package: ROOT / package for package in PACKAGES
+    }
 
 
 def test_every_folder_of_a_package_is_a_package() -> None:
@@ -87,10 +96,14 @@ def test_serving_needs_no_extra(package: str) -> None:
 
 def test_traces_cost_nothing_where_nobody_wants_them() -> None:
     assert [file.name for file in source_files("app") if "opentelemetry" in imported(file)] == ["tracing.py"]
-    program = "import sys; from app.main import create_app as c; from app.settings import Settings as s; c(s()); "
-    program += (
-        "print(*(name for name in sys.modules if name.startswith(('app.telemetry.tracing', 'opentelemetry.sdk'))))"
-    )
+    program = """if True:
+        import sys
+        from omninet.app.main import create_app
+        from omninet.app.settings import Settings
+
+        create_app(Settings())
+        print(*(n for n in sys.modules if n.startswith(("omninet.app.telemetry.tracing", "opentelemetry.sdk"))))
+    """
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.split() == []
 
@@ -99,10 +112,12 @@ def test_only_the_cluster_knows_ray() -> None:
     known = {file.parent.name for file in source_files("app") if "ray" in imported(file)}
     assert known == {"cluster"}
     others = [file for file in source_files("app") if file.parent.name != "cluster"]
-    assert [file.name for file in others if "app.cluster" in file.read_text(encoding="utf-8")] == []
+    assert [file.name for file in others if "omninet.app.cluster" in file.read_text(encoding="utf-8")] == []
 
 
-@pytest.mark.parametrize("module", ["omninet", "app.cli", "model.cli", "training.cli"])
+@pytest.mark.parametrize(
+    "module", ["omninet", "omninet.command", "omninet.app.cli", "omninet.model.cli", "omninet.training.cli"]
+)
 def test_a_command_line_costs_nothing_to_import(module: str) -> None:
     program = f"import sys, {module}; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

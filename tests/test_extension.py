@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import omninet
-from model.extensions import VARIABLE, load_extensions
-from model.job import Job
-from model.modalities import MODALITIES
-from model.outputs import OUTPUTS
-from model.predictor import Predictor
-from model.tasks import TASKS
+from omninet.command import main
+from omninet.model.extensions import VARIABLE, load_extensions
+from omninet.model.job import Job
+from omninet.model.modalities import MODALITIES
+from omninet.model.outputs import OUTPUTS
+from omninet.model.predictor import Predictor
+from omninet.model.tasks import TASKS
+from omninet.training.data import DATASETS
 from tests.training.conftest import write_flickr8k
-from training.data import DATASETS
 
 ROOT = Path(__file__).parents[1]
 SECTION = re.split(r"^## \d\. ", (ROOT / "docs" / "guide.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[6]
@@ -157,7 +157,7 @@ def test_hogwild_trains_it_beside_captions(folder: Path) -> None:
         "hogwild",
     ]
 
-    assert omninet.main([*arguments, "--out", str(folder / "hogwild"), "--set", "steps=8", "--set", "warmup=2"]) == 0
+    assert main([*arguments, "--out", str(folder / "hogwild"), "--set", "steps=8", "--set", "warmup=2"]) == 0
 
     log = [json.loads(line) for line in (folder / "hogwild" / "log.jsonl").read_text().splitlines()]
     losses = {task: [r["loss"] for r in log if r.get("task") == task and "loss" in r] for task in ("wear", "caption")}

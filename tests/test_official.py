@@ -17,15 +17,15 @@ from PIL import Image
 from torch import Tensor
 from torchvision import transforms
 
-from app.main import create_app
-from app.settings import Settings
-from model import checkpoint as checkpoints
-from model.checkpoint import Checkpoint
-from model.errors import CheckpointError
-from model.modalities.vision.peripheral import VisionPeripheral
-from model.official.importing import Source, import_official
-from model.predictor import Predictor
-from omninet import main
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.command import main
+from omninet.model import checkpoint as checkpoints
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.errors import CheckpointError
+from omninet.model.modalities.vision.peripheral import VisionPeripheral
+from omninet.model.official.importing import Source, import_official
+from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
 from tests.app.http.test_service import until_ready
 from tests.model.official.files import full_state, write_conf, write_tokenizer

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-import model.cli
 import omninet
-import training.cli
-from model.errors import CheckpointError
+from omninet.command import main
+from omninet.model import cli as model
+from omninet.model.errors import CheckpointError
+from omninet.training import cli as training
 
 COMMANDS = ("serve", "predict", "inspect", "data", "train", "evaluate", "calibrate", "distill", "reproduce")
 
@@ -32,7 +33,7 @@ def add_command(monkeypatch: pytest.MonkeyPatch, package: object, error: BaseExc
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        omninet.main(["--help"])
+        main(["--help"])
     assert stop.value.code == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("    ")]
     assert [name for name in listed if name in COMMANDS] == list(COMMANDS)
@@ -41,7 +42,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        omninet.main([command, "--help"])
+        main([command, "--help"])
     assert stop.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: omninet {command}")
 
@@ -58,7 +59,7 @@ def test_every_command_has_a_help(command: str, capsys: pytest.CaptureFixture[st
 def test_bad_usage_is_one_line_and_code_2(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert omninet.main(arguments) == 2
+    assert main(arguments) == 2
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err.startswith("omninet: ")
@@ -70,48 +71,48 @@ def test_bad_usage_is_one_line_and_code_2(
 def test_our_errors_are_one_line_and_code_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    add_command(monkeypatch, model.cli, CheckpointError("config.json is missing"))
-    assert omninet.main(["fail"]) == 2
+    add_command(monkeypatch, model, CheckpointError("config.json is missing"))
+    assert main(["fail"]) == 2
     assert capsys.readouterr().err == "omninet: config.json is missing\n"
 
 
 def test_a_missing_file_is_one_line_and_code_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    add_command(monkeypatch, model.cli, FileNotFoundError(2, "No such file or directory", "photo.jpg"))
-    assert omninet.main(["fail"]) == 2
+    add_command(monkeypatch, model, FileNotFoundError(2, "No such file or directory", "photo.jpg"))
+    assert main(["fail"]) == 2
     assert capsys.readouterr().err == "omninet: [Errno 2] No such file or directory: 'photo.jpg'\n"
 
 
 def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    add_command(monkeypatch, model.cli, ZeroDivisionError())
+    add_command(monkeypatch, model, ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
-        omninet.main(["fail"])
+        main(["fail"])
 
 
 def test_an_interrupt_is_code_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    add_command(monkeypatch, model.cli, KeyboardInterrupt())
-    assert omninet.main(["fail"]) == 130
+    add_command(monkeypatch, model, KeyboardInterrupt())
+    assert main(["fail"]) == 130
 
 
 def test_training_without_its_libraries_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    add_command(monkeypatch, training.cli, ModuleNotFoundError("No module named 'yaml'", name="yaml"))
-    assert omninet.main(["fail"]) == 2
+    add_command(monkeypatch, training, ModuleNotFoundError("No module named 'yaml'", name="yaml"))
+    assert main(["fail"]) == 2
     error = capsys.readouterr().err
     assert "yaml" in error
     assert "pip install 'omninet[train]'" in error
 
 
 def test_a_library_that_every_command_needs_is_not_blamed_on_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    add_command(monkeypatch, model.cli, ModuleNotFoundError("No module named 'torch'", name="torch"))
+    add_command(monkeypatch, model, ModuleNotFoundError("No module named 'torch'", name="torch"))
     with pytest.raises(ModuleNotFoundError):
-        omninet.main(["fail"])
+        main(["fail"])
 
 
 def test_the_module_is_the_command() -> None:
-    root = Path(omninet.__file__).parent
+    root = Path(omninet.__file__).parents[1]
     result = subprocess.run(
         [sys.executable, "-m", "omninet", "--version"], cwd=root, capture_output=True, text=True, check=True
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from app.main import create_app
-from app.settings import Settings
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
 from tests.docker.test_monitoring import RULES, families
 from tests.docker.test_packaging import FINAL
 

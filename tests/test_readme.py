@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from app.settings import Settings
+from omninet.app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

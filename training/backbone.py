@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from model.errors import ConfigError
-from model.modalities.vision.peripheral import VisionPeripheral, published_backbone
-from model.network.omninet import OmniNet
-from model.storage.weights import load_weights
-from training.data import DataError
-from training.runtime.states import States
+from omninet.model.errors import ConfigError
+from omninet.model.modalities.vision.peripheral import VisionPeripheral, published_backbone
+from omninet.model.network.omninet import OmniNet
+from omninet.model.storage.weights import load_weights
+from omninet.training.data import DataError
+from omninet.training.runtime.states import States
 
 PUBLISHED, RANDOM = "published", "random"
 KEPT = "frozen-backbone.safetensors"  # in a run's folder: its states have only what is trained

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.commands import calibrate, data, distill, evaluate, reproduce, train
+from omninet.training.commands import calibrate, data, distill, evaluate, reproduce, train
 
 
 def add_commands(subparsers: Any) -> None:

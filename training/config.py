@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from model.decoding.options import MAX_BEAMS
-from model.errors import ConfigError
-from model.tasks import TASKS
-from training.data import DATASETS, DataSet
-from training.network import check_network
-from training.overrides import apply
+from omninet.model.decoding.options import MAX_BEAMS
+from omninet.model.errors import ConfigError
+from omninet.model.tasks import TASKS
+from omninet.training.data import DATASETS, DataSet
+from omninet.training.network import check_network
+from omninet.training.overrides import apply
 
 CONFIG = "config.yaml"  # in the folder of a run: what it was started with
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from model.config import CNPConfig, from_dict, to_dict
-from model.errors import ConfigError
-from model.modalities import MODALITIES
-from model.network_config import KIND, OmniNetConfig
-from model.outputs import OUTPUTS, Output
-from model.tasks import TASKS, Task
+from omninet.model.config import CNPConfig, from_dict, to_dict
+from omninet.model.errors import ConfigError
+from omninet.model.modalities import MODALITIES
+from omninet.model.network_config import KIND, OmniNetConfig
+from omninet.model.outputs import OUTPUTS, Output
+from omninet.model.tasks import TASKS, Task
 
 if TYPE_CHECKING:
-    from training.config import RunConfig
+    from omninet.training.config import RunConfig
 
 T = TypeVar("T")
 CNP = "cnp"

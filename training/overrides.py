@@ -11,12 +11,12 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel
 
-from model.config import CNPConfig
-from model.errors import ConfigError
-from model.modalities import MODALITIES
-from model.network_config import KIND
-from model.tasks import TASKS
-from training.data import DATASETS
+from omninet.model.config import CNPConfig
+from omninet.model.errors import ConfigError
+from omninet.model.modalities import MODALITIES
+from omninet.model.network_config import KIND
+from omninet.model.tasks import TASKS
+from omninet.training.data import DATASETS
 
 ANY = "*"
 NEAR = 3

@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from model import checkpoint as checkpoints
-from model.checkpoint import Checkpoint
-from model.config import CNPConfig, Gate
-from model.errors import ConfigError
-from model.model_config import CONFIG
-from model.network.omninet import OmniNet
-from model.predictor import Predictor
-from training.config import RunConfig
-from training.evaluate import answer_data, measure
-from training.evaluate.zero_shot import Comparison, uses_of_motion, zero_shot
-from training.network import tasks_of
-from training.runtime.schedule import quotas
-from training.table import Figures, Table
+from omninet.model import checkpoint as checkpoints
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.config import CNPConfig, Gate
+from omninet.model.errors import ConfigError
+from omninet.model.model_config import CONFIG
+from omninet.model.network.omninet import OmniNet
+from omninet.model.predictor import Predictor
+from omninet.training.config import RunConfig
+from omninet.training.evaluate import answer_data, measure
+from omninet.training.evaluate.zero_shot import Comparison, uses_of_motion, zero_shot
+from omninet.training.network import tasks_of
+from omninet.training.runtime.schedule import quotas
+from omninet.training.table import Figures, Table
 
 LOG = logging.getLogger(__name__)
 Train = Callable[[RunConfig, Path], object]

@@ -14,26 +14,26 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from model.checkpoint import Checkpoint, load
-from model.errors import ConfigError
-from model.media.limits import MediaLimits
-from model.modalities import MODALITIES, Resources, kind_of
-from model.modalities.language.config import LanguageConfig
-from model.modalities.language.tokenizer import Tokenizer
-from model.model_config import ModelConfig
-from model.network.omninet import OmniNet
-from model.network_config import OmniNetConfig
-from model.outputs import OUTPUTS
-from training.backbone import RANDOM, backbones_of, check_source, fill_backbone
-from training.config import RunConfig, Source
-from training.data import DataError, Example, thinned
-from training.network import named_vocabularies, needs_backbone, network_config, tasks_of
-from training.pipeline.batches import Encoder, Media, keyword_of, spread_captions, texts_of, texts_read
-from training.pipeline.features import Features, compute_features, measure_channels
-from training.pipeline.frames import Frames
-from training.pipeline.subwords import published_subwords, train_subwords
-from training.runtime.schedule import mixed
-from training.warm_start import warm_start
+from omninet.model.checkpoint import Checkpoint, load
+from omninet.model.errors import ConfigError
+from omninet.model.media.limits import MediaLimits
+from omninet.model.modalities import MODALITIES, Resources, kind_of
+from omninet.model.modalities.language.config import LanguageConfig
+from omninet.model.modalities.language.tokenizer import Tokenizer
+from omninet.model.model_config import ModelConfig
+from omninet.model.network.omninet import OmniNet
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.outputs import OUTPUTS
+from omninet.training.backbone import RANDOM, backbones_of, check_source, fill_backbone
+from omninet.training.config import RunConfig, Source
+from omninet.training.data import DataError, Example, thinned
+from omninet.training.network import named_vocabularies, needs_backbone, network_config, tasks_of
+from omninet.training.pipeline.batches import Encoder, Media, keyword_of, spread_captions, texts_of, texts_read
+from omninet.training.pipeline.features import Features, compute_features, measure_channels
+from omninet.training.pipeline.frames import Frames
+from omninet.training.pipeline.subwords import published_subwords, train_subwords
+from omninet.training.runtime.schedule import mixed
+from omninet.training.warm_start import warm_start
 
 NO_TEXT = ("a",)  # a checkpoint has subwords, also where nothing is read or written
 STARTED = "subwords-of-the-start.model"

@@ -13,18 +13,18 @@ from typing import Literal
 
 import torch
 
-from model.errors import ConfigError
-from model.fast.devices import choose_device
-from training.backbone import source_of_resumed
-from training.config import RunConfig
-from training.hogwild import make_posts, run_hogwild
-from training.hogwild.worker import Post
-from training.network import needs_backbone
-from training.runtime.interrupt import Interrupt, Stopped
-from training.runtime.launch import Launch
-from training.runtime.run import Run
-from training.runtime.single import run_single
-from training.setup import set_up
+from omninet.model.errors import ConfigError
+from omninet.model.fast.devices import choose_device
+from omninet.training.backbone import source_of_resumed
+from omninet.training.config import RunConfig
+from omninet.training.hogwild import make_posts, run_hogwild
+from omninet.training.hogwild.worker import Post
+from omninet.training.network import needs_backbone
+from omninet.training.runtime.interrupt import Interrupt, Stopped
+from omninet.training.runtime.launch import Launch
+from omninet.training.runtime.run import Run
+from omninet.training.runtime.single import run_single
+from omninet.training.setup import set_up
 
 Runner = Literal["hogwild", "single", "distributed"]
 
@@ -86,7 +86,7 @@ def train(config: RunConfig, out: Path, options: Options, whole: RunConfig | Non
 
 
 def _train_distributed(config: RunConfig, out: Path, options: Options, whole: RunConfig | None, launch: Launch) -> Path:
-    from training.distributed import RankedRun, Ranks, named, run_distributed
+    from omninet.training.distributed import RankedRun, Ranks, named, run_distributed
 
     if launch.rank:
         logging.getLogger().setLevel(logging.WARNING)  # the first rank speaks for all

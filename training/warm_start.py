@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from model.checkpoint import Checkpoint
-from model.network.omninet import OmniNet
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.network.omninet import OmniNet
 
 LOG = logging.getLogger(__name__)
 CONTROLS = "cnp.control_embedding.weight"

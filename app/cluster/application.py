@@ -1,4 +1,4 @@
-"""The service as an application of Ray Serve: ``serve run app.cluster.application:build``.
+"""The service as an application of Ray Serve: ``serve run omninet.app.cluster.application:build``.
 
 All is set by the ``OMNINET_`` variables of its environment, as for a single server.
 """
@@ -10,11 +10,11 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
-from app.cluster.decoder import Decoder
-from app.cluster.ingress import Ingress
-from app.cluster.model import Model
-from app.settings import Settings
-from model.model_config import read_config
+from omninet.app.cluster.decoder import Decoder
+from omninet.app.cluster.ingress import Ingress
+from omninet.app.cluster.model import Model
+from omninet.app.settings import Settings
+from omninet.model.model_config import read_config
 
 # Replaced one by one, each after its successor is ready; a replica that ends answers what it has begun.
 LASTING: dict[str, Any] = {

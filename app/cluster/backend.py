@@ -26,11 +26,11 @@ from ray.serve.exceptions import (
 )
 from ray.serve.handle import DeploymentHandle
 
-from app.backend import Answered, Description, Query, Tell, Upload
-from app.cluster.messages import Found, OtherPeripheralError, Question, unpacked
-from app.errors import ServiceError, internal_error, overloaded
-from app.processes.link import pack
-from app.telemetry.stopwatch import Stopwatch
+from omninet.app.backend import Answered, Description, Query, Tell, Upload
+from omninet.app.cluster.messages import Found, OtherPeripheralError, Question, unpacked
+from omninet.app.errors import ServiceError, internal_error, overloaded
+from omninet.app.processes.link import pack
+from omninet.app.telemetry.stopwatch import Stopwatch
 
 logger = logging.getLogger(__name__)
 # With its machine or its process, for no fault of the request.

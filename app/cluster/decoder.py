@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from io import BytesIO
 
-from app.backend import Upload
-from app.cluster.messages import Found, OtherPeripheralError, packed
-from app.local.serving import decode, media_pool
-from app.settings import Settings
-from app.telemetry.logs import configure_logs
-from app.telemetry.stopwatch import Stopwatch
-from model.model_config import read_config
+from omninet.app.backend import Upload
+from omninet.app.cluster.messages import Found, OtherPeripheralError, packed
+from omninet.app.local.serving import decode, media_pool
+from omninet.app.settings import Settings
+from omninet.app.telemetry.logs import configure_logs
+from omninet.app.telemetry.stopwatch import Stopwatch
+from omninet.model.model_config import read_config
 
 
 class Decoder:

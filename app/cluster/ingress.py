@@ -9,11 +9,11 @@ from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from app.cluster.backend import Cluster
-from app.main import create_app
-from app.settings import Settings
-from app.telemetry.logs import configure_logs
-from app.variables import log_unknown
+from omninet.app.cluster.backend import Cluster
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.app.telemetry.logs import configure_logs
+from omninet.app.variables import log_unknown
 
 
 class Ingress:

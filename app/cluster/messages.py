@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import ServiceError
-from app.processes.link import pack
-from model.errors import InputError
+from omninet.app.errors import ServiceError
+from omninet.app.processes.link import pack
+from omninet.model.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ from typing import Any
 
 import ray
 
-from app.answering import answer, describe, told
-from app.backend import Answered, Description, Tell
-from app.cluster.messages import OtherPeripheralError, Question, packed
-from app.engine.loading import load_engine
-from app.http.deadline import within
-from app.processes.link import pack
-from app.settings import Settings
-from app.telemetry.logs import configure_logs
-from app.telemetry.stopwatch import Stopwatch
+from omninet.app.answering import answer, describe, told
+from omninet.app.backend import Answered, Description, Tell
+from omninet.app.cluster.messages import OtherPeripheralError, Question, packed
+from omninet.app.engine.loading import load_engine
+from omninet.app.http.deadline import within
+from omninet.app.processes.link import pack
+from omninet.app.settings import Settings
+from omninet.app.telemetry.logs import configure_logs
+from omninet.app.telemetry.stopwatch import Stopwatch
 
 GRACE_S = 1.0
 

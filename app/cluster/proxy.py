@@ -1,6 +1,6 @@
 """What Ray's own HTTP proxies add before the application, on every machine.
 
-Ray takes it from ``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=app.cluster.proxy:middleware`` in its environment.
+Ray takes it from ``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=omninet.app.cluster.proxy:middleware`` in its environment.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import Message, Receive, Scope, Send
 
-from app.errors import ServiceError, internal_error
-from app.http.middleware.base import HttpMiddleware
-from app.http.middleware.request_log import ACCEPTED, HEADER, new_id
+from omninet.app.errors import ServiceError, internal_error
+from omninet.app.http.middleware.base import HttpMiddleware
+from omninet.app.http.middleware.request_log import ACCEPTED, HEADER, new_id
 
 RAYS_OWN = {"/-/healthz", "/-/routes"}  # where the proxy says how it is, and asks no replica
 # Headers, "-" for "_", by which a client would tell Ray what is not for clients to say.

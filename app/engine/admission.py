@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from app.engine.work import Kind, Work, WorkQueue
+from omninet.app.engine.work import Kind, Work, WorkQueue
 
 
 class Intake:

@@ -6,15 +6,15 @@ import logging
 import time
 from collections.abc import Sequence
 
-from app.engine.admission import Intake
-from app.engine.feature_stage import VisionStage
-from app.engine.metrics import EngineMetrics
-from app.engine.stage import Stage
-from app.engine.work import Kind, Work
-from model.decoding.hypotheses import Decoded
-from model.decoding.search import Search
-from model.network.cnp import group
-from model.predictor import Predictor
+from omninet.app.engine.admission import Intake
+from omninet.app.engine.feature_stage import VisionStage
+from omninet.app.engine.metrics import EngineMetrics
+from omninet.app.engine.stage import Stage
+from omninet.app.engine.work import Kind, Work
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.decoding.search import Search
+from omninet.model.network.cnp import group
+from omninet.model.predictor import Predictor
 
 logger = logging.getLogger(__name__)
 TEXT: tuple[Kind, ...] = ("text",)

@@ -10,14 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from app.engine.metrics import EngineMetrics
-from app.engine.replica import Replica
-from app.engine.work import Watch, Work, WorkQueue
-from app.errors import internal_error
-from model.decoding.hypotheses import Decoded, Hypothesis
-from model.job import Job
-from model.predictor import Predictor
-from model.processor import Processor
+from omninet.app.engine.metrics import EngineMetrics
+from omninet.app.engine.replica import Replica
+from omninet.app.engine.work import Watch, Work, WorkQueue
+from omninet.app.errors import internal_error
+from omninet.model.decoding.hypotheses import Decoded, Hypothesis
+from omninet.model.job import Job
+from omninet.model.predictor import Predictor
+from omninet.model.processor import Processor
 
 # Eight frames of the bundled model. More are hardly seen sooner, and images wait longer among videos.
 PIXELS = 8 * 224**2

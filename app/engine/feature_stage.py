@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from app.engine.admission import Intake
-from app.engine.fair_scheduler import Turns
-from app.engine.metrics import EngineMetrics
-from app.engine.stage import Stage
-from app.engine.work import Kind, Work
-from model.predictor import Predictor
+from omninet.app.engine.admission import Intake
+from omninet.app.engine.fair_scheduler import Turns
+from omninet.app.engine.metrics import EngineMetrics
+from omninet.app.engine.stage import Stage
+from omninet.app.engine.work import Kind, Work
+from omninet.model.predictor import Predictor
 
 # Of the backbone's time, while there are both.
 WEIGHTS: dict[Kind, float] = {"image": 2.0, "video": 1.0}

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
-from app.engine.engine import Engine
-from app.settings import Settings
-from model import checkpoint as checkpoints
-from model.extensions import load_extensions
-from model.fast.devices import choose_device, foresee_precision
-from model.predictor import Predictor
+from omninet.app.engine.engine import Engine
+from omninet.app.settings import Settings
+from omninet.model import checkpoint as checkpoints
+from omninet.model.extensions import load_extensions
+from omninet.model.fast.devices import choose_device, foresee_precision
+from omninet.model.predictor import Predictor
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 

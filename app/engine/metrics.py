@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from prometheus_client import ProcessCollector
 
-from app.telemetry.registry import Figures
+from omninet.app.telemetry.registry import Figures
 
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 

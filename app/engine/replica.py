@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from app.engine.admission import Intake
-from app.engine.cnp_stage import CNPStage
-from app.engine.feature_stage import VisionStage
-from app.engine.metrics import EngineMetrics
-from app.engine.warm_up import warm_up
-from app.engine.work import Kind, WorkQueue
-from model.predictor import Predictor
+from omninet.app.engine.admission import Intake
+from omninet.app.engine.cnp_stage import CNPStage
+from omninet.app.engine.feature_stage import VisionStage
+from omninet.app.engine.metrics import EngineMetrics
+from omninet.app.engine.warm_up import warm_up
+from omninet.app.engine.work import Kind, WorkQueue
+from omninet.model.predictor import Predictor
 
 
 class Replica:

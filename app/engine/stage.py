@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 import torch
 
-from app.engine.admission import Intake
-from app.engine.metrics import EngineMetrics
-from app.engine.warm_up import warm_up
-from app.engine.work import Work
-from app.errors import internal_error
-from model.decoding.hypotheses import Decoded
-from model.predictor import Predictor
+from omninet.app.engine.admission import Intake
+from omninet.app.engine.metrics import EngineMetrics
+from omninet.app.engine.warm_up import warm_up
+from omninet.app.engine.work import Work
+from omninet.app.errors import internal_error
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.predictor import Predictor
 
 logger = logging.getLogger(__name__)
 RETRY_S = 1.0

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from model.decoding.hypotheses import Decoded
-from model.errors import CheckpointError
-from model.predictor import Predictor
-from model.processor import Processor
-from model.rows import Row
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.errors import CheckpointError
+from omninet.model.predictor import Predictor
+from omninet.model.processor import Processor
+from omninet.model.rows import Row
 
 
 def warm_up(predictor: Predictor) -> None:

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.errors import ServiceError, overloaded, shutting_down
-from model.decoding.hypotheses import Decoded, Hypothesis
-from model.rows import Row
+from omninet.app.errors import ServiceError, overloaded, shutting_down
+from omninet.model.decoding.hypotheses import Decoded, Hypothesis
+from omninet.model.rows import Row
 
 Kind = Literal["text", "image", "video"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

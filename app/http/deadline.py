@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
-from app.errors import deadline_exceeded
+from omninet.app.errors import deadline_exceeded
 
 T = TypeVar("T")
 HEADER = "X-Timeout-Seconds"

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
-from app.errors import client_closed
+from omninet.app.errors import client_closed
 
 T = TypeVar("T")
 

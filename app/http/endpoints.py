@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from app.backend import Answered, Upload
-from app.http.fields import InputField, is_multipart
-from app.http.forms import Asking, ExplainForm, StreamForm, form_model
-from app.http.replies import reply_model, reply_to
-from app.http.schemas import Reply
-from model.modalities import kind_of
-from model.network_config import OmniNetConfig
-from model.outputs import OUTPUTS, Output
-from model.tasks import TASKS, Task, Use
+from omninet.app.backend import Answered, Upload
+from omninet.app.http.fields import InputField, is_multipart
+from omninet.app.http.forms import Asking, ExplainForm, StreamForm, form_model
+from omninet.app.http.replies import reply_model, reply_to
+from omninet.app.http.schemas import Reply
+from omninet.model.modalities import kind_of
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.outputs import OUTPUTS, Output
+from omninet.model.tasks import TASKS, Task, Use
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 from fastapi.openapi.models import Example
 
-from app.http.endpoints import Endpoint
-from app.http.fields import InputField
-from app.http.samples import Sample, sample_for, text_for
+from omninet.app.http.endpoints import Endpoint
+from omninet.app.http.fields import InputField
+from omninet.app.http.samples import Sample, sample_for, text_for
 
 SERVER = "http://127.0.0.1:8000"
 ANY_TEXT = "A dog runs."

@@ -20,8 +20,8 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from model.modalities import Form
-from model.tasks import Input
+from omninet.model.modalities import Form
+from omninet.model.tasks import Input
 
 T = TypeVar("T")
 NotThere = SkipJsonSchema[None]

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from app.http.fields import InputField, accepted, annotated, is_multipart, or_none
-from app.http.samples import text_for
-from model.decoding.goal import Explain
-from model.decoding.options import Option
+from omninet.app.http.fields import InputField, accepted, annotated, is_multipart, or_none
+from omninet.app.http.samples import text_for
+from omninet.model.decoding.goal import Explain
+from omninet.model.decoding.options import Option
 
 
 class Asking(BaseModel):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
-from app.errors import ServiceError
+from omninet.app.errors import ServiceError
 
 MOST_CLIENTS = 10_000
 ROUNDING = 1e-6  # of a request, that sums of times may be wrong by

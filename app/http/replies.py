@@ -7,10 +7,10 @@ from typing import Any, cast
 
 from pydantic import BaseModel, create_model
 
-from app.backend import Answered
-from app.http.schemas import ExplanationBody, ModelName, Reply, SeenReply, Timings
-from model.outputs import Output
-from model.tasks import Task
+from omninet.app.backend import Answered
+from omninet.app.http.schemas import ExplanationBody, ModelName, Reply, SeenReply, Timings
+from omninet.model.outputs import Output
+from omninet.model.tasks import Task
 
 
 def reply_model(output: Output, task: Task) -> type[Reply]:

@@ -10,11 +10,11 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.errors import ServiceError
-from app.http.middleware.request_log import HEADER, new_id
-from app.http.middleware.security_headers import CSP, SECURITY_HEADERS
-from app.settings import Settings
-from app.telemetry.metrics import Metrics
+from omninet.app.errors import ServiceError
+from omninet.app.http.middleware.request_log import HEADER, new_id
+from omninet.app.http.middleware.security_headers import CSP, SECURITY_HEADERS
+from omninet.app.settings import Settings
+from omninet.app.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 HEADER_BYTES = 2**16

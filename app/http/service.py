@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
-from app.answering import told
-from app.backend import Answered, Backend, Query, Tell, Upload
-from app.http.deadline import seconds_of, within
-from app.http.disconnect import until_disconnected
-from app.settings import Settings
-from app.telemetry.metrics import Metrics
-from app.telemetry.stopwatch import Stopwatch
-from model.outputs.text.answer import Text
+from omninet.app.answering import told
+from omninet.app.backend import Answered, Backend, Query, Tell, Upload
+from omninet.app.http.deadline import seconds_of, within
+from omninet.app.http.disconnect import until_disconnected
+from omninet.app.settings import Settings
+from omninet.app.telemetry.metrics import Metrics
+from omninet.app.telemetry.stopwatch import Stopwatch
+from omninet.model.outputs.text.answer import Text
 
 if TYPE_CHECKING:
-    from app.telemetry.tracing import Traces
+    from omninet.app.telemetry.tracing import Traces
 
 
 class Service:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, Field
 
-from app.http.endpoints import Endpoint, endpoints_of, in_order
-from app.http.fields import InputField, is_text
-from app.settings import Settings
-from model.network_config import OmniNetConfig
-from model.tasks import Task
+from omninet.app.http.endpoints import Endpoint, endpoints_of, in_order
+from omninet.app.http.fields import InputField, is_text
+from omninet.app.settings import Settings
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.tasks import Task
 
 
 class ServedField(BaseModel):

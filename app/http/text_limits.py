@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from app.errors import ServiceError
+from omninet.app.errors import ServiceError
 
 
 def check_length(values: Iterable[tuple[str, Any]], most: int) -> None:

@@ -9,17 +9,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from app.answering import AnyEngine, describe
-from app.backend import Answered, Description, Query, Tell
-from app.engine.engine import Engine
-from app.errors import ServiceError
-from app.local.process_client import ModelProcess
-from app.local.serving import Serving, load, opened
-from app.settings import Settings
-from app.telemetry.metrics import Metrics
-from app.telemetry.stopwatch import Stopwatch
-from model.errors import OmniNetError
-from model.network_config import OmniNetConfig
+from omninet.app.answering import AnyEngine, describe
+from omninet.app.backend import Answered, Description, Query, Tell
+from omninet.app.engine.engine import Engine
+from omninet.app.errors import ServiceError
+from omninet.app.local.process_client import ModelProcess
+from omninet.app.local.serving import Serving, load, opened
+from omninet.app.settings import Settings
+from omninet.app.telemetry.metrics import Metrics
+from omninet.app.telemetry.stopwatch import Stopwatch
+from omninet.model.errors import OmniNetError
+from omninet.model.network_config import OmniNetConfig
 
 logger = logging.getLogger(__name__)
 RETRY_S = 1.0

@@ -11,15 +11,15 @@ from itertools import count
 from multiprocessing.context import ForkServerProcess
 from typing import Any, NoReturn
 
-from app.engine.engine import Result
-from app.engine.warm_up import probe
-from app.engine.work import Watch
-from app.errors import ServiceError, internal_error, shutting_down
-from app.local.process_host import Ask, Drop, Health, Loaded, Reply, Settled, Stop, host
-from app.processes.link import Link
-from app.processes.start import context
-from app.settings import Settings
-from model.job import Job
+from omninet.app.engine.engine import Result
+from omninet.app.engine.warm_up import probe
+from omninet.app.engine.work import Watch
+from omninet.app.errors import ServiceError, internal_error, shutting_down
+from omninet.app.local.process_host import Ask, Drop, Health, Loaded, Reply, Settled, Stop, host
+from omninet.app.processes.link import Link
+from omninet.app.processes.start import context
+from omninet.app.settings import Settings
+from omninet.model.job import Job
 
 logger = logging.getLogger(__name__)
 FIGURES_S = 2.0

@@ -15,20 +15,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from app.engine.engine import Engine, Result
-from app.engine.loading import load_engine
-from app.engine.work import Work
-from app.errors import ServiceError
-from app.processes.channel import Channel
-from app.processes.link import pack
-from app.processes.start import MODEL, call_this
-from app.settings import Settings
-from app.telemetry.logs import configure_logs
-from model.decoding.hypotheses import Hypothesis
-from model.errors import OmniNetError
-from model.fast.precision import Agreement
-from model.job import Job
-from model.processor import Processor
+from omninet.app.engine.engine import Engine, Result
+from omninet.app.engine.loading import load_engine
+from omninet.app.engine.work import Work
+from omninet.app.errors import ServiceError
+from omninet.app.processes.channel import Channel
+from omninet.app.processes.link import pack
+from omninet.app.processes.start import MODEL, call_this
+from omninet.app.settings import Settings
+from omninet.app.telemetry.logs import configure_logs
+from omninet.model.decoding.hypotheses import Hypothesis
+from omninet.model.errors import OmniNetError
+from omninet.model.fast.precision import Agreement
+from omninet.model.job import Job
+from omninet.model.processor import Processor
 
 logger = logging.getLogger(__name__)
 WATCH_S = 0.1  # how long a change of the engine's health may go unnoticed

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from app.answering import AnyEngine, answer
-from app.backend import Answered, Query, Tell, Upload
-from app.local.process_client import ModelProcess
-from app.media.pool import MediaPool
-from app.media.sandbox import Limits, Sandbox
-from app.settings import Settings
-from app.telemetry.stopwatch import Stopwatch
-from model.errors import InputError
-from model.modalities import Modality
-from model.processor import Processor
+from omninet.app.answering import AnyEngine, answer
+from omninet.app.backend import Answered, Query, Tell, Upload
+from omninet.app.local.process_client import ModelProcess
+from omninet.app.media.pool import MediaPool
+from omninet.app.media.sandbox import Limits, Sandbox
+from omninet.app.settings import Settings
+from omninet.app.telemetry.stopwatch import Stopwatch
+from omninet.model.errors import InputError
+from omninet.model.modalities import Modality
+from omninet.model.processor import Processor
 
 
 class Serving:

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TypeVar
 
-from app.errors import overloaded, shutting_down
-from app.media.sandbox import ClosedError, Limits, Sandbox
-from model.modalities import Modality
+from omninet.app.errors import overloaded, shutting_down
+from omninet.app.media.sandbox import ClosedError, Limits, Sandbox
+from omninet.model.modalities import Modality
 
 T = TypeVar("T")
 

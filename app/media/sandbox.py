@@ -24,11 +24,11 @@ from typing import Any
 
 import torch
 
-from app.processes.channel import Channel, channels
-from app.processes.start import MEDIA, call_this, context
-from model.errors import InputError
-from model.media.limits import MediaLimits
-from model.modalities import Modality
+from omninet.app.processes.channel import Channel, channels
+from omninet.app.processes.start import MEDIA, call_this, context
+from omninet.model.errors import InputError
+from omninet.model.media.limits import MediaLimits
+from omninet.model.modalities import Modality
 
 logger = logging.getLogger(__name__)
 HEADER_BYTES = 2**16

@@ -7,7 +7,7 @@ import pickle
 import socket
 from typing import Any
 
-from app.processes.channel import LENGTH
+from omninet.app.processes.channel import LENGTH
 
 
 class Link:

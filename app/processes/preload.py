@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.modalities import MODALITIES
+from omninet.model.modalities import MODALITIES
 
 for modality in MODALITIES.values():
     modality.peripheral()

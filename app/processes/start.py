@@ -6,7 +6,12 @@ from multiprocessing import forkserver, get_context
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-PRELOADED = ["app.media.sandbox", "app.local.process_host", "app.processes.preload", "nltk.tokenize"]
+PRELOADED = [
+    "omninet.app.media.sandbox",
+    "omninet.app.local.process_host",
+    "omninet.app.processes.preload",
+    "nltk.tokenize",
+]
 MEDIA, MODEL = "omninet-media", "omninet-model"
 
 

@@ -14,10 +14,10 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from app.telemetry.registry import Figures
+from omninet.app.telemetry.registry import Figures
 
 if TYPE_CHECKING:
-    from app.media.pool import MediaPool
+    from omninet.app.media.pool import MediaPool
 
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.telemetry.tracing import Trace
+    from omninet.app.telemetry.tracing import Trace
 
 WORTH_A_SPAN = 1e-3  # seconds of waiting
 

@@ -26,7 +26,7 @@ from benchmarks.cluster.queueing import points
 from benchmarks.load.ceiling import BareModel
 from benchmarks.load.posts import Post, posts
 from benchmarks.load.servers import service, serving
-from model.checkpoint import BUNDLED
+from omninet.model.checkpoint import BUNDLED
 
 Posts = Mapping[str, Sequence[Post]]
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)

@@ -13,9 +13,9 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from benchmarks.load.posts import TASKS
-from model.job import Job
-from model.outputs.answer import Answer
-from model.predictor import Predictor
+from omninet.model.job import Job
+from omninet.model.outputs.answer import Answer
+from omninet.model.predictor import Predictor
 
 
 def arguments() -> argparse.Namespace:

@@ -16,8 +16,8 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from benchmarks.load.baseline import arguments, fields_of, load, prepare, reply
-from model.decoding.hypotheses import Decoded
-from model.job import Job
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.job import Job
 
 WINDOW_S = 0.005  # for which a batch waits for more
 DEADLINE_S = 60

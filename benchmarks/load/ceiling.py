@@ -15,10 +15,10 @@ import torch
 
 from benchmarks.load.baseline import reply
 from benchmarks.load.posts import Post, answer_in
-from model.decoding.batch import RunningBatch
-from model.network.cnp import group
-from model.predictor import Predictor
-from model.rows import Row
+from omninet.model.decoding.batch import RunningBatch
+from omninet.model.network.cnp import group
+from omninet.model.predictor import Predictor
+from omninet.model.rows import Row
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
 from benchmarks.load.baseline import arguments, fields_of, load, prepare, reply
-from model.predictor import Predictor
+from omninet.model.predictor import Predictor
 
 
 def create_app(predictor: Predictor) -> FastAPI:

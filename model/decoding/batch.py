@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from model.decoding.goal import Goal
-from model.decoding.hypotheses import Decoded
-from model.decoding.search import Longer, ReadSearch, Search, may_follow, search_for
-from model.network.cnp import CNP, group
-from model.network.cohort import Cohort
-from model.network.memory import Memory
+from omninet.model.decoding.goal import Goal
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.decoding.search import Longer, ReadSearch, Search, may_follow, search_for
+from omninet.model.network.cnp import CNP, group
+from omninet.model.network.cohort import Cohort
+from omninet.model.network.memory import Memory
 
 CANDIDATES = 5
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from model.decoding.grammar import Grammar
-from model.decoding.rules import NO_RULES, Rules
-from model.decoding.sampling import Sampling
+from omninet.model.decoding.grammar import Grammar
+from omninet.model.decoding.rules import NO_RULES, Rules
+from omninet.model.decoding.sampling import Sampling
 
 Explain = Literal["mean", "layers"]
 Reads = Literal["classes", "hidden"] | int

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from model.explain.explanation import Attention
+    from omninet.model.explain.explanation import Attention
 
 
 @dataclass(frozen=True)

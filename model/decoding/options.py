@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from model.decoding.goal import Goal
-from model.decoding.rules import Rules
-from model.decoding.sampling import Sampling
-from model.errors import InputError
+from omninet.model.decoding.goal import Goal
+from omninet.model.decoding.rules import Rules
+from omninet.model.decoding.sampling import Sampling
+from omninet.model.errors import InputError
 
 
 class TextOptions(TypedDict, total=False):

@@ -8,7 +8,7 @@ import random
 import torch
 from torch import Tensor
 
-from model.decoding.sampling import Sampling
+from omninet.model.decoding.sampling import Sampling
 
 
 class Sampler:

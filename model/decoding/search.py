@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.decoding.goal import Goal
-from model.decoding.hypotheses import Decoded, Hypothesis
-from model.decoding.sampler import Sampler
-from model.decoding.sampling import Sampling
+from omninet.model.decoding.goal import Goal
+from omninet.model.decoding.hypotheses import Decoded, Hypothesis
+from omninet.model.decoding.sampler import Sampler
+from omninet.model.decoding.sampling import Sampling
 
 Longer = tuple[int, int, float]  # a hypothesis, the token that it goes on with, and the token's log-probability
 

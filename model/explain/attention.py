@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.explain.explanation import Attention
-from model.network.encoding import encode
-from model.network.omninet import OmniNet
-from model.rows import Row
+from omninet.model.explain.explanation import Attention
+from omninet.model.network.encoding import encode
+from omninet.model.network.omninet import OmniNet
+from omninet.model.rows import Row
 
 
 @torch.inference_mode()

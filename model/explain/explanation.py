@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from model.modalities.vision.config import Framed
+from omninet.model.modalities.vision.config import Framed
 
 
 @dataclass(frozen=True, eq=False)

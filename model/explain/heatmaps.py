@@ -7,9 +7,9 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from model.explain.explanation import Explanation
-from model.job import Job
-from model.outputs.answer import Answer
+from omninet.model.explain.explanation import Explanation
+from omninet.model.job import Job
+from omninet.model.outputs.answer import Answer
 
 PICTURE, FRAME = 160, 96  # pixels of a panel's side, of a picture's and of a video's
 COLUMNS = 5  # panels of a picture beside one another

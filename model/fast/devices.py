@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from model.errors import DeviceError
+from omninet.model.errors import DeviceError
 
 Precision = Literal["float32", "bfloat16", "int8"]
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
-from model.fast.devices import Precision
-from model.fast.linear import QuickLinear, after
-from model.modalities.peripheral import backboned
-from model.modalities.vision.chain import ChainNet
-from model.network.layers import DecoderLayer, EncoderLayer
-from model.network.omninet import OmniNet
+from omninet.model.fast.devices import Precision
+from omninet.model.fast.linear import QuickLinear, after
+from omninet.model.modalities.peripheral import backboned
+from omninet.model.modalities.vision.chain import ChainNet
+from omninet.model.network.layers import DecoderLayer, EncoderLayer
+from omninet.model.network.omninet import OmniNet
 
 M = TypeVar("M", bound=nn.Module)
 Replacements = dict[int, Any]  # what stands in the place of a module, by its id

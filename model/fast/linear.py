@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.errors import DeviceError
-from model.fast.devices import Precision, cpu_has
+from omninet.model.errors import DeviceError
+from omninet.model.fast.devices import Precision, cpu_has
 
 Product = Callable[[Tensor], Tensor]
 

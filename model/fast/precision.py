@@ -11,15 +11,15 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
-from model.decoding.batch import decode
-from model.decoding.goal import Goal
-from model.fast.devices import Precision, check_precision, multiplies_bfloat16
-from model.fast.inference import for_inference
-from model.network.cnp import group
-from model.network.encoding import encode
-from model.network.omninet import OmniNet
-from model.processor import Processor
-from model.rows import Row
+from omninet.model.decoding.batch import decode
+from omninet.model.decoding.goal import Goal
+from omninet.model.fast.devices import Precision, check_precision, multiplies_bfloat16
+from omninet.model.fast.inference import for_inference
+from omninet.model.network.cnp import group
+from omninet.model.network.encoding import encode
+from omninet.model.network.omninet import OmniNet
+from omninet.model.processor import Processor
+from omninet.model.rows import Row
 
 CLEAR = 0.1  # nats; a class that is likelier than all others by more must stay so
 NEAR = 0.05  # nats, the mean difference of log-probabilities

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from model.errors import InputError
-from model.media.limits import MediaLimits
+from omninet.model.errors import InputError
+from omninet.model.media.limits import MediaLimits
 
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 # What Pillow's decoders raise on damaged files.

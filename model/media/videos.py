@@ -23,9 +23,9 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from model.config import Sampling
-from model.errors import InputError
-from model.media.limits import MediaLimits
+from omninet.model.config import Sampling
+from omninet.model.errors import InputError
+from omninet.model.media.limits import MediaLimits
 
 VIDEO_DEMUXERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "gif")
 SEEK_BY_DECODING = {"avi", "mpegts"}  # the others seek by presentation time

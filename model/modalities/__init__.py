@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.errors import ConfigError
-from model.modalities.base import Form, Modality, Ready, Resources, Variation
-from model.modalities.language import LanguageModality
-from model.modalities.vision import VisionModality
+from omninet.model.errors import ConfigError
+from omninet.model.modalities.base import Form, Modality, Ready, Resources, Variation
+from omninet.model.modalities.language import LanguageModality
+from omninet.model.modalities.vision import VisionModality
 
 MODALITIES: dict[str, type[Modality]] = {
     "vision": VisionModality,

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from model.errors import InputError
-from model.media.limits import MediaLimits
+from omninet.model.errors import InputError
+from omninet.model.media.limits import MediaLimits
 
 if TYPE_CHECKING:
-    from model.modalities.language.tokenizer import Tokenizer
-    from model.modalities.peripheral import Peripheral
-    from model.modalities.vision.config import Framed
+    from omninet.model.modalities.language.tokenizer import Tokenizer
+    from omninet.model.modalities.peripheral import Peripheral
+    from omninet.model.modalities.vision.config import Framed
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.config import CNPConfig, Gate
+from omninet.model.config import CNPConfig, Gate
 
 
 def visible(mask: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from model.config import CNPConfig
-from model.network.attention import GatedAttention, MultiHeadAttention
-from model.network.layers import DecoderLayer, EncoderLayer, FeedForward
+from omninet.model.config import CNPConfig
+from omninet.model.network.attention import GatedAttention, MultiHeadAttention
+from omninet.model.network.layers import DecoderLayer, EncoderLayer, FeedForward
 
 
 def encoder_layer(config: CNPConfig) -> EncoderLayer:

@@ -10,12 +10,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from model.config import CNPConfig
-from model.network.attention import joined
-from model.network.builder import decoder_layer, encoder_layer
-from model.network.cohort import Cohort
-from model.network.kv_cache import KeyValueCache
-from model.network.layers import (
+from omninet.model.config import CNPConfig
+from omninet.model.network.attention import joined
+from omninet.model.network.builder import decoder_layer, encoder_layer
+from omninet.model.network.cohort import Cohort
+from omninet.model.network.kv_cache import KeyValueCache
+from omninet.model.network.layers import (
     LayerAttention,
     LayerMemory,
     Losses,
@@ -25,7 +25,7 @@ from model.network.layers import (
     sinusoid_table,
     start_as_identity,
 )
-from model.network.memory import Memory
+from omninet.model.network.memory import Memory
 
 K = TypeVar("K", bound=Hashable)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.network.attention import Source
-from model.network.kv_cache import KeyValueCache
-from model.network.layers import LayerMemory, MemoryMasks
-from model.network.placing import Placing
+from omninet.model.network.attention import Source
+from omninet.model.network.kv_cache import KeyValueCache
+from omninet.model.network.layers import LayerMemory, MemoryMasks
+from omninet.model.network.placing import Placing
 
 
 @dataclass

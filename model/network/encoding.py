@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from model.network.memory import Memory
-from model.network.omninet import OmniNet
-from model.rows import Row
+from omninet.model.network.memory import Memory
+from omninet.model.network.omninet import OmniNet
+from omninet.model.rows import Row
 
 
 def encode(network: OmniNet, device: torch.device, rows: Sequence[Row]) -> Memory:

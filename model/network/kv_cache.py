@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.config import CNPConfig
-from model.network.attention import Source
-from model.network.placing import Placing
+from omninet.model.config import CNPConfig
+from omninet.model.network.attention import Source
+from omninet.model.network.placing import Placing
 
 ROOM = 32  # outputs that there is room for at first
 

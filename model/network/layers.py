@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.network.attention import GatedAttention, MultiHeadAttention, Source, Weighed, joined, visible
-from model.network.memory import Memory
+from omninet.model.network.attention import GatedAttention, MultiHeadAttention, Source, Weighed, joined, visible
+from omninet.model.network.memory import Memory
 
 
 def sinusoid_table(positions: int, width: int) -> Tensor:

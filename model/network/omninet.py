@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from model.network.cnp import CNP
-from model.network.layers import Losses
-from model.network.memory import Memory
-from model.network_config import OmniNetConfig
-from model.outputs import OUTPUTS
+from omninet.model.network.cnp import CNP
+from omninet.model.network.layers import Losses
+from omninet.model.network.memory import Memory
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.outputs import OUTPUTS
 
 Inputs = Sequence[tuple[str, str, Any]]
 """Of each input the name of its peripheral, its domain, and its collated batch."""

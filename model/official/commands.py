@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from model.official.releases import CONF, RELEASES, STORE
-from model.tasks import TASKS
+from omninet.model.official.releases import CONF, RELEASES, STORE
+from omninet.model.tasks import TASKS
 
 DESCRIPTION = """\
 Make a checkpoint folder, which `omninet serve --checkpoint` takes, of weights that the authors of OmniNet published
@@ -61,7 +61,7 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _fetch(args: argparse.Namespace) -> int:
-    from model.official.fetch import fetch, on_terminal
+    from omninet.model.official.fetch import fetch, on_terminal
 
     folder = args.downloads or args.out.with_name(f"{args.out.name}-downloads")
     addresses = (args.store, f"{args.store}/conf") if args.store else (STORE, CONF)
@@ -73,7 +73,7 @@ def _fetch(args: argparse.Namespace) -> int:
 def _convert(args: argparse.Namespace, weights: Path, conf: Path, tasks: Any) -> int:
     from collections import Counter
 
-    from model.official.importing import Source, bpemb_model, import_official
+    from omninet.model.official.importing import Source, bpemb_model, import_official
 
     source = Source(weights, conf, args.tokenizer or bpemb_model(), args.channels, tasks)
     found = import_official(source, args.out, args.name)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from model.errors import CheckpointError
-from model.official.unpack import unpack
+from omninet.model.errors import CheckpointError
+from omninet.model.official.unpack import unpack
 
 TAGS, ANSWERS, ACTIVITIES = "penn_vocab.json", "vqa_vocab.pkl", "hmdblabels.txt"
 UNUSED = "(class {number}: unused)"  # the networks have a class or two more than there are names

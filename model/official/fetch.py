@@ -12,9 +12,9 @@ from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
-from model.errors import OmniNetError
-from model.official.conf import ACTIVITIES, ANSWERS, TAGS
-from model.official.releases import CONF, STORE, Release
+from omninet.model.errors import OmniNetError
+from omninet.model.official.conf import ACTIVITIES, ANSWERS, TAGS
+from omninet.model.official.releases import CONF, STORE, Release
 
 CHUNK = 2**20
 PATIENCE_S = 60

@@ -14,17 +14,17 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from model.checkpoint import Checkpoint, save
-from model.errors import CheckpointError
-from model.modalities.language.config import LanguageConfig
-from model.modalities.language.tokenizer import Tokenizer
-from model.modalities.vision.config import Framing, VisionConfig
-from model.model_config import ModelConfig
-from model.network_config import OmniNetConfig
-from model.official.conf import read_vocabularies
-from model.official.names import TASKS, Converted, convert, official_config
-from model.official.unpack import unpack
-from model.storage.weights import built
+from omninet.model.checkpoint import Checkpoint, save
+from omninet.model.errors import CheckpointError
+from omninet.model.modalities.language.config import LanguageConfig
+from omninet.model.modalities.language.tokenizer import Tokenizer
+from omninet.model.modalities.vision.config import Framing, VisionConfig
+from omninet.model.model_config import ModelConfig
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.official.conf import read_vocabularies
+from omninet.model.official.names import TASKS, Converted, convert, official_config
+from omninet.model.official.unpack import unpack
+from omninet.model.storage.weights import built
 
 Channels = Literal["rgb", "bgr"]
 CAPTION_STEPS = 100

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from model.config import CNPConfig
-from model.errors import CheckpointError
-from model.network.layers import sinusoid_table
-from model.network_config import OmniNetConfig
+from omninet.model.config import CNPConfig
+from omninet.model.errors import CheckpointError
+from omninet.model.network.layers import sinusoid_table
+from omninet.model.network_config import OmniNetConfig
 
 # Their names for our tasks and domains.
 TASKS = {"pos": "PENN", "activity": "HMDB", "caption": "IMAGE_CAPTION", "vqa": "VQA"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.tasks import TASKS
+from omninet.model.tasks import TASKS
 
 # As their checkpoint_urls.json has it, and the vocabularies in their repository.
 STORE = "https://storage.googleapis.com/omninet"

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from model.errors import CheckpointError
+from omninet.model.errors import CheckpointError
 
 SECONDS = 600
 ANSWERS_BYTES = 16 * 2**20  # of their file of answers, which has a hundred thousand
@@ -45,7 +45,7 @@ def unpack(kind: str, source: Path, target: Path) -> None:
     """
     if not source.is_file():
         raise CheckpointError(f"{source} is not there")
-    command = [sys.executable, "-P", "-m", "model.official.unpack", kind, str(source), str(target)]
+    command = [sys.executable, "-P", "-m", "omninet.model.official.unpack", kind, str(source), str(target)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:

@@ -1,11 +1,11 @@
 """The kinds of output: one folder each, one line here."""
 
-from model.outputs.answer import Answer, PlainAnswer
-from model.outputs.base import Metrics, Output
-from model.outputs.label.output import LabelOutput
-from model.outputs.tags.output import TagsOutput
-from model.outputs.text.output import TextOutput
-from model.outputs.truth import Truth
+from omninet.model.outputs.answer import Answer, PlainAnswer
+from omninet.model.outputs.base import Metrics, Output
+from omninet.model.outputs.label.output import LabelOutput
+from omninet.model.outputs.tags.output import TagsOutput
+from omninet.model.outputs.text.output import TextOutput
+from omninet.model.outputs.truth import Truth
 
 OUTPUTS: dict[str, Output] = {"label": LabelOutput(), "tags": TagsOutput(), "text": TextOutput()}
 

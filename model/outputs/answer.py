@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from model.explain.explanation import Explanation
+from omninet.model.explain.explanation import Explanation
 
 
 class Answer(Protocol):

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
 from pydantic import BaseModel, create_model
 
-from model.decoding.goal import Goal, Reads
-from model.decoding.hypotheses import Decoded
-from model.decoding.options import Option
-from model.modalities.base import Form
-from model.outputs.answer import Answer
-from model.outputs.truth import Truth
+from omninet.model.decoding.goal import Goal, Reads
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.decoding.options import Option
+from omninet.model.modalities.base import Form
+from omninet.model.outputs.answer import Answer
+from omninet.model.outputs.truth import Truth
 
 if TYPE_CHECKING:
-    from model.job import Job
-    from model.modalities.language.tokenizer import Tokenizer
-    from model.outputs.head import Head
-    from model.outputs.label.metrics import Confusion
-    from model.processor import Given, Processor
-    from model.tasks import Input, Task
+    from omninet.model.job import Job
+    from omninet.model.modalities.language.tokenizer import Tokenizer
+    from omninet.model.outputs.head import Head
+    from omninet.model.outputs.label.metrics import Confusion
+    from omninet.model.processor import Given, Processor
+    from omninet.model.tasks import Input, Task
 
 Metrics = dict[str, float]
 ABOUT = {"notes", "explanation"}  # fields of every answer, which every reply carries
@@ -62,7 +62,7 @@ class Output(ABC):
     @staticmethod
     def head() -> type[Head]:
         """Import and return the module that a network has for a task of this output."""
-        from model.outputs.head import ClassHead
+        from omninet.model.outputs.head import ClassHead
 
         return ClassHead
 

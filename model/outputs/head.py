@@ -10,8 +10,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.decoding.goal import Reads
-from model.tasks import Task
+from omninet.model.decoding.goal import Reads
+from omninet.model.tasks import Task
 
 
 class States(NamedTuple):

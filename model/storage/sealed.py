@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from model.errors import CheckpointError
+from omninet.model.errors import CheckpointError
 
 SUMS = "SHA256SUMS"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from model.errors import CheckpointError
+from omninet.model.errors import CheckpointError
 
 FORMAT = 3
 

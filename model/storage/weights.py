@@ -14,9 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.errors import CheckpointError
-from model.network.omninet import OmniNet
-from model.network_config import OmniNetConfig
+from omninet.model.errors import CheckpointError
+from omninet.model.network.omninet import OmniNet
+from omninet.model.network_config import OmniNetConfig
 
 WEIGHTS = "model.safetensors"
 INDEX = f"{WEIGHTS}.index.json"

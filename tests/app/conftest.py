@@ -12,15 +12,15 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from app.engine.engine import Engine
-from app.http.server import ServerConfig
-from app.main import create_app
-from app.settings import Settings
-from model.decoding.batch import RunningBatch
-from model.decoding.hypotheses import Decoded
-from model.decoding.search import Search
-from model.predictor import Predictor
-from model.rows import Row
+from omninet.app.engine.engine import Engine
+from omninet.app.http.server import ServerConfig
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.model.decoding.batch import RunningBatch
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.decoding.search import Search
+from omninet.model.predictor import Predictor
+from omninet.model.rows import Row
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from app.engine.engine import Engine
-from app.main import create_app
-from app.settings import Settings
-from model.predictor import Predictor
+from omninet.app.engine.engine import Engine
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.model.predictor import Predictor
 from tests.app.conftest import listening
 from tests.app.http.test_page import CHROMIUM, QUIET, TABS, Watched
 

@@ -15,10 +15,10 @@ import httpx
 import pytest
 import uvicorn
 
-import omninet
-from app.cli import _listen, add_commands
-from app.settings import Settings
-from model.errors import ConfigError
+from omninet.app.cli import _listen, add_commands
+from omninet.app.settings import Settings
+from omninet.command import main
+from omninet.model.errors import ConfigError
 from tests.app.local.test_reload import damage
 
 
@@ -97,7 +97,7 @@ def test_a_checkpoint_that_cannot_be_used_is_told_before_the_server_listens(
     folder: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], object], said: str
 ) -> None:
     spoil(folder)
-    assert omninet.main(["serve", "--port", "0", "--device", "cpu", "--checkpoint", str(folder)]) == 2
+    assert main(["serve", "--port", "0", "--device", "cpu", "--checkpoint", str(folder)]) == 2
     out, err = capsys.readouterr()
     assert not out
     assert len(err.splitlines()) == 1
@@ -117,7 +117,7 @@ def test_a_device_or_precision_that_cannot_be_used_is_told_before_the_server_lis
 ) -> None:
     monkeypatch.setenv("OMNINET_DEVICE", device)
     monkeypatch.setenv("OMNINET_PRECISION", precision)
-    assert omninet.main(["serve", "--port", "0"]) == 2
+    assert main(["serve", "--port", "0"]) == 2
     out, err = capsys.readouterr()
     assert not out
     assert len(err.splitlines()) == 1
@@ -128,7 +128,7 @@ def test_a_checkpoint_that_fails_while_it_is_loaded_ends_the_server(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damage(folder)
-    assert omninet.main(["serve", "--port", "0", "--device", "cpu", "--checkpoint", str(folder)]) == 2
+    assert main(["serve", "--port", "0", "--device", "cpu", "--checkpoint", str(folder)]) == 2
     out, err = capsys.readouterr()
     assert out.startswith("OmniNet listens on ")
     assert err.splitlines()[-1].startswith(f"omninet: {folder}/model.safetensors was altered")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings
-from app.variables import ELSEWHERE, log_unknown, unknown
-from model.extensions import VARIABLE
+from omninet.app.settings import Settings
+from omninet.app.variables import ELSEWHERE, log_unknown, unknown
+from omninet.model.extensions import VARIABLE
 from tests.test_architecture import ROOT
 
 # What Kubernetes sets in the pods beside two Services, `omninet` and `omninet-head-svc`.

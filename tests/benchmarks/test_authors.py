@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from benchmarks.authors import decode_greedy
-from model.decoding.batch import decode
-from model.decoding.goal import Goal
-from model.predictor import Predictor
+from omninet.model.decoding.batch import decode
+from omninet.model.decoding.goal import Goal
+from omninet.model.predictor import Predictor
 
 
 def test_the_same_tokens(toy_predictor: Predictor) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from app.engine.engine import Engine
-from app.main import create_app
-from app.settings import Settings
 from benchmarks import extras
-from model.predictor import Predictor
+from omninet.app.engine.engine import Engine
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.model.predictor import Predictor
 from tests.app.conftest import listening
 
 

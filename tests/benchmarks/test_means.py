@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.means import stages
 from benchmarks.model import Bench, Case
-from model import checkpoint as checkpoints
+from omninet.model import checkpoint as checkpoints
 
 
 def test_stages_decode_the_same(toy_checkpoint: Path) -> None:

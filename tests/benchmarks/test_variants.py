@@ -16,7 +16,7 @@ from benchmarks.load.ceiling import measure
 from benchmarks.load.locked import create_app
 from benchmarks.load.posts import TASKS, Post, answer_in, posts
 from benchmarks.load.servers import PeakMemory, Variant, serving
-from model.predictor import Predictor
+from omninet.model.predictor import Predictor
 
 # Answers 200 to everything, and leaves a process behind that does not end when asked to.
 STUBBORN = """

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from app.engine.metrics import EngineMetrics
-from app.main import create_app
-from app.settings import Settings
-from app.telemetry.metrics import Metrics
-from app.telemetry.registry import Figures
+from omninet.app.engine.metrics import EngineMetrics
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.app.telemetry.metrics import Metrics
+from omninet.app.telemetry.registry import Figures
 from tests.docker.promql import selected
 from tests.docker.test_packaging import COMPOSE, FINAL, ROOT, service
 

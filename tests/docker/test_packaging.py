@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-import omninet
-from app.main import create_app
-from app.settings import Settings
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.command import build_parser
 from tests.docker.dockerfile import Stage, parse
 
 ROOT = Path(__file__).parents[2]
@@ -60,10 +60,19 @@ def test_what_is_copied_exists_and_reaches_the_builder() -> None:
 def test_all_that_the_package_is_made_of_is_copied() -> None:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project, setuptools = pyproject["project"], pyproject["tool"]["setuptools"]
-    packages = [name for name in setuptools["packages"]["find"]["include"] if not name.endswith("*")]
-    modules = [f"{name}.py" for name in setuptools["py-modules"]]
-    needed = {"pyproject.toml", project["readme"], *project["license-files"], *packages, *modules}
+    folders = set(setuptools["package-dir"].values())
+    needed = {"pyproject.toml", project["readme"], *project["license-files"], *folders}
     assert set(BUILDER.copied()) == needed
+
+
+def test_every_folder_of_the_packages_is_installed() -> None:
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {name: ROOT / folder for name, folder in setuptools["package-dir"].items()}
+    assert sorted(setuptools["packages"]) == sorted(
+        ".".join([name, *file.parent.relative_to(folder).parts])
+        for name, folder in folders.items()
+        for file in folder.rglob("__init__.py")
+    )
 
 
 def test_the_environment_is_copied_and_found() -> None:
@@ -106,9 +115,9 @@ def test_the_container_is_not_root() -> None:
 
 def test_the_command_serves_to_the_outside_on_the_exposed_port() -> None:
     program, *arguments = FINAL.command("CMD")
-    parsed = omninet.build_parser().parse_args(arguments)
+    parsed = build_parser().parse_args(arguments)
     assert program in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert parsed.run.__module__ == "app.cli"
+    assert parsed.run.__module__ == "omninet.app.cli"
     assert parsed.host == "0.0.0.0"
     assert (parsed.port or DEFAULTS["port"].default) == int(FINAL.last("EXPOSE"))
 

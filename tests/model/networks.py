@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.config import CNPConfig, Gate
-from model.network.cnp import CNP, group
-from model.network.cohort import Cohort
-from model.network.memory import Memory, collate
+from omninet.model.config import CNPConfig, Gate
+from omninet.model.network.cnp import CNP, group
+from omninet.model.network.cohort import Cohort
+from omninet.model.network.memory import Memory, collate
 from tests.golden_cases import rules
 from tests.model.reference import Reference
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from model.network.cnp import CNP
+from omninet.model.network.cnp import CNP
 
 Vector = NDArray[np.float64]
 

@@ -22,15 +22,15 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from model import checkpoint as checkpoints
-from model.checkpoint import Checkpoint, load, replace_card, save, skim
-from model.errors import CheckpointError, ConfigError
-from model.modalities.language.config import Subwords
-from model.modalities.language.peripheral import LanguagePeripheral
-from model.model_config import ModelConfig, read_config
-from model.network.omninet import OmniNet
-from model.storage import sealed, weights
-from model.tasks import TASKS
+from omninet.model import checkpoint as checkpoints
+from omninet.model.checkpoint import Checkpoint, load, replace_card, save, skim
+from omninet.model.errors import CheckpointError, ConfigError
+from omninet.model.modalities.language.config import Subwords
+from omninet.model.modalities.language.peripheral import LanguagePeripheral
+from omninet.model.model_config import ModelConfig, read_config
+from omninet.model.network.omninet import OmniNet
+from omninet.model.storage import sealed, weights
+from omninet.model.tasks import TASKS
 
 # A task with an output that this version does not know.
 RATE = {
@@ -353,7 +353,7 @@ DYING = """
 import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
-from model import checkpoint, sealed
+from omninet.model import checkpoint, sealed
 
 folder, step = Path(sys.argv[1]), sys.argv[2]
 old = checkpoint.load(folder)

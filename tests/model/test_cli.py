@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from model import cli
-from model.checkpoint import Checkpoint
-from model.errors import CheckpointError, DeviceError, InputError
-from model.outputs.text.answer import Caption
-from model.predictor import Predictor
+from omninet.model import cli
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.errors import CheckpointError, DeviceError, InputError
+from omninet.model.outputs.text.answer import Caption
+from omninet.model.predictor import Predictor
 from tests.conftest import ACTIVITIES, ANSWERS
 from tests.samples import jpeg_bytes, video_bytes
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from model.config import CNPConfig, from_dict, to_dict
-from model.errors import ConfigError
-from model.modalities.language.config import LanguageConfig
-from model.modalities.vision.config import Framing, VisionConfig
-from model.network_config import OmniNetConfig
-from model.tasks import TASKS, Input, Task, Use
+from omninet.model.config import CNPConfig, from_dict, to_dict
+from omninet.model.errors import ConfigError
+from omninet.model.modalities.language.config import LanguageConfig
+from omninet.model.modalities.vision.config import Framing, VisionConfig
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.tasks import TASKS, Input, Task, Use
 from tests.model.networks import GATES
 
 SIZES = [

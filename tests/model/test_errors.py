@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 
-from model.errors import InputError
+from omninet.model.errors import InputError
 
 
 def test_an_input_error_is_the_same_in_another_process() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model.errors import ConfigError
-from model.extensions import VARIABLE, extensions, load_extensions
+from omninet.model.errors import ConfigError
+from omninet.model.extensions import VARIABLE, extensions, load_extensions
 
 
 def test_modules_are_named_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

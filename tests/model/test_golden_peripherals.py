@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.modalities.language.config import LanguageConfig, Subwords
-from model.modalities.language.peripheral import LanguagePeripheral
-from model.modalities.vision.config import VisionConfig
-from model.modalities.vision.peripheral import VisionPeripheral, build_backbone
-from model.network.cnp import CNP
-from model.official.names import convert, official_config
+from omninet.model.modalities.language.config import LanguageConfig, Subwords
+from omninet.model.modalities.language.peripheral import LanguagePeripheral
+from omninet.model.modalities.vision.config import VisionConfig
+from omninet.model.modalities.vision.peripheral import VisionPeripheral, build_backbone
+from omninet.model.network.cnp import CNP
+from omninet.model.official.names import convert, official_config
 from tests.golden_cases import (
     OURS,
     PREFIX,

@@ -15,21 +15,21 @@ import pytest
 import torch
 from PIL import Image
 
-from model.checkpoint import load
-from model.decoding.hypotheses import Decoded
-from model.errors import CheckpointError, InputError
-from model.job import Job
-from model.media.images import Picture, decode_image
-from model.media.limits import MediaLimits
-from model.media.videos import Clip, decode_video
-from model.modalities.language.words import MAX_CHARACTERS
-from model.network.memory import Memory
-from model.network.omninet import OmniNet
-from model.outputs.answer import Answer
-from model.outputs.label.answer import Label
-from model.outputs.tags.answer import Tagging
-from model.outputs.text.answer import Caption
-from model.predictor import Predictor
+from omninet.model.checkpoint import load
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.errors import CheckpointError, InputError
+from omninet.model.job import Job
+from omninet.model.media.images import Picture, decode_image
+from omninet.model.media.limits import MediaLimits
+from omninet.model.media.videos import Clip, decode_video
+from omninet.model.modalities.language.words import MAX_CHARACTERS
+from omninet.model.network.memory import Memory
+from omninet.model.network.omninet import OmniNet
+from omninet.model.outputs.answer import Answer
+from omninet.model.outputs.label.answer import Label
+from omninet.model.outputs.tags.answer import Tagging
+from omninet.model.outputs.text.answer import Caption
+from omninet.model.predictor import Predictor
 from tests.conftest import ACTIVITIES, ANSWERS, TAGS
 from tests.samples import image_bytes, jpeg_bytes, picture, video_bytes
 

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from app.http.samples import STATIC
+from omninet.app.http.samples import STATIC
 from tests.robustness.playlists import references
 from tests.robustness.traffic import Upload
 from tests.samples import CODECS, image_bytes, picture, video_bytes

@@ -16,7 +16,7 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.processes.start import MEDIA, MODEL
+from omninet.app.processes.start import MEDIA, MODEL
 
 READY_SECONDS = 120
 QUIET_SECONDS = 60
@@ -103,7 +103,7 @@ def serving(log: Path, **settings: object) -> Iterator[Server]:
 
     Args:
         log: file for what it prints.
-        settings: fields of ``app.settings.Settings``.
+        settings: fields of ``omninet.app.settings.Settings``.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OMNINET_")}
     environment |= {f"OMNINET_{name.upper()}": str(value) for name, value in settings.items()}

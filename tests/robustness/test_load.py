@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from app.settings import Settings
+from omninet.app.settings import Settings
 from tests.robustness.conftest import Figures, Scale
 from tests.robustness.mix import Mix
 from tests.robustness.server import Server

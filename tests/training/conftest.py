@@ -12,11 +12,11 @@ import torch
 import yaml
 from PIL import Image
 
+from omninet.training.config import RunConfig
+from omninet.training.data import Example
+from omninet.training.pipeline.batches import Drawn
+from omninet.training.setup import Setup, set_up
 from tests.samples import image_bytes, video_bytes
-from training.config import RunConfig
-from training.data import Example
-from training.pipeline.batches import Drawn
-from training.setup import Setup, set_up
 
 COLOURS = ("red", "green", "blue", "white")
 SPLITS = {"train": 4, "dev": 2}

@@ -11,18 +11,18 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from model.decoding.goal import Goal, Reads
-from model.decoding.hypotheses import Decoded
-from model.job import Job
-from model.modalities.language.tokenizer import Tokenizer
-from model.network.layers import FeedForward, Losses, add_loss
-from model.outputs import OUTPUTS, Answer, Output, Truth
-from model.outputs.head import Head, Loss, States
-from model.processor import Processor
-from model.tasks import PICTURE, TASKS, TEXT, Input, Task
-from training.data import DATASETS, DataSet, Example
-from training.data.conllu import Conllu
-from training.data.daquar import Daquar
+from omninet.model.decoding.goal import Goal, Reads
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.job import Job
+from omninet.model.modalities.language.tokenizer import Tokenizer
+from omninet.model.network.layers import FeedForward, Losses, add_loss
+from omninet.model.outputs import OUTPUTS, Answer, Output, Truth
+from omninet.model.outputs.head import Head, Loss, States
+from omninet.model.processor import Processor
+from omninet.model.tasks import PICTURE, TASKS, TEXT, Input, Task
+from omninet.training.data import DATASETS, DataSet, Example
+from omninet.training.data.conllu import Conllu
+from omninet.training.data.daquar import Daquar
 
 LEFT, RIGHT = Input("left", "vision", "image"), Input("right", "eye", "image")
 

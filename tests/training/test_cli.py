@@ -12,26 +12,26 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
-from model.checkpoint import load
-from model.errors import ConfigError, DeviceError
-from model.modalities.peripheral import backboned
-from model.modalities.vision.peripheral import build_backbone
-from model.outputs.text import java
-from model.predictor import Predictor
-from omninet import main
+from omninet.command import main
+from omninet.model.checkpoint import load
+from omninet.model.errors import ConfigError, DeviceError
+from omninet.model.modalities.peripheral import backboned
+from omninet.model.modalities.vision.peripheral import build_backbone
+from omninet.model.outputs.text import java
+from omninet.model.predictor import Predictor
+from omninet.training import cli
+from omninet.training import train as training
+from omninet.training.backbone import KEPT
+from omninet.training.commands import distill, reproduce, train
+from omninet.training.config import RunConfig
+from omninet.training.data import DataError
+from omninet.training.distill.lite import EfficientNetLite0
+from omninet.training.runtime.interrupt import Interrupt
+from omninet.training.runtime.run import Run
+from omninet.training.runtime.single import run_single
+from omninet.training.watch.log import read_log
 from tests.samples import jpeg_bytes
 from tests.training.distill.conftest import make_pictures, put_pictures
-from training import cli
-from training import train as training
-from training.backbone import KEPT
-from training.commands import distill, reproduce, train
-from training.config import RunConfig
-from training.data import DataError
-from training.distill.lite import EfficientNetLite0
-from training.runtime.interrupt import Interrupt
-from training.runtime.run import Run
-from training.runtime.single import run_single
-from training.watch.log import read_log
 
 RANDOM = ("--backbone", "random")
 

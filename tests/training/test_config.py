@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from model.config import CNPConfig
-from model.errors import ConfigError
-from model.outputs import OUTPUTS, Output
-from model.outputs.label.output import LabelOutput
-from model.tasks import PICTURE, TASKS, Input
+from omninet.model.config import CNPConfig
+from omninet.model.errors import ConfigError
+from omninet.model.outputs import OUTPUTS, Output
+from omninet.model.outputs.label.output import LabelOutput
+from omninet.model.tasks import PICTURE, TASKS, Input
+from omninet.training.config import RunConfig
+from omninet.training.network import network_config
+from omninet.training.runtime.schedule import quotas
 from tests.training.conftest import make_config, run_values
-from training.config import RunConfig
-from training.network import network_config
-from training.runtime.schedule import quotas
 
 BUNDLED = Path(__file__).parents[2] / "training" / "configs" / "bundled.yaml"
 SHIPPED = [path for path in sorted(BUNDLED.parent.glob("*.yaml")) if path.stem != "distill"]  # that is no run

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-import omninet
+from omninet.command import main
+from omninet.training.data import DATASETS, DataSet
+from omninet.training.data.check import check
 from tests.samples import jpeg_bytes
 from tests.training.conftest import run_values
-from training.data import DATASETS, DataSet
-from training.data.check import check
 
 TABLE = """\
 | data | split | examples | media files | missing | unreadable |
@@ -38,7 +38,7 @@ def copy(data: Path, tmp_path: Path) -> Path:
 
 def run(*arguments: object) -> int:
     """The exit code of ``omninet data check``."""
-    return omninet.main(["data", "check", *map(str, arguments)])
+    return main(["data", "check", *map(str, arguments)])
 
 
 def test_a_sound_run(config_file: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:

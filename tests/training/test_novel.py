@@ -11,24 +11,24 @@ import pytest
 import torch
 import yaml
 
-from model.checkpoint import load
-from model.config import CNPConfig
-from model.errors import ConfigError
-from model.network import builder
-from model.predictor import Predictor
+from omninet.model.checkpoint import load
+from omninet.model.config import CNPConfig
+from omninet.model.errors import ConfigError
+from omninet.model.network import builder
+from omninet.model.predictor import Predictor
+from omninet.training.config import RunConfig
+from omninet.training.data import DataError, Example
+from omninet.training.evaluate import answer_data, measure
+from omninet.training.hogwild import make_posts, run_hogwild
+from omninet.training.pipeline.features import Features
+from omninet.training.runtime.interrupt import Interrupt
+from omninet.training.runtime.run import Run
+from omninet.training.runtime.single import run_single
+from omninet.training.runtime.step import Objective, compute_gradients
+from omninet.training.setup import Setup, set_up
+from omninet.training.train import Options, train
 from tests.training import novel
 from tests.training.conftest import drawn, run_values
-from training.config import RunConfig
-from training.data import DataError, Example
-from training.evaluate import answer_data, measure
-from training.hogwild import make_posts, run_hogwild
-from training.pipeline.features import Features
-from training.runtime.interrupt import Interrupt
-from training.runtime.run import Run
-from training.runtime.single import run_single
-from training.runtime.step import Objective, compute_gradients
-from training.setup import Setup, set_up
-from training.train import Options, train
 
 
 @pytest.fixture(autouse=True)

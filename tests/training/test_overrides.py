@@ -9,10 +9,10 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from model.errors import ConfigError
+from omninet.model.errors import ConfigError
+from omninet.training.config import RunConfig
+from omninet.training.overrides import apply
 from tests.training.conftest import make_config, run_values
-from training.config import RunConfig
-from training.overrides import apply
 
 
 def test_values_are_replaced_at_any_depth(config_file: Path) -> None:

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import Checkpoint
-from model.errors import ConfigError
-from model.outputs.text import java
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.errors import ConfigError
+from omninet.model.outputs.text import java
+from omninet.training import reproduce
+from omninet.training.config import RunConfig
+from omninet.training.reproduce import Study, ablated, of_tasks
+from omninet.training.runtime.schedule import quotas, rate_of
+from omninet.training.table import Table
+from omninet.training.train import Options, train
 from tests.training.conftest import make_config
-from training import reproduce
-from training.config import RunConfig
-from training.reproduce import Study, ablated, of_tasks
-from training.runtime.schedule import quotas, rate_of
-from training.table import Table
-from training.train import Options, train
 
 
 @pytest.fixture(autouse=True)

@@ -15,23 +15,23 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.checkpoint import load, save
-from model.errors import CheckpointError, ConfigError
-from model.media.images import decode_image
-from model.media.videos import decode_video
-from model.modalities.vision.config import Framing, VisionConfig
-from model.modalities.vision.fit import fit
-from model.modalities.vision.peripheral import VisionPeripheral, build_backbone, changes
-from model.predictor import Predictor
+from omninet.model.checkpoint import load, save
+from omninet.model.errors import CheckpointError, ConfigError
+from omninet.model.media.images import decode_image
+from omninet.model.media.videos import decode_video
+from omninet.model.modalities.vision.config import Framing, VisionConfig
+from omninet.model.modalities.vision.fit import fit
+from omninet.model.modalities.vision.peripheral import VisionPeripheral, build_backbone, changes
+from omninet.model.predictor import Predictor
+from omninet.training.config import RunConfig
+from omninet.training.data import DataError
+from omninet.training.pipeline import features
+from omninet.training.pipeline.features import LEAST, VIEWS, Features, compute_features, read_views
+from omninet.training.runtime.card import write_card
+from omninet.training.runtime.states import Progress
+from omninet.training.setup import Setup, most_frequent, set_up
 from tests.samples import image_bytes, picture
 from tests.training.conftest import drawn, make_config, put, run_values
-from training.config import RunConfig
-from training.data import DataError
-from training.pipeline import features
-from training.pipeline.features import LEAST, VIEWS, Features, compute_features, read_views
-from training.runtime.card import write_card
-from training.runtime.states import Progress
-from training.setup import Setup, most_frequent, set_up
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ def test_a_broken_picture_is_left_out_and_too_many_are_an_error(
     copy: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(copy / "flickr8k" / "Flicker8k_Dataset" / "train1.jpg", b"hello")
-    with caplog.at_level(logging.INFO, "training.setup"):
+    with caplog.at_level(logging.INFO, "omninet.training.setup"):
         setup = set_up(make_config(max_skipped=0.3), copy, "random", tmp_path)
 
     assert len(setup.examples["caption"]) == 6
@@ -297,7 +297,7 @@ def test_what_a_worker_is_given_travels(setup: Setup) -> None:
 def test_examples_that_are_too_long_are_left_out(copy: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     token_file = copy / "flickr8k" / "Flickr8k.token.txt"
     token_file.write_text(token_file.read_text() + "train0.jpg#2\t" + "zq xj " * 40 + "\n")
-    with caplog.at_level(logging.INFO, "training.setup"):
+    with caplog.at_level(logging.INFO, "omninet.training.setup"):
         setup = set_up(make_config(), copy, "random", tmp_path)
 
     assert len(setup.examples["caption"]) == 8

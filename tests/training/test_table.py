@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.table import Table
+from omninet.training.table import Table
 
 TABLE = Table(
     {"pos": "POS acc.", "vqa": "VQA acc."},

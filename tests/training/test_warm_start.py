@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import Checkpoint
-from model.network.omninet import OmniNet
-from model.network_config import OmniNetConfig
-from model.tasks import TASKS
-from training.warm_start import Taken, warm_start
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.network.omninet import OmniNet
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.tasks import TASKS
+from omninet.training.warm_start import Taken, warm_start
 
 VOCABULARIES = {"pos": ("NN", "HAT", "DT"), "mood": ("good", "bad")}
 

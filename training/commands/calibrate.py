@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from training.commands.process import prepare
+from omninet.training.commands.process import prepare
 
 EXAMPLES = """examples:
   omninet calibrate runs/mine/checkpoint --config mine.yaml --data ../data
@@ -37,11 +37,11 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
-    from model.checkpoint import load
-    from model.predictor import Predictor
-    from training.config import RunConfig
-    from training.evaluate.calibration import calibrate, section, unchanging, write
-    from training.evaluate.devsets import dev_examples
+    from omninet.model.checkpoint import load
+    from omninet.model.predictor import Predictor
+    from omninet.training.config import RunConfig
+    from omninet.training.evaluate.calibration import calibrate, section, unchanging, write
+    from omninet.training.evaluate.devsets import dev_examples
 
     prepare(args.threads)
     config = RunConfig.load(args.config or Path(__file__).parents[1] / "configs" / "bundled.yaml")

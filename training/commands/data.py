@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from training.data import DataSet
+    from omninet.training.data import DataSet
 
 
 def add(subparsers: Any) -> None:
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     import json
     from dataclasses import asdict
 
-    from training.data.check import check, refuse, table
+    from omninet.training.data.check import check, refuse, table
 
     reports = check(_chosen(args))
     print(json.dumps([asdict(r) for r in reports], indent=2) if args.json else table(reports))
@@ -48,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _chosen(args: argparse.Namespace) -> dict[str, DataSet]:
     """The data sets, by the task or name that reports call them."""
-    from training.config import RunConfig
-    from training.data import DATASETS, DataError
+    from omninet.training.config import RunConfig
+    from omninet.training.data import DATASETS, DataError
 
     if args.dataset and not (args.config or args.data):
         name, folder = args.dataset

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from training.commands.process import add_overrides, prepare
+from omninet.training.commands.process import add_overrides, prepare
 
 DESCRIPTION = """\
 Fit a small vision backbone to the feature maps of larger ones, EfficientNet-Lite0 or any of torchvision's classifiers
@@ -68,9 +68,9 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
-    from training.distill.config import DistillConfig
-    from training.distill.distil import Photos, distil
-    from training.runtime.interrupt import Stopped
+    from omninet.training.distill.config import DistillConfig
+    from omninet.training.distill.distil import Photos, distil
+    from omninet.training.runtime.interrupt import Stopped
 
     prepare(args.threads)
     config = DistillConfig.load(args.config, args.overrides)

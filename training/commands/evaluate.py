@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from model.predictor import Predictor
-    from training.config import RunConfig
-    from training.evaluate.answering import Answered
-    from training.evaluate.outside import Outside
-    from training.evaluate.report import Report
+    from omninet.model.predictor import Predictor
+    from omninet.training.config import RunConfig
+    from omninet.training.evaluate.answering import Answered
+    from omninet.training.evaluate.outside import Outside
+    from omninet.training.evaluate.report import Report
 
 EXAMPLES = """examples:
   omninet evaluate --data ../data
@@ -71,14 +71,14 @@ def _positive(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
-    from model.checkpoint import BUNDLED
-    from model.predictor import Predictor
-    from training.config import RunConfig
-    from training.evaluate.answering import answer_data
-    from training.evaluate.output import write_report
-    from training.evaluate.outside import sample_pictures
-    from training.evaluate.report import write_to_card
-    from training.evaluate.things import check_photos
+    from omninet.model.checkpoint import BUNDLED
+    from omninet.model.predictor import Predictor
+    from omninet.training.config import RunConfig
+    from omninet.training.evaluate.answering import answer_data
+    from omninet.training.evaluate.output import write_report
+    from omninet.training.evaluate.outside import sample_pictures
+    from omninet.training.evaluate.report import write_to_card
+    from omninet.training.evaluate.things import check_photos
 
     config = RunConfig.load(args.config or Path(__file__).parents[1] / "configs" / "bundled.yaml")
     folder = args.checkpoint or BUNDLED
@@ -108,10 +108,10 @@ def _report(
     samples: Mapping[str, Path],
 ) -> Report:
     """All that was asked for."""
-    from training.evaluate.measures import measure
-    from training.evaluate.report import Report
-    from training.evaluate.shuffled import shuffled
-    from training.evaluate.zero_shot import zero_shot
+    from omninet.training.evaluate.measures import measure
+    from omninet.training.evaluate.report import Report
+    from omninet.training.evaluate.shuffled import shuffled
+    from omninet.training.evaluate.zero_shot import zero_shot
 
     return Report(
         predictor.name,
@@ -126,9 +126,9 @@ def _report(
 
 
 def _outside(args: argparse.Namespace, predictor: Predictor, config: RunConfig, samples: Mapping[str, Path]) -> Outside:
-    from training.evaluate.asking import captioning
-    from training.evaluate.devsets import dev_examples
-    from training.evaluate.outside import outside
+    from omninet.training.evaluate.asking import captioning
+    from omninet.training.evaluate.devsets import dev_examples
+    from omninet.training.evaluate.outside import outside
 
     return outside(predictor, samples, dev_examples(config, captioning(predictor), args.data), args.data, _things(args))
 
@@ -140,16 +140,16 @@ def _things(args: argparse.Namespace) -> Path | None:
 
 def _readable(report: Report, command: str) -> str:
     """The tables, and the card's section of what is outside the data below its heading."""
-    from training.evaluate.report import HEADING, sections
+    from omninet.training.evaluate.report import HEADING, sections
 
     others = [f"{heading}\n\n{body}" for heading, body in sections(report, command).items() if heading != HEADING]
     return "\n".join([report.to_markdown(), *others])
 
 
 def _write_gallery(args: argparse.Namespace, predictor: Predictor, config: RunConfig) -> None:
-    from training.evaluate.asking import captioning
-    from training.evaluate.devsets import dev_examples
-    from training.evaluate.gallery import gallery, write_gallery
+    from omninet.training.evaluate.asking import captioning
+    from omninet.training.evaluate.devsets import dev_examples
+    from omninet.training.evaluate.gallery import gallery, write_gallery
 
     photos = dev_examples(config, captioning(predictor), args.data)
     page = gallery(predictor, photos, f"omninet evaluate --gallery {args.gallery}")

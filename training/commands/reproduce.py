@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.commands.process import prepare
+from omninet.training.commands.process import prepare
 
 if TYPE_CHECKING:
-    from training.table import Table
+    from omninet.training.table import Table
 
 
 def add(subparsers: Any) -> None:
@@ -38,12 +38,12 @@ def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
     from dataclasses import replace
 
-    from training.config import RunConfig
-    from training.evaluate.plots import plot_table
-    from training.reproduce import Study
-    from training.runtime.interrupt import Stopped
-    from training.runtime.states import States
-    from training.train import Options, train
+    from omninet.training.config import RunConfig
+    from omninet.training.evaluate.plots import plot_table
+    from omninet.training.reproduce import Study
+    from omninet.training.runtime.interrupt import Stopped
+    from omninet.training.runtime.states import States
+    from omninet.training.train import Options, train
 
     prepare(args.threads)
     config = RunConfig.load(args.config)

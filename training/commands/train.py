@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.commands.process import add_overrides, prepare
+from omninet.training.commands.process import add_overrides, prepare
 
 if TYPE_CHECKING:
-    from training.config import RunConfig
+    from omninet.training.config import RunConfig
 
 EPILOG = """\
 examples:
@@ -69,9 +69,9 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
-    from training.runtime.interrupt import Stopped
-    from training.runtime.launch import Launch
-    from training.train import Options, train
+    from omninet.training.runtime.interrupt import Stopped
+    from omninet.training.runtime.launch import Launch
+    from omninet.training.train import Options, train
 
     _check(args)
     prepare(args.threads)
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Hold that no option of Hogwild's workers is given to ranks, and no other start to a run that goes on."""
-    from model.errors import ConfigError
+    from omninet.model.errors import ConfigError
 
     if args.resume and args.start:
         raise ConfigError(
@@ -111,7 +111,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _config(args: argparse.Namespace) -> RunConfig:
     """The configuration with what the command line changes."""
-    from training.config import RunConfig
+    from omninet.training.config import RunConfig
 
     changes = list(args.overrides)
     if args.steps is not None:

@@ -1,16 +1,16 @@
 """Data sets in their public layouts: one file a data set, one line here."""
 
-from training.data.activities import Activities
-from training.data.base import DataError, DataSet, Example, MissingError, thinned
-from training.data.caption_qa import CaptionQa
-from training.data.coco import Coco
-from training.data.conllu import Conllu
-from training.data.daquar import Daquar
-from training.data.flickr8k import Flickr8k
-from training.data.hmdb51 import Hmdb51
-from training.data.penn import Penn
-from training.data.records import Records
-from training.data.vqa2 import Vqa2
+from omninet.training.data.activities import Activities
+from omninet.training.data.base import DataError, DataSet, Example, MissingError, thinned
+from omninet.training.data.caption_qa import CaptionQa
+from omninet.training.data.coco import Coco
+from omninet.training.data.conllu import Conllu
+from omninet.training.data.daquar import Daquar
+from omninet.training.data.flickr8k import Flickr8k
+from omninet.training.data.hmdb51 import Hmdb51
+from omninet.training.data.penn import Penn
+from omninet.training.data.records import Records
+from omninet.training.data.vqa2 import Vqa2
 
 DATASETS: dict[str, type[DataSet]] = {
     "penn": Penn,

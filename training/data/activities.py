@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model.outputs.label.answer import Label
-from model.outputs.label.metrics import accuracy
-from training.data.base import DataError, DataSet, Example, read_text
+from omninet.model.outputs.label.answer import Label
+from omninet.model.outputs.label.metrics import accuracy
+from omninet.training.data.base import DataError, DataSet, Example, read_text
 
 FAMILY_FIGURE = "tennis strokes among themselves"
 

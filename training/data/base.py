@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model.errors import OmniNetError
+from omninet.model.errors import OmniNetError
 
 T = TypeVar("T")
 

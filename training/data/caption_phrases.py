@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-from training.data.caption_words import (
+from omninet.training.data.caption_words import (
     ADJECTIVES,
     ADVERBS,
     ARTICLES,

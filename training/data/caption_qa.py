@@ -10,12 +10,12 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from training.data.base import DataSet, Example
-from training.data.caption_phrases import Photo, Sentence, nouns
-from training.data.caption_presence import PRESENT
-from training.data.caption_rules import RULES, Asked
-from training.data.caption_words import SELDOM, UNCOUNTABLE
-from training.data.flickr8k import Flickr8k
+from omninet.training.data.base import DataSet, Example
+from omninet.training.data.caption_phrases import Photo, Sentence, nouns
+from omninet.training.data.caption_presence import PRESENT
+from omninet.training.data.caption_rules import RULES, Asked
+from omninet.training.data.caption_words import SELDOM, UNCOUNTABLE
+from omninet.training.data.flickr8k import Flickr8k
 
 MOST = 8  # questions a photo
 MOST_PRESENT = 3  # of them "is there"

@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from training.data.caption_phrases import WORN, Photo, Phrase, Sentence, is_broader, nouns
-from training.data.caption_words import (
+from omninet.training.data.caption_phrases import WORN, Photo, Phrase, Sentence, is_broader, nouns
+from omninet.training.data.caption_words import (
     AT,
     BEFORE_GAMES,
     CROWDED,

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from model.errors import InputError
-from model.media.images import decode_image
-from model.media.videos import decode_video
-from training.data.base import DataError, DataSet, MissingError
+from omninet.model.errors import InputError
+from omninet.model.media.images import decode_image
+from omninet.model.media.videos import decode_video
+from omninet.training.data.base import DataError, DataSet, MissingError
 
 MISSING = "is missing"
 SHOWN = 5  # problems that an error names

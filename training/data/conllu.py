@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from training.data.base import DataError, DataSet, Example, MissingError, read_text
+from omninet.training.data.base import DataError, DataSet, Example, MissingError, read_text
 
 
 class Conllu(DataSet):

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from training.data.base import DataError, DataSet, Example, read_text
+from omninet.training.data.base import DataError, DataSet, Example, read_text
 
 COLUMNS = ("question", "answer", "image_id")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from training.data.base import DataError, DataSet, Example, read_text
+from omninet.training.data.base import DataError, DataSet, Example, read_text
 
 
 class Flickr8k(DataSet):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from training.data.base import DataError, DataSet, Example, read_text
+from omninet.training.data.base import DataError, DataSet, Example, read_text
 
 SECTIONS = {"train": range(19), "dev": range(19, 22), "test": range(22, 25)}
 PIECE = re.compile(r"\(\s*([^\s()]+)\s+([^\s()]+)\s*\)|(\()\s*[^\s()]*|(\))|[^\s()]+")

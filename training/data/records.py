@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from training.data.base import DataError, DataSet, Example, read_text
+from omninet.training.data.base import DataError, DataSet, Example, read_text
 
 LONGEST_PATH = 255  # characters; a longer text is none
 TRUTHS = {"truth", "answer", "tags", "captions"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from sys import intern
 from typing import Any
 
-from training.data.base import DataError, DataSet, Example, read_text
+from omninet.training.data.base import DataError, DataSet, Example, read_text
 
 FOLDERS = {"train": "train2014", "dev": "val2014"}
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.fast.devices import multiplies_bfloat16
-from training.distill.eyes import Student
-from training.distill.shown import Shown
-from training.distill.targets import Targets
+from omninet.model.fast.devices import multiplies_bfloat16
+from omninet.training.distill.eyes import Student
+from omninet.training.distill.shown import Shown
+from omninet.training.distill.targets import Targets
 
 BATCH = 64
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from training.config import Recipe, Strict
-from training.data import DATASETS
-from training.distill.views import Kind
+from omninet.training.config import Recipe, Strict
+from omninet.training.data import DATASETS
+from omninet.training.distill.views import Kind
 
 Deviation = Annotated[float, Field(gt=0)]
 

@@ -12,18 +12,26 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from model.fast.devices import choose_device
-from training.data import DataError
-from training.distill.agreement import measure
-from training.distill.config import DistillConfig
-from training.distill.exclusion import Exclusion
-from training.distill.eyes import build_student, load_teachers
-from training.distill.fit import Fit
-from training.distill.pack import Pack, pack
-from training.distill.shown import Shown
-from training.distill.sources import Source, dev_of_datasets, of_datasets, of_folder, of_lists, read_classes, thin
-from training.distill.targets import SAMPLED, Targets
-from training.runtime.interrupt import Interrupt, Stopped
+from omninet.model.fast.devices import choose_device
+from omninet.training.data import DataError
+from omninet.training.distill.agreement import measure
+from omninet.training.distill.config import DistillConfig
+from omninet.training.distill.exclusion import Exclusion
+from omninet.training.distill.eyes import build_student, load_teachers
+from omninet.training.distill.fit import Fit
+from omninet.training.distill.pack import Pack, pack
+from omninet.training.distill.shown import Shown
+from omninet.training.distill.sources import (
+    Source,
+    dev_of_datasets,
+    of_datasets,
+    of_folder,
+    of_lists,
+    read_classes,
+    thin,
+)
+from omninet.training.distill.targets import SAMPLED, Targets
+from omninet.training.runtime.interrupt import Interrupt, Stopped
 
 LOG = logging.getLogger(__name__)
 BACKBONE, AGREEMENT, CURVE = "backbone.safetensors", "agreement.json", "curve.tsv"

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from model.errors import InputError
-from model.media.images import decode_image
-from training.data import DataError
+from omninet.model.errors import InputError
+from omninet.model.media.images import decode_image
+from omninet.training.data import DataError
 
 HASH = re.compile("[0-9a-f]{16}")
 MOST_BITS = 4  # in which the hashes of two copies of a photo may differ

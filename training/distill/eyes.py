@@ -14,11 +14,17 @@ from torch.fx.experimental.optimization import fuse
 from torch.fx.proxy import TraceError
 from torchvision.models import get_model
 
-from model.errors import CheckpointError, ConfigError
-from model.modalities.vision.peripheral import HEADS, build_backbone, build_classifier, classifiers, without_head
-from model.storage.weights import load_weights
-from training.distill import lite
-from training.distill.config import DistillConfig, Eye
+from omninet.model.errors import CheckpointError, ConfigError
+from omninet.model.modalities.vision.peripheral import (
+    HEADS,
+    build_backbone,
+    build_classifier,
+    classifiers,
+    without_head,
+)
+from omninet.model.storage.weights import load_weights
+from omninet.training.distill import lite
+from omninet.training.distill.config import DistillConfig, Eye
 
 PUBLISHED = "published"
 

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.fast.devices import multiplies_bfloat16
-from training.distill.config import DistillConfig
-from training.distill.eyes import Seen, Student
-from training.distill.optimiser import Optimiser
-from training.distill.shown import Shown, numbers_of, seed_of
-from training.distill.state import load_state, save_state
-from training.distill.targets import Targets, Wanted
-from training.distill.views import relight
-from training.runtime.interrupt import Interrupt
+from omninet.model.fast.devices import multiplies_bfloat16
+from omninet.training.distill.config import DistillConfig
+from omninet.training.distill.eyes import Seen, Student
+from omninet.training.distill.optimiser import Optimiser
+from omninet.training.distill.shown import Shown, numbers_of, seed_of
+from omninet.training.distill.state import load_state, save_state
+from omninet.training.distill.targets import Targets, Wanted
+from omninet.training.distill.views import relight
+from omninet.training.runtime.interrupt import Interrupt
 
 LOG = logging.getLogger(__name__)
 SAVE_S = 120.0

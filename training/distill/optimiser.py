@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from model.errors import OmniNetError
+from omninet.model.errors import OmniNetError
 
 
 class Optimiser:

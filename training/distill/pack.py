@@ -21,14 +21,14 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 from tqdm import tqdm
 
-from model.errors import InputError
-from model.media.images import decode_image
-from model.media.limits import MediaLimits
-from model.media.videos import decode_video
-from training.data import DataError
-from training.distill.config import Pictures
-from training.distill.exclusion import Exclusion, perceptual_hash
-from training.distill.sources import Source
+from omninet.model.errors import InputError
+from omninet.model.media.images import decode_image
+from omninet.model.media.limits import MediaLimits
+from omninet.model.media.videos import decode_video
+from omninet.training.data import DataError
+from omninet.training.distill.config import Pictures
+from omninet.training.distill.exclusion import Exclusion, perceptual_hash
+from omninet.training.distill.sources import Source
 
 LOG = logging.getLogger(__name__)
 INDEX = "index.tsv"

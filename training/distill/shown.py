@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from training.distill.config import DistillConfig
-from training.distill.pack import Pack
-from training.distill.views import view
+from omninet.training.distill.config import DistillConfig
+from omninet.training.distill.pack import Pack
+from omninet.training.distill.views import view
 
 THREADS = 4
 

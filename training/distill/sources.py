@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data import DATASETS, DataError
-from training.distill.config import Folder
+from omninet.training.data import DATASETS, DataError
+from omninet.training.distill.config import Folder
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
 UNLABELLED = {"", "-"}

@@ -12,12 +12,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from model.errors import CheckpointError
-from model.storage.weights import load_weights
-from training.config import CONFIG, differences
-from training.data import DataError
-from training.distill.config import DistillConfig
-from training.distill.optimiser import Optimiser
+from omninet.model.errors import CheckpointError
+from omninet.model.storage.weights import load_weights
+from omninet.training.config import CONFIG, differences
+from omninet.training.data import DataError
+from omninet.training.distill.config import DistillConfig
+from omninet.training.distill.optimiser import Optimiser
 
 LIMIT = 8 * 2**20  # bytes a file, but for a single tensor that is larger
 STEP = "step.json"

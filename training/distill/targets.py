@@ -14,10 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from model.fast.devices import multiplies_bfloat16
-from training.data import DataError
-from training.distill.config import DistillConfig
-from training.distill.eyes import Teacher, classes_of
+from omninet.model.fast.devices import multiplies_bfloat16
+from omninet.training.data import DataError
+from omninet.training.distill.config import DistillConfig
+from omninet.training.distill.eyes import Teacher, classes_of
 
 SAMPLED = 2048  # views that a projection is fitted to
 BATCH = 16  # views that the teachers see at once

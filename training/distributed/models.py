@@ -13,13 +13,13 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from model.network.cnp import Decoder
-from model.network.layers import EncoderLayer
-from model.network.omninet import OmniNet
-from training.distributed.ranks import Ranks
-from training.runtime.shared import BETAS, EPSILON, GlobalModel, SharedAdam
-from training.runtime.step import Objective
-from training.runtime.trainer import Optimiser
+from omninet.model.network.cnp import Decoder
+from omninet.model.network.layers import EncoderLayer
+from omninet.model.network.omninet import OmniNet
+from omninet.training.distributed.ranks import Ranks
+from omninet.training.runtime.shared import BETAS, EPSILON, GlobalModel, SharedAdam
+from omninet.training.runtime.step import Objective
+from omninet.training.runtime.trainer import Optimiser
 
 # Parts of the network that are put together only while they compute. A decoder layer is none: the decoder asks it
 # for keys and values of the memory before it calls it.

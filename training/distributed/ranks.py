@@ -16,10 +16,10 @@ from torch.distributed.fsdp import FSDPModule
 from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor
 
-from model.errors import ConfigError, DeviceError, OmniNetError
-from training.runtime.interrupt import Stopped
-from training.runtime.launch import Launch
-from training.runtime.step import Peers
+from omninet.model.errors import ConfigError, DeviceError, OmniNetError
+from omninet.training.runtime.interrupt import Stopped
+from omninet.training.runtime.launch import Launch
+from omninet.training.runtime.step import Peers
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

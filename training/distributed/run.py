@@ -7,18 +7,18 @@ from pathlib import Path
 
 import torch
 
-from training.distributed.models import Replicated, Sharded, Trained
-from training.distributed.ranks import Ranks, named
-from training.distributed.shards import shard
-from training.pipeline.batches import Batch
-from training.runtime.interrupt import Interrupt
-from training.runtime.loop import take_steps
-from training.runtime.run import Run
-from training.runtime.states import Progress
-from training.runtime.trainer import Trainer
-from training.setup import Setup
-from training.watch import Watcher
-from training.watch.everyone import Everyone
+from omninet.training.distributed.models import Replicated, Sharded, Trained
+from omninet.training.distributed.ranks import Ranks, named
+from omninet.training.distributed.shards import shard
+from omninet.training.pipeline.batches import Batch
+from omninet.training.runtime.interrupt import Interrupt
+from omninet.training.runtime.loop import take_steps
+from omninet.training.runtime.run import Run
+from omninet.training.runtime.states import Progress
+from omninet.training.runtime.trainer import Trainer
+from omninet.training.setup import Setup
+from omninet.training.watch import Watcher
+from omninet.training.watch.everyone import Everyone
 
 
 class RankedRun(Run):

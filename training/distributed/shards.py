@@ -8,9 +8,9 @@ from itertools import islice
 
 import torch
 
-from training.data import Example
-from training.pipeline.batches import Batch, Encoder
-from training.pipeline.streams import draw, none_readable
+from omninet.training.data import Example
+from omninet.training.pipeline.batches import Batch, Encoder
+from omninet.training.pipeline.streams import draw, none_readable
 
 
 def shard(

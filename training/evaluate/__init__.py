@@ -1,9 +1,9 @@
 """How good a checkpoint is on data it was not trained on, beside the best constant answer."""
 
-from training.evaluate.answering import Answered, answer_all, answer_data
-from training.evaluate.measures import Figure, Measure, evaluate, measure
-from training.evaluate.report import Report, write_to_card
-from training.evaluate.tables import table
+from omninet.training.evaluate.answering import Answered, answer_all, answer_data
+from omninet.training.evaluate.measures import Figure, Measure, evaluate, measure
+from omninet.training.evaluate.report import Report, write_to_card
+from omninet.training.evaluate.tables import table
 
 __all__ = [
     "Answered",

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from model.errors import InputError
-from model.job import Job
-from model.network_config import OmniNetConfig
-from model.outputs import OUTPUTS, Answer, Metrics, Output
-from model.predictor import Predictor
-from model.tasks import Task
-from training.config import RunConfig
-from training.data import DataError, DataSet, Example, thinned
+from omninet.model.errors import InputError
+from omninet.model.job import Job
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.outputs import OUTPUTS, Answer, Metrics, Output
+from omninet.model.predictor import Predictor
+from omninet.model.tasks import Task
+from omninet.training.config import RunConfig
+from omninet.training.data import DataError, DataSet, Example, thinned
 
 BATCH = 16
 Prepare = Callable[[Predictor, Example], Job]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from model.processor import Processor
-from training.data import DataError
+from omninet.model.processor import Processor
+from omninet.training.data import DataError
 
 
 def captioning(processor: Processor) -> str:

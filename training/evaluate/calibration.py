@@ -18,18 +18,18 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
-from model import checkpoint as checkpoints
-from model.checkpoint import Checkpoint
-from model.model_config import ModelConfig
-from model.network.cnp import group
-from model.network.omninet import OmniNet
-from model.outputs import OUTPUTS
-from model.predictor import Predictor
-from model.storage.sealed import read_sums
-from model.storage.weights import WEIGHTS, places
-from training.data import DataError, Example
-from training.evaluate.answering import prepare
-from training.evaluate.markdown import rows, with_section
+from omninet.model import checkpoint as checkpoints
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.model_config import ModelConfig
+from omninet.model.network.cnp import group
+from omninet.model.network.omninet import OmniNet
+from omninet.model.outputs import OUTPUTS
+from omninet.model.predictor import Predictor
+from omninet.model.storage.sealed import read_sums
+from omninet.model.storage.weights import WEIGHTS, places
+from omninet.training.data import DataError, Example
+from omninet.training.evaluate.answering import prepare
+from omninet.training.evaluate.markdown import rows, with_section
 
 HEADING = "## Calibration"
 BINS = 15  # of confidence, equally wide

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.config import RunConfig
-from training.data import DataError, Example, thinned
+from omninet.training.config import RunConfig
+from omninet.training.data import DataError, Example, thinned
 
 
 def dev_examples(config: RunConfig, task: str, data: Path, limit: int | None = None) -> Sequence[Example]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.predictor import Predictor
-from training.data import Example
-from training.evaluate.answering import answer_all
-from training.evaluate.markdown import rows
+from omninet.model.predictor import Predictor
+from omninet.training.data import Example
+from omninet.training.evaluate.answering import answer_all
+from omninet.training.evaluate.markdown import rows
 
 COUNT = 20
 PAGE = """\

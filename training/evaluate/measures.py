@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.outputs import Answer, Metrics
-from model.outputs.label.metrics import Confusion
-from model.predictor import Predictor
-from training.config import RunConfig
-from training.data import Example
-from training.evaluate.answering import Answered, answer_all, answer_data, prepare_greedy
-from training.evaluate.other_photo import answer_about_others
-from training.evaluate.question_only import answer_questions
+from omninet.model.outputs import Answer, Metrics
+from omninet.model.outputs.label.metrics import Confusion
+from omninet.model.predictor import Predictor
+from omninet.training.config import RunConfig
+from omninet.training.data import Example
+from omninet.training.evaluate.answering import Answered, answer_all, answer_data, prepare_greedy
+from omninet.training.evaluate.other_photo import answer_about_others
+from omninet.training.evaluate.question_only import answer_questions
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from model.media.videos import Clip
+from omninet.model.media.videos import Clip
 
 FRAMES = 16
 SECONDS = 4.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from model.outputs.answer import Answer
-from model.predictor import Predictor
-from training.data import Example
-from training.evaluate.answering import answer_all
+from omninet.model.outputs.answer import Answer
+from omninet.model.predictor import Predictor
+from omninet.training.data import Example
+from omninet.training.evaluate.answering import answer_all
 
 
 def answer_about_others(predictor: Predictor, examples: Sequence[Example]) -> list[Answer]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.evaluate.answering import Answered
-from training.evaluate.plots import plot_confusion, plot_run
-from training.evaluate.report import Report
-from training.evaluate.results import write_results
+from omninet.training.evaluate.answering import Answered
+from omninet.training.evaluate.plots import plot_confusion, plot_run
+from omninet.training.evaluate.report import Report
+from omninet.training.evaluate.results import write_results
 
 
 def write_report(folder: Path, report: Report, answered: Sequence[Answered], log: Path | None) -> None:

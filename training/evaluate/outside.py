@@ -15,16 +15,16 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from model.media.images import Picture, decode_image
-from model.predictor import Predictor
-from training.data import DataError, Example
-from training.data.coco import Coco
-from training.evaluate.answering import Answered, answer_all, use_of
-from training.evaluate.asking import captioning, questioning
-from training.evaluate.markdown import rows
-from training.evaluate.measures import Measure, measure
-from training.evaluate.tables import table
-from training.evaluate.things import Naming, name_things, naming_section
+from omninet.model.media.images import Picture, decode_image
+from omninet.model.predictor import Predictor
+from omninet.training.data import DataError, Example
+from omninet.training.data.coco import Coco
+from omninet.training.evaluate.answering import Answered, answer_all, use_of
+from omninet.training.evaluate.asking import captioning, questioning
+from omninet.training.evaluate.markdown import rows
+from omninet.training.evaluate.measures import Measure, measure
+from omninet.training.evaluate.tables import table
+from omninet.training.evaluate.things import Naming, name_things, naming_section
 
 HEADING = "## Outside its data"
 QUESTION = "what is in the picture?"

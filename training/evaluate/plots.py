@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from model.outputs.label.metrics import Confusion
-from training.table import Table
-from training.watch.log import read_log
+from omninet.model.outputs.label.metrics import Confusion
+from omninet.training.table import Table
+from omninet.training.watch.log import read_log
 
 COLOURS = 64  # of a file: a third of the bytes, and nobody sees it
 POINTS = 200  # of a curve; the steps between two are averaged

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.data import Example, thinned
+from omninet.training.data import Example, thinned
 
 QUESTIONS = 30_000  # most that are learnt from
 FEATURES = 10_000  # words and pairs of words, the most frequent

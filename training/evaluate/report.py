@@ -6,14 +6,14 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from model import checkpoint as checkpoints
-from training.evaluate import outside
-from training.evaluate.markdown import with_section
-from training.evaluate.measures import Measure
-from training.evaluate.outside import Outside
-from training.evaluate.shuffled import Order, shuffled_table
-from training.evaluate.tables import motion_table, naming_table, table
-from training.evaluate.zero_shot import ZeroShot
+from omninet.model import checkpoint as checkpoints
+from omninet.training.evaluate import outside
+from omninet.training.evaluate.markdown import with_section
+from omninet.training.evaluate.measures import Measure
+from omninet.training.evaluate.outside import Outside
+from omninet.training.evaluate.shuffled import Order, shuffled_table
+from omninet.training.evaluate.tables import motion_table, naming_table, table
+from omninet.training.evaluate.zero_shot import ZeroShot
 
 HEADING = "## Evaluation"
 

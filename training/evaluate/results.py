@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from model.outputs import Answer, Output
-from training.data import Example
-from training.evaluate.answering import Answered
+from omninet.model.outputs import Answer, Output
+from omninet.training.data import Example
+from omninet.training.evaluate.answering import Answered
 
 
 def write_results(folder: Path, answered: Iterable[Answered], split: str) -> None:

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from model.predictor import Predictor
-from training.data import Example
-from training.data.activities import FAMILY_FIGURE
-from training.evaluate.answering import Answered, prepare
-from training.evaluate.markdown import rows
+from omninet.model.predictor import Predictor
+from omninet.training.data import Example
+from omninet.training.data.activities import FAMILY_FIGURE
+from omninet.training.evaluate.answering import Answered, prepare
+from omninet.training.evaluate.markdown import rows
 
 SHUFFLES = 5
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.evaluate.measures import Measure
-from training.evaluate.zero_shot import Comparison, Naming
+from omninet.training.evaluate.measures import Measure
+from omninet.training.evaluate.zero_shot import Comparison, Naming
 
 
 def table(measures: Sequence[Measure]) -> str:

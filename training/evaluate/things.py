@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.predictor import Predictor
-from training.data import DataError, Example
-from training.evaluate.answering import answer_all
-from training.evaluate.asking import captioning, questioning
-from training.evaluate.markdown import rows
+from omninet.model.predictor import Predictor
+from omninet.training.data import DataError, Example
+from omninet.training.evaluate.answering import answer_all
+from omninet.training.evaluate.asking import captioning, questioning
+from omninet.training.evaluate.markdown import rows
 
 LIST = Path(__file__).with_name("things.tsv")
 QUESTION = "What is in the picture?"

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from model.job import Job
-from model.media.images import decode_image
-from model.outputs.text.bleu import normalise
-from model.predictor import Predictor
-from model.tasks import Task
-from training.data import Example
-from training.evaluate.answering import Answered, answer_all, use_of
-from training.evaluate.asking import captioning
-from training.evaluate.class_words import CLASS_WORDS
-from training.evaluate.motion import in_motion
+from omninet.model.job import Job
+from omninet.model.media.images import decode_image
+from omninet.model.outputs.text.bleu import normalise
+from omninet.model.predictor import Predictor
+from omninet.model.tasks import Task
+from omninet.training.data import Example
+from omninet.training.evaluate.answering import Answered, answer_all, use_of
+from omninet.training.evaluate.asking import captioning
+from omninet.training.evaluate.class_words import CLASS_WORDS
+from omninet.training.evaluate.motion import in_motion
 
 NOTHING = 0.05  # shown as 0.0; a ratio to it says nothing
 

@@ -21,17 +21,17 @@ from typing import Any
 import torch
 from torch import multiprocessing, nn
 
-from model.fast.devices import choose_device
-from model.modalities.peripheral import backboned
-from model.network.omninet import OmniNet
-from training.config import RunConfig
-from training.hogwild.worker import Assignment, Cause, Post, work
-from training.runtime.interrupt import SIGNALS, Interrupt
-from training.runtime.run import Run
-from training.runtime.schedule import quotas
-from training.runtime.shared import Order, Slots
-from training.runtime.trainer import TrainingError
-from training.watch import StepRecord
+from omninet.model.fast.devices import choose_device
+from omninet.model.modalities.peripheral import backboned
+from omninet.model.network.omninet import OmniNet
+from omninet.training.config import RunConfig
+from omninet.training.hogwild.worker import Assignment, Cause, Post, work
+from omninet.training.runtime.interrupt import SIGNALS, Interrupt
+from omninet.training.runtime.run import Run
+from omninet.training.runtime.schedule import quotas
+from omninet.training.runtime.shared import Order, Slots
+from omninet.training.runtime.trainer import TrainingError
+from omninet.training.watch import StepRecord
 
 POLL_S = 0.1
 PAUSE_S = 5.0  # for the step that a worker is in, when a state is to be saved

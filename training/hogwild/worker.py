@@ -13,18 +13,18 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from model.extensions import extensions, load_extensions
-from model.network.omninet import OmniNet
-from training.config import RunConfig
-from training.data import Example
-from training.pipeline.batches import Encoder
-from training.pipeline.loader import Loader
-from training.pipeline.streams import stream
-from training.runtime.interrupt import SIGNALS
-from training.runtime.replica import Replica
-from training.runtime.shared import STALENESS, GlobalModel, Order, SharedAdam, Slots
-from training.runtime.step import Objective
-from training.runtime.trainer import Trainer
+from omninet.model.extensions import extensions, load_extensions
+from omninet.model.network.omninet import OmniNet
+from omninet.training.config import RunConfig
+from omninet.training.data import Example
+from omninet.training.pipeline.batches import Encoder
+from omninet.training.pipeline.loader import Loader
+from omninet.training.pipeline.streams import stream
+from omninet.training.runtime.interrupt import SIGNALS
+from omninet.training.runtime.replica import Replica
+from omninet.training.runtime.shared import STALENESS, GlobalModel, Order, SharedAdam, Slots
+from omninet.training.runtime.step import Objective
+from omninet.training.runtime.trainer import Trainer
 
 NAP_S = 0.002
 

@@ -8,8 +8,8 @@ import random
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from model.modalities.vision.config import VisionConfig
-from model.modalities.vision.fit import fit
+from omninet.model.modalities.vision.config import VisionConfig
+from omninet.model.modalities.vision.fit import fit
 
 LEAST = 0.08  # of the picture's area
 RATIO = 4 / 3  # of a region's longer side to its shorter, at most

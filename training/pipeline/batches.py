@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from model.errors import InputError
-from model.modalities import Modality, Resources, Variation
-from model.modalities.language.tokenizer import Tokenizer
-from model.network_config import OmniNetConfig
-from model.outputs import OUTPUTS
-from model.tasks import Input, Task
-from training.data import DataError, Example
+from omninet.model.errors import InputError
+from omninet.model.modalities import Modality, Resources, Variation
+from omninet.model.modalities.language.tokenizer import Tokenizer
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.outputs import OUTPUTS
+from omninet.model.tasks import Input, Task
+from omninet.training.data import DataError, Example
 
 READERS = 4
 

@@ -17,15 +17,15 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from model.errors import InputError
-from model.fast.devices import multiplies_bfloat16
-from model.media.images import decode_image
-from model.media.videos import decode_video
-from model.modalities.vision.config import VisionConfig
-from model.modalities.vision.fit import fit
-from model.modalities.vision.peripheral import VisionPeripheral, changes
-from training.data import DataError, thinned
-from training.pipeline.augment import region
+from omninet.model.errors import InputError
+from omninet.model.fast.devices import multiplies_bfloat16
+from omninet.model.media.images import decode_image
+from omninet.model.media.videos import decode_video
+from omninet.model.modalities.vision.config import VisionConfig
+from omninet.model.modalities.vision.fit import fit
+from omninet.model.modalities.vision.peripheral import VisionPeripheral, changes
+from omninet.training.data import DataError, thinned
+from omninet.training.pipeline.augment import region
 
 VIEWS = 4  # as it is, mirrored, and a region of it either way
 PICTURES, CLIPS = 32, 2  # at once

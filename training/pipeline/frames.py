@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from model.errors import InputError
-from model.media.images import decode_image
-from model.media.videos import decode_video
-from model.modalities.vision.config import VisionConfig
-from model.modalities.vision.fit import fit
-from training.pipeline.augment import augment
+from omninet.model.errors import InputError
+from omninet.model.media.images import decode_image
+from omninet.model.media.videos import decode_video
+from omninet.model.modalities.vision.config import VisionConfig
+from omninet.model.modalities.vision.fit import fit
+from omninet.training.pipeline.augment import augment
 
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}  # what else there is, is a clip
 LOG = logging.getLogger(__name__)

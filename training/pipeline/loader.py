@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from types import TracebackType
 
-from training.pipeline.batches import Batch
+from omninet.training.pipeline.batches import Batch
 
 AHEAD = 4
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count, islice
 
-from training.data import DataError, Example
-from training.pipeline.batches import Batch, Drawn, Encoder
+from omninet.training.data import DataError, Example
+from omninet.training.pipeline.batches import Batch, Drawn, Encoder
 
 POOL = 20  # batches that are sorted by length together, so that little is padded
 

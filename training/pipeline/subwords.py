@@ -10,7 +10,7 @@ import sentencepiece
 import torch
 from torch import Tensor
 
-from training.data import DataError
+from omninet.training.data import DataError
 
 
 def train_subwords(texts: Iterable[str], vocabulary: int, path: Path) -> None:

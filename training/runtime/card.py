@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from training.runtime.states import Progress
-from training.setup import Setup
+from omninet.training.runtime.states import Progress
+from omninet.training.setup import Setup
 
 
 def write_card(setup: Setup, progress: Progress, how: str) -> str:

@@ -6,14 +6,14 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from model.errors import OmniNetError
-from training.pipeline.batches import Batch
-from training.pipeline.loader import Loader
-from training.runtime.interrupt import Interrupt
-from training.runtime.run import Run
-from training.runtime.schedule import draw_task
-from training.runtime.trainer import Trainer, TrainingError
-from training.watch import StepRecord
+from omninet.model.errors import OmniNetError
+from omninet.training.pipeline.batches import Batch
+from omninet.training.pipeline.loader import Loader
+from omninet.training.runtime.interrupt import Interrupt
+from omninet.training.runtime.run import Run
+from omninet.training.runtime.schedule import draw_task
+from omninet.training.runtime.trainer import Trainer, TrainingError
+from omninet.training.watch import StepRecord
 
 LOG = logging.getLogger(__name__)
 Stream = Callable[[str, int], Iterator[Batch]]  # of a task, from a number of batches on

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from model.network.omninet import OmniNet
-from training.runtime.shared import GlobalModel
+from omninet.model.network.omninet import OmniNet
+from omninet.training.runtime.shared import GlobalModel
 
 
 class Replica:

@@ -7,12 +7,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from model.config import to_dict
-from training.config import CONFIG, RunConfig, differences
-from training.data import DataError
-from training.network import network_parts
-from training.runtime.schedule import cooldown
-from training.runtime.states import Progress
+from omninet.model.config import to_dict
+from omninet.training.config import CONFIG, RunConfig, differences
+from omninet.training.data import DataError
+from omninet.training.network import network_parts
+from omninet.training.runtime.schedule import cooldown
+from omninet.training.runtime.states import Progress
 
 # Where, how quickly and how often things are done, and what is only written into checkpoints.
 FREE = (

@@ -10,23 +10,23 @@ from typing import Self
 
 import torch
 
-from model import checkpoint as checkpoints
-from model.checkpoint import Checkpoint
-from model.errors import ConfigError, OmniNetError
-from model.outputs import Answer, Output
-from model.predictor import Predictor
-from training.backbone import check_kept, keep_backbone
-from training.config import CONFIG
-from training.data import DataError, Example
-from training.evaluate import answer_data
-from training.runtime.card import write_card
-from training.runtime.resuming import changes
-from training.runtime.shared import GlobalModel
-from training.runtime.states import Progress, States
-from training.runtime.step import ALONE, Peers
-from training.runtime.trainer import TrainingError
-from training.setup import Setup
-from training.watch import EvaluationRecord, Sample, Watcher, watchers
+from omninet.model import checkpoint as checkpoints
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.errors import ConfigError, OmniNetError
+from omninet.model.outputs import Answer, Output
+from omninet.model.predictor import Predictor
+from omninet.training.backbone import check_kept, keep_backbone
+from omninet.training.config import CONFIG
+from omninet.training.data import DataError, Example
+from omninet.training.evaluate import answer_data
+from omninet.training.runtime.card import write_card
+from omninet.training.runtime.resuming import changes
+from omninet.training.runtime.shared import GlobalModel
+from omninet.training.runtime.states import Progress, States
+from omninet.training.runtime.step import ALONE, Peers
+from omninet.training.runtime.trainer import TrainingError
+from omninet.training.setup import Setup
+from omninet.training.watch import EvaluationRecord, Sample, Watcher, watchers
 
 SHOWN = 3  # predictions of a task at an evaluation
 FEW = 1000  # samples, under which their share says little

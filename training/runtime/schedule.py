@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 
-from training.config import RunConfig
+from omninet.training.config import RunConfig
 
 POWERS = {"proportional": 1.0, "square_root": 0.5, "uniform": 0.0}  # of a task's examples, by which its samples go
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from training.pipeline.batches import Batch
-from training.pipeline.streams import stream
-from training.runtime.interrupt import Interrupt
-from training.runtime.loop import take_steps
-from training.runtime.run import Run
-from training.runtime.shared import SharedAdam
-from training.runtime.step import Objective
-from training.runtime.trainer import Trainer
+from omninet.training.pipeline.batches import Batch
+from omninet.training.pipeline.streams import stream
+from omninet.training.runtime.interrupt import Interrupt
+from omninet.training.runtime.loop import take_steps
+from omninet.training.runtime.run import Run
+from omninet.training.runtime.shared import SharedAdam
+from omninet.training.runtime.step import Objective
+from omninet.training.runtime.trainer import Trainer
 
 
 def run_single(run: Run, stop: Interrupt) -> bool:

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from training.data import DataError
-from training.runtime.schedule import spread
-from training.runtime.shared import GlobalModel
+from omninet.training.data import DataError
+from omninet.training.runtime.schedule import spread
+from omninet.training.runtime.shared import GlobalModel
 
 FORMAT = 1
 

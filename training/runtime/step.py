@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from model.decoding.goal import Reads
-from model.network.layers import Losses
-from model.network.memory import Memory
-from model.network.omninet import OmniNet
-from model.outputs.head import Head, States
-from training.pipeline.batches import Batch
+from omninet.model.decoding.goal import Reads
+from omninet.model.network.layers import Losses
+from omninet.model.network.memory import Memory
+from omninet.model.network.omninet import OmniNet
+from omninet.model.outputs.head import Head, States
+from omninet.training.pipeline.batches import Batch
 
 
 @dataclass(frozen=True)

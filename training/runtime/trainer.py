@@ -11,14 +11,14 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from model.errors import OmniNetError
-from model.fast.devices import multiplies_bfloat16
-from training.config import RunConfig
-from training.pipeline.batches import Batch
-from training.pipeline.loader import Loader
-from training.runtime.schedule import rate_of
-from training.runtime.step import ALONE, Peers, StepResult, compute_gradients, seed_step
-from training.watch.records import StepRecord
+from omninet.model.errors import OmniNetError
+from omninet.model.fast.devices import multiplies_bfloat16
+from omninet.training.config import RunConfig
+from omninet.training.pipeline.batches import Batch
+from omninet.training.pipeline.loader import Loader
+from omninet.training.runtime.schedule import rate_of
+from omninet.training.runtime.step import ALONE, Peers, StepResult, compute_gradients, seed_step
+from omninet.training.watch.records import StepRecord
 
 PATIENCE = 20  # steps in a row without a finite gradient
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from model.errors import InputError
-from training.watch.pictures import strip
-from training.watch.recent import Recent
-from training.watch.records import EvaluationRecord, Sample, StepRecord
+from omninet.model.errors import InputError
+from omninet.training.watch.pictures import strip
+from omninet.training.watch.recent import Recent
+from omninet.training.watch.records import EvaluationRecord, Sample, StepRecord
 
 PERIOD_S = 3.0  # of the run's own clock; a point stands for all steps since the one before
 FLUSH_S = 10

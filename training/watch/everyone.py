@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.watch.records import EvaluationRecord, StepRecord, Watcher
+from omninet.training.watch.records import EvaluationRecord, StepRecord, Watcher
 
 if TYPE_CHECKING:
     import torch
@@ -94,22 +94,22 @@ def watchers(
 
 
 def _log(path: Path, start_step: int) -> Watcher:
-    from training.watch.log import Log
+    from omninet.training.watch.log import Log
 
     return Log(path, start_step)
 
 
 def _board(folder: Path, start_step: int, devices: Sequence[torch.device]) -> Watcher:
-    from training.watch.board import Board
+    from omninet.training.watch.board import Board
 
     return Board(folder, start_step, devices)
 
 
 def _terminal(total_steps: int, done: Mapping[str, int]) -> Watcher:
     if sys.stderr.isatty():
-        from training.watch.table import LiveTable
+        from omninet.training.watch.table import LiveTable
 
         return LiveTable(total_steps, done)
-    from training.watch.lines import Lines
+    from omninet.training.watch.lines import Lines
 
     return Lines(total_steps, done)

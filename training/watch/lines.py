@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from training.watch.recent import Recent, Standing, clock
-from training.watch.records import EvaluationRecord, StepRecord
+from omninet.training.watch.recent import Recent, Standing, clock
+from omninet.training.watch.records import EvaluationRecord, StepRecord
 
 LOG = logging.getLogger(__name__)
 PERIOD_S = 30.0  # of the run's own clock

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from training.watch.records import EvaluationRecord, StepRecord
+from omninet.training.watch.records import EvaluationRecord, StepRecord
 
 
 class Log:

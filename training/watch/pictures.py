@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
-from model.errors import InputError
-from model.media.images import decode_image
-from model.media.videos import decode_video
+from omninet.model.errors import InputError
+from omninet.model.media.images import decode_image
+from omninet.model.media.videos import decode_video
 
 SIDE = 224
 FRAMES = 4

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from statistics import fmean, median
 
-from training.watch.records import StepRecord
+from omninet.training.watch.records import StepRecord
 
 SMOOTHED = 50
 

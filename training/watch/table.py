@@ -14,8 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from training.watch.recent import Recent, Standing, clock
-from training.watch.records import EvaluationRecord, StepRecord
+from omninet.training.watch.recent import Recent, Standing, clock
+from omninet.training.watch.records import EvaluationRecord, StepRecord
 
 REFRESH_S = 0.25
 MESSAGES = 5

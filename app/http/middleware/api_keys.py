@@ -5,11 +5,11 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import ServiceError
-from app.http.keys import Keyring, key_in
-from app.http.middleware.base import HttpMiddleware
-from app.http.middleware.scope import HEALTH, address_of, note_key, path_of
-from app.http.rate_limits import RateLimits
+from omninet.app.errors import ServiceError
+from omninet.app.http.keys import Keyring, key_in
+from omninet.app.http.middleware.base import HttpMiddleware
+from omninet.app.http.middleware.scope import HEALTH, address_of, note_key, path_of
+from omninet.app.http.rate_limits import RateLimits
 
 MISSING = "this service needs a key; send Authorization: Bearer KEY, or the key as the password of HTTP Basic"
 # A browser asks its user for a password where it sees the first.

@@ -8,8 +8,8 @@ import contextlib
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import ServiceError
-from app.http.middleware.base import HttpMiddleware
+from omninet.app.errors import ServiceError
+from omninet.app.http.middleware.base import HttpMiddleware
 
 DRAIN_SECONDS = 10
 

@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import ServiceError, refuse
+from omninet.app.errors import ServiceError, refuse
 
 
 class Cors(CORSMiddleware):

@@ -6,8 +6,8 @@ import logging
 
 from starlette.types import Message, Receive, Scope, Send
 
-from app.errors import ServiceError, internal_error, refuse
-from app.http.middleware.base import HttpMiddleware
+from omninet.app.errors import ServiceError, internal_error, refuse
+from omninet.app.http.middleware.base import HttpMiddleware
 
 logger = logging.getLogger(__name__)
 

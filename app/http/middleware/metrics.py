@@ -6,10 +6,10 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import code_of
-from app.http.middleware.base import HttpMiddleware
-from app.http.middleware.scope import endpoint_of
-from app.telemetry.metrics import Metrics
+from omninet.app.errors import code_of
+from omninet.app.http.middleware.base import HttpMiddleware
+from omninet.app.http.middleware.scope import endpoint_of
+from omninet.app.telemetry.metrics import Metrics
 
 
 class Measured(HttpMiddleware):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.http.middleware.base import HttpMiddleware
-from app.http.middleware.scope import HEALTH, address_of, key_of, path_of
-from app.http.rate_limits import RateLimits
+from omninet.app.http.middleware.base import HttpMiddleware
+from omninet.app.http.middleware.scope import HEALTH, address_of, key_of, path_of
+from omninet.app.http.rate_limits import RateLimits
 
 
 class RateLimit(HttpMiddleware):

@@ -10,10 +10,10 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
-from app.errors import code_of
-from app.http.middleware.base import HttpMiddleware
-from app.http.middleware.scope import address_of, endpoint_of, key_of
-from app.telemetry.logs import REQUEST_ID
+from omninet.app.errors import code_of
+from omninet.app.http.middleware.base import HttpMiddleware
+from omninet.app.http.middleware.scope import address_of, endpoint_of, key_of
+from omninet.app.telemetry.logs import REQUEST_ID
 
 HEADER = "X-Request-ID"
 ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")

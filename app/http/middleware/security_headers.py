@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.middleware.base import HttpMiddleware
-from app.http.middleware.scope import path_of
+from omninet.app.http.middleware.base import HttpMiddleware
+from omninet.app.http.middleware.scope import path_of
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "

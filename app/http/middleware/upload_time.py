@@ -6,8 +6,8 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import ServiceError, client_closed
-from app.http.middleware.base import HttpMiddleware
+from omninet.app.errors import ServiceError, client_closed
+from omninet.app.http.middleware.base import HttpMiddleware
 
 
 class UploadTime(HttpMiddleware):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
-from app.http.routers.common import REFUSALS, require_admin
-from app.http.schemas import ErrorReply, ModelName
-from app.http.service import ServiceDependency
+from omninet.app.http.routers.common import REFUSALS, require_admin
+from omninet.app.http.schemas import ErrorReply, ModelName
+from omninet.app.http.service import ServiceDependency
 
 router = APIRouter(
     prefix="/admin",

@@ -10,9 +10,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.errors import ServiceError
-from app.http.keys import Keyring
-from app.http.schemas import ErrorReply
+from omninet.app.errors import ServiceError
+from omninet.app.http.keys import Keyring
+from omninet.app.http.schemas import ErrorReply
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorReply, "description": "The key is missing or unknown"},

@@ -9,14 +9,14 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from app.backend import Answered
-from app.errors import ServiceError, note_code, response_of
-from app.http.disconnect import until_disconnected
-from app.http.endpoints import Endpoint
-from app.http.forms import Asking, ExplainForm
-from app.http.service import Service
-from model.errors import InputError
-from model.outputs.text.answer import Text
+from omninet.app.backend import Answered
+from omninet.app.errors import ServiceError, note_code, response_of
+from omninet.app.http.disconnect import until_disconnected
+from omninet.app.http.endpoints import Endpoint
+from omninet.app.http.forms import Asking, ExplainForm
+from omninet.app.http.service import Service
+from omninet.model.errors import InputError
+from omninet.model.outputs.text.answer import Text
 
 Step = Text | Answered
 

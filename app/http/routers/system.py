@@ -11,11 +11,11 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Res
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
-from app.http.routers.common import REFUSALS
-from app.http.samples import STATIC
-from app.http.schemas import ErrorReply, ModelName
-from app.http.service import ServiceDependency
-from app.http.task_list import ServedTask, listing
+from omninet.app.http.routers.common import REFUSALS
+from omninet.app.http.samples import STATIC
+from omninet.app.http.schemas import ErrorReply, ModelName
+from omninet.app.http.service import ServiceDependency
+from omninet.app.http.task_list import ServedTask, listing
 
 router = APIRouter(tags=["system"], responses=REFUSALS)
 health = APIRouter(tags=["system"])  # for everybody, with or without a key

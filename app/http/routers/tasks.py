@@ -9,18 +9,18 @@ from typing import Any
 from fastapi import APIRouter, Body, Depends, Form, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from app.backend import Answered
-from app.http.endpoints import Endpoint, endpoints_of
-from app.http.examples import description_of, examples_of
-from app.http.fields import annotated
-from app.http.forms import Asking, ExplainForm
-from app.http.routers.common import ERRORS, require_json, require_multipart, timeout
-from app.http.routers.streaming import EVENTS, WHAT, stream
-from app.http.schemas import Reply
-from app.http.service import Service, ServiceDependency
-from app.http.text_limits import check_length
-from model.explain.heatmaps import draw
-from model.network_config import OmniNetConfig
+from omninet.app.backend import Answered
+from omninet.app.http.endpoints import Endpoint, endpoints_of
+from omninet.app.http.examples import description_of, examples_of
+from omninet.app.http.fields import annotated
+from omninet.app.http.forms import Asking, ExplainForm
+from omninet.app.http.routers.common import ERRORS, require_json, require_multipart, timeout
+from omninet.app.http.routers.streaming import EVENTS, WHAT, stream
+from omninet.app.http.schemas import Reply
+from omninet.app.http.service import Service, ServiceDependency
+from omninet.app.http.text_limits import check_length
+from omninet.model.explain.heatmaps import draw
+from omninet.model.network_config import OmniNetConfig
 
 MULTIPART = Form(media_type="multipart/form-data")
 PICTURE = {"image/png": {"schema": {"type": "string", "format": "binary"}}}

@@ -1,5 +1,5 @@
 """Texts."""
 
-from model.modalities.language.modality import LanguageModality
+from omninet.model.modalities.language.modality import LanguageModality
 
 __all__ = ["LanguageModality"]

@@ -6,8 +6,8 @@ import random
 
 import numpy as np
 
-from model.modalities.language.config import Subwords
-from model.modalities.language.tokenizer import Tokenizer
+from omninet.model.modalities.language.config import Subwords
+from omninet.model.modalities.language.tokenizer import Tokenizer
 
 
 def with_bpe_dropout(encoded: Subwords, tokenizer: Tokenizer, share: float, generator: random.Random) -> Subwords:

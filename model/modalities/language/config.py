@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from model.config import flags, one_of, positive
+from omninet.model.config import flags, one_of, positive
 
 Step = Literal["subword", "word"]
 

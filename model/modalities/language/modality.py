@@ -6,15 +6,15 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from model.errors import InputError
-from model.media.limits import MediaLimits
-from model.modalities.base import Form, Modality, Ready, Resources, Variation
-from model.modalities.language.bpe_dropout import with_bpe_dropout
-from model.modalities.language.config import LanguageConfig, Subwords
-from model.modalities.language.words import check_text
+from omninet.model.errors import InputError
+from omninet.model.media.limits import MediaLimits
+from omninet.model.modalities.base import Form, Modality, Ready, Resources, Variation
+from omninet.model.modalities.language.bpe_dropout import with_bpe_dropout
+from omninet.model.modalities.language.config import LanguageConfig, Subwords
+from omninet.model.modalities.language.words import check_text
 
 if TYPE_CHECKING:
-    from model.modalities.language.peripheral import LanguagePeripheral
+    from omninet.model.modalities.language.peripheral import LanguagePeripheral
 
 HINTS = {"question": "ask something about what is seen"}
 SENTENCES = ("A dog runs.", "What is on the table ?", "Two men are playing football in the rain .", "Stop !")
@@ -39,7 +39,7 @@ class LanguageModality(Modality):
     @staticmethod
     def peripheral() -> type[LanguagePeripheral]:
         """Import and return the module that encodes texts."""
-        from model.modalities.language.peripheral import LanguagePeripheral
+        from omninet.model.modalities.language.peripheral import LanguagePeripheral
 
         return LanguagePeripheral
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from model.modalities.language.config import LanguageConfig, Subwords
-from model.modalities.peripheral import Peripheral
+from omninet.model.modalities.language.config import LanguageConfig, Subwords
+from omninet.model.modalities.peripheral import Peripheral
 
 
 class Text(NamedTuple):

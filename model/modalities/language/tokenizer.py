@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from model.modalities.language.config import Subwords
+from omninet.model.modalities.language.config import Subwords
 
 Span = tuple[int, int]
 

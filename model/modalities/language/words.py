@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model.errors import InputError
-from model.modalities.language.tokenizer import sentence_spans, word_spans
+from omninet.model.errors import InputError
+from omninet.model.modalities.language.tokenizer import sentence_spans, word_spans
 
 MAX_CHARACTERS = 20_000
 

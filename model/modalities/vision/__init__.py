@@ -1,5 +1,5 @@
 """Pictures and videos."""
 
-from model.modalities.vision.modality import VisionModality
+from omninet.model.modalities.vision.modality import VisionModality
 
 __all__ = ["VisionModality"]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from model.modalities.vision.compact import ConvNorm, stages
+from omninet.model.modalities.vision.compact import ConvNorm, stages
 
 
 class ChainNet(nn.Module):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from model.config import Sampling, flags, one_of, positive
-from model.errors import ConfigError
+from omninet.model.config import Sampling, flags, one_of, positive
+from omninet.model.errors import ConfigError
 
 Treatment = Literal["squash", "crop", "pad"]
 Window = Literal["middle", "corner"]

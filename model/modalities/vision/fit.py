@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from model.modalities.vision.config import Framing
+from omninet.model.modalities.vision.config import Framing
 
 GREY = 128
 

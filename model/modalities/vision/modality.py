@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from model.errors import InputError
-from model.media.images import Picture, decode_image, image_to_array
-from model.media.limits import MediaLimits
-from model.media.videos import Clip, decode_video
-from model.modalities.base import Form, Modality, Ready, Resources
-from model.modalities.vision.config import Framed, Framing, VisionConfig
+from omninet.model.errors import InputError
+from omninet.model.media.images import Picture, decode_image, image_to_array
+from omninet.model.media.limits import MediaLimits
+from omninet.model.media.videos import Clip, decode_video
+from omninet.model.modalities.base import Form, Modality, Ready, Resources
+from omninet.model.modalities.vision.config import Framed, Framing, VisionConfig
 
 if TYPE_CHECKING:
-    from model.modalities.vision.peripheral import VisionPeripheral
+    from omninet.model.modalities.vision.peripheral import VisionPeripheral
 
 ImageInput = Picture | bytes | str | Path | Image.Image | np.ndarray
 VideoInput = Clip | bytes | str | Path
@@ -48,7 +48,7 @@ class VisionModality(Modality):
     @staticmethod
     def peripheral() -> type[VisionPeripheral]:
         """Import and return the module that encodes pictures."""
-        from model.modalities.vision.peripheral import VisionPeripheral
+        from omninet.model.modalities.vision.peripheral import VisionPeripheral
 
         return VisionPeripheral
 
@@ -133,7 +133,7 @@ class VisionModality(Modality):
         """uint8 RGB (t, 3, height, width) -> (t, 3, size, size)."""
         import torch
 
-        from model.modalities.vision.fit import fit
+        from omninet.model.modalities.vision.fit import fit
 
         fitted: np.ndarray = fit(torch.from_numpy(frames), framing, self.config.size).contiguous().numpy()
         return fitted

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.errors import ConfigError
-from model.modalities.peripheral import BackbonePeripheral
-from model.modalities.vision.chain import ChainNet
-from model.modalities.vision.compact import CompactNet
-from model.modalities.vision.config import VisionConfig
+from omninet.model.errors import ConfigError
+from omninet.model.modalities.peripheral import BackbonePeripheral
+from omninet.model.modalities.vision.chain import ChainNet
+from omninet.model.modalities.vision.compact import CompactNet
+from omninet.model.modalities.vision.config import VisionConfig
 
 # Backbones of our own.
 OURS: dict[str, type[nn.Module]] = {"compact": CompactNet, "chain": ChainNet}

@@ -1,5 +1,5 @@
 """One class out of a vocabulary."""
 
-from model.outputs.label.output import LabelOutput
+from omninet.model.outputs.label.output import LabelOutput
 
 __all__ = ["LabelOutput"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from model.explain.explanation import Explanation
+    from omninet.model.explain.explanation import Explanation
 
 
 @dataclass(frozen=True)

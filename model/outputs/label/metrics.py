@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.outputs.base import Metrics
-from model.outputs.label import vqa
-from model.outputs.truth import Truth
+from omninet.model.outputs.base import Metrics
+from omninet.model.outputs.label import vqa
+from omninet.model.outputs.truth import Truth
 
 
 @dataclass(frozen=True)

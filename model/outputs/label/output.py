@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
-from model.decoding.hypotheses import Decoded
-from model.outputs.base import Metrics, Output
-from model.outputs.label.answer import Candidate, Label
-from model.outputs.label.metrics import Confusion, answers_to_questions, classes_of_what_is_seen
-from model.outputs.label.schema import OWN_NAME, label_schema
-from model.outputs.truth import Truth
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.outputs.base import Metrics, Output
+from omninet.model.outputs.label.answer import Candidate, Label
+from omninet.model.outputs.label.metrics import Confusion, answers_to_questions, classes_of_what_is_seen
+from omninet.model.outputs.label.schema import OWN_NAME, label_schema
+from omninet.model.outputs.truth import Truth
 
 if TYPE_CHECKING:
-    from model.job import Job
-    from model.modalities.language.tokenizer import Tokenizer
-    from model.processor import Processor
-    from model.tasks import Task
+    from omninet.model.job import Job
+    from omninet.model.modalities.language.tokenizer import Tokenizer
+    from omninet.model.processor import Processor
+    from omninet.model.tasks import Task
 
 CANDIDATES = 5
 

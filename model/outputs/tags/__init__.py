@@ -1,5 +1,5 @@
 """A class for every word of a text."""
 
-from model.outputs.tags.output import TagsOutput
+from omninet.model.outputs.tags.output import TagsOutput
 
 __all__ = ["TagsOutput"]

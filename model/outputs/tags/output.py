@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
-from model.decoding.goal import Goal
-from model.decoding.hypotheses import Decoded
-from model.modalities.base import Form
-from model.modalities.language.modality import encode_words
-from model.modalities.language.words import given_words, split_text
-from model.outputs.base import Metrics, Output
-from model.outputs.label.metrics import accuracy, macro_recall
-from model.outputs.tags.answer import TaggedWord, Tagging
-from model.outputs.tags.schema import PosBody, TaggedSentence, TaggedToken
-from model.outputs.truth import Truth
-from model.rows import Prepared, Row
+from omninet.model.decoding.goal import Goal
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.modalities.base import Form
+from omninet.model.modalities.language.modality import encode_words
+from omninet.model.modalities.language.words import given_words, split_text
+from omninet.model.outputs.base import Metrics, Output
+from omninet.model.outputs.label.metrics import accuracy, macro_recall
+from omninet.model.outputs.tags.answer import TaggedWord, Tagging
+from omninet.model.outputs.tags.schema import PosBody, TaggedSentence, TaggedToken
+from omninet.model.outputs.truth import Truth
+from omninet.model.rows import Prepared, Row
 
 if TYPE_CHECKING:
-    from model.job import Job
-    from model.modalities.language.tokenizer import Tokenizer
-    from model.processor import Given, Processor
-    from model.tasks import Input, Task
+    from omninet.model.job import Job
+    from omninet.model.modalities.language.tokenizer import Tokenizer
+    from omninet.model.processor import Given, Processor
+    from omninet.model.tasks import Input, Task
 
 FORMS = {
     "text": Form(

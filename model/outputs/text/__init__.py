@@ -1,5 +1,5 @@
 """A text, subword by subword."""
 
-from model.outputs.text.output import TextOutput
+from omninet.model.outputs.text.output import TextOutput
 
 __all__ = ["TextOutput"]

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
-from model.outputs.text.bleu import Bleu, normalise
-from model.outputs.text.java import JavaError, meteor, tokenise
+from omninet.model.outputs.text.bleu import Bleu, normalise
+from omninet.model.outputs.text.java import JavaError, meteor, tokenise
 
 LOG = logging.getLogger(__name__)
 PTB = "PTB tokens"

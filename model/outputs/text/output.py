@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
-from model.decoding.goal import Goal
-from model.decoding.hypotheses import Decoded, Hypothesis
-from model.decoding.options import TEXT_OPTIONS, Option, text_goal
-from model.outputs.base import Metrics, Output
-from model.outputs.text.answer import Caption, Piece, Text
-from model.outputs.text.schema import CaptionBody, Token
-from model.outputs.truth import Truth
+from omninet.model.decoding.goal import Goal
+from omninet.model.decoding.hypotheses import Decoded, Hypothesis
+from omninet.model.decoding.options import TEXT_OPTIONS, Option, text_goal
+from omninet.model.outputs.base import Metrics, Output
+from omninet.model.outputs.text.answer import Caption, Piece, Text
+from omninet.model.outputs.text.schema import CaptionBody, Token
+from omninet.model.outputs.truth import Truth
 
 if TYPE_CHECKING:
-    from model.job import Job
-    from model.modalities.language.tokenizer import Tokenizer
-    from model.processor import Processor
-    from model.tasks import Task
+    from omninet.model.job import Job
+    from omninet.model.modalities.language.tokenizer import Tokenizer
+    from omninet.model.processor import Processor
+    from omninet.model.tasks import Task
 
 
 class TextOutput(Output):
@@ -81,14 +81,14 @@ class TextOutput(Output):
 
     def metrics(self, truths: Sequence[Truth], answers: Sequence[Caption]) -> Metrics:
         """Measure by BLEU, ROUGE-L and CIDEr."""
-        from model.outputs.text import captions
+        from omninet.model.outputs.text import captions
 
         found = captions.score([answer.caption for answer in answers], [truth.captions for truth in truths])
         return {"BLEU-4": found.pop("BLEU-4")} | found
 
     def further_metrics(self, truths: Sequence[Truth], answers: Sequence[Caption]) -> Metrics:
         """Measure as COCO's evaluation does, which takes a Java program and 20 seconds."""
-        from model.outputs.text import captions
+        from omninet.model.outputs.text import captions
 
         return captions.score_official([answer.caption for answer in answers], [truth.captions for truth in truths])
 
@@ -102,7 +102,7 @@ class TextOutput(Output):
 
     def constant(self, train: Sequence[Truth], truths: Sequence[Truth]) -> tuple[str, list[Caption]]:
         """Return the training text that has the highest BLEU-4 if it is always written."""
-        from model.outputs.text.bleu import best_constant
+        from omninet.model.outputs.text.bleu import best_constant
 
         constant, _ = best_constant((c for truth in train for c in truth.captions), [t.captions for t in truths])
         return constant, [Caption(constant, 0.0, ())] * len(truths)

@@ -10,9 +10,9 @@ import yaml
 from pydantic import ValidationError
 from ray.serve.schema import ServeDeploySchema
 
-from app.cluster.application import LASTING, OPTIONS, build
-from app.cluster.ingress import Ingress
-from model.errors import CheckpointError
+from omninet.app.cluster.application import LASTING, OPTIONS, build
+from omninet.app.cluster.ingress import Ingress
+from omninet.model.errors import CheckpointError
 from tests.test_architecture import ROOT
 
 FOLDER = ROOT / "docker" / "ray"
@@ -30,7 +30,7 @@ def options(config: Any) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("name", ["cpu.yaml", "gpu.yaml"])
 def test_ray_takes_the_files(name: str) -> None:
     schema = ServeDeploySchema.model_validate(read(name))
-    assert schema.applications[0].import_path == "app.cluster.application:build"
+    assert schema.applications[0].import_path == "omninet.app.cluster.application:build"
 
 
 def test_the_file_for_cpus_says_what_the_code_does() -> None:

@@ -13,16 +13,16 @@ from ray.exceptions import ActorDiedError, NodeDiedError, ObjectLostError, OutOf
 from ray.serve._private.common import DeploymentID
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, ReplicaUnavailableError
 
-from app.backend import Answered, Description, Query, Upload
-from app.cluster import backend
-from app.cluster.backend import Cluster
-from app.cluster.messages import Found, OtherPeripheralError, Question, packed, unpacked
-from app.errors import ServiceError
-from app.processes.link import pack
-from app.telemetry.stopwatch import Stopwatch
-from model.errors import InputError
-from model.network_config import OmniNetConfig
-from model.outputs.text.answer import Caption, Text
+from omninet.app.backend import Answered, Description, Query, Upload
+from omninet.app.cluster import backend
+from omninet.app.cluster.backend import Cluster
+from omninet.app.cluster.messages import Found, OtherPeripheralError, Question, packed, unpacked
+from omninet.app.errors import ServiceError
+from omninet.app.processes.link import pack
+from omninet.app.telemetry.stopwatch import Stopwatch
+from omninet.model.errors import InputError
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.outputs.text.answer import Caption, Text
 
 pytestmark = pytest.mark.anyio
 VISION: Any = "as one checkpoint sees"

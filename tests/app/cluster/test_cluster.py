@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from benchmarks.cluster.nodes import ROOT, Nodes
-from model.checkpoint import Checkpoint, save
+from omninet.model.checkpoint import Checkpoint, save
 from tests.samples import jpeg_bytes, video_bytes
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]

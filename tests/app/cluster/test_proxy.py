@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.cluster import proxy
-from app.cluster.proxy import Proxied
-from app.http.middleware.request_log import ACCEPTED
+from omninet.app.cluster import proxy
+from omninet.app.cluster.proxy import Proxied
+from omninet.app.http.middleware.request_log import ACCEPTED
 
 pytestmark = pytest.mark.anyio
 JSON = (b"content-type", b"application/json")

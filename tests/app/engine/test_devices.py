@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from app.engine.engine import Engine
-from app.engine.loading import cores, cpu_threads, load_engine, load_predictors
-from app.engine.work import Work
-from app.errors import ServiceError
-from app.main import create_app
-from app.settings import Settings
-from model.decoding.batch import RunningBatch
-from model.decoding.hypotheses import Decoded
-from model.decoding.search import Search
-from model.errors import DeviceError
-from model.job import Job
-from model.predictor import Predictor
-from model.rows import Row
+from omninet.app.engine.engine import Engine
+from omninet.app.engine.loading import cores, cpu_threads, load_engine, load_predictors
+from omninet.app.engine.work import Work
+from omninet.app.errors import ServiceError
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.model.decoding.batch import RunningBatch
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.decoding.search import Search
+from omninet.model.errors import DeviceError
+from omninet.model.job import Job
+from omninet.model.predictor import Predictor
+from omninet.model.rows import Row
 from tests.app.conftest import Watched, talking_to
 from tests.app.engine.test_engine import Gate
 from tests.app.engine.test_replica import REQUESTS, assert_same
@@ -128,7 +128,7 @@ def test_each_is_warmed_up(toy_predictor: Predictor) -> None:
 async def test_one_that_fails_leaves_the_work_to_the_other(
     toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.engine.stage.RETRY_S", 0.01)
+    monkeypatch.setattr("omninet.app.engine.stage.RETRY_S", 0.01)
     predictors = [Faulty(toy_predictor), Faulty(toy_predictor)]
     engine = Engine(predictors)  # type: ignore[arg-type]
     job = toy_predictor.prepare("pos", text="A dog runs.")
@@ -190,7 +190,7 @@ def test_settings_reach_the_engine(settings: Settings) -> None:
 
 
 def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.engine.loading.cores", lambda: 8)
+    monkeypatch.setattr("omninet.app.engine.loading.cores", lambda: 8)
     assert [cpu_threads(None, replicas) for replicas in (0, 1, 2, 3, 20)] == [4, 4, 2, 1, 1]
     assert cpu_threads(4, 2) == 2
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from app.engine.engine import Engine
-from app.engine.work import Work, WorkQueue
-from app.errors import ServiceError
-from model.decoding.batch import RunningBatch
-from model.predictor import Predictor
+from omninet.app.engine.engine import Engine
+from omninet.app.engine.work import Work, WorkQueue
+from omninet.app.errors import ServiceError
+from omninet.model.decoding.batch import RunningBatch
+from omninet.model.predictor import Predictor
 from tests.samples import picture, video_bytes
 
 pytestmark = pytest.mark.anyio

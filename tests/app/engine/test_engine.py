@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from app.engine.engine import Engine, Result
-from app.errors import ServiceError
-from model.job import Job
-from model.predictor import Predictor
-from model.rows import Row
+from omninet.app.engine.engine import Engine, Result
+from omninet.app.errors import ServiceError
+from omninet.model.job import Job
+from omninet.model.predictor import Predictor
+from omninet.model.rows import Row
 from tests.app.conftest import Watched
 from tests.samples import video_bytes
 

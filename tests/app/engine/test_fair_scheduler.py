@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.engine.fair_scheduler import Turns
+from omninet.app.engine.fair_scheduler import Turns
 
 
 def shares(turns: Turns[str], wanted: list[str], cost: dict[str, float], count: int) -> dict[str, float]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import app
-from app.engine.engine import Engine
-from model.predictor import Predictor
+from omninet import app
+from omninet.app.engine.engine import Engine
+from omninet.model.predictor import Predictor
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 VIDEOS, TEXTS = 16, 50

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from starlette.datastructures import UploadFile
 
-from app.engine.work import Work
-from app.telemetry.stopwatch import Stopwatch
-from model.predictor import Predictor
-from model.rows import Row
+from omninet.app.engine.work import Work
+from omninet.app.telemetry.stopwatch import Stopwatch
+from omninet.model.predictor import Predictor
+from omninet.model.rows import Row
 from tests.app.conftest import Serve, Watched
 from tests.app.engine.test_engine import Gate
 from tests.samples import video_bytes
@@ -67,7 +67,9 @@ async def test_of_a_failure(serve: Serve, toy_predictor: Predictor, monkeypatch:
     def fail(rows: Sequence[Row]) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("app.engine.stage.logger.disabled", True)  # pytest keeps what is logged, with its tracebacks
+    monkeypatch.setattr(
+        "omninet.app.engine.stage.logger.disabled", True
+    )  # pytest keeps what is logged, with its tracebacks
     async with serve(Watched(toy_predictor, fail)) as client:
         assert (await client.post("/activity", **upload())).status_code == 500
         assert await left() == []

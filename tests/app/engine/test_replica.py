@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from app.engine.metrics import EngineMetrics
-from app.engine.replica import Replica
-from app.engine.work import Work, WorkQueue
-from model.decoding.batch import RunningBatch
-from model.decoding.hypotheses import Decoded
-from model.predictor import Predictor
-from model.rows import Row
+from omninet.app.engine.metrics import EngineMetrics
+from omninet.app.engine.replica import Replica
+from omninet.app.engine.work import Work, WorkQueue
+from omninet.model.decoding.batch import RunningBatch
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.predictor import Predictor
+from omninet.model.rows import Row
 from tests.samples import picture, video_bytes
 
 CLIP = video_bytes()
@@ -238,7 +238,7 @@ def test_a_failure_of_no_row_fails_what_is_there_and_begins_anew(
     queue = WorkQueue(1000, 2**40)
     metrics = EngineMetrics()
     running = Replica(Broken(), queue, metrics, rows=8, frames=2)  # type: ignore[arg-type]
-    monkeypatch.setattr("app.engine.stage.RETRY_S", 0.01)
+    monkeypatch.setattr("omninet.app.engine.stage.RETRY_S", 0.01)
     monkeypatch.setattr(getattr(running, stage), method, fail)
     lost, later = Work(rows[row]), Work(rows[row])
     queue.put([lost])

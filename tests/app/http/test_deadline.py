@@ -8,9 +8,9 @@ import weakref
 
 import pytest
 
-from app.errors import ServiceError
-from app.http.deadline import HEADER, seconds_of, within
-from model.predictor import Predictor
+from omninet.app.errors import ServiceError
+from omninet.app.http.deadline import HEADER, seconds_of, within
+from omninet.model.predictor import Predictor
 from tests.app.conftest import Serve, Watched
 from tests.app.engine.test_engine import Gate
 from tests.app.test_errors import check

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from model.outputs.text.answer import Caption
-from model.predictor import Predictor
+from omninet.model.outputs.text.answer import Caption
+from omninet.model.predictor import Predictor
 from tests.samples import jpeg_bytes, video_bytes
 
 pytestmark = pytest.mark.anyio

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from model import processor
-from model.explain.explanation import Explanation
-from model.predictor import Predictor
+from omninet.model import processor
+from omninet.model.explain.explanation import Explanation
+from omninet.model.predictor import Predictor
 from tests.app.http.test_streaming import events_of
 from tests.samples import jpeg_bytes, video_bytes
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import add_commands
-from app.http.keys import Key, Keyring, key_in, new_key, read_keys
-from app.settings import Settings
-from model.errors import ConfigError
+from omninet.app.cli import add_commands
+from omninet.app.http.keys import Key, Keyring, key_in, new_key, read_keys
+from omninet.app.settings import Settings
+from omninet.model.errors import ConfigError
 
 DIGEST = hashlib.sha256(b"secret").hexdigest()
 

@@ -16,11 +16,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, expect, sync_playwright
 
-from app.engine.engine import Engine
-from app.http.samples import STATIC
-from app.main import create_app
-from app.settings import Settings
-from model.predictor import Predictor
+from omninet.app.engine.engine import Engine
+from omninet.app.http.samples import STATIC
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.model.predictor import Predictor
 from tests.app.conftest import listening
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import ServiceError
-from app.http import rate_limits as rates
-from app.http.rate_limits import RateLimits, network_of
+from omninet.app.errors import ServiceError
+from omninet.app.http import rate_limits as rates
+from omninet.app.http.rate_limits import RateLimits, network_of
 
 
 class Clock:

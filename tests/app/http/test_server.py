@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from app.engine.engine import Engine
-from app.http.keys import new_key
-from app.main import create_app
-from app.settings import Settings
-from model.predictor import Predictor
+from omninet.app.engine.engine import Engine
+from omninet.app.http.keys import new_key
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.model.predictor import Predictor
 from tests.app.conftest import Watched, listening
 
 Address = tuple[str, int]

@@ -11,14 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
-from app.engine.engine import Engine
-from app.local.process_client import ModelProcess
-from app.main import create_app
-from app.media.sandbox import Sandbox
-from app.settings import Settings
-from model.errors import CheckpointError
-from model.predictor import Predictor
-from model.rows import Row
+from omninet.app.engine.engine import Engine
+from omninet.app.local.process_client import ModelProcess
+from omninet.app.main import create_app
+from omninet.app.media.sandbox import Sandbox
+from omninet.app.settings import Settings
+from omninet.model.errors import CheckpointError
+from omninet.model.predictor import Predictor
+from omninet.model.rows import Row
 from tests.app.conftest import Serve, Watched, talking_to
 from tests.app.engine.test_engine import Gate
 from tests.app.test_errors import check

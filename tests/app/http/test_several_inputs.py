@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 import torch
 
-from app.engine.warm_up import warm_up
-from model.checkpoint import Checkpoint, load, save
-from model.errors import InputError
-from model.modalities.vision.config import VisionConfig
-from model.model_config import ModelConfig
-from model.network.omninet import OmniNet
-from model.outputs.label.answer import Label
-from model.outputs.text.answer import Caption
-from model.predictor import Predictor
-from model.tasks import TASKS, Input, Task
+from omninet.app.engine.warm_up import warm_up
+from omninet.model.checkpoint import Checkpoint, load, save
+from omninet.model.errors import InputError
+from omninet.model.modalities.vision.config import VisionConfig
+from omninet.model.model_config import ModelConfig
+from omninet.model.network.omninet import OmniNet
+from omninet.model.outputs.label.answer import Label
+from omninet.model.outputs.text.answer import Caption
+from omninet.model.predictor import Predictor
+from omninet.model.tasks import TASKS, Input, Task
 from tests.app.engine.test_replica import assert_same, replica
 from tests.samples import picture, video_bytes
 

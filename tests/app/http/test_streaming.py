@@ -12,12 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-from app.engine.engine import Engine
-from app.main import create_app
-from app.settings import Settings
-from model.decoding.batch import RunningBatch
-from model.decoding.search import Search
-from model.predictor import Predictor
+from omninet.app.engine.engine import Engine
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.model.decoding.batch import RunningBatch
+from omninet.model.decoding.search import Search
+from omninet.model.predictor import Predictor
 from tests.app.conftest import listening
 from tests.samples import jpeg_bytes, video_bytes
 

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from app.http.samples import STATIC
-from app.main import create_app
-from app.settings import Settings
-from model.media.images import decode_image
-from model.media.videos import decode_video
-from model.outputs import OUTPUTS
+from omninet.app.http.samples import STATIC
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.model.media.images import decode_image
+from omninet.model.media.videos import decode_video
+from omninet.model.outputs import OUTPUTS
 from tests.app import draw_samples
 from tests.app.conftest import talking_to
 from tests.app.http.test_service import until_ready

@@ -11,15 +11,15 @@ import httpx
 import pytest
 import torch
 
-from app.engine.engine import Engine
-from app.main import create_app
-from app.settings import Settings
-from model.checkpoint import Checkpoint
-from model.modalities.vision.config import VisionConfig
-from model.model_config import ModelConfig
-from model.network.omninet import OmniNet
-from model.predictor import Predictor
-from model.tasks import PICTURE, QUESTION, TASKS, TEXT, VIDEO, Input, Task, Use
+from omninet.app.engine.engine import Engine
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.modalities.vision.config import VisionConfig
+from omninet.model.model_config import ModelConfig
+from omninet.model.network.omninet import OmniNet
+from omninet.model.predictor import Predictor
+from omninet.model.tasks import PICTURE, QUESTION, TASKS, TEXT, VIDEO, Input, Task, Use
 from tests.app.conftest import talking_to
 from tests.app.test_errors import check
 from tests.samples import jpeg_bytes, video_bytes

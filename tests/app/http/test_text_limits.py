@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.errors import ServiceError
-from app.http.text_limits import check_length
+from omninet.app.errors import ServiceError
+from omninet.app.http.text_limits import check_length
 from tests.app.conftest import Serve
 from tests.app.test_errors import check
 from tests.samples import jpeg_bytes

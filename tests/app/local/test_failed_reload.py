@@ -15,11 +15,11 @@ import pytest
 import torch
 from fastapi import FastAPI
 
-from app.http.routers.common import require_admin
-from app.local.process_client import ModelProcess
-from app.main import create_app
-from app.settings import Settings
-from model.checkpoint import Checkpoint, load, save
+from omninet.app.http.routers.common import require_admin
+from omninet.app.local.process_client import ModelProcess
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.model.checkpoint import Checkpoint, load, save
 from tests.app.conftest import talking_to
 from tests.app.http.test_service import until_ready
 from tests.app.local.test_reload import ask_all, damage, load_on, processes, variant

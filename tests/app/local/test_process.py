@@ -21,7 +21,7 @@ import httpx
 import psutil
 import pytest
 
-from model.checkpoint import Checkpoint, save
+from omninet.model.checkpoint import Checkpoint, save
 from tests.app.local.test_reload import POSTS, damage, variant
 from tests.app.telemetry.test_metrics import figures, of
 

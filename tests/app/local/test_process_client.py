@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import ServiceError
-from app.local.process_client import ModelProcess
-from app.main import create_app
-from app.settings import Settings
-from model.checkpoint import Checkpoint, save
-from model.errors import CheckpointError
-from model.predictor import Predictor
+from omninet.app.errors import ServiceError
+from omninet.app.local.process_client import ModelProcess
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.model.checkpoint import Checkpoint, save
+from omninet.model.errors import CheckpointError
+from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
 from tests.app.engine.test_replica import REQUESTS, assert_same
 from tests.app.http.test_service import TEXT, until_ready
@@ -161,7 +161,7 @@ async def test_one_that_ends_before_it_is_put_to_work_is_replaced(
 async def test_one_that_is_killed_is_tried_again_until_it_can_be_loaded(
     toy: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("app.local.lifecycle.RETRY_S", 0.05)
+    monkeypatch.setattr("omninet.app.local.lifecycle.RETRY_S", 0.05)
     folder, aside = tmp_path / "served", tmp_path / "aside"
     save(toy, folder)
     async with talking_to(create_app(Settings(checkpoint=folder, device="cpu"))) as client:

@@ -21,18 +21,18 @@ import pytest
 import torch
 from fastapi import FastAPI
 
-from app.backend import Query, Upload
-from app.http.routers.common import require_admin
-from app.local.process_client import ModelProcess
-from app.main import create_app
-from app.media.sandbox import Sandbox
-from app.settings import Settings
-from app.telemetry.stopwatch import Stopwatch
-from model.checkpoint import Checkpoint, save
-from model.errors import InputError
-from model.network.omninet import OmniNet
-from model.processor import Processor
-from model.tasks import TEXT, Task
+from omninet.app.backend import Query, Upload
+from omninet.app.http.routers.common import require_admin
+from omninet.app.local.process_client import ModelProcess
+from omninet.app.main import create_app
+from omninet.app.media.sandbox import Sandbox
+from omninet.app.settings import Settings
+from omninet.app.telemetry.stopwatch import Stopwatch
+from omninet.model.checkpoint import Checkpoint, save
+from omninet.model.errors import InputError
+from omninet.model.network.omninet import OmniNet
+from omninet.model.processor import Processor
+from omninet.model.tasks import TEXT, Task
 from tests.app.conftest import Serve, talking_to
 from tests.app.http.test_service import until_ready
 from tests.app.telemetry.test_metrics import figures, of

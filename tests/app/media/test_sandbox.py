@@ -21,21 +21,21 @@ import psutil
 import pytest
 import torch
 
-from app.errors import ServiceError
-from app.media.pool import MediaPool
-from app.media.sandbox import ClosedError, Limits, Sandbox, _decode
-from app.processes.channel import LENGTH, Channel
-from model.errors import InputError
-from model.media.images import Picture, decode_image
-from model.media.limits import MediaLimits
-from model.media.videos import Clip, decode_video
-from model.modalities import Modality
-from model.modalities.language import LanguageModality
-from model.modalities.language.config import LanguageConfig
-from model.modalities.vision import VisionModality
-from model.modalities.vision.config import Framing, VisionConfig
-from model.modalities.vision.fit import fit
-from model.predictor import Predictor
+from omninet.app.errors import ServiceError
+from omninet.app.media.pool import MediaPool
+from omninet.app.media.sandbox import ClosedError, Limits, Sandbox, _decode
+from omninet.app.processes.channel import LENGTH, Channel
+from omninet.model.errors import InputError
+from omninet.model.media.images import Picture, decode_image
+from omninet.model.media.limits import MediaLimits
+from omninet.model.media.videos import Clip, decode_video
+from omninet.model.modalities import Modality
+from omninet.model.modalities.language import LanguageModality
+from omninet.model.modalities.language.config import LanguageConfig
+from omninet.model.modalities.vision import VisionModality
+from omninet.model.modalities.vision.config import Framing, VisionConfig
+from omninet.model.modalities.vision.fit import fit
+from omninet.model.predictor import Predictor
 from tests.app.conftest import Serve
 from tests.samples import CODECS, image_bytes, jpeg_bytes, picture, video_bytes
 
@@ -204,7 +204,7 @@ def crash(channel: Channel, modalities: dict[str, Modality], limits: Limits) -> 
 def test_a_file_that_no_process_survives_is_refused(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox._end()
     with monkeypatch.context() as patch:
-        patch.setattr("app.media.sandbox._work", crash)
+        patch.setattr("omninet.app.media.sandbox._work", crash)
         with pytest.raises(InputError, match="crashed") as refused:
             sandbox.decode("vision", "video", video_bytes())
     assert refused.value.code == "media_too_expensive"
@@ -252,7 +252,7 @@ def half_an_answer(channel: Channel, modalities: dict[str, Modality], limits: Li
 
 
 def test_half_an_answer_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.media.sandbox._work", half_an_answer)
+    monkeypatch.setattr("omninet.app.media.sandbox._work", half_an_answer)
     sandbox = Sandbox(MODALITIES, Limits(MediaLimits(), 0.5, 2**30))
     try:
         with pytest.raises(InputError, match=r"longer than 0\.5 s"):
@@ -331,10 +331,10 @@ def test_a_process_has_no_file_but_its_channel(shared_sandbox: Sandbox) -> None:
 
 OWNER = """
 import time
-from app.media.sandbox import Limits, Sandbox
-from model.media.limits import MediaLimits
-from model.modalities.vision import VisionModality
-from model.modalities.vision.config import VisionConfig
+from omninet.app.media.sandbox import Limits, Sandbox
+from omninet.model.media.limits import MediaLimits
+from omninet.model.modalities.vision import VisionModality
+from omninet.model.modalities.vision.config import VisionConfig
 
 if __name__ == "__main__":
     modality = VisionModality(VisionConfig(backbone="compact", size=64))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.processes.channel import LENGTH, Channel, channels
+from omninet.app.processes.channel import LENGTH, Channel, channels
 
 GONE_S = 30.0  # so much longer than anything is waited for here that no machine is too busy
 DRIBBLE_S = 0.02

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
-from app.engine.engine import Result
-from app.errors import ServiceError, overloaded
-from app.processes.link import Link
-from model.decoding.hypotheses import Decoded, Hypothesis
-from model.job import Job
+from omninet.app.engine.engine import Result
+from omninet.app.errors import ServiceError, overloaded
+from omninet.app.processes.link import Link
+from omninet.model.decoding.hypotheses import Decoded, Hypothesis
+from omninet.model.job import Job
 from tests.app.engine.test_replica import REQUESTS
 
 pytestmark = pytest.mark.anyio

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.telemetry.logs import REQUEST_ID, JsonFormatter
+from omninet.app.telemetry.logs import REQUEST_ID, JsonFormatter
 
 ROOT = Path(__file__).parents[3]
 
@@ -66,8 +66,8 @@ def test_all_that_a_server_writes_is_json(toy_checkpoint: Path, tmp_path: Path) 
         assert process.stdout.read() == ""
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["status"] for line in lines if line.get("route") == "/pos"] == [200]
-    assert {"uvicorn.error", "app.local.lifecycle"} <= {line["logger"] for line in lines}
-    (unknown,) = (line for line in lines if line["logger"] == "app.variables")
+    assert {"uvicorn.error", "omninet.app.local.lifecycle"} <= {line["logger"] for line in lines}
+    (unknown,) = (line for line in lines if line["logger"] == "omninet.app.variables")
     assert unknown["level"] == "warning"
     assert "OMNINET_BATCH_ROWS?" in unknown["message"]
     assert "dog" not in log.read_text()

@@ -15,13 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from torch import Tensor
 
 import omninet
-from app.engine.metrics import EngineMetrics
-from app.main import create_app
-from app.media.sandbox import Sandbox
-from app.settings import Settings
-from app.telemetry.metrics import Metrics
-from model.predictor import Predictor
-from model.rows import Row
+from omninet.app.engine.metrics import EngineMetrics
+from omninet.app.main import create_app
+from omninet.app.media.sandbox import Sandbox
+from omninet.app.settings import Settings
+from omninet.app.telemetry.metrics import Metrics
+from omninet.model.predictor import Predictor
+from omninet.model.rows import Row
 from tests.app.conftest import Serve, Watched, talking_to
 from tests.app.engine.test_engine import Gate
 from tests.samples import jpeg_bytes, video_bytes

@@ -15,9 +15,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-import omninet
-from app.telemetry.tracing import Traces
-from model.predictor import Predictor
+from omninet import __version__
+from omninet.app.telemetry.tracing import Traces
+from omninet.command import main
+from omninet.model.predictor import Predictor
 from tests.app.conftest import Serve, Watched
 from tests.app.engine.test_engine import Gate
 from tests.samples import jpeg_bytes
@@ -76,7 +77,7 @@ async def test_a_request_and_its_stages(serve: Serve, spans: Spans) -> None:
         if name not in {"queue", "total"}:
             assert took[name] == pytest.approx(milliseconds, abs=0.01)
     assert request.resource.attributes["service.name"] == "omninet"
-    assert request.resource.attributes["service.version"] == omninet.__version__
+    assert request.resource.attributes["service.version"] == __version__
 
 
 async def test_nothing_of_a_request_is_told(serve: Serve, spans: Spans) -> None:
@@ -179,7 +180,7 @@ async def test_a_collector_is_sent_them(serve: Serve, collector: tuple[str, list
 
 
 async def test_a_collector_that_does_not_answer_holds_nobody_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.telemetry.tracing.PATIENCE_S", 0.1)
+    monkeypatch.setattr("omninet.app.telemetry.tracing.PATIENCE_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         async with serve(traces=f"http://127.0.0.1:{port}/v1/traces") as client:
@@ -190,15 +191,15 @@ async def test_a_collector_that_does_not_answer_holds_nobody_up(serve: Serve, mo
 
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("OMNINET_TRACES", URL)
-    monkeypatch.delitem(sys.modules, "app.telemetry.tracing")
+    monkeypatch.delitem(sys.modules, "omninet.app.telemetry.tracing")
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
 
-    assert omninet.main(["serve", "--port", "0"]) == 2
+    assert main(["serve", "--port", "0"]) == 2
     assert "pip install 'omninet[otel]'" in capsys.readouterr().err
 
 
 def test_what_is_no_address_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("OMNINET_TRACES", "localhost:4318")
 
-    assert omninet.main(["serve", "--port", "0"]) == 2
+    assert main(["serve", "--port", "0"]) == 2
     assert "setting traces" in capsys.readouterr().err

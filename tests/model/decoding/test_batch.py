@@ -9,14 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.decoding.batch import CANDIDATES, RunningBatch, decode
-from model.decoding.goal import Goal
-from model.decoding.hypotheses import Hypothesis
-from model.decoding.rules import NO_RULES, Rules
-from model.decoding.sampling import Sampling
-from model.decoding.search import Search
-from model.network.cnp import CNP
-from model.network.memory import collate
+from omninet.model.decoding.batch import CANDIDATES, RunningBatch, decode
+from omninet.model.decoding.goal import Goal
+from omninet.model.decoding.hypotheses import Hypothesis
+from omninet.model.decoding.rules import NO_RULES, Rules
+from omninet.model.decoding.sampling import Sampling
+from omninet.model.decoding.search import Search
+from omninet.model.network.cnp import CNP
+from omninet.model.network.memory import collate
 from tests.model.networks import IMAGE, TASKS, TEXT, VIDEO, Row, small_cnp, step_through
 from tests.model.reference import Reference
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.decoding.batch import decode
-from model.decoding.goal import Goal, score_goal
-from model.network.cnp import CNP
-from model.network.memory import collate
-from model.predictor import Predictor
+from omninet.model.decoding.batch import decode
+from omninet.model.decoding.goal import Goal, score_goal
+from omninet.model.network.cnp import CNP
+from omninet.model.network.memory import collate
+from omninet.model.predictor import Predictor
 from tests.model.networks import IMAGE, TEXT, VIDEO, Row, small_cnp
 from tests.samples import picture
 

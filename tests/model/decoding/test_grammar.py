@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from model.decoding.batch import decode
-from model.decoding.goal import Goal
-from model.decoding.grammar import Grammar, span_tags
-from model.decoding.rules import Rules
-from model.decoding.sampling import Sampling
-from model.decoding.search import Search, may_follow
-from model.network.cnp import CNP
-from model.network.memory import collate
+from omninet.model.decoding.batch import decode
+from omninet.model.decoding.goal import Goal
+from omninet.model.decoding.grammar import Grammar, span_tags
+from omninet.model.decoding.rules import Rules
+from omninet.model.decoding.sampling import Sampling
+from omninet.model.decoding.search import Search, may_follow
+from omninet.model.network.cnp import CNP
+from omninet.model.network.memory import collate
 from tests.model.networks import IMAGE, TEXT, Row, numbers, small_cnp
 
 TAGS = ("O", "B-place", "I-place", "B-name", "I-name")

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from model.decoding.goal import Goal
-from model.decoding.options import text_goal
-from model.decoding.rules import Rules
-from model.decoding.sampling import Sampling
-from model.errors import InputError
+from omninet.model.decoding.goal import Goal
+from omninet.model.decoding.options import text_goal
+from omninet.model.decoding.rules import Rules
+from omninet.model.decoding.sampling import Sampling
+from omninet.model.errors import InputError
 
 
 def goal(**options: Any) -> Goal:

@@ -7,11 +7,11 @@ import math
 import pytest
 import torch
 
-from model.decoding.batch import decode
-from model.decoding.goal import Goal
-from model.decoding.rules import Rules
-from model.decoding.search import Search, may_follow
-from model.network.cnp import CNP
+from omninet.model.decoding.batch import decode
+from omninet.model.decoding.goal import Goal
+from omninet.model.decoding.rules import Rules
+from omninet.model.decoding.search import Search, may_follow
+from omninet.model.network.cnp import CNP
 from tests.model.networks import IMAGE, TASKS, Row, small_cnp
 
 

@@ -9,14 +9,14 @@ from itertools import combinations
 import pytest
 import torch
 
-from model.decoding.batch import RunningBatch, decode
-from model.decoding.goal import Goal
-from model.decoding.hypotheses import Decoded
-from model.decoding.rules import Rules
-from model.decoding.sampler import Sampler
-from model.decoding.sampling import Sampling
-from model.decoding.search import DistinctSearch
-from model.network.cnp import CNP
+from omninet.model.decoding.batch import RunningBatch, decode
+from omninet.model.decoding.goal import Goal
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.decoding.rules import Rules
+from omninet.model.decoding.sampler import Sampler
+from omninet.model.decoding.sampling import Sampling
+from omninet.model.decoding.search import DistinctSearch
+from omninet.model.network.cnp import CNP
 from tests.model.networks import IMAGE, TEXT, VIDEO, Row, small_cnp
 
 SCORES = torch.tensor([0.5, 0.1, 0.3, 0.1]).log()

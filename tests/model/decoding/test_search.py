@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from model.decoding.batch import decode
-from model.decoding.goal import Goal
-from model.decoding.search import Search
-from model.network.cnp import CNP
+from omninet.model.decoding.batch import decode
+from omninet.model.decoding.goal import Goal
+from omninet.model.decoding.search import Search
+from omninet.model.network.cnp import CNP
 from tests.model.networks import IMAGE, Row, small_cnp
 
 

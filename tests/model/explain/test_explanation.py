@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from model import processor
-from model.errors import InputError
-from model.explain.explanation import Attention, Explanation
-from model.job import Job
-from model.modalities.vision.config import Framed
-from model.network.layers import DecoderLayer, LayerAttention
-from model.outputs.label.answer import Label
-from model.predictor import Predictor
+from omninet.model import processor
+from omninet.model.errors import InputError
+from omninet.model.explain.explanation import Attention, Explanation
+from omninet.model.job import Job
+from omninet.model.modalities.vision.config import Framed
+from omninet.model.network.layers import DecoderLayer, LayerAttention
+from omninet.model.outputs.label.answer import Label
+from omninet.model.predictor import Predictor
 from tests.model.networks import TEXT, VIDEO, small_cnp
 from tests.model.networks import Row as Inputs
 from tests.model.reference import Reference, Vector

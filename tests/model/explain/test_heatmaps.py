@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.explain.explanation import Attention, Explanation
-from model.explain.heatmaps import COLUMNS, FRAME, GAP, PICTURE, TEXT, draw
-from model.modalities.vision.config import Framed
+from omninet.model.explain.explanation import Attention, Explanation
+from omninet.model.explain.heatmaps import COLUMNS, FRAME, GAP, PICTURE, TEXT, draw
+from omninet.model.modalities.vision.config import Framed
 
 FRAMED = Framed("squash", 1.0, "middle")
 

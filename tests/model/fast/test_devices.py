@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.errors import DeviceError
-from model.fast.devices import check_precision, choose_device, foresee_precision
-from model.outputs.label.answer import Label
-from model.predictor import Predictor
+from omninet.model.errors import DeviceError
+from omninet.model.fast.devices import check_precision, choose_device, foresee_precision
+from omninet.model.outputs.label.answer import Label
+from omninet.model.predictor import Predictor
 from tests.samples import jpeg_bytes
 
 CPU = torch.device("cpu")

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.checkpoint import Checkpoint
-from model.fast.devices import Precision
-from model.fast.inference import QuickDecoderLayer, QuickEncoderLayer, for_inference
-from model.fast.linear import QuickLinear
-from model.modalities.peripheral import backboned
-from model.network.omninet import OmniNet
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.fast.devices import Precision
+from omninet.model.fast.inference import QuickDecoderLayer, QuickEncoderLayer, for_inference
+from omninet.model.fast.linear import QuickLinear
+from omninet.model.modalities.peripheral import backboned
+from omninet.model.network.omninet import OmniNet
 
 CPU = torch.device("cpu")
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.errors import DeviceError
-from model.fast import linear as products
-from model.fast.devices import Precision
-from model.fast.linear import QuickLinear, after, can_pack
+from omninet.model.errors import DeviceError
+from omninet.model.fast import linear as products
+from omninet.model.fast.devices import Precision
+from omninet.model.fast.linear import QuickLinear, after, can_pack
 
 SHAPES = [(), (1,), (7,), (2, 3), (2, 1, 5), (0,)]
 packs = pytest.mark.skipif(not can_pack(torch.float32), reason="this torch packs no weights")

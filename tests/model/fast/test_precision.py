@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import Checkpoint
-from model.fast import precision
-from model.fast.precision import Agreement, Said, compare, settle, trials
-from model.predictor import Predictor
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.fast import precision
+from omninet.model.fast.precision import Agreement, Said, compare, settle, trials
+from omninet.model.predictor import Predictor
 
 CPU = torch.device("cpu")
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.errors import InputError
-from model.media.images import decode_image, image_to_array
-from model.media.limits import MediaLimits
+from omninet.model.errors import InputError
+from omninet.model.media.images import decode_image, image_to_array
+from omninet.model.media.limits import MediaLimits
 from tests.samples import image_bytes, picture
 
 ORIENTATION = 0x0112

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.errors import InputError
-from model.media import videos
-from model.media.limits import MediaLimits
-from model.media.videos import Clip, decode_video
+from omninet.model.errors import InputError
+from omninet.model.media import videos
+from omninet.model.media.limits import MediaLimits
+from omninet.model.media.videos import Clip, decode_video
 from tests.samples import CODECS, audio_bytes, brightness, image_bytes, video_bytes
 
 every_container = pytest.mark.parametrize("container", CODECS)

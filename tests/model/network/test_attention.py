@@ -6,8 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import CNPConfig
-from model.network.attention import GatedAttention, MultiHeadAttention, Source, Weighed, gate_from_temporal, visible
+from omninet.model.config import CNPConfig
+from omninet.model.network.attention import (
+    GatedAttention,
+    MultiHeadAttention,
+    Source,
+    Weighed,
+    gate_from_temporal,
+    visible,
+)
 from tests.model.networks import GATES, SMALL, WIDTH, fill, numbers
 
 CONFIG = CNPConfig(**SMALL)

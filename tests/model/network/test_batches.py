@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.network.memory import collate
+from omninet.model.network.memory import collate
 from tests.model.networks import (
     EVERYTHING,
     GATES,

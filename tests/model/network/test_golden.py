@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.decoding.batch import decode
-from model.decoding.goal import Goal
-from model.network.attention import GatedAttention, Source, Weighed, gate_from_temporal
+from omninet.model.decoding.batch import decode
+from omninet.model.decoding.goal import Goal
+from omninet.model.network.attention import GatedAttention, Source, Weighed, gate_from_temporal
 from tests.golden_cases import CASES, GATES, Case, assert_close, greedy_steps, read_json, read_tensors
 
 pytestmark = pytest.mark.usefixtures("no_grad")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.network.cnp import CNP
+from omninet.model.network.cnp import CNP
 from tests.golden_cases import Case, assert_close, cnp_names, read_json, read_tensors
 
 every_case = pytest.mark.parametrize("name", read_json("train_step")["cases"])

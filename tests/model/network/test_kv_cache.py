@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.config import CNPConfig
-from model.network.attention import Source
-from model.network.kv_cache import ROOM, KeyValueCache
-from model.network.placing import Placing
+from omninet.model.config import CNPConfig
+from omninet.model.network.attention import Source
+from omninet.model.network.kv_cache import ROOM, KeyValueCache
+from omninet.model.network.placing import Placing
 from tests.model.networks import SMALL, numbers
 
 CONFIG = CNPConfig(**{**SMALL, "recurrent_steps": 2})

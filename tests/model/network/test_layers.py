@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import CNPConfig, Gate
-from model.network.builder import encoder_layer
-from model.network.layers import DecoderLayer, MemoryMasks, Prefix, hide, sinusoid_table
+from omninet.model.config import CNPConfig, Gate
+from omninet.model.network.builder import encoder_layer
+from omninet.model.network.layers import DecoderLayer, MemoryMasks, Prefix, hide, sinusoid_table
 from tests.model.networks import GATES, IMAGE, SMALL, WIDTH, fill, numbers, small_cnp
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from model.network.cnp import CNP
-from model.network.layers import FeedForward, Losses, add_loss
+from omninet.model.network.cnp import CNP
+from omninet.model.network.layers import FeedForward, Losses, add_loss
 from tests.model.networks import IMAGE, TEXT, Row, small_cnp
 
 

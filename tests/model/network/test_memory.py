@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 import torch
 
-from model.network.cnp import CNP
-from model.network.memory import Memory, collate
+from omninet.model.network.cnp import CNP
+from omninet.model.network.memory import Memory, collate
 from tests.model.networks import IMAGE, SHORT_TEXT, TEXT, VIDEO, WIDTH, Row, small_cnp
 
 TENSORS = ("temporal", "temporal_mask", "spatial", "spatial_mask", "frame")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import Checkpoint
-from model.modalities.language.config import Subwords
-from model.modalities.language.peripheral import LanguagePeripheral
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.modalities.language.config import Subwords
+from omninet.model.modalities.language.peripheral import LanguagePeripheral
 
 PIXELS = torch.arange(2 * 3 * 64 * 64, dtype=torch.uint8).view(1, 2, 3, 64, 64)
 

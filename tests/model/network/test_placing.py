@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.network.placing import Placing
+from omninet.model.network.placing import Placing
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import torch
 from sentencepiece import sentencepiece_model_pb2
 from torch import Tensor
 
-from model.network.layers import sinusoid_table
+from omninet.model.network.layers import sinusoid_table
 from tests.golden_cases import read_json, rules
 
 TAGS = ("NNP", ",", "CD", "NNS", "JJ", "MD", "VB", "DT", "NN", "IN", ".")

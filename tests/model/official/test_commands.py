@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from model.official import importing
-from model.official.importing import Source
-from model.official.names import Converted
-from omninet import main
+from omninet.command import main
+from omninet.model.official import importing
+from omninet.model.official.importing import Source
+from omninet.model.official.names import Converted
 from tests.model.official.test_fetch import CONF, WEIGHTS, Store, store
 
 __all__ = ["store"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model.errors import CheckpointError
-from model.official.conf import read_vocabularies
+from omninet.model.errors import CheckpointError
+from omninet.model.official.conf import read_vocabularies
 from tests.model.official.files import write_conf
 
 CLASSES = {"pos": 12, "activity": 4, "caption": 9, "vqa": 4}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from model.official.fetch import FetchError, download, fetch
-from model.official.releases import RELEASES
+from omninet.model.official.fetch import FetchError, download, fetch
+from omninet.model.official.releases import RELEASES
 
 WEIGHTS = bytes(range(256)) * 40_000
 CONF = {"penn_vocab.json": b"{}", "vqa_vocab.pkl": b"pickle", "hmdblabels.txt": b"0 run\n"}

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.errors import CheckpointError
-from model.network.layers import sinusoid_table
-from model.network.omninet import OmniNet
-from model.official.names import convert, official_config
+from omninet.model.errors import CheckpointError
+from omninet.model.network.layers import sinusoid_table
+from omninet.model.network.omninet import OmniNet
+from omninet.model.official.names import convert, official_config
 from tests.golden_cases import OURS, read_json, read_tensors
 
 ENTRIES = read_json("full_state_dict_keys")["keys"]

@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from model.errors import CheckpointError
-from model.official.unpack import unpack
+from omninet.model.errors import CheckpointError
+from omninet.model.official.unpack import unpack
 
 pytestmark = pytest.mark.slow
 

@@ -12,18 +12,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.checkpoint import Checkpoint, load, save
-from model.decoding.goal import Goal, Reads
-from model.decoding.hypotheses import Decoded
-from model.errors import ConfigError
-from model.job import Job
-from model.network.encoding import on_device
-from model.network.omninet import OmniNet
-from model.outputs import OUTPUTS, Metrics, Output, PlainAnswer, Truth
-from model.outputs.head import Head, Loss, States
-from model.predictor import Predictor
-from model.processor import Processor
-from model.tasks import PICTURE, QUESTION, TASKS, Task
+from omninet.model.checkpoint import Checkpoint, load, save
+from omninet.model.decoding.goal import Goal, Reads
+from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.errors import ConfigError
+from omninet.model.job import Job
+from omninet.model.network.encoding import on_device
+from omninet.model.network.omninet import OmniNet
+from omninet.model.outputs import OUTPUTS, Metrics, Output, PlainAnswer, Truth
+from omninet.model.outputs.head import Head, Loss, States
+from omninet.model.predictor import Predictor
+from omninet.model.processor import Processor
+from omninet.model.tasks import PICTURE, QUESTION, TASKS, Task
 from tests.samples import picture
 
 SIMILAR = Task("similar", (PICTURE, QUESTION), "vector", summary="a vector of a photo and a text")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from model.decoding.goal import Goal
-from model.outputs import OUTPUTS
-from model.outputs.head import Head, States
-from model.outputs.text.output import TextOutput, plain_text
-from model.predictor import Predictor
-from model.tasks import TASKS
+from omninet.model.decoding.goal import Goal
+from omninet.model.outputs import OUTPUTS
+from omninet.model.outputs.head import Head, States
+from omninet.model.outputs.text.output import TextOutput, plain_text
+from omninet.model.predictor import Predictor
+from omninet.model.tasks import TASKS
 
 IDS = {"red": 0, "dog": 1, "NN": 2}
 

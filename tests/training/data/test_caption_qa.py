@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from omninet.training.data import DATASETS, Example
+from omninet.training.data.caption_phrases import Photo, Sentence, nouns, split, verbs
+from omninet.training.data.caption_presence import PRESENT
+from omninet.training.data.caption_qa import MOST, MOST_PRESENT, ask
+from omninet.training.data.caption_rules import RULES
+from omninet.training.data.caption_words import COLORS, WHERE
 from tests.training.conftest import put
-from training.data import DATASETS, Example
-from training.data.caption_phrases import Photo, Sentence, nouns, split, verbs
-from training.data.caption_presence import PRESENT
-from training.data.caption_qa import MOST, MOST_PRESENT, ask
-from training.data.caption_rules import RULES
-from training.data.caption_words import COLORS, WHERE
 
 
 def photo(*captions: str) -> Photo:

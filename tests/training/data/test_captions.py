@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from omninet.training.data import DATASETS
 from tests.training.conftest import put
 from tests.training.data.trees import message_of, read, write_coco
-from training.data import DATASETS
 
 
 def test_flickr8k(data: Path) -> None:

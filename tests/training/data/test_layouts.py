@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from omninet.training.data import DATASETS, MissingError
 from tests.training.data.trees import insert, message_of, read
-from training.data import DATASETS, MissingError
 
 QUESTIONS = "v2_OpenEnded_mscoco_train2014_questions.json"
 TOKENS, PHOTOS = "Flickr8k.token.txt", "Flickr_8k.trainImages.txt"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from training.data import DataError, Example, MissingError, Records
+from omninet.training.data import DataError, Example, MissingError, Records
 
 
 class Wear(Records):

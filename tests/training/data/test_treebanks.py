@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from omninet.training.data import MissingError
+from omninet.training.data.penn import Penn
 from tests.training.conftest import SENTENCES, put
 from tests.training.data.trees import message_of, read, write_penn
-from training.data import MissingError
-from training.data.penn import Penn
 
 
 def pairs(example: dict[str, Any]) -> list[tuple[str, str]]:

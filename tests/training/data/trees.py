@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from omninet.training.data import DATASETS, DataError
 from tests.samples import video_bytes
 from tests.training.conftest import COLOURS, photo, put
-from training.data import DATASETS, DataError
 
 PHOTOS = {"train": ("train", (9, 25, 30, 42)), "dev": ("val", (73, 74))}
 VOTES = ("white", "blue", "white", "off white", "white", "white", "blue", "white", "white", "white")

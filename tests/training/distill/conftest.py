@@ -11,20 +11,20 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from model.modalities.vision.compact import CompactNet
-from model.modalities.vision.peripheral import build_backbone
+from omninet.model.modalities.vision.compact import CompactNet
+from omninet.model.modalities.vision.peripheral import build_backbone
+from omninet.training.distill import eyes
+from omninet.training.distill import fit as fitting
+from omninet.training.distill import targets as targeting
+from omninet.training.distill.config import DistillConfig
+from omninet.training.distill.eyes import Student, Teacher, build_student
+from omninet.training.distill.fit import Fit
+from omninet.training.distill.pack import Pack, pack
+from omninet.training.distill.shown import Shown
+from omninet.training.distill.sources import of_folder
+from omninet.training.distill.targets import Targets
 from tests.samples import image_bytes
 from tests.training.conftest import put
-from training.distill import eyes
-from training.distill import fit as fitting
-from training.distill import targets as targeting
-from training.distill.config import DistillConfig
-from training.distill.eyes import Student, Teacher, build_student
-from training.distill.fit import Fit
-from training.distill.pack import Pack, pack
-from training.distill.shown import Shown
-from training.distill.sources import of_folder
-from training.distill.targets import Targets
 
 CHANNELS, CLASSES = 8, 6
 CPU = torch.device("cpu")

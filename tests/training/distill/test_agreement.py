@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from omninet.training.distill import agreement
+from omninet.training.distill.agreement import measure
+from omninet.training.distill.config import DistillConfig
+from omninet.training.distill.eyes import Student, Teacher
+from omninet.training.distill.shown import Shown
+from omninet.training.distill.targets import Targets
 from tests.training.distill.conftest import CHANNELS, CLASSES, make_config, make_targets, make_teacher
-from training.distill import agreement
-from training.distill.agreement import measure
-from training.distill.config import DistillConfig
-from training.distill.eyes import Student, Teacher
-from training.distill.shown import Shown
-from training.distill.targets import Targets
 
 PHOTOS = torch.arange(12)
 

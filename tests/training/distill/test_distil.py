@@ -13,17 +13,17 @@ import yaml
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-import omninet
-from model.errors import ConfigError
-from model.modalities.vision.peripheral import build_classifier
-from model.storage.weights import load_weights
+from omninet.command import main
+from omninet.model.errors import ConfigError
+from omninet.model.modalities.vision.peripheral import build_classifier
+from omninet.model.storage.weights import load_weights
+from omninet.training.commands import distill
+from omninet.training.distill.config import DistillConfig
+from omninet.training.distill.eyes import Teacher, build_student
+from omninet.training.distill.fit import Fit
+from omninet.training.distill.pack import Pack
 from tests.training.conftest import put
 from tests.training.distill.conftest import distill_values, make_pictures, put_pictures
-from training.commands import distill
-from training.distill.config import DistillConfig
-from training.distill.eyes import Teacher, build_student
-from training.distill.fit import Fit
-from training.distill.pack import Pack
 
 CONFIGS = Path(distill.__file__).parents[1] / "configs"
 
@@ -58,7 +58,7 @@ def photos(tmp_path: Path) -> Path:
 
 def run(*arguments: object) -> int:
     """The exit code of ``omninet distill``."""
-    return omninet.main(["distill", *map(str, arguments)])
+    return main(["distill", *map(str, arguments)])
 
 
 def test_from_photos_to_a_backbone_in_two_calls(

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from omninet.training.data import DataError
+from omninet.training.distill.exclusion import Exclusion, perceptual_hash
 from tests.training.conftest import put
-from training.data import DataError
-from training.distill.exclusion import Exclusion, perceptual_hash
 
 
 def picture(seed: int, width: int = 320, height: int = 200) -> Image.Image:

@@ -11,13 +11,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models import get_model
 
-from model.errors import ConfigError
-from model.modalities.vision.peripheral import build_classifier, without_head
+from omninet.model.errors import ConfigError
+from omninet.model.modalities.vision.peripheral import build_classifier, without_head
+from omninet.training.distill import eyes
+from omninet.training.distill.config import DistillConfig, Eye
+from omninet.training.distill.eyes import Teacher, build_student, last_layer, load_teachers
+from omninet.training.distill.lite import EfficientNetLite0
 from tests.training.distill.conftest import CLASSES, make_config, make_teacher
-from training.distill import eyes
-from training.distill.config import DistillConfig, Eye
-from training.distill.eyes import Teacher, build_student, last_layer, load_teachers
-from training.distill.lite import EfficientNetLite0
 
 SHUFFLENET = "shufflenet_v2_x0_5"
 VIEWS = torch.linspace(0, 1, 2 * 3 * 64 * 64).view(2, 3, 64, 64)

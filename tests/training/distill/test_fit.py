@@ -12,13 +12,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from omninet.training.distill import fit as fitting
+from omninet.training.distill.eyes import Seen, Student
+from omninet.training.distill.fit import Fit, distillation_loss, follow, mirror, schedule
+from omninet.training.distill.optimiser import Optimiser
+from omninet.training.distill.targets import Wanted
+from omninet.training.runtime.interrupt import Interrupt
 from tests.training.distill.conftest import MakeFit, make_config
-from training.distill import fit as fitting
-from training.distill.eyes import Seen, Student
-from training.distill.fit import Fit, distillation_loss, follow, mirror, schedule
-from training.distill.optimiser import Optimiser
-from training.distill.targets import Wanted
-from training.runtime.interrupt import Interrupt
 
 PHOTOS = torch.arange(10)
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from training.distill.lite import EfficientNetLite0, renamed
+from omninet.training.distill.lite import EfficientNetLite0, renamed
 
 
 @pytest.fixture(scope="module")

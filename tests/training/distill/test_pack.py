@@ -9,14 +9,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from omninet.training.data import DataError
+from omninet.training.distill import pack as packing
+from omninet.training.distill.exclusion import Exclusion, perceptual_hash
+from omninet.training.distill.pack import Pack, pack
+from omninet.training.distill.sources import Source, of_folder
 from tests.samples import video_bytes
 from tests.training.conftest import photo, put
 from tests.training.distill.conftest import make_config, make_pictures, put_pictures
-from training.data import DataError
-from training.distill import pack as packing
-from training.distill.exclusion import Exclusion, perceptual_hash
-from training.distill.pack import Pack, pack
-from training.distill.sources import Source, of_folder
 
 CONFIG = make_config().pictures
 

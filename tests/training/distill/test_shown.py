@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from omninet.training.distill.shown import Shown, numbers_of
+from omninet.training.distill.views import view
 from tests.training.distill.conftest import make_config
-from training.distill.shown import Shown, numbers_of
-from training.distill.views import view
 
 
 def test_views_have_numbers(shown: Shown) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from omninet.training.data import DataError
+from omninet.training.distill.config import Folder
+from omninet.training.distill.sources import Source, of_datasets, of_folder, of_lists, read_classes, thin
 from tests.samples import image_bytes, video_bytes
 from tests.training.conftest import put
-from training.data import DataError
-from training.distill.config import Folder
-from training.distill.sources import Source, of_datasets, of_folder, of_lists, read_classes, thin
 
 PIXEL = image_bytes(Image.new("RGB", (9, 9)))
 

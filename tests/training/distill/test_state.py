@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from omninet.training.data import DataError
+from omninet.training.distill import state as states
+from omninet.training.distill.fit import Fit
+from omninet.training.distill.state import Progress, load_state
 from tests.training.distill.conftest import MakeFit, make_config
-from training.data import DataError
-from training.distill import state as states
-from training.distill.fit import Fit
-from training.distill.state import Progress, load_state
 
 PHOTOS = torch.arange(6)
 

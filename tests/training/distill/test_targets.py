@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from omninet.training.data import DataError
+from omninet.training.distill import targets as targeting
+from omninet.training.distill.config import DistillConfig
+from omninet.training.distill.eyes import Teacher
+from omninet.training.distill.shown import Shown
+from omninet.training.distill.targets import META, PROJECTION, Projection, look
 from tests.training.distill.conftest import CHANNELS, CLASSES, make_config, make_targets, make_teacher
-from training.data import DataError
-from training.distill import targets as targeting
-from training.distill.config import DistillConfig
-from training.distill.eyes import Teacher
-from training.distill.shown import Shown
-from training.distill.targets import META, PROJECTION, Projection, look
 
 ALL = torch.arange(24)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.distill.views import GREY, Kind, relight, view
+from omninet.training.distill.views import GREY, Kind, relight, view
 
 
 def ramp(height: int, width: int) -> Tensor:

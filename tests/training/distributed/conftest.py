@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from training.watch.log import read_log
+from omninet.training.watch.log import read_log
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 120

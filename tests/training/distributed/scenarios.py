@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
+from omninet.training.config import RunConfig
+from omninet.training.distributed import RankedRun, Ranks, run_distributed
+from omninet.training.runtime.interrupt import Interrupt
+from omninet.training.runtime.launch import Launch
+from omninet.training.setup import Setup, set_up
 from tests.training.conftest import put, run_values
-from training.config import RunConfig
-from training.distributed import RankedRun, Ranks, run_distributed
-from training.runtime.interrupt import Interrupt
-from training.runtime.launch import Launch
-from training.setup import Setup, set_up
 
 STOP = 4
 

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 import torch
 
-from model.errors import ConfigError, DeviceError
+from omninet.model.errors import ConfigError, DeviceError
+from omninet.training.data import DataError
+from omninet.training.distributed import RankedRun, Ranks
+from omninet.training.runtime.launch import Launch
+from omninet.training.runtime.states import States
+from omninet.training.setup import set_up
+from omninet.training.train import Options, train
 from tests.training.conftest import make_config
 from tests.training.distributed.conftest import messages_of, steps_of
-from training.data import DataError
-from training.distributed import RankedRun, Ranks
-from training.runtime.launch import Launch
-from training.runtime.states import States
-from training.setup import set_up
-from training.train import Options, train
 
 
 @pytest.fixture(autouse=True)

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 
+from omninet.training.config import RunConfig
+from omninet.training.runtime.interrupt import Interrupt
+from omninet.training.runtime.run import Run
+from omninet.training.runtime.single import run_single
+from omninet.training.runtime.states import States
+from omninet.training.setup import set_up
 from tests.training.distributed.conftest import messages_of, output_of, steps_of, torchrun
 from tests.training.distributed.scenarios import STOP, break_a_picture, lone, plain
-from training.config import RunConfig
-from training.runtime.interrupt import Interrupt
-from training.runtime.run import Run
-from training.runtime.single import run_single
-from training.runtime.states import States
-from training.setup import set_up
 
 pytestmark = pytest.mark.slow
 # Adam makes steps of full size of gradients that are nothing but rounding, as those of the keys' biases.

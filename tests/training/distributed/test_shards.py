@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.errors import InputError
-from training.data import DataError, Example
-from training.distributed.shards import shard
-from training.pipeline.batches import Batch, Media
-from training.pipeline.streams import stream
-from training.setup import Setup
+from omninet.model.errors import InputError
+from omninet.training.data import DataError, Example
+from omninet.training.distributed.shards import shard
+from omninet.training.pipeline.batches import Batch, Media
+from omninet.training.pipeline.streams import stream
+from omninet.training.setup import Setup
 
 
 class Broken:

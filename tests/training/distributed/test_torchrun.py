@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from omninet.training.runtime.states import States
+from omninet.training.train import Options, train
 from tests.training.conftest import make_config
 from tests.training.distributed.conftest import PATIENCE_S, messages_of, output_of, steps_of, torchrun
-from training.runtime.states import States
-from training.train import Options, train
 
 pytestmark = pytest.mark.slow
 

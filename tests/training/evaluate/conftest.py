@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from model.checkpoint import save
-from model.network_config import OmniNetConfig
-from model.outputs.answer import Answer
-from model.outputs.label.answer import Candidate, Label
-from model.outputs.tags.answer import TaggedWord, Tagging
-from model.outputs.text import java
-from model.outputs.text.answer import Caption
-from model.predictor import Predictor
-from model.tasks import TASKS
-from training.data import DataSet, Example
-from training.data.activities import Activities
-from training.evaluate import Answered
-from training.evaluate.answering import use_of
-from training.setup import Setup
+from omninet.model.checkpoint import save
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.outputs.answer import Answer
+from omninet.model.outputs.label.answer import Candidate, Label
+from omninet.model.outputs.tags.answer import TaggedWord, Tagging
+from omninet.model.outputs.text import java
+from omninet.model.outputs.text.answer import Caption
+from omninet.model.predictor import Predictor
+from omninet.model.tasks import TASKS
+from omninet.training.data import DataSet, Example
+from omninet.training.data.activities import Activities
+from omninet.training.evaluate import Answered
+from omninet.training.evaluate.answering import use_of
+from omninet.training.setup import Setup
 
 
 @pytest.fixture(autouse=True)

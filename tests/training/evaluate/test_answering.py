@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from model.predictor import Predictor
+from omninet.model.predictor import Predictor
+from omninet.training.config import RunConfig
+from omninet.training.data import DataError, Example
+from omninet.training.evaluate import answer_all, answer_data
 from tests.training.conftest import make_config, put
 from tests.training.evaluate.conftest import answered
-from training.config import RunConfig
-from training.data import DataError, Example
-from training.evaluate import answer_all, answer_data
 
 
 def only(task: str) -> RunConfig:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-import omninet
-from model.checkpoint import Checkpoint, load, save
-from model.outputs.label.answer import Label
-from model.predictor import Predictor
-from training.commands import calibrate as command_module
-from training.data import DataError, Example
-from training.evaluate.calibration import (
+from omninet.command import main
+from omninet.model.checkpoint import Checkpoint, load, save
+from omninet.model.outputs.label.answer import Label
+from omninet.model.predictor import Predictor
+from omninet.training.commands import calibrate as command_module
+from omninet.training.data import DataError, Example
+from omninet.training.evaluate.calibration import (
     COLDEST,
     HEADING,
     HOTTEST,
@@ -199,7 +199,7 @@ def test_the_command(
     save(load(folder), half, torch.float16)
     command = ["calibrate", str(half), "--config", str(config_file), "--data", str(data)]
 
-    assert omninet.main(command) == 0
+    assert main(command) == 0
 
     table = capsys.readouterr().out
     measured = [line.split(" | ")[0] for line in table.splitlines()[-4:]]
@@ -215,7 +215,7 @@ def test_the_command(
         torch.testing.assert_close(tensor.float(), expected, rtol=0.02, atol=1e-6)
 
     fitted = next(task for task, temperature in temperatures.items() if 2 * COLDEST < temperature < HOTTEST / 2)
-    assert omninet.main([*command, "--tasks", fitted]) == 0
+    assert main([*command, "--tasks", fitted]) == 0
     assert load(half).card.count(HEADING) == 1
     again = capsys.readouterr().out.splitlines()[-1].split(" | ")
     assert again[0] == f"| {fitted}"

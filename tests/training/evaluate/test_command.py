@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-import omninet
-from model.checkpoint import load
-from model.outputs.text.bleu import normalise
+from omninet.command import build_parser, main
+from omninet.model.checkpoint import load
+from omninet.model.outputs.text.bleu import normalise
+from omninet.training.commands import evaluate
+from omninet.training.evaluate import outside
 from tests.samples import jpeg_bytes
 from tests.training.conftest import put
-from training.commands import evaluate
-from training.evaluate import outside
 
 TASKS = ["caption", "pos", "vqa", "activity"]
 
@@ -29,7 +29,7 @@ def test_tables_go_to_stdout_and_to_the_card(
 ) -> None:
     digest = load(folder).digest
 
-    assert omninet.main([*command, "--card", "--limit", "1"]) == 0
+    assert main([*command, "--card", "--limit", "1"]) == 0
 
     tables = capsys.readouterr().out
     rows = tables.split("\n\n")[0].splitlines()[2:]
@@ -46,7 +46,7 @@ def test_everything_into_a_folder(
     (folder.parent / "log.jsonl").write_text('{"step": 1, "task": "vqa", "loss": 2.5}\n')
     out = tmp_path / "some" / "report"
 
-    assert omninet.main([*command, "--json", "--limit", "1", "--zero-shot", "--out", str(out)]) == 0
+    assert main([*command, "--json", "--limit", "1", "--zero-shot", "--out", str(out)]) == 0
 
     report = json.loads(capsys.readouterr().out)
     assert report == json.loads((out / "report.json").read_text())
@@ -63,7 +63,7 @@ def test_everything_into_a_folder(
 
 
 def test_zero_shot_is_measured_on_request_only(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert omninet.main([*command, "--json", "--limit", "1"]) == 0
+    assert main([*command, "--json", "--limit", "1"]) == 0
 
     assert json.loads(capsys.readouterr().out)["zero_shot"] is None
 
@@ -80,7 +80,7 @@ def test_the_further_parts(
     page = tmp_path / "docs" / "gallery.md"
     options = ["--limit", "1", "--shuffled", "--outside", "--card", "--gallery", str(page)]
 
-    assert omninet.main([*command, *options]) == 0
+    assert main([*command, *options]) == 0
 
     shown = capsys.readouterr().out
     card = load(folder).card
@@ -99,7 +99,7 @@ def test_missing_samples_are_told_before_the_work(
 ) -> None:
     monkeypatch.setattr(outside, "find_spec", lambda _: None)
 
-    assert omninet.main([*command, "--outside"]) == 2
+    assert main([*command, "--outside"]) == 2
 
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -115,7 +115,7 @@ def test_things_of_a_folder_are_named(
     monkeypatch.setattr(outside, "sample_pictures", lambda: {"coffee.png": tmp_path / "here" / "coffee.jpg"})
     monkeypatch.chdir(tmp_path / "here")
 
-    assert omninet.main([*command, "--limit", "1", "--outside", "."]) == 0
+    assert main([*command, "--limit", "1", "--outside", "."]) == 0
 
     assert "Of 1 photos of 1 everyday kinds from elsewhere, " in capsys.readouterr().out
 
@@ -125,7 +125,7 @@ def test_missing_things_are_told_before_the_work(
 ) -> None:
     monkeypatch.setattr(outside, "sample_pictures", dict)
 
-    assert omninet.main([*command, "--outside", str(tmp_path)]) == 2
+    assert main([*command, "--outside", str(tmp_path)]) == 2
 
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -133,7 +133,7 @@ def test_missing_things_are_told_before_the_work(
 
 
 def test_the_card_says_how_to_repeat_the_figures(command: list[str]) -> None:
-    parser = omninet.build_parser()
+    parser = build_parser()
 
     asked = parser.parse_args([*command, "--split", "test", "--zero-shot", "--card", "--out", "somewhere"])
 
@@ -153,7 +153,7 @@ def test_the_card_says_how_to_repeat_the_figures(command: list[str]) -> None:
 def test_bad_options(
     arguments: list[str], message: str, command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert omninet.main([*command, *arguments]) == 2
+    assert main([*command, *arguments]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -162,7 +162,7 @@ def test_an_output_that_is_no_folder_is_refused_before_the_work(
 ) -> None:
     (tmp_path / "file").write_text("")
 
-    assert omninet.main([*command, "--out", str(tmp_path / "file")]) == 2
+    assert main([*command, "--out", str(tmp_path / "file")]) == 2
 
     shown = capsys.readouterr()
     assert shown.out == ""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from omninet.training.data import DataError
+from omninet.training.evaluate.devsets import dev_examples
 from tests.training.conftest import make_config, put
-from training.data import DataError
-from training.evaluate.devsets import dev_examples
 
 
 def test_those_of_one_task(data: Path) -> None:

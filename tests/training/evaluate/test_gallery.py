@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model.outputs.text.answer import Caption
-from model.predictor import Predictor
-from training.data import Example
-from training.evaluate.gallery import COUNT, gallery, write_gallery
+from omninet.model.outputs.text.answer import Caption
+from omninet.model.predictor import Predictor
+from omninet.training.data import Example
+from omninet.training.evaluate.gallery import COUNT, gallery, write_gallery
 
 
 def test_the_first_photos_and_no_others(predictor: Predictor, data: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.evaluate.markdown import rows, with_section
+from omninet.training.evaluate.markdown import rows, with_section
 
 
 def test_a_table() -> None:

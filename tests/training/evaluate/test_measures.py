@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from model.outputs.answer import Answer
-from model.outputs.label.answer import Candidate, Label
-from model.outputs.text import captions as caption_metrics
-from model.outputs.text.bleu import bleu4
-from model.predictor import Predictor
+from omninet.model.outputs.answer import Answer
+from omninet.model.outputs.label.answer import Candidate, Label
+from omninet.model.outputs.text import captions as caption_metrics
+from omninet.model.outputs.text.bleu import bleu4
+from omninet.model.predictor import Predictor
+from omninet.training.data import Example
+from omninet.training.evaluate import Figure, Measure, answer_data, evaluate, measure
 from tests.training.conftest import make_config
 from tests.training.evaluate.conftest import FixedClips, answered, captions, labels, tags
-from training.data import Example
-from training.evaluate import Figure, Measure, answer_data, evaluate, measure
 
 ASKED = {"image": Path("x.jpg"), "question": "what?"}
 CAPTIONS = ("A dog runs over the grass .", "Grass under a running dog .")

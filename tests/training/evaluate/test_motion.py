@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from training.evaluate.motion import PAN, ZOOM, Window, in_motion, path
+from omninet.training.evaluate.motion import PAN, ZOOM, Window, in_motion, path
 
 PHOTO = np.repeat((np.arange(48 * 64).reshape(1, 48, 64) / 12).astype(np.uint8), 3, 0)
 

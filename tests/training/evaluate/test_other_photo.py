@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from model.outputs.answer import Answer
-from model.outputs.label.answer import Label
-from model.predictor import Predictor
-from training.data import Example
-from training.evaluate.other_photo import answer_about_others, swap_media
+from omninet.model.outputs.answer import Answer
+from omninet.model.outputs.label.answer import Label
+from omninet.model.predictor import Predictor
+from omninet.training.data import Example
+from omninet.training.evaluate.other_photo import answer_about_others, swap_media
 
 
 def probabilities(answer: Answer) -> dict[str, float]:

@@ -8,16 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.media.images import decode_image
-from model.outputs.label.answer import Label
-from model.outputs.text.answer import Caption, Piece
-from model.outputs.text.output import TextOutput
-from model.predictor import Predictor
-from tests.samples import image_bytes, picture
-from tests.training.conftest import photo, put
-from training.data import DataError, Example
-from training.evaluate import Measure, outside
-from training.evaluate.outside import (
+from omninet.model.media.images import decode_image
+from omninet.model.outputs.label.answer import Label
+from omninet.model.outputs.text.answer import Caption, Piece
+from omninet.model.outputs.text.output import TextOutput
+from omninet.model.predictor import Predictor
+from omninet.training.data import DataError, Example
+from omninet.training.evaluate import Measure, outside
+from omninet.training.evaluate.outside import (
     HEADING,
     QUESTION,
     TREATMENTS,
@@ -27,6 +25,8 @@ from training.evaluate.outside import (
     sample_pictures,
     section,
 )
+from tests.samples import image_bytes, picture
+from tests.training.conftest import photo, put
 
 
 @pytest.fixture

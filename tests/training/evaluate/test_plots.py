@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.outputs.label.metrics import Confusion
-from training.evaluate.plots import (
+from omninet.model.outputs.label.metrics import Confusion
+from omninet.training.evaluate.plots import (
     plot_confusion,
     plot_losses,
     plot_measures,
@@ -19,7 +19,7 @@ from training.evaluate.plots import (
     plot_staleness,
     plot_table,
 )
-from training.table import Table
+from omninet.training.table import Table
 
 
 @pytest.fixture

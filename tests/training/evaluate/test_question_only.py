@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from training.data import Example
-from training.evaluate.question_only import answer_questions, terms
+from omninet.training.data import Example
+from omninet.training.evaluate.question_only import answer_questions, terms
 
 
 def ask(question: str, answer: str = "") -> Example:

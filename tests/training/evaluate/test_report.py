@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from model.checkpoint import load, save
-from model.outputs.label.metrics import Confusion
+from omninet.model.checkpoint import load, save
+from omninet.model.outputs.label.metrics import Confusion
+from omninet.training.data import Example
+from omninet.training.evaluate import Figure, Measure, Report, table, write_to_card
+from omninet.training.evaluate.output import write_report
+from omninet.training.evaluate.outside import Outside, Said
+from omninet.training.evaluate.shuffled import Order
+from omninet.training.evaluate.zero_shot import Comparison, Naming, ZeroShot
+from omninet.training.setup import Setup
 from tests.training.evaluate.conftest import answered, captions
-from training.data import Example
-from training.evaluate import Figure, Measure, Report, table, write_to_card
-from training.evaluate.output import write_report
-from training.evaluate.outside import Outside, Said
-from training.evaluate.shuffled import Order
-from training.evaluate.zero_shot import Comparison, Naming, ZeroShot
-from training.setup import Setup
 
 FIGURES = [
     Measure("vqa", "daquar", "accuracy", 25.04, 12.5, "table", 8),

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from omninet.training.data import Example
+from omninet.training.evaluate.results import write_results
 from tests.training.evaluate.conftest import answered, captions, labels, tags
-from training.data import Example
-from training.evaluate.results import write_results
 
 
 def read(path: Path) -> Any:

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.job import Job
-from model.predictor import Predictor
-from model.rows import Row
+from omninet.model.job import Job
+from omninet.model.predictor import Predictor
+from omninet.model.rows import Row
+from omninet.training.data import Example
+from omninet.training.evaluate import answer_data
+from omninet.training.evaluate import shuffled as module
+from omninet.training.evaluate.shuffled import Order, compare_orders, orders, score_orders, shuffled, shuffled_table
 from tests.training.conftest import make_config
-from training.data import Example
-from training.evaluate import answer_data
-from training.evaluate import shuffled as module
-from training.evaluate.shuffled import Order, compare_orders, orders, score_orders, shuffled, shuffled_table
 
 
 def clip(data: Path) -> Example:

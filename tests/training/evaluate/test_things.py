@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from model.predictor import Predictor
-from tests.training.conftest import photo, put
-from training.data import DataError
-from training.distill.exclusion import Exclusion
-from training.evaluate.things import (
+from omninet.model.predictor import Predictor
+from omninet.training.data import DataError
+from omninet.training.distill.exclusion import Exclusion
+from omninet.training.evaluate.things import (
     LIST,
     QUESTION,
     Thing,
@@ -21,6 +20,7 @@ from training.evaluate.things import (
     naming_section,
     read_things,
 )
+from tests.training.conftest import photo, put
 
 PIZZA, CAR, BUS = (Thing(f"{word}.jpg", word, (word,)) for word in ("pizza", "car", "bus"))
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.media.images import decode_image
-from model.outputs.text.answer import Caption
-from model.predictor import Predictor
+from omninet.model.media.images import decode_image
+from omninet.model.outputs.text.answer import Caption
+from omninet.model.predictor import Predictor
+from omninet.training.data import Example
+from omninet.training.evaluate import answer_all, answer_data, measure
+from omninet.training.evaluate.class_words import CLASS_WORDS
+from omninet.training.evaluate.motion import in_motion
+from omninet.training.evaluate.zero_shot import Naming, caption_clips, compare, name_classes, prepare_moving, zero_shot
 from tests.training.conftest import make_config
 from tests.training.evaluate.conftest import answered
-from training.data import Example
-from training.evaluate import answer_all, answer_data, measure
-from training.evaluate.class_words import CLASS_WORDS
-from training.evaluate.motion import in_motion
-from training.evaluate.zero_shot import Naming, caption_clips, compare, name_classes, prepare_moving, zero_shot
 
 
 def clips(*classes: str) -> list[Example]:

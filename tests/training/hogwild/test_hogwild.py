@@ -21,16 +21,16 @@ import pytest
 import torch
 from torch import multiprocessing
 
+from omninet.training.config import RunConfig
+from omninet.training.hogwild import make_posts, run_hogwild
+from omninet.training.hogwild import supervisor as supervision
+from omninet.training.runtime import run as runs
+from omninet.training.runtime.interrupt import Interrupt
+from omninet.training.runtime.run import Run
+from omninet.training.runtime.trainer import TrainingError
+from omninet.training.setup import Setup, set_up
+from omninet.training.train import Options, train
 from tests.training.conftest import make_config, put, run_values
-from training.config import RunConfig
-from training.hogwild import make_posts, run_hogwild
-from training.hogwild import supervisor as supervision
-from training.runtime import run as runs
-from training.runtime.interrupt import Interrupt
-from training.runtime.run import Run
-from training.runtime.trainer import TrainingError
-from training.setup import Setup, set_up
-from training.train import Options, train
 
 pytestmark = pytest.mark.slow
 

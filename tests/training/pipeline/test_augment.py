@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.modalities.vision.config import Framing, Treatment, VisionConfig
-from model.modalities.vision.fit import GREY, fit
-from training.pipeline import augment as augmentation
-from training.pipeline.augment import augment
+from omninet.model.modalities.vision.config import Framing, Treatment, VisionConfig
+from omninet.model.modalities.vision.fit import GREY, fit
+from omninet.training.pipeline import augment as augmentation
+from omninet.training.pipeline.augment import augment
 
 SIZE = 32
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.outputs.text.output import plain_text
+from omninet.model.outputs.text.output import plain_text
+from omninet.training.data import Example
+from omninet.training.pipeline.batches import spread_captions
+from omninet.training.pipeline.features import VIEWS, Features
+from omninet.training.setup import Setup
 from tests.training.conftest import drawn
-from training.data import Example
-from training.pipeline.batches import spread_captions
-from training.pipeline.features import VIEWS, Features
-from training.setup import Setup
 
 
 def views_of(setup: Setup, example: Example) -> list[Tensor]:

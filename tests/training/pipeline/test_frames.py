@@ -16,17 +16,17 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-import training.pipeline.frames
-from model.config import Sampling
-from model.errors import InputError
-from model.media.images import decode_image
-from model.media.videos import decode_video
-from model.modalities.vision.config import VisionConfig
-from model.modalities.vision.fit import fit
+from omninet.model.config import Sampling
+from omninet.model.errors import InputError
+from omninet.model.media.images import decode_image
+from omninet.model.media.videos import decode_video
+from omninet.model.modalities.vision.config import VisionConfig
+from omninet.model.modalities.vision.fit import fit
+from omninet.training.pipeline import frames as reading
+from omninet.training.pipeline.augment import augment
+from omninet.training.pipeline.frames import LIMIT, SHARERS, ClipCache, Frames
 from tests.samples import jpeg_bytes, video_bytes
 from tests.training.conftest import put
-from training.pipeline.augment import augment
-from training.pipeline.frames import LIMIT, SHARERS, ClipCache, Frames
 
 CONFIG = VisionConfig(backbone="compact", size=32, frames=4)
 CLIP_BYTES = 4 * 3 * 37 * 49  # 64 x 48 at a shorter side of 37
@@ -55,7 +55,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(frames)
         return decode_video(data, frames, sampling=sampling)
 
-    monkeypatch.setattr(training.pipeline.frames, "decode_video", decode)
+    monkeypatch.setattr(reading, "decode_video", decode)
     return calls
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from training.pipeline.batches import Batch
-from training.pipeline.loader import AHEAD, Loader
+from omninet.training.pipeline.batches import Batch
+from omninet.training.pipeline.loader import AHEAD, Loader
 
 
 def batch(number: int) -> Batch:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from omninet.training.config import RunConfig
+from omninet.training.data import DataError
+from omninet.training.runtime.resuming import changes
+from omninet.training.runtime.states import Progress
 from tests.training.conftest import make_config, run_values
-from training.config import RunConfig
-from training.data import DataError
-from training.runtime.resuming import changes
-from training.runtime.states import Progress
 
 BEST = {"every": 4, "limit": 2, "best": "pos/accuracy of words"}
 

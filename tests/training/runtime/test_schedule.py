@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from omninet.training.config import RunConfig
+from omninet.training.runtime.schedule import cooldown, draw_task, mixed, noam, quotas, rate_of, spread
 from tests.golden_cases import read_json
 from tests.training.conftest import make_config, run_values
-from training.config import RunConfig
-from training.runtime.schedule import cooldown, draw_task, mixed, noam, quotas, rate_of, spread
 
 GOLDEN = read_json("train_step")["lr_schedule_[step, lr]"]
 CAPS = {"penn_and_caption (init_lr 0.02, warmup 16000)": None, "vqa_and_hmdb (same, max_lr 1e-4)": 1e-4}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training.runtime.shared import BETAS, EPSILON, GlobalModel, SharedAdam
+from omninet.training.runtime.shared import BETAS, EPSILON, GlobalModel, SharedAdam
 
 
 def network() -> nn.Sequential:

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import torch
 
+from omninet.training.data import DataError
+from omninet.training.runtime import run as runs
+from omninet.training.runtime.interrupt import Interrupt
+from omninet.training.runtime.run import Run
+from omninet.training.runtime.single import run_single
+from omninet.training.runtime.trainer import TrainingError
+from omninet.training.setup import Setup, set_up
 from tests.training.conftest import make_config, run_values
-from training.data import DataError
-from training.runtime import run as runs
-from training.runtime.interrupt import Interrupt
-from training.runtime.run import Run
-from training.runtime.single import run_single
-from training.runtime.trainer import TrainingError
-from training.setup import Setup, set_up
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from training.data import DataError
-from training.runtime.shared import GlobalModel
-from training.runtime.states import Progress, States
+from omninet.training.data import DataError
+from omninet.training.runtime.shared import GlobalModel
+from omninet.training.runtime.states import Progress, States
 
 JOBS = {"pos": 1, "vqa": 2}
 # Forks children that write states for ever, and kills each at a random moment. Torch is imported once.
@@ -22,8 +22,8 @@ import os, random, signal, sys, time
 from pathlib import Path
 import torch
 from torch import nn
-from training.runtime.shared import GlobalModel
-from training.runtime.states import Progress, States
+from omninet.training.runtime.shared import GlobalModel
+from omninet.training.runtime.states import Progress, States
 
 torch.set_num_threads(1)  # threads do not survive a fork
 folder, generator = Path(sys.argv[1]), random.Random(0)

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from model.modalities.language.peripheral import LanguagePeripheral, Text
-from model.network.layers import Losses
-from model.network.memory import Memory
-from model.network.omninet import OmniNet
+from omninet.model.modalities.language.peripheral import LanguagePeripheral, Text
+from omninet.model.network.layers import Losses
+from omninet.model.network.memory import Memory
+from omninet.model.network.omninet import OmniNet
+from omninet.training.pipeline.batches import Batch
+from omninet.training.runtime.shared import BETAS, EPSILON, GlobalModel, SharedAdam
+from omninet.training.runtime.step import Objective, StepResult, compute_gradients, seed_step
+from omninet.training.setup import Setup
 from tests.training.conftest import drawn
-from training.pipeline.batches import Batch
-from training.runtime.shared import BETAS, EPSILON, GlobalModel, SharedAdam
-from training.runtime.step import Objective, StepResult, compute_gradients, seed_step
-from training.setup import Setup
 
 TASKS = ["caption", "pos", "vqa", "activity"]
 

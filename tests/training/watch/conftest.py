@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from training.watch import EvaluationRecord, StepRecord
+from omninet.training.watch import EvaluationRecord, StepRecord
 
 FIRST = StepRecord(
     step=1,

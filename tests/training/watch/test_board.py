@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from omninet.training.watch import Sample
+from omninet.training.watch.board import Board, as_table
+from omninet.training.watch.pictures import FRAMES, SIDE, strip
 from tests.samples import image_bytes, picture, video_bytes
 from tests.training.watch.conftest import a_step, an_evaluation
-from training.watch import Sample
-from training.watch.board import Board, as_table
-from training.watch.pictures import FRAMES, SIDE, strip
 
 
 def read(folder: Path) -> EventAccumulator:

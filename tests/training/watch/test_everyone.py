@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from omninet.training.watch import Watcher, watchers
+from omninet.training.watch.everyone import Everyone
 from tests.training.watch.conftest import a_step, an_evaluation
-from training.watch import Watcher, watchers
-from training.watch.everyone import Everyone
 
 ROOT = Path(__file__).parents[3]
 
@@ -76,7 +76,7 @@ def test_a_library_that_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in list(sys.modules):
-        if name.startswith(("torch.utils.tensorboard", "training.watch.board")):
+        if name.startswith(("torch.utils.tensorboard", "omninet.training.watch.board")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
 

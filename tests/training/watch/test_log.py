@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from omninet.training.watch import Sample
+from omninet.training.watch.log import Log, read_log
 from tests.training.watch.conftest import a_step, an_evaluation
-from training.watch import Sample
-from training.watch.log import Log, read_log
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from omninet.training.watch.recent import SMOOTHED, Recent, Standing, clock
 from tests.training.watch.conftest import a_step
-from training.watch.recent import SMOOTHED, Recent, Standing, clock
 
 
 def test_means_are_over_the_latest_steps() -> None:

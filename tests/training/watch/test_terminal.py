@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
+from omninet.training.watch import table
+from omninet.training.watch.lines import Lines
+from omninet.training.watch.table import LiveTable
 from tests.training.watch.conftest import a_step, an_evaluation
-from training.watch import table
-from training.watch.lines import Lines
-from training.watch.table import LiveTable
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from app.errors import add_error_handlers
-from app.http.keys import Keyring, new_key
-from app.http.routers.common import require_admin
+from omninet.app.errors import add_error_handlers
+from omninet.app.http.keys import Keyring, new_key
+from omninet.app.http.routers.common import require_admin
 from tests.app.conftest import Serve
 from tests.app.test_errors import check
 

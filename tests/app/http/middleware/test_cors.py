@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from app.http.keys import new_key
+from omninet.app.http.keys import new_key
 from tests.app.conftest import Serve
 from tests.app.test_errors import check
 

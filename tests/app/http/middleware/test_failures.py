@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.errors import ServiceError, code_of
-from app.http.middleware.failures import Failures
+from omninet.app.errors import ServiceError, code_of
+from omninet.app.http.middleware.failures import Failures
 
 pytestmark = pytest.mark.anyio
 

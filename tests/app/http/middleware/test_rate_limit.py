@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from app.http.keys import new_key
+from omninet.app.http.keys import new_key
 from tests.app.conftest import Serve
 from tests.app.http.middleware.test_api_keys import bearer
 from tests.app.test_errors import check

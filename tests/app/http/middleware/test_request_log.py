@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.http.keys import new_key
-from app.telemetry.logs import JsonFormatter
+from omninet.app.http.keys import new_key
+from omninet.app.telemetry.logs import JsonFormatter
 from tests.app.conftest import Serve, Watched
 from tests.app.test_errors import check
 from tests.samples import jpeg_bytes
@@ -58,7 +58,7 @@ async def test_a_line_a_request(serve: Serve, lines: Lines) -> None:
     assert caption.pop("time").endswith("+00:00")
     assert caption == {
         "level": "info",
-        "logger": "app.http.middleware.request_log",
+        "logger": "omninet.app.http.middleware.request_log",
         "message": "request",
         "request_id": "mine-1",
         "method": "POST",

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.modalities.language.bpe_dropout import with_bpe_dropout
-from model.modalities.language.config import Subwords
-from model.modalities.language.tokenizer import Tokenizer
+from omninet.model.modalities.language.bpe_dropout import with_bpe_dropout
+from omninet.model.modalities.language.config import Subwords
+from omninet.model.modalities.language.tokenizer import Tokenizer
 
 WORDS = ["She", "sells", "7", "shells", "runs", "☃", "quickly"]
 

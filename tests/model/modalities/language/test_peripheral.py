@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from model.modalities.language.config import LanguageConfig, Subwords
-from model.modalities.language.peripheral import LanguagePeripheral, words_of
+from omninet.model.modalities.language.config import LanguageConfig, Subwords
+from omninet.model.modalities.language.peripheral import LanguagePeripheral, words_of
 
 # begin, a word of one subword, one of three, one of two, end
 WORDS = [0, 1, 2, 2, 2, 3, 3, 4]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.modalities.language.tokenizer import Span, Tokenizer, sentence_spans, word_spans
+from omninet.model.modalities.language.tokenizer import Span, Tokenizer, sentence_spans, word_spans
 from tests.conftest import SENTENCES
 
 PIECES = [

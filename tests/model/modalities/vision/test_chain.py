@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from model.fast.inference import folded
-from model.modalities.vision.chain import ChainNet
+from omninet.model.fast.inference import folded
+from omninet.model.modalities.vision.chain import ChainNet
 
 
 @pytest.fixture

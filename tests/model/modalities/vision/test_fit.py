@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from model.modalities.vision.config import Framing, Treatment
-from model.modalities.vision.fit import GREY, fit
+from omninet.model.modalities.vision.config import Framing, Treatment
+from omninet.model.modalities.vision.fit import GREY, fit
 
 LEFT, MIDDLE, RIGHT = 10, 120, 230
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.errors import ConfigError
-from model.modalities.vision.config import VisionConfig
-from model.modalities.vision.peripheral import VisionPeripheral
+from omninet.model.errors import ConfigError
+from omninet.model.modalities.vision.config import VisionConfig
+from omninet.model.modalities.vision.peripheral import VisionPeripheral
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.outputs.label.metrics import Confusion, accuracy, macro_recall, top
+from omninet.model.outputs.label.metrics import Confusion, accuracy, macro_recall, top
 
 WANTED = ["run", "run", "run", "wave"]
 GIVEN = ["run", "wave", "run", "run"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.outputs.label.vqa import accuracy, normalise
+from omninet.model.outputs.label.vqa import accuracy, normalise
 
 
 @pytest.mark.parametrize(

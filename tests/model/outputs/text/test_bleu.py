@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from model.outputs.text.bleu import Bleu, best_constant, bleu4, normalise
+from omninet.model.outputs.text.bleu import Bleu, best_constant, bleu4, normalise
 
 
 def test_a_perfect_caption() -> None:

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from model.outputs.text import java
-from model.outputs.text.captions import score, score_official
+from omninet.model.outputs.text import java
+from omninet.model.outputs.text.captions import score, score_official
 from tests.model.outputs.text.test_java import needs_java
 
 NAMES = ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr"]

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from model.outputs.text import java
-from model.outputs.text.java import JavaError, meteor, tokenise
+from omninet.model.outputs.text import java
+from omninet.model.outputs.text.java import JavaError, meteor, tokenise
 
 needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="needs Java")
 

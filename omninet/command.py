@@ -11,13 +11,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-import app.cli
-import model.cli
-import training.cli
-from model.errors import OmniNetError
-from model.extensions import load_extensions
-
-__version__ = "0.1.0"
+from omninet import __version__
+from omninet.app import cli as app
+from omninet.model import cli as model
+from omninet.model.errors import OmniNetError
+from omninet.model.extensions import load_extensions
+from omninet.training import cli as training
 
 DESCRIPTION = """\
 One small network for images, videos and text. It writes captions, answers questions about pictures and clips,
@@ -54,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Parser
     )
-    for package in (app.cli, model.cli, training.cli):
+    for package in (app, model, training):
         package.add_commands(commands)
     return parser
 
@@ -85,11 +84,7 @@ def run(args: argparse.Namespace) -> int:
         code: int = args.run(args)
         return code
     except ModuleNotFoundError as error:
-        if not args.run.__module__.startswith("training."):
+        if not args.run.__module__.startswith("omninet.training."):
             raise
         message = f"training needs {error.name}, which is not installed: pip install 'omninet[train]'"
         raise OmniNetError(message) from error
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,46 @@
+"""The tasks of the bundled model as typed methods, for editors and type checkers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Unpack, cast
+
+from omninet.model.decoding.options import TextOptions
+from omninet.model.predictor import Predictor
+
+if TYPE_CHECKING:
+    from omninet.model.modalities.vision.modality import ImageInput, VideoInput
+    from omninet.model.outputs.label.answer import Label
+    from omninet.model.outputs.tags.answer import Tagging
+    from omninet.model.outputs.text.answer import Caption
+
+
+class Model(Predictor):
+    """A checkpoint, ready to answer; ``predict(task, ...)`` asks any task of it.
+
+    Every method raises InputError where an input cannot be used, or the checkpoint lacks the task.
+    """
+
+    def caption(self, image: ImageInput, **options: Unpack[TextOptions]) -> Caption:
+        """Write a sentence about an image."""
+        return cast("Caption", self.predict("caption", image=image, **options))
+
+    def video_caption(self, video: VideoInput, **options: Unpack[TextOptions]) -> Caption:
+        """Write a sentence about a video."""
+        return cast("Caption", self.predict("caption", video=video, **options))
+
+    def vqa(self, image: ImageInput, question: str) -> Label:
+        """Answer a question about an image."""
+        return cast("Label", self.predict("vqa", image=image, question=question))
+
+    def video_qa(self, video: VideoInput, question: str) -> Label:
+        """Answer a question about a video."""
+        return cast("Label", self.predict("vqa", video=video, question=question))
+
+    def activity(self, video: VideoInput) -> Label:
+        """Name what is done in a video."""
+        return cast("Label", self.predict("activity", video=video))
+
+    def pos(self, text: str | Sequence[str]) -> Tagging:
+        """Tag the words of a text, or of several, with their parts of speech."""
+        return cast("Tagging", self.predict("pos", text=text if isinstance(text, str) else list(text)))

@@ -1,0 +1,7 @@
+"""``python -m omninet``."""
+
+import sys
+
+from omninet.command import main
+
+sys.exit(main())
