@@ -111,7 +111,7 @@ class RunningBatch:
                 parents[i] = search.step(longer, scores[i], allowed[i])
         if cohort.n > 1:
             stay = [0] * cohort.n
-            cohort.follow(torch.tensor([parents.get(i) or stay for i in range(cohort.b)], device=scores.device))
+            cohort.reorder(torch.tensor([parents.get(i) or stay for i in range(cohort.b)], device=scores.device))
         return self._end(cohort, places, [i for i, mine in parents.items() if not mine])
 
     def _read(self, cohort: Cohort, places: Places, hidden: Tensor) -> None:
