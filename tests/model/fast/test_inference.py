@@ -1,4 +1,4 @@
-"""The network that answers beside the one that is trained and saved."""
+"""The optimised network for inference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 
 def scores(network: OmniNet) -> Tensor:
-    """Log-probabilities of a caption."""
+    """Teacher-forced log-probabilities of a caption."""
     pixels = torch.randint(0, 256, (2, 3, 3, 64, 64), dtype=torch.uint8, generator=torch.manual_seed(0))
     targets = torch.arange(8).view(2, 4)
     with torch.inference_mode():
@@ -74,6 +74,6 @@ def test_layers_are_joined(toy: Checkpoint) -> None:
     assert count(quick, nn.Linear) == 0
     assert count(quick, QuickEncoderLayer) == config.encoder_layers
     assert count(quick, QuickDecoderLayer) == config.decoder_layers
-    # Of three layers there is one, and twice of two; keys and values of the caches are made once.
+    # Three layers merge into one, and twice two into one; keys and values of the memory are projected once.
     saved = 2 * config.encoder_layers + 4 * config.decoder_layers
     assert count(quick, QuickLinear) == count(toy.network, nn.Linear) - saved
