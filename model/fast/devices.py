@@ -69,7 +69,6 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 
 def cpu_has(*instructions: str) -> bool:
     """Return True if the CPU supports any of the instruction sets, by the names of torch.cpu.get_capabilities."""
-    found: dict[str, Any] = getattr(
-        torch.cpu, "get_capabilities", dict
-    )()  # missing in older supported versions of torch
+    # get_capabilities is missing in older supported versions of torch.
+    found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(found.get(name, False) for name in instructions)

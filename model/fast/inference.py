@@ -30,9 +30,8 @@ def for_inference(network: OmniNet, device: torch.device, precision: Precision) 
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     quick = replaced(network, _folded_backbones(network)).eval().requires_grad_(False)
     if device.type != "cpu":
-        return copy.deepcopy(quick).to(
-            device, dtype
-        )  # a deep copy: tensors shared with the original must not move or change dtype
+        # A deep copy: tensors shared with the original must not move or change dtype.
+        return copy.deepcopy(quick).to(device, dtype)
     for peripheral in backboned(quick):
         peripheral.backbone.to(dtype)
     return replaced(quick, _quick_modules(quick, precision))

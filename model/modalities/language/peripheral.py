@@ -33,9 +33,8 @@ class LanguagePeripheral(Peripheral):
         self.embedding = nn.Embedding(config.vocabulary + 1, config.d_embedding, padding_idx=config.vocabulary)
         self.projection = nn.Linear(config.d_embedding * (3 if config.step == "word" else 1), d_model)
         nn.init.orthogonal_(self.projection.weight)
-        self.embedding.weight.data *= (
-            0.3  # smaller than the position vectors that are added, so that attention can use the positions
-        )
+        # Smaller than the position vectors that are added, so that attention can use the positions.
+        self.embedding.weight.data *= 0.3
 
     @staticmethod
     def collate(rows: Sequence[Subwords]) -> Text:

@@ -38,7 +38,7 @@ def test_it_answers_the_same(toy: Checkpoint, precision: Precision, tolerance: f
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_given_network_stays_as_it_is(toy: Checkpoint, precision: Precision) -> None:
+def test_the_original_network_is_unchanged(toy: Checkpoint, precision: Precision) -> None:
     before = {name: tensor.clone() for name, tensor in toy.network.state_dict().items()}
 
     quick = for_inference(toy.network, CPU, precision)
@@ -53,14 +53,14 @@ def test_the_given_network_stays_as_it_is(toy: Checkpoint, precision: Precision)
     assert quick.cnp.get_parameter(embedding) is toy.network.cnp.get_parameter(embedding)
 
 
-def test_on_another_device_nothing_is_shared(toy: Checkpoint) -> None:
+def test_no_tensor_is_shared_on_another_device(toy: Checkpoint) -> None:
     quick = for_inference(toy.network, torch.device("meta"), "bfloat16")
 
     assert {(p.device.type, p.dtype) for p in quick.parameters()} == {("meta", torch.bfloat16)}
     assert {(p.device.type, p.dtype) for p in toy.network.parameters()} == {("cpu", torch.float32)}
 
 
-def test_the_backbone_computes_in_the_precision_and_what_is_around_products_in_float32(toy: Checkpoint) -> None:
+def test_backbone_and_products_use_the_precision_and_the_rest_float32(toy: Checkpoint) -> None:
     quick = for_inference(toy.network, CPU, "bfloat16")
 
     assert {p.dtype for p in backboned(quick)[0].backbone.parameters()} == {torch.bfloat16}
