@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+import omninet
 from omninet.app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -187,3 +189,15 @@ def _resolves(name: str) -> bool:
             found: Any = importlib.import_module(".".join(parts[:count]))
             return not parts[count:] or hasattr(found, parts[count])
     return False
+
+
+def test_the_newest_release_is_the_version_of_the_package() -> None:
+    released = re.findall(r"^## \[(\d[\d.]*)\] - \d{4}-\d\d-\d\d$", DOCUMENTS["CHANGELOG.md"], re.MULTILINE)
+    assert released[0] == omninet.__version__
+
+
+def test_pre_commit_checks_what_make_does() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    hooks = {hook["id"] for repo in config["repos"] for hook in repo["hooks"]}
+    assert hooks == {"ruff-check", "ruff-format", "mypy"}
+    assert all(re.fullmatch(r"v\d+\.\d+\.\d+", repo["rev"]) for repo in config["repos"] if repo["repo"] != "local")
