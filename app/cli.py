@@ -24,7 +24,7 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
         "serve",
         help="answer over HTTP",
         description="Serve a checkpoint over HTTP, with a page to try it on.",
-        epilog="Everything else is set by OMNINET_... variables of the environment; the README lists them.",
+        epilog="All other settings are OMNINET_... variables of the environment; docs/settings.md lists them.",
     )
     parser.add_argument("--host", help="address to listen on (default: OMNINET_HOST or 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on, 0 for any (default: OMNINET_PORT or 8000)")

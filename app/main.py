@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
@@ -40,8 +41,6 @@ from omninet.model.network_config import OmniNetConfig
 if TYPE_CHECKING:
     from omninet.app.telemetry.tracing import Traces
 
-# Of the contract with clients, not of the package: it changes with the names and shapes of the JSON.
-API_VERSION = "1.0"
 DESCRIPTION = "One network for images, videos and text. The page to try it on is at [/](/)."
 
 
@@ -74,7 +73,7 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     app = FastAPI(
         title="OmniNet",
         description=DESCRIPTION,
-        version=API_VERSION,
+        version=version("omninet"),
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
