@@ -42,7 +42,7 @@ class EngineMetrics(Figures):
         self.frames = self._counter("frames", "Frames that went through the backbone.")
         self.abandoned = self._counter("abandoned_rows", "Rows that left the model, since nobody waited any more.")
         self.failed = self._counter("failed_rows", "Rows that the model failed on.")
-        self.restarts = self._counter("engine_restarts", "Failures that belong to no row.")
+        self.restarts = self._counter("engine_restarts", "ErrorResponses that belong to no row.")
         self._watch_devices()
 
     def watch_queue(self, depths: Callable[[], Mapping[str, int]], size: Callable[[], int]) -> None:
