@@ -8,12 +8,12 @@ from functools import partial
 import torch
 from prometheus_client import ProcessCollector
 
-from omninet.app.telemetry.registry import Figures
+from omninet.app.telemetry.registry import MetricSet
 
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-class EngineMetrics(Figures):
+class EngineMetrics(MetricSet):
     """Metrics of one engine; a new engine starts at zero.
 
     Attributes:

@@ -96,7 +96,7 @@ class Service:
         query = Query(task, inputs, uploads, time.monotonic() + seconds)
         answered = await within(seconds, self.backend.answer(query, times, tell))
         times.note(tokens=answered.tokens, batch_rows=answered.batch_rows)
-        self.metrics.answered(request.scope["route"].path, answered.timings)
+        self.metrics.record_completed(request.scope["route"].path, answered.timings)
         return answered
 
 
