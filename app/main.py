@@ -59,7 +59,7 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     load_extensions()
     traces, keys = _traces(settings), settings.keyring()
     metrics, tasks = Metrics(), TaskRoutes()
-    tasks.serve(engine.processor.config.network if engine else _expected(settings))
+    tasks.serve(engine.processor.config.network if engine else _configured_network(settings))
     if backend is None:
         backend = keeper = Keeper(settings, metrics, engine)
         keeper.on_model = tasks.serve
@@ -92,7 +92,7 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     return app
 
 
-def _expected(settings: Settings) -> OmniNetConfig:
+def _configured_network(settings: Settings) -> OmniNetConfig:
     """Return the network of the checkpoint's configuration, for the first routes; the default network without one."""
     try:
         return skim(settings.checkpoint_folder()).network

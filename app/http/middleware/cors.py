@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from omninet.app.errors import ServiceError, refuse
+from omninet.app.errors import ServiceError, send_error
 
 
 class Cors(CORSMiddleware):
@@ -34,7 +34,7 @@ class Cors(CORSMiddleware):
         try:
             await super().__call__(scope, receive, send)
         except ServiceError as error:
-            await refuse(error, scope, receive, send)
+            await send_error(error, scope, receive, send)
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """Return the response to a preflight request.

@@ -6,7 +6,7 @@ import logging
 
 from starlette.types import Message, Receive, Scope, Send
 
-from omninet.app.errors import ServiceError, internal_error, refuse
+from omninet.app.errors import ServiceError, internal_error, send_error
 from omninet.app.http.middleware.base import HttpMiddleware
 
 logger = logging.getLogger(__name__)
@@ -32,4 +32,4 @@ class ErrorResponses(HttpMiddleware):
             if not isinstance(error, ServiceError):
                 logger.exception("unhandled exception in a request; the client receives internal_error")
                 error = internal_error()
-            await refuse(error, scope, receive, send)
+            await send_error(error, scope, receive, send)

@@ -39,7 +39,7 @@ class Lines(logging.Handler):
 def lines(caplog: pytest.LogCaptureFixture) -> Iterator[Lines]:
     handler = Lines()
     caplog.set_level(logging.INFO)
-    logger = logging.getLogger("app")
+    logger = logging.getLogger("omninet.app")
     logger.addHandler(handler)
     yield handler
     logger.removeHandler(handler)
