@@ -1,4 +1,4 @@
-"""The deployment that has the model."""
+"""The Ray deployment that runs the model."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ GRACE_S = 1.0
 
 
 class Model:
-    """A replica with an engine of its own, which batches across tasks, for the checkpoint of the settings.
+    """A replica with its own engine, for the checkpoint of the settings.
 
     Raises:
-        CheckpointError, DeviceError: say what is wrong with the folder or the devices.
+        CheckpointError: the checkpoint cannot be loaded.
+        DeviceError: a device cannot be used.
     """
 
     def __init__(self) -> None:
@@ -37,40 +38,40 @@ class Model:
         self._engine.start()
 
     async def answer(self, message: bytes) -> bytes:
-        """The answer to a Question, as Answered."""
+        """Run a pickled Question; return the pickled Answered, or a pickled error."""
         return await packed(self._answer(pickle.loads(message)))
 
     async def stream(self, message: bytes) -> AsyncIterator[bytes]:
-        """What is settled of a text, whenever that is more, and last the answer."""
+        """Run a pickled Question; yield the final part of the text each time it has grown, then the result, pickled."""
         question = pickle.loads(message)
         found = told(lambda tell: packed(self._answer(question, tell)))
         async for each in found:
             yield each if isinstance(each, bytes) else pack(each)
 
     async def describe(self) -> Description:
-        """The model of this replica."""
+        """Return the description of this replica's model."""
         return describe(self._engine)
 
     def check_health(self) -> None:
-        """Ray puts another replica in the place of one on which this raises."""
+        """Raise RuntimeError if the engine is broken; Ray then replaces the replica."""
         if not self._engine.is_alive:
-            raise RuntimeError("the model has failed")
+            raise RuntimeError("the engine has failed; the replica must be replaced")
 
     async def _answer(self, question: Question, tell: Tell | None = None) -> Answered:
         peripherals = self._engine.processor.config.network.peripherals
         if any(peripherals.get(name) != config for name, config in question.configs.items()):
             raise OtherPeripheralError
-        # Whoever asks gives up before, and says so to this replica; unless that machine is gone.
+        # The ingress cancels this call at the deadline. The time-out here is for an ingress that has died.
         seconds = question.seconds + GRACE_S
         return await within(seconds, answer(self._engine, question.task, question.inputs, Stopwatch(), tell))
 
     async def __del__(self) -> None:
-        if hasattr(self, "_engine"):  # else it never began
+        if hasattr(self, "_engine"):  # missing if the constructor failed
             await self._engine.stop()
 
 
 def _threads() -> int:
-    """For each of the model's two stages: half of the cores that Ray has given this replica."""
+    """Return the number of threads of each of the model's two stages: half of the cores assigned by Ray."""
     context: Any = ray.get_runtime_context()
     cores = context.get_assigned_resources().get("CPU", 1.0)
     return max(1, int(cores) // 2)

@@ -1,4 +1,4 @@
-"""A model in the care of this server: loaded, loaded anew when it has ended, replaced by another."""
+"""Lifecycle of the model on this server: load, restart after a crash, reload."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ RETRY_S = 1.0
 
 
 class Keeper:
-    """Keeps a model at work; a Backend.
+    """Backend that manages one model: loads it in the background, restarts it after a crash and reloads it.
 
     Args:
-        metrics: are told of it.
-        engine: used as it is; None loads the checkpoint of the settings in the background.
+        settings: of the service.
+        metrics: receives reloads, restarts and the state of the model.
+        engine: used in place of the checkpoint of the settings; None loads that checkpoint in a child process.
 
     Attributes:
-        failure: why the model could not be loaded, if it could not.
-        on_failure: called then.
-        on_model: told of each network that answers from then on.
+        failure: exception of the first load, if it failed.
+        on_failure: called after the first load has failed.
+        on_model: called with the network's configuration whenever a model is put into service.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, engine: Engine | None = None) -> None:
@@ -47,12 +48,12 @@ class Keeper:
         self._given = engine
         self._serving: Serving | None = None
         self._loading: asyncio.Task[Any] | None = None
-        # Kept, else they could be collected as garbage.
+        # References to the tasks, since asyncio keeps weak references only.
         self._hangup: asyncio.Task[None] | None = None
         self._reviving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to serve; returns before a model is loaded."""
+        """Start loading the model; return before it is loaded. A given engine is started at once."""
         if self._given is None:
             self._loading = asyncio.create_task(self._load())
             return
@@ -62,7 +63,7 @@ class Keeper:
         self._given = None
 
     async def stop(self) -> None:
-        """Answer what was accepted, then end."""
+        """Cancel loading, complete the accepted requests, then stop the model."""
         for task in (self._reviving, self._loading):
             if task is not None:
                 task.cancel()
@@ -71,15 +72,19 @@ class Keeper:
             await self._serving.stop()
 
     async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
-        """Answer by the model that is served now, whatever takes its place meanwhile."""
+        """Process a request by the current model, even if a reload replaces it meanwhile. See Backend.answer."""
         return await self._ready().answer(query, times, tell)
 
     async def describe(self) -> Description:
-        """The model that is served now."""
+        """Return the description of the current model.
+
+        Raises:
+            ServiceError: ``not_ready``.
+        """
         return describe(self.engine())
 
     def engine(self) -> AnyEngine:
-        """The engine that takes jobs now; it may be another one a moment later.
+        """Return the current engine, which a reload may replace at any time.
 
         Raises:
             ServiceError: ``not_ready``.
@@ -87,47 +92,54 @@ class Keeper:
         return self._ready().engine
 
     async def figures(self) -> bytes:
-        """Those of the model; none without one."""
+        """Return the metrics of the model in the Prometheus text format; empty before a model is loaded."""
         return await self._serving.engine.figures() if self._serving else b""
 
     async def reload(self) -> Description:
-        """Serve what is in the checkpoint's folder now; returns when nothing is left of what was served before.
+        """Load the checkpoint again and switch to it; return when the old model has been unloaded.
 
         Raises:
-            ServiceError: ``not_ready``, ``reload_running``, or ``reload_failed``, and all is as before.
+            ServiceError: ``not_ready``, ``reload_running`` or ``reload_failed``; the old model stays.
         """
         try:
-            return await asyncio.shield(self._begin_reload())  # it goes on if the client goes away
+            return await asyncio.shield(self._begin_reload())  # the reload continues if the client disconnects
         except ServiceError as error:
-            logger.warning("no reload: %s", error.message)
+            logger.warning("the checkpoint was not reloaded: %s", error.message)
             raise
 
     def reload_soon(self) -> None:
-        """The same, where nobody waits for it; the log says how it went."""
+        """Start a reload in the background (SIGHUP); its result is logged."""
         self._hangup = asyncio.create_task(self._reload_quietly())
 
     def is_ready(self) -> bool:
-        """Whether there is an engine that takes jobs."""
+        """Whether a model is loaded and healthy."""
         with suppress(ServiceError):
             return self.engine().is_alive
         return False
 
     def _loaded(self) -> Serving:
         if self._serving is None:
-            raise ServiceError(503, "not_ready", "the model is still being loaded", {"Retry-After": "2"})
+            raise ServiceError(
+                503, "not_ready", "the model is still being loaded; try again in a moment", {"Retry-After": "2"}
+            )
         return self._serving
 
     def _ready(self) -> Serving:
         if not (serving := self._loaded()).engine.is_alive:
-            raise ServiceError(503, "not_ready", "the model has failed and is being restarted", {"Retry-After": "2"})
+            raise ServiceError(
+                503,
+                "not_ready",
+                "the model has failed and is being restarted; try again in a moment",
+                {"Retry-After": "2"},
+            )
         return serving
 
     def _take_over(self, serving: Serving) -> None:
-        """Let it answer all requests that come from now on."""
+        """Send all requests from now on to ``serving``."""
         self._serving, engine = serving, serving.engine
         if isinstance(engine, ModelProcess):
             engine.on_end = self._revive_soon
-            if not engine.is_alive:  # it has ended in the meantime
+            if not engine.is_alive:  # it died before on_end was set
                 self._revive_soon()
         name, version = engine.processor.name, engine.processor.version
         self.on_model(engine.processor.config.network)
@@ -139,7 +151,7 @@ class Keeper:
         self._reviving = asyncio.create_task(self._revive())
 
     async def _revive(self) -> None:
-        """Load the model again whose process has ended; where a reload is under way already, that may do."""
+        """Load the model again after its process has died; wait for a running reload first, which may replace it."""
         self.metrics.revivals.inc()
         while not (old := self._loaded()).engine.is_alive:
             if self._loading is not None:
@@ -150,7 +162,7 @@ class Keeper:
             try:
                 new = await self._loading
             except Exception:
-                logger.exception("the model cannot be loaded again yet")
+                logger.exception("the restart of the model failed; trying again")
                 await asyncio.sleep(RETRY_S)
             else:
                 self._take_over(new)
@@ -161,7 +173,7 @@ class Keeper:
             self._take_over(await load(self.settings))
         except Exception as error:
             if not isinstance(error, OmniNetError):
-                logger.exception("the model could not be loaded")
+                logger.exception("loading the model failed")
             self.failure = error
             self.on_failure()
         self._loading = None
@@ -182,7 +194,7 @@ class Keeper:
         try:
             new = await load(self.settings, old)
         except Exception as error:
-            # A task keeps its exception, and that one all that it came through, such as a model that is too large.
+            # Not raised here: the task would keep the exception, whose traceback keeps all local variables in memory.
             failure = _reload_failed(error, self.settings.checkpoint_folder())
         else:
             self.metrics.reloads.labels("succeeded").inc()
@@ -197,10 +209,10 @@ class Keeper:
 
 
 def _reload_failed(error: Exception, folder: Path) -> ServiceError:
-    """What a client learns of it: where the folder is stays with us."""
+    """Return the error for clients, with the checkpoint's name in place of its path, which is private."""
     if isinstance(error, OmniNetError):
         reason = str(error).replace(str(folder), folder.absolute().name)
     else:
-        logger.error("the checkpoint could not be reloaded", exc_info=error)
-        reason = "it failed in a way that the server's log tells"
-    return ServiceError(409, "reload_failed", f"the former model goes on, since the new one cannot be used: {reason}")
+        logger.error("the reload of the checkpoint failed", exc_info=error)
+        reason = "see the server log for the traceback"
+    return ServiceError(409, "reload_failed", f"reload failed, the former model stays in service: {reason}")

@@ -1,4 +1,4 @@
-"""The engine, in a process of its own: what serves HTTP and what runs the model do not wait for one another."""
+"""Client of the engine in a child process, so that HTTP and the model do not share an interpreter lock (GIL)."""
 
 from __future__ import annotations
 
@@ -26,11 +26,16 @@ FIGURES_S = 2.0
 
 
 class ModelProcess:
-    """As an Engine, for the server; it has one life, from ``begin`` to ``stop`` or the end of its process.
+    """An engine in a child process, with the interface of Engine; it ends with ``stop`` or the death of the process.
+
+    Args:
+        process: the child process.
+        link: connection to it.
+        loaded: its first message.
 
     Attributes:
-        is_alive: whether it works.
-        on_end: called when the process has ended, though nobody wanted that.
+        is_alive: whether the engine is healthy.
+        on_end: called when the process has ended without ``stop``.
     """
 
     def __init__(self, process: ForkServerProcess, link: Link, loaded: Loaded) -> None:
@@ -47,11 +52,12 @@ class ModelProcess:
 
     @classmethod
     async def begin(cls, settings: Settings) -> ModelProcess:
-        """Load the model of the settings in a new process; it takes seconds.
+        """Start a process and load the model of the settings in it; takes seconds.
 
         Raises:
-            CheckpointError, DeviceError: say what is wrong with the folder or the devices.
-            RuntimeError: it could not be loaded for another reason.
+            CheckpointError: the checkpoint cannot be loaded.
+            DeviceError: a device cannot be used.
+            RuntimeError: loading failed for another reason, or the process died.
         """
         ours, theirs = socket.socketpair()
         link = await Link.over(ours)
@@ -61,9 +67,9 @@ class ModelProcess:
             await asyncio.shield(starting)
             theirs.close()
             loaded = await _loaded(link)
-            await asyncio.to_thread(probe, loaded.processor)  # what it loads late is loaded now
+            await asyncio.to_thread(probe, loaded.processor)  # loads the tokenizers and other lazy parts
         except BaseException:
-            await asyncio.wait([starting])  # else it would go on to start what nobody ends
+            await asyncio.wait([starting])  # the thread cannot be cancelled and would leave a process running
             theirs.close()
             await asyncio.to_thread(_end, process)
             await link.close()
@@ -71,19 +77,20 @@ class ModelProcess:
         return cls(process, link, loaded)
 
     async def run(self, job: Job, watch: Watch | None = None) -> Result:
-        """The result of a job; cancelled, its rows leave the model at the next step.
+        """Run a job and return its result; if cancelled, its rows leave the model at the next decoder step.
 
         Args:
-            watch: is told what is settled of the first row's outputs, whenever that is more.
+            job: rows to run.
+            watch: called with the final prefix of the first row's outputs each time it grows.
 
         Raises:
-            ServiceError: ``overloaded``, ``shutting_down``, or ``internal_error`` if the model failed on it.
+            ServiceError: ``overloaded``, ``shutting_down``, or ``internal_error``: the model failed on the job.
         """
         result: Result = await self._ask(job, watch)
         return result
 
     async def figures(self) -> bytes:
-        """As Prometheus reads them; none where the process has ended or does not answer."""
+        """Return the metrics in the Prometheus text format; empty if the process does not respond in time."""
         with suppress(TimeoutError, ServiceError):
             async with asyncio.timeout(FIGURES_S):
                 figures: bytes = await self._ask(None)
@@ -91,7 +98,7 @@ class ModelProcess:
         return b""
 
     async def stop(self) -> None:
-        """Refuse new jobs, answer those that were accepted, and end."""
+        """Reject new jobs, complete the accepted ones and end the process."""
         if not self._stopping:
             self._stopping = True
             self._link.send(Stop())
@@ -126,13 +133,13 @@ class ModelProcess:
         except (EOFError, OSError):
             pass
         except Exception:
-            logger.exception("the process of the model sent what cannot be read")
+            logger.exception("cannot read a message of the model process; the model is considered dead")
         self.is_alive = False
         for answer in self._awaited.values():
             if not answer.done():
                 answer.set_exception(internal_error())
         if not self._stopping:
-            logger.error("the process of the model has ended, with exit code %s", self._process.exitcode)
+            logger.error("the model process ended unexpectedly, with exit code %s", self._process.exitcode)
             self.on_end()
 
     async def _receive(self) -> NoReturn:
@@ -141,14 +148,14 @@ class ModelProcess:
             if isinstance(message, Health):
                 self.is_alive = message.is_alive
             elif isinstance(message, Settled):
-                if message.number in self._watching:  # else its requester has just gone
+                if message.number in self._watching:  # otherwise the request was just cancelled
                     self._watching[message.number](message.hypothesis)
             else:
                 self._settle(message)
 
     def _settle(self, reply: Reply) -> None:
         answer = self._awaited.get(reply.number)
-        if answer is None or answer.done():  # its requester has just gone
+        if answer is None or answer.done():  # the request was just cancelled
             return
         if isinstance(reply.result, Exception):
             answer.set_exception(reply.result)
@@ -160,7 +167,7 @@ async def _loaded(link: Link) -> Loaded:
     try:
         message = await link.receive()
     except (EOFError, OSError):
-        raise RuntimeError("the process of the model ended before the model was loaded") from None
+        raise RuntimeError("the model process ended before the model was loaded; see the log for its error") from None
     if isinstance(message, Exception):
         raise message
     assert isinstance(message, Loaded)

@@ -1,4 +1,4 @@
-"""The process that has the model: an engine behind a channel."""
+"""The model process: an engine that is controlled over a channel."""
 
 from __future__ import annotations
 
@@ -31,12 +31,19 @@ from omninet.model.job import Job
 from omninet.model.processor import Processor
 
 logger = logging.getLogger(__name__)
-WATCH_S = 0.1  # how long a change of the engine's health may go unnoticed
+WATCH_S = 0.1  # interval of health checks of the engine
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """The first message from the process: what can be known of the model without having it."""
+    """First message of the process: the model without its network.
+
+    Attributes:
+        processor: preprocessing and postprocessing.
+        devices: of the replicas.
+        precision: numeric precision.
+        agreement: comparison with float32; None in float32.
+    """
 
     processor: Processor
     devices: list[str]
@@ -46,11 +53,12 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Ask:
-    """A request to the process; the answer has its number.
+    """A request to the process.
 
     Attributes:
-        job: None asks for the figures.
-        watched: whether what is settled is to be told on the way.
+        number: identifies the request; its Reply has the same number.
+        job: rows to run; None requests the metrics.
+        watched: whether to send Settled messages before the Reply.
     """
 
     number: int
@@ -60,19 +68,19 @@ class Ask:
 
 @dataclass(frozen=True)
 class Drop:
-    """Nobody waits for this answer any more."""
+    """Cancellation of the Ask with this number."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Answer what was accepted, then end."""
+    """Request to complete the accepted jobs, then end."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """The answer to an ``Ask``, or the error."""
+    """Result or error of the Ask with this number."""
 
     number: int
     result: Any
@@ -80,7 +88,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Settled:
-    """What is settled of the outputs for a watched ``Ask``."""
+    """Final prefix of the outputs of a watched Ask; sent each time it grows."""
 
     number: int
     hypothesis: Hypothesis
@@ -88,14 +96,19 @@ class Settled:
 
 @dataclass(frozen=True)
 class Health:
-    """Whether the engine works."""
+    """Health of the engine; sent on every change."""
 
     is_alive: bool
 
 
 def host(end: socket.socket, settings: Settings) -> None:
-    """Load the model and answer until told to stop, or the other end is gone; the body of the process."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the server is told, and says what is to be done
+    """Run the process: load the model and serve requests until a Stop message or the end of the connection.
+
+    Args:
+        end: socket to the server.
+        settings: of the service.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the server handles signals and sends Stop
         signal.signal(number, signal.SIG_IGN)
     call_this(MODEL)
     configure_logs()
@@ -104,9 +117,9 @@ def host(end: socket.socket, settings: Settings) -> None:
         _host(Channel(end), settings)
         code = 0
     except Exception:
-        logger.exception("the process of the model failed")
+        logger.exception("unhandled exception in the model process; the process ends")
     finally:
-        # Without the server there is nothing to end well, and threads may be in the middle of something.
+        # Skips the interpreter's shutdown, which would wait for threads that are still running the model.
         os._exit(code)
 
 
@@ -115,7 +128,7 @@ def _host(channel: Channel, settings: Settings) -> None:
         engine = load_engine(settings)
     except Exception as error:
         if not isinstance(error, OmniNetError):
-            logger.exception("the model could not be loaded")
+            logger.exception("loading the model failed")
         channel.send(pack(error if isinstance(error, OmniNetError) else RuntimeError(str(error))))
         return
     engine.start()
@@ -124,7 +137,12 @@ def _host(channel: Channel, settings: Settings) -> None:
 
 
 class Host:
-    """Answers what comes over a channel with an engine; a thread reads, and those of the model write."""
+    """Serves requests from a channel with an engine; one thread reads, the engine's threads write.
+
+    Args:
+        engine: started.
+        channel: to the server.
+    """
 
     def __init__(self, engine: Engine, channel: Channel) -> None:
         self._engine, self._channel = engine, channel
@@ -132,7 +150,7 @@ class Host:
         self._works: dict[int, list[Work]] = {}
 
     def serve(self) -> None:
-        """Until the channel is closed, from here or from there."""
+        """Serve requests until either side closes the channel."""
         threading.Thread(target=self._watch, daemon=True).start()
         with suppress(OSError):
             while True:
@@ -159,7 +177,7 @@ class Host:
             answer.set_exception(error)
             return
         self._works[number] = works
-        if answer.done():  # before they were noted
+        if answer.done():  # it was done before the works were stored
             self._works.pop(number, None)
 
     def _reply(self, number: int, answer: Future[Result]) -> None:
@@ -170,7 +188,7 @@ class Host:
 
     def _send(self, message: Any) -> None:
         packed = pack(message)
-        with self._writing, suppress(OSError):  # whoever reads notices that the other end is gone
+        with self._writing, suppress(OSError):  # the reading thread detects a closed connection
             self._channel.send(packed)
 
     def _end(self) -> None:
@@ -187,6 +205,6 @@ class Host:
 
 
 def _processor(engine: Engine) -> Processor:
-    """That of the engine, without its network."""
+    """Return the engine's processor without its network."""
     given = engine.processor
     return Processor(given.config, given.tokenizer, given.vocabularies, given.limits)

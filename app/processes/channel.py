@@ -1,4 +1,4 @@
-"""Messages to and from a process that may have been taken over."""
+"""Blocking messages to and from a process that may be compromised."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ LENGTH = struct.Struct("!Q")
 
 
 class Channel:
-    """Bytes over a socket, each message after its length.
+    """Length-prefixed messages over a socket, with deadlines.
 
-    A ``Connection`` of multiprocessing waits for as long as the other end likes, once a message has begun; this one
-    waits for nothing longer than it is told.
+    Unlike multiprocessing's ``Connection``, it enforces the deadline also in the middle of a message, so that a
+    compromised peer cannot block it.
+
+    Args:
+        end: connected stream socket.
     """
 
     def __init__(self, end: socket.socket) -> None:
@@ -24,38 +27,38 @@ class Channel:
         """Send a message.
 
         Args:
-            message: of any length.
-            until: value of ``time.monotonic`` after which nothing is waited for; None waits for ever.
+            message: bytes of any length.
+            until: deadline in seconds of ``time.monotonic``; None for no deadline.
 
         Raises:
-            TimeoutError: it was not taken in time.
-            OSError: the other end is gone.
+            TimeoutError: the message was not accepted in time.
+            OSError: the connection is closed.
         """
         self._allow(until)
         self._socket.sendall(LENGTH.pack(len(message)) + message)
 
     def receive(self, most: int = sys.maxsize, until: float | None = None) -> bytes:
-        """The next message.
+        """Receive the next message.
 
         Args:
-            most: bytes that it may have.
-            until: as in ``send``.
+            most: maximum length in bytes.
+            until: deadline in seconds of ``time.monotonic``; None for no deadline.
 
         Raises:
-            TimeoutError: it was not complete in time.
-            OSError: the other end is gone, or its message too long.
+            TimeoutError: the message was not complete in time.
+            OSError: the connection is closed, or the message is too long.
         """
         (length,) = LENGTH.unpack(self._exactly(LENGTH.size, until))
         if length > most:
-            raise OSError(f"a message of {length} bytes where at most {most} were due")
+            raise OSError(f"received a message of {length} bytes; at most {most} were expected")
         return self._exactly(length, until)
 
     def fileno(self) -> int:
-        """File descriptor of the socket."""
+        """Return the file descriptor of the socket."""
         return self._socket.fileno()
 
     def shutdown(self) -> None:
-        """Let nothing more be sent or received, at either end."""
+        """Shut down both directions of the connection."""
         self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
@@ -68,18 +71,18 @@ class Channel:
         while rest:
             self._allow(until)
             if not (received := self._socket.recv_into(rest)):
-                raise ConnectionResetError("the other end is gone")
+                raise ConnectionResetError("the other end has closed the connection")
             rest = rest[received:]
         return bytes(message)
 
     def _allow(self, until: float | None) -> None:
         seconds = None if until is None else until - time.monotonic()
         if seconds is not None and seconds <= 0:
-            raise TimeoutError("there is no time left")
+            raise TimeoutError("the deadline of the message has passed")
         self._socket.settimeout(seconds)
 
 
 def channels() -> tuple[Channel, Channel]:
-    """Two ends that are connected to one another."""
+    """Return two connected channels."""
     ours, theirs = socket.socketpair()
     return Channel(ours), Channel(theirs)

@@ -1,4 +1,4 @@
-"""Messages between the server and the process that has the model: whoever is at the other end is trusted."""
+"""Asynchronous messages between the server and the model process, which trust each other."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from omninet.app.processes.channel import LENGTH
 
 
 class Link:
-    """The server's end; any objects go over it, each after its length. The other end may be a Channel."""
+    """The server's end of a connection for pickled, length-prefixed objects; the other end may be a Channel."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
     @classmethod
     async def over(cls, end: socket.socket) -> Link:
-        """The end that this process has."""
+        """Create a link over a connected stream socket."""
         return cls(*await asyncio.open_connection(sock=end))
 
     def send(self, message: Any) -> None:
-        """Send an object; one that nobody receives any more is lost."""
+        """Queue an object for sending without waiting; it is lost if the connection is closed."""
         packed = pack(message)
         self._writer.write(LENGTH.pack(len(packed)))
         self._writer.write(packed)
 
     async def receive(self) -> Any:
-        """The next object.
+        """Receive the next object.
 
         Raises:
-            EOFError, OSError: the other end is gone.
+            EOFError, OSError: the connection is closed.
         """
         (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
         return pickle.loads(await self._reader.readexactly(length))
 
     async def close(self) -> None:
-        """Close it, after what was sent has gone."""
+        """Send what is queued, then close the connection."""
         self._writer.close()
         try:
             await self._writer.wait_closed()
-        except OSError:  # the other end was quicker
+        except OSError:  # the other end has closed the connection first
             return
 
 
 def pack(message: Any) -> bytes:
-    """An object as bytes."""
+    """Return a pickled object."""
     return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)

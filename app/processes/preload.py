@@ -1,4 +1,4 @@
-"""Imports the modules of all modalities: the server that processes are forked from has them before any is asked for."""
+"""Imports the modules of all modalities in the fork server, so that forked processes need not import them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How processes of the service are started."""
+"""Start of child processes by multiprocessing's fork server."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ MEDIA, MODEL = "omninet-media", "omninet-model"
 
 
 def call_this(name: str) -> None:
-    """Give this process a name that ``ps`` and ``top`` show."""
+    """Set the name of this process in ``ps`` and ``top``; at most 15 bytes."""
     Path("/proc/self/comm").write_text(name, encoding="ascii")
 
 
 def prepare() -> None:
-    """Let processes be started sooner later on: what they need is imported while this one goes on."""
+    """Start the fork server early, so that it imports the preloaded modules while this process continues."""
     context()
     forkserver.ensure_running()
 
 
 def context() -> ForkServerContext:
-    """A server from which processes are forked quickly: it has imported what they need, and has no threads."""
+    """Return the multiprocessing context of the fork server.
+
+    It has preloaded the modules that child processes need and runs no threads, so forking is fast and safe.
+    """
     found = get_context("forkserver")
     found.set_forkserver_preload(PRELOADED)
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from omninet.app.settings import Settings
-from omninet.app.variables import ELSEWHERE, log_unknown, unknown
+from omninet.app.variables import OTHER_VARIABLES, log_unknown, unknown
 from omninet.model.extensions import VARIABLE
 from tests.test_architecture import ROOT
 
@@ -47,7 +47,7 @@ def test_settings_are_known_however_they_are_written() -> None:
 
 def test_what_others_read_is_known() -> None:
     settings = {f"OMNINET_{name.upper()}" for name in Settings.model_fields}
-    assert in_text(ROOT / "docker-compose.yml") - settings == ELSEWHERE - {"OMNINET_EXTENSIONS", "OMNINET_SHARED"}
+    assert in_text(ROOT / "docker-compose.yml") - settings == OTHER_VARIABLES - {"OMNINET_EXTENSIONS", "OMNINET_SHARED"}
     assert VARIABLE == "OMNINET_EXTENSIONS"
     assert "OMNINET_SHARED" in in_text(ROOT / "tests" / "conftest.py")
     docs = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docker").rglob("*.*")]

@@ -14,7 +14,7 @@ from omninet.app.engine.metrics import EngineMetrics
 from omninet.app.main import create_app
 from omninet.app.settings import Settings
 from omninet.app.telemetry.metrics import Metrics
-from omninet.app.telemetry.registry import Figures
+from omninet.app.telemetry.registry import MetricSet
 from tests.docker.promql import selected
 from tests.docker.test_packaging import COMPOSE, FINAL, ROOT, service
 
@@ -29,7 +29,7 @@ EXPRESSIONS = [rule["expr"] for rule in RULES] + [t["expr"] for panel in PANELS 
 
 def families() -> dict[str, tuple[str, set[str]]]:
     """Name -> type and labels of all that the service exports."""
-    parts: tuple[Figures, ...] = (Metrics(), EngineMetrics())
+    parts: tuple[MetricSet, ...] = (Metrics(), EngineMetrics())
     labels = {
         name: set(getattr(collector, "_labelnames", ()))
         for part in parts

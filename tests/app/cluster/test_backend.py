@@ -239,7 +239,7 @@ async def test_a_stream_that_nobody_reads_is_cancelled() -> None:
 
 
 async def test_models_that_are_busy_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "KNOWN_S", 0.0)
+    monkeypatch.setattr(backend, "DESCRIPTION_TTL_S", 0.0)
     description = Description("toy", "1", OmniNetConfig(), ("cpu",), "float32", None)
     found = cluster(describe=Method(description, BackPressureError(2, 2)))
     assert await found.describe() == await found.describe() == description
@@ -251,7 +251,7 @@ async def test_there_is_no_model_to_describe_yet(monkeypatch: pytest.MonkeyPatch
     async def last() -> None:
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(backend, "DESCRIBE_S", 0.01)
+    monkeypatch.setattr(backend, "DESCRIBE_TIMEOUT_S", 0.01)
     with pytest.raises(ServiceError) as error:
         await cluster(describe=Method(last)).describe()
     assert error.value.code == "not_ready"

@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from omninet.app.cluster import proxy
-from omninet.app.cluster.proxy import Proxied
+from omninet.app.cluster.proxy import ProxyRetry
 from omninet.app.http.middleware.request_log import ACCEPTED
 
 pytestmark = pytest.mark.anyio
@@ -87,7 +87,7 @@ async def ask(ray: Ray, *pieces: bytes, path: str = "/caption", headers: Any = (
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await Proxied(ray)({"type": "http", "path": path, "headers": [ID, *headers]}, receive, send)
+    await ProxyRetry(ray)({"type": "http", "path": path, "headers": [ID, *headers]}, receive, send)
     if not sent:
         return 0, [], b""
     return sent[0]["status"], sent[0]["headers"], b"".join(each["body"] for each in sent[1:])
@@ -108,7 +108,7 @@ async def test_a_lost_request_is_asked_again_with_all_of_its_body(losses: list[B
 
 
 async def test_what_stays_lost_is_refused_as_every_error_is() -> None:
-    status, headers, body = await ask(Ray(*[is_lost] * proxy.ATTEMPTS))
+    status, headers, body = await ask(Ray(*[is_lost] * proxy.MAX_ATTEMPTS))
     assert status == 503
     assert dict(headers)[b"retry-after"] == b"1"
     assert dict(headers)[b"x-request-id"] == b"one"
@@ -116,14 +116,14 @@ async def test_what_stays_lost_is_refused_as_every_error_is() -> None:
 
 
 async def test_a_body_that_is_too_large_to_be_kept_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proxy, "KEPT_BYTES", 5)
+    monkeypatch.setattr(proxy, "MAX_KEPT_BYTES", 5)
     ray = Ray(is_lost, answers())
     assert (await ask(ray, b"onetwo"))[0] == 503
     assert ray.bodies == [b"onetwo"]
 
 
 async def test_a_large_body_arrives_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proxy, "KEPT_BYTES", 5)
+    monkeypatch.setattr(proxy, "MAX_KEPT_BYTES", 5)
     ray = Ray(answers())
     assert (await ask(ray, b"one", b"two", b"three"))[0] == 200
     assert ray.bodies == [b"onetwothree"]
@@ -165,7 +165,7 @@ async def test_rays_own_pages_pass_as_they_are() -> None:
 
 async def test_a_body_in_very_small_pieces_is_not_kept_either(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proxy, "MESSAGE_BYTES", 512)
-    monkeypatch.setattr(proxy, "KEPT_BYTES", 2000)
+    monkeypatch.setattr(proxy, "MAX_KEPT_BYTES", 2000)
     assert (await ask(Ray(is_lost, answers()), *[b"a"] * 5))[0] == 503
     assert (await ask(Ray(is_lost, answers()), *[b"a"] * 2))[0] == 200
 
@@ -191,7 +191,7 @@ async def test_a_request_has_one_id_that_can_be_one(given: list[bytes], kept: by
     async def send(_: Message) -> None:
         """Nobody listens."""
 
-    await Proxied(ray)(scope, receive, send)
+    await ProxyRetry(ray)(scope, receive, send)
     [(_, found)] = ray.scopes[0]["headers"]
     assert found == kept if kept else ACCEPTED.fullmatch(found.decode())
 

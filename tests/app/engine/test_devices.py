@@ -153,7 +153,7 @@ async def fail(engine: Engine, which: int, job: Job, monkeypatch: pytest.MonkeyP
     replica = engine._replicas[which]
     monkeypatch.setattr(replica.predictor, "works", False)
     with monkeypatch.context() as patch:
-        patch.setattr(replica.cnp, "_drop_unwanted", lambda: 1 / 0)
+        patch.setattr(replica.cnp, "_drop_abandoned", lambda: 1 / 0)
         while replica.is_alive:
             with suppress(ServiceError):
                 await engine.run(job)

@@ -93,7 +93,7 @@ async def test_in_the_middle_of_its_frames(engine: Engine, stepwise: Stepwise, t
         stepwise.allowed.release()
     assert await asyncio.to_thread(stepwise.arrived.acquire, timeout=10)
     (replica,) = engine._replicas
-    features = weakref.ref(replica.vision._unseen["video"][0].features[0])
+    features = weakref.ref(replica.vision._waiting["video"][0].features[0])
     video.cancel()
     del video
     await asyncio.sleep(0.01)

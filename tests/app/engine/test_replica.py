@@ -208,7 +208,10 @@ def test_frames_that_cannot_be_seen_fail_alone(toy_predictor: Predictor, rows: l
     assert works[1].answer.exception(0)
 
 
-@pytest.mark.parametrize(("stage", "method", "row"), [("cnp", "_drop_unwanted", 0), ("vision", "_see", 2)])
+METHODS = [("cnp", "_drop_abandoned", 0), ("vision", "_extract_features", 2)]
+
+
+@pytest.mark.parametrize(("stage", "method", "row"), METHODS)
 def test_a_failure_of_no_row_fails_what_is_there_and_begins_anew(
     stage: str,
     method: str,

@@ -9,7 +9,7 @@ import weakref
 import pytest
 
 from omninet.app.errors import ServiceError
-from omninet.app.http.deadline import HEADER, seconds_of, within
+from omninet.app.http.deadline import HEADER, timeout_seconds, within
 from omninet.model.predictor import Predictor
 from tests.app.conftest import Serve, Watched
 from tests.app.engine.test_engine import Gate
@@ -20,9 +20,9 @@ TEXT = {"text": "A dog runs."}
 
 
 def test_a_request_may_ask_for_less_time_but_not_for_more() -> None:
-    assert seconds_of({}, 60) == 60
-    assert seconds_of({HEADER: "0.5"}, 60) == 0.5
-    assert seconds_of({HEADER: "1e9"}, 60) == 60
+    assert timeout_seconds({}, 60) == 60
+    assert timeout_seconds({HEADER: "0.5"}, 60) == 0.5
+    assert timeout_seconds({HEADER: "1e9"}, 60) == 60
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "soon", ""])

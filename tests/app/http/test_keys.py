@@ -71,10 +71,10 @@ def test_a_file_without_a_key_opens_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="KEYS_FILE: the file cannot be read: No such file"):
         read_keys("KEYS", "", file)
     file.write_text("# nobody yet\n")
-    with pytest.raises(ConfigError, match="KEYS_FILE: there is no key"):
+    with pytest.raises(ConfigError, match="KEYS_FILE: the file contains no key"):
         read_keys("KEYS", "", file)
     file.write_bytes(b"\xff")
-    with pytest.raises(ConfigError, match="KEYS_FILE: the file is no text"):
+    with pytest.raises(ConfigError, match="KEYS_FILE: the file is not UTF-8 text"):
         read_keys("KEYS", "", file)
 
 

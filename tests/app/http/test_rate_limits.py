@@ -72,7 +72,7 @@ def test_without_a_rate_nothing_is_counted() -> None:
 
 
 def test_the_longest_unseen_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates, "MOST_CLIENTS", 3)
+    monkeypatch.setattr(rates, "MAX_CLIENTS", 3)
     limits = RateLimits(1, 1, Clock())
     for name in "abc":
         limits.charge_key(name)

@@ -147,7 +147,7 @@ def _failed(server: Server) -> bool:
     """Whether a reload has; until then again and again, since the one before may not have ended."""
     os.kill(server.process.pid, signal.SIGHUP)
     time.sleep(0.5)
-    return "no reload: the former model goes on" in server.log.read_text()
+    return "the checkpoint was not reloaded: reload failed" in server.log.read_text()
 
 
 def test_the_end_under_load(folder: Path, tmp_path: Path) -> None:

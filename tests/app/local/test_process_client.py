@@ -170,7 +170,7 @@ async def test_one_that_is_killed_is_tried_again_until_it_can_be_loaded(
         (pid,) = model_processes()
         os.kill(pid, signal.SIGKILL)
         async with asyncio.timeout(20):
-            while "cannot be loaded again yet" not in caplog.text:
+            while "the restart of the model failed" not in caplog.text:
                 await asyncio.sleep(0.01)
         check(await client.get("/readyz"), 503, "not_ready")
         aside.rename(folder)

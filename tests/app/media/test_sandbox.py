@@ -201,9 +201,9 @@ def crash(channel: Channel, modalities: dict[str, Modality], limits: Limits) -> 
 
 
 def test_a_file_that_no_process_survives_is_refused(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    sandbox._end()
+    sandbox._terminate()
     with monkeypatch.context() as patch:
-        patch.setattr("omninet.app.media.sandbox._work", crash)
+        patch.setattr("omninet.app.media.sandbox._run_worker", crash)
         with pytest.raises(InputError, match="crashed") as refused:
             sandbox.decode("vision", "video", video_bytes())
     assert refused.value.code == "media_too_expensive"
@@ -251,7 +251,7 @@ def half_an_answer(channel: Channel, modalities: dict[str, Modality], limits: Li
 
 
 def test_half_an_answer_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omninet.app.media.sandbox._work", half_an_answer)
+    monkeypatch.setattr("omninet.app.media.sandbox._run_worker", half_an_answer)
     sandbox = Sandbox(MODALITIES, Limits(MediaLimits(), 0.5, 2**30))
     try:
         with pytest.raises(InputError, match=r"longer than 0\.5 s"):

@@ -180,7 +180,7 @@ async def test_a_collector_is_sent_them(serve: Serve, collector: tuple[str, list
 
 
 async def test_a_collector_that_does_not_answer_holds_nobody_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omninet.app.telemetry.tracing.PATIENCE_S", 0.1)
+    monkeypatch.setattr("omninet.app.telemetry.tracing.SHUTDOWN_TIMEOUT_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         async with serve(traces=f"http://127.0.0.1:{port}/v1/traces") as client:

@@ -6,7 +6,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from omninet.app.errors import ServiceError, code_of
-from omninet.app.http.middleware.failures import Failures
+from omninet.app.http.middleware.failures import ErrorResponses
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +27,7 @@ async def answers_of(error: Exception, *before: Message) -> tuple[Scope, list[Me
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await Failures(app)(scope, receive, send)
+    await ErrorResponses(app)(scope, receive, send)
     return scope, sent
 
 

@@ -39,7 +39,7 @@ class Lines(logging.Handler):
 def lines(caplog: pytest.LogCaptureFixture) -> Iterator[Lines]:
     handler = Lines()
     caplog.set_level(logging.INFO)
-    logger = logging.getLogger("app")
+    logger = logging.getLogger("omninet.app")
     logger.addHandler(handler)
     yield handler
     logger.removeHandler(handler)
@@ -115,7 +115,7 @@ async def test_a_failure_of_ours_keeps_its_headers_and_is_logged(
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["access-control-allow-origin"] == "https://example.org"
     assert 'omninet_requests_total{code="internal_error",endpoint="/pos",status="500"} 1.0' in figures
-    (failure,) = lines.of("the request failed")
+    (failure,) = lines.of("unhandled exception in a request; the client receives internal_error")
     assert (failure["level"], failure["request_id"]) == ("error", "mine")
     assert failure["exception"].startswith("Traceback")
     assert "RuntimeError: what broke" in failure["exception"]
