@@ -1,14 +1,14 @@
-"""A checkpoint: a folder that holds everything a network needs to run, and nothing that is code.
+"""A checkpoint: a folder with everything a network needs to run, without code or pickles.
 
 ::
 
-    config.json            what it is; the network is rebuilt from it alone
-    model.safetensors      its weights, or those that lie in no other file
-    model.safetensors.index.json, *.safetensors   where weights lie in several files: which is in which
-    tokenizer.model        its subwords (SentencePiece)
-    vocabularies/*.json    the classes of each vocabulary that has named ones
+    config.json            configuration; the network is built from it alone
+    model.safetensors      weights; with an index, those that are in no other file
+    model.safetensors.index.json, *.safetensors   further weights, and the index: tensor -> file
+    tokenizer.model        SentencePiece model of the subwords
+    vocabularies/*.json    class names of each vocabulary that has names
     MODEL_CARD.md
-    SHA256SUMS             of all the others, as ``sha256sum --check`` reads it
+    SHA256SUMS             digests of all other files, in the format of ``sha256sum --check``
 """
 
 from __future__ import annotations
@@ -27,8 +27,17 @@ from omninet.model.model_config import CONFIG, ModelConfig, read_config, read_js
 from omninet.model.network.omninet import OmniNet
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS
-from omninet.model.storage.sealed import SUMS, check, check_nothing_else, read_sums, written
-from omninet.model.storage.weights import INDEX, WEIGHTS, announced, digest, filled, places, read_tensors, write_weights
+from omninet.model.storage.sealed import SUMS, check_no_other_files, check_sums, read_sums, write_atomically
+from omninet.model.storage.weights import (
+    INDEX,
+    WEIGHTS,
+    digest,
+    load_into,
+    meta_network,
+    places,
+    read_tensors,
+    write_weights,
+)
 
 TOKENIZER, CARD = "tokenizer.model", "MODEL_CARD.md"
 REQUIRED = (CONFIG, WEIGHTS, TOKENIZER, CARD)
@@ -41,8 +50,9 @@ class Checkpoint:
     """A checkpoint in memory.
 
     Attributes:
-        vocabularies: name -> its classes in the order of their ids; those of subwords have none.
-        digest: SHA-256 of the weights, hexadecimal; empty if they were never on disk.
+        vocabularies: vocabulary name -> class names in the order of their ids; vocabularies of subwords are left out.
+        card: text of MODEL_CARD.md, Markdown.
+        digest: SHA-256 of the weights, hexadecimal; empty if the checkpoint was not read from disk.
     """
 
     config: ModelConfig
@@ -59,15 +69,15 @@ def save(
     dtype: torch.dtype = torch.float32,
     apart: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a checkpoint folder in one stroke: a crash leaves the old one whole.
+    """Write a checkpoint folder atomically: a crash leaves the previous folder intact.
 
     Args:
-        dtype: type of floating-point weights on disk.
-        apart: prefix of the names of weights -> file that they lie in; all others are in ``model.safetensors``.
+        dtype: dtype of floating-point weights on disk.
+        apart: prefix of weight names -> file to write them to; all other weights go to ``model.safetensors``.
     """
     config = {f.name: getattr(checkpoint.config, f.name) for f in fields(ModelConfig)}
     config["network"] = checkpoint.config.network.to_dict()
-    with written(folder) as fresh:
+    with write_atomically(folder) as fresh:
         (fresh / CONFIG).write_text(_json(config), encoding="utf-8")
         (fresh / CARD).write_text(checkpoint.card, encoding="utf-8")
         shutil.copyfile(checkpoint.tokenizer_file, fresh / TOKENIZER)
@@ -78,42 +88,46 @@ def save(
 
 
 def replace_card(folder: Path, card: str) -> None:
-    """Write another MODEL_CARD.md into a checkpoint folder, the rest as it is, in one stroke."""
+    """Replace MODEL_CARD.md of a checkpoint folder atomically; all other files stay unchanged.
+
+    Raises:
+        CheckpointError: a file is missing, altered or not listed in SHA256SUMS.
+    """
     sums = read_sums(folder, REQUIRED)
-    check(folder, sums, sums)
-    check_nothing_else(folder, sums)
-    with written(folder) as fresh:
+    check_sums(folder, sums, sums)
+    check_no_other_files(folder, sums)
+    with write_atomically(folder) as fresh:
         shutil.copytree(folder, fresh, dirs_exist_ok=True)
         (fresh / CARD).write_text(card, encoding="utf-8")
 
 
 def load(folder: Path, tasks: Collection[str] | None = None) -> Checkpoint:
-    """Read a checkpoint folder, strictly, onto the CPU in float32.
+    """Read and verify a checkpoint folder; the network is on the CPU in float32.
 
     Args:
-        tasks: names of the tasks that are needed; weights that none of them needs are not read. None reads all.
+        tasks: names of the tasks to load; weights that none of them needs are not read. None loads all tasks.
 
     Raises:
-        CheckpointError: anything missing, left over, altered, misshapen or of an unknown version, or no such task; the
-            message names it.
+        CheckpointError: a file or tensor is missing, unexpected, altered or of a wrong shape, the format is unknown, or
+            there is no such task; the message names it.
     """
     sums = read_sums(folder, REQUIRED)
     weights = {name for name in sums if name.endswith(".safetensors")} if INDEX in sums else set[str]()
-    check(folder, sums, sums.keys() - weights)
-    check_nothing_else(folder, sums)
+    check_sums(folder, sums, sums.keys() - weights)
+    check_no_other_files(folder, sums)
     config = read_config(folder)
     files = places(folder, sums)
-    network, wanted = announced(config.network), files
+    network, wanted = meta_network(config.network), files
     if tasks is not None:
-        if left := files.keys() - network.state_dict().keys():
-            raise CheckpointError(f"{folder / WEIGHTS} does not fit its configuration: unexpected {min(left)}")
+        if extra := files.keys() - network.state_dict().keys():
+            raise CheckpointError(f"{folder / WEIGHTS} does not fit its configuration: unexpected {min(extra)}")
         config = _of_tasks(config, tasks, folder)
-        network = announced(config.network)
+        network = meta_network(config.network)
         wanted = {name: files[name] for name in network.state_dict() if name in files}
-    check(folder, sums, weights & set(wanted.values()))
+    check_sums(folder, sums, weights & set(wanted.values()))
     return Checkpoint(
         config,
-        filled(network, read_tensors(folder, wanted), str(folder / WEIGHTS)).eval(),
+        load_into(network, read_tensors(folder, wanted), str(folder / WEIGHTS)).eval(),
         folder / TOKENIZER,
         {name: _read_vocabulary(folder, name, config.network, sums) for name in _named(config.network)},
         (folder / CARD).read_text(encoding="utf-8"),
@@ -122,10 +136,10 @@ def load(folder: Path, tasks: Collection[str] | None = None) -> Checkpoint:
 
 
 def skim(folder: Path) -> ModelConfig:
-    """Read what a checkpoint is a checkpoint of, and find what can be wrong with it without reading its weights.
+    """Read the configuration of a checkpoint and check that its files exist, without reading the weights.
 
     Raises:
-        CheckpointError: a file is missing, or the configuration cannot be used.
+        CheckpointError: a file is missing, or the configuration is invalid.
     """
     read_sums(folder, REQUIRED)
     return read_config(folder)
@@ -139,7 +153,7 @@ def _of_tasks(config: ModelConfig, tasks: Collection[str], folder: Path) -> Mode
 
 
 def _named(config: OmniNetConfig) -> list[str]:
-    """Vocabularies whose classes have names of their own."""
+    """Return the vocabularies whose classes have names (all but those of subwords)."""
     named = {task.vocabulary for task in config.tasks.values() if OUTPUTS[task.output].named}
     return [name for name in config.vocabularies if name in named]
 
@@ -150,7 +164,9 @@ def _read_vocabulary(folder: Path, name: str, config: OmniNetConfig, sums: Mappi
         raise CheckpointError(f"{folder / SUMS} does not list {file}")
     classes = read_json(folder / file)
     if not isinstance(classes, list) or len(classes) != config.vocabularies[name]:
-        raise CheckpointError(f"{folder / file} must list the {config.vocabularies[name]} classes of {name}")
+        raise CheckpointError(
+            f"{folder / file} must be a list of the {config.vocabularies[name]} class names of {name}"
+        )
     return tuple(map(str, classes))
 
 

@@ -1,4 +1,4 @@
-"""The commands that run a checkpoint, and that make one of the authors'."""
+"""Commands that run or inspect a checkpoint, or import one from the authors of the paper."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ EXAMPLES = """examples:
 
 
 def add_commands(subparsers: Any) -> None:
-    """Add ``predict``, ``inspect`` and the two that read the authors' checkpoints."""
+    """Add the commands ``predict``, ``inspect``, ``import-official`` and ``fetch-official``."""
     parser = subparsers.add_parser(
         "predict",
-        help="answer from a file or a sentence, without a server",
+        help="run a task on files or sentences, without a server",
         description="Run one task on files or sentences:\n\n"
         + "\n".join(
             f"  {name:14} {use.summary or task.summary}" for name, (task, use) in uses_of(TASKS.values()).items()
@@ -38,39 +38,43 @@ def add_commands(subparsers: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("task", metavar="TASK", help="one of the tasks above, or another one of the checkpoint")
+    parser.add_argument("task", metavar="TASK", help="a task above, or another task of the checkpoint")
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image or video files; for pos, sentences")
-    parser.add_argument("--question", help="for vqa and video-qa; short for --input question=QUESTION")
+    parser.add_argument("--question", help="question for vqa and video-qa; short for --input question=QUESTION")
     parser.add_argument(
         "--input",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a further input of the task: a file, a text or JSON, as the task takes it; JSON also as @FILE",
+        help="another input of the task: a file, a text or JSON (@FILE reads the JSON from a file)",
     )
     _add_options(parser)
     parser.add_argument(
-        "--explain", type=Path, metavar="FILE", help="draw what the model attended to, as a PNG; of one input"
+        "--explain", type=Path, metavar="FILE", help="write a PNG of the model's attention to FILE; takes one INPUT"
     )
-    parser.add_argument("--checkpoint", type=Path, help="checkpoint folder; default: the bundled one")
+    parser.add_argument("--checkpoint", type=Path, help="checkpoint folder; default: the bundled checkpoint")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line, one for each input")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per input, one per line")
     parser.set_defaults(run=_predict)
 
-    parser = subparsers.add_parser("inspect", help="say what a checkpoint holds, after checking all of it")
-    parser.add_argument("checkpoint", type=Path, nargs="?", help="checkpoint folder; default: the bundled one")
+    parser = subparsers.add_parser("inspect", help="verify a checkpoint and print what it contains")
+    parser.add_argument("checkpoint", type=Path, nargs="?", help="checkpoint folder; default: the bundled checkpoint")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=_inspect)
     official.add(subparsers)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("for captions")
+    group = parser.add_argument_group("options of captions")
     for name, option in TEXT_OPTIONS.items():
         flag, shown = f"--{name.replace('_', '-')}", option.kind.__name__.upper()
         group.add_argument(flag, type=option.kind, metavar=shown, help=option.summary)
     parser.add_argument(
-        "--option", action="append", default=[], metavar="NAME=VALUE", help="an option of another output; VALUE is JSON"
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of another output; VALUE is JSON",
     )
 
 
@@ -82,7 +86,7 @@ def _predict(args: argparse.Namespace) -> int:
     from omninet.model.predictor import Predictor
 
     if args.explain is not None and len(args.inputs) > 1:
-        raise InputError("unexpected_input", "--explain takes one input; run it once for each", input="--explain")
+        raise InputError("unexpected_input", "--explain takes one INPUT; run once for each", input="--explain")
     task, use = _use(args.task, args.checkpoint)
     predictor = Predictor.load(args.checkpoint, device=args.device)
     first, others = _inputs(args, predictor, task, use)
@@ -97,14 +101,14 @@ def _predict(args: argparse.Namespace) -> int:
         if args.explain is not None:
             args.explain.write_bytes(draw_answer(job, answer))
         if args.json:
-            print(json.dumps({"input": source} | _facts(answer), ensure_ascii=False))
+            print(json.dumps({"input": source} | _to_json(answer), ensure_ascii=False))
         else:
             print(output.text(answer) + "".join(f"\n(note: {note})" for note in answer.notes))
     return 0
 
 
 def _use(name: str, folder: Path | None) -> tuple[Task, Use]:
-    """Find what a checkpoint offers under a name, before its weights are read.
+    """Return the task and use with a name, without reading the weights of the checkpoint.
 
     Raises:
         InputError: ``unknown_task``.
@@ -114,14 +118,14 @@ def _use(name: str, folder: Path | None) -> tuple[Task, Use]:
 
     offered = uses_of(skim(folder or BUNDLED).network.tasks.values())
     if name not in offered:
-        raise InputError("unknown_task", f"there is no task {name!r}; there are {', '.join(offered)}", task=name)
+        raise InputError("unknown_task", f"there is no task {name!r}; known are {', '.join(offered)}", task=name)
     return offered[name]
 
 
 def _inputs(
     args: argparse.Namespace, processor: Processor, task: Task, use: Use
 ) -> tuple[tuple[str, Callable[[str], Any]], dict[str, Any]]:
-    """Return the keyword of the first input with what reads it, and the values of the other inputs by keyword."""
+    """Return the keyword and the argument reader of the first input, and the values of the other inputs by keyword."""
     texts = {} if args.question is None else {"question": args.question}
     texts |= dict(_pairs("--input", args.input))
     keywords = processor.config.network.keywords(task)
@@ -135,10 +139,10 @@ def _inputs(
 
 
 def _pairs(option: str, given: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Split NAME=VALUE.
+    """Split arguments of the form NAME=VALUE.
 
     Raises:
-        InputError: ``bad_option``.
+        InputError: ``bad_option``, an argument has no equals sign.
     """
     from omninet.model.errors import InputError
 
@@ -149,8 +153,8 @@ def _pairs(option: str, given: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield name, text
 
 
-def _facts(answer: Any) -> dict[str, Any]:
-    """An answer as JSON values; an explanation is there if it was asked for."""
+def _to_json(answer: Any) -> dict[str, Any]:
+    """Convert an answer to JSON values, with its explanation if it has one."""
     from dataclasses import asdict, replace
 
     facts: dict[str, Any] = asdict(replace(answer, explanation=None))
@@ -172,7 +176,7 @@ def _inspect(args: argparse.Namespace) -> int:
         "version": checkpoint.config.version,
         "weights_sha256": checkpoint.digest,
         "bytes": sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()),
-        "parameters": _parts(checkpoint.network),
+        "parameters": _parameter_counts(checkpoint.network),
         "tasks": {name: network.vocabularies.get(task.vocabulary) for name, task in network.tasks.items()},
         "network": network.to_dict(),
     }
@@ -188,7 +192,7 @@ def _summary(facts: dict[str, Any]) -> str:
     return "\n".join(f"{name:15} {value}" for name, value in rows.items())
 
 
-def _parts(network: Any) -> dict[str, int]:
-    """Parameters of each peripheral, of the CNP and of all."""
+def _parameter_counts(network: Any) -> dict[str, int]:
+    """Count the parameters of each peripheral, of the CNP and of the whole network."""
     parts = dict(network.peripherals.items()) | {"cnp": network.cnp, "all": network}
     return {name: sum(p.numel() for p in module.parameters()) for name, module in parts.items()}

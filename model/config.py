@@ -1,4 +1,4 @@
-"""What a network is, as frozen values that travel with its weights."""
+"""Configuration of the CNP, and validation and JSON conversion of configurations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ T = TypeVar("T")
 
 
 def positive(config: object, *names: str) -> None:
-    """Hold that the named values are whole numbers above 0."""
+    """Check that the named values are positive integers.
+
+    Raises:
+        ConfigError: one of them is not.
+    """
     for name in names:
         value = getattr(config, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -22,7 +26,11 @@ def positive(config: object, *names: str) -> None:
 
 
 def flags(config: object, *names: str) -> None:
-    """Hold that the named values are true or false."""
+    """Check that the named values are booleans.
+
+    Raises:
+        ConfigError: one of them is not.
+    """
     for name in names:
         value = getattr(config, name)
         if not isinstance(value, bool):
@@ -30,7 +38,11 @@ def flags(config: object, *names: str) -> None:
 
 
 def one_of(config: object, name: str, choices: tuple[Any, ...]) -> None:
-    """Hold that the named value is one of ``choices``."""
+    """Check that the named value is one of ``choices``.
+
+    Raises:
+        ConfigError: it is not.
+    """
     value = getattr(config, name)
     if value not in choices:
         raise ConfigError(f"{type(config).__name__}.{name} must be one of {', '.join(choices)}, not {value!r}")
@@ -38,19 +50,27 @@ def one_of(config: object, name: str, choices: tuple[Any, ...]) -> None:
 
 @dataclass(frozen=True)
 class CNPConfig:
-    """Central Neural Processor (paper, section 3.2).
+    """Configuration of the Central Neural Processor (paper, section 3.2).
 
-    The defaults are the paper's, but for the gate: it is ``normalised`` where the paper's Eq. 1 is ``paper``, since a
-    network that was trained on pictures then makes more of videos (docs/reproduction.md).
+    The defaults are the paper's, except for the gate: ``normalised`` transfers better from images to videos than the
+    paper's Eq. 1 (docs/reproduction.md).
 
     Attributes:
-        dropout, attention_dropout: of what the blocks add, and of attention weights.
-        gate: how the temporal weights G gate the spatial attention: ``paper`` is Eq. 1, after the
-            softmax; ``official`` is the authors' code, before it and in its own order of positions;
-            ``normalised`` is Eq. 1 divided by its sum.
-        link_array: False removes the gate (Table 2).
-        spatial_cache: False stores no spatial vectors (Table 2).
-        recurrent_steps: how often the encoder's and the decoder's layers are run in turn.
+        d_model: width of the model (d).
+        heads: attention heads (h).
+        d_key, d_value: width of one head (k), of queries and keys, and of values.
+        d_hidden: hidden width of the feed-forward blocks.
+        d_control: width of the control vectors of domains and tasks.
+        d_output_embedding: width of the embeddings of output classes.
+        max_length: maximum number of time steps of an input and of tokens of an output.
+        dropout: dropout of the residual branches.
+        attention_dropout: dropout of the attention weights.
+        gate: how the temporal weights G gate the spatial attention: ``paper`` multiplies the weights after the softmax
+            (Eq. 1); ``official`` multiplies the scores before the softmax and orders positions as the authors' code
+            does; ``normalised`` divides the weights of Eq. 1 by their sum.
+        link_array: False removes the gate (paper, Table 2).
+        spatial_cache: False leaves the spatial cache empty (paper, Table 2).
+        recurrent_steps: number of times that the stack of encoder layers, and that of decoder layers, runs.
     """
 
     d_model: int = 512
@@ -85,15 +105,18 @@ class CNPConfig:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """A configuration as JSON values."""
+    """Convert a configuration to JSON values."""
     return dataclasses.asdict(config)
 
 
 def from_dict(kind: type[T], values: Any, where: str) -> T:
-    """Build the dataclass ``kind`` from JSON values; what is missing has its default.
+    """Build the dataclass ``kind`` from JSON values; missing fields get their defaults.
+
+    Args:
+        where: path of the value in the file, for messages.
 
     Raises:
-        ConfigError: an unknown name, one that is missing and has no default, or a value out of range; it is named.
+        ConfigError: a field is unknown, missing without a default, or out of range; the message names it.
     """
     if not isinstance(values, dict):
         raise ConfigError(f"{where} must be an object, not {values!r}")

@@ -1,4 +1,4 @@
-"""Errors that a caller can do something about."""
+"""Errors that are caused by inputs, configurations, checkpoints or devices, not by bugs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 
 class OmniNetError(Exception):
-    """Base of every error this project raises on purpose."""
+    """Base class of all errors that OmniNet raises deliberately."""
 
 
 class InputError(OmniNetError):
-    """An input that cannot be processed as given.
+    """A request has an invalid input or option.
 
     Args:
         code: stable, machine-readable name of the problem, such as ``"not_an_image"``.
-        message: what is wrong and what would be right, for a person.
-        detail: JSON values that locate the problem, such as a limit.
+        message: what is wrong and what is expected, for people.
+        detail: JSON values with the facts, such as the limit that was exceeded.
     """
 
     def __init__(self, code: str, message: str, **detail: Any) -> None:
@@ -34,12 +34,12 @@ def _input_error(code: str, message: str, detail: Mapping[str, Any]) -> InputErr
 
 
 class ConfigError(OmniNetError):
-    """A configuration value that is out of its range; the message names it."""
+    """A configuration is invalid; the message names the value."""
 
 
 class CheckpointError(OmniNetError):
-    """A checkpoint folder that is incomplete, altered or of another version."""
+    """A checkpoint is incomplete, altered, invalid or of an unknown format."""
 
 
 class DeviceError(OmniNetError):
-    """A device or precision was asked for that this machine does not have."""
+    """The requested device or precision is not available on this machine."""

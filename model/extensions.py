@@ -1,4 +1,4 @@
-"""Modules of users that add modalities, outputs, tasks and data sets."""
+"""User modules that add modalities, outputs, tasks and data sets."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ VARIABLE = "OMNINET_EXTENSIONS"
 
 
 def extensions() -> list[str]:
-    """Return the names of the modules that the environment asks for, separated by commas."""
+    """Return the module names in the environment variable OMNINET_EXTENSIONS, a comma-separated list."""
     return [name for part in os.environ.get(VARIABLE, "").split(",") if (name := part.strip())]
 
 
 def load_extensions(names: Sequence[str] | None = None) -> None:
-    """Import modules and call their ``extend()``, which adds to MODALITIES, OUTPUTS, TASKS or DATASETS.
+    """Import user modules and call their ``extend()``, which adds to MODALITIES, OUTPUTS, TASKS or DATASETS.
 
-    Every process of the service and of a training calls this first; an ``extend`` may be called more than once.
+    Every process of the service and of the training calls this at start; ``extend`` must be idempotent.
 
     Args:
-        names: of the modules; None takes those of the variable OMNINET_EXTENSIONS.
+        names: names of the modules; None takes those of OMNINET_EXTENSIONS.
 
     Raises:
-        ConfigError: a module cannot be found, or has no ``extend``.
+        ConfigError: a module does not exist, or has no function ``extend``.
     """
     for name in extensions() if names is None else names:
         try:

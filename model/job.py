@@ -1,4 +1,4 @@
-"""A request, prepared."""
+"""A prepared request."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from omninet.model.rows import Row
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A request, prepared: one row, or one for each sentence.
+    """A prepared request.
 
     Attributes:
-        times: of a video's frames, in seconds from its start.
-        words: of a text, as the network takes them.
-        framed: which part of its picture the network sees; None where it sees none.
+        rows: rows of the batch, in general one; for tags, one per sentence.
+        sentences: words of each sentence, for tags.
+        notes: remarks about the inputs for the user, such as a truncated file.
+        times: time stamps of a video's frames, in seconds from its start.
+        words: text of each time step of the text inputs, for explanations.
+        framed: part of the picture that the network sees; None without a picture.
     """
 
     task: str
@@ -31,5 +34,5 @@ class Job:
 
     @property
     def frames(self) -> np.ndarray | None:
-        """What its first row shows, uint8 (t, 3, size, size); None where that is nothing."""
+        """Frames of the first row, uint8 RGB (t, 3, size, size); None without a picture."""
         return next((given.value for given in self.rows[0].inputs if given.frames), None)

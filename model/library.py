@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Model(Predictor):
-    """A checkpoint, ready to answer; ``predict(task, ...)`` asks any task of it.
+    """A loaded checkpoint with one typed method per task; ``predict(task, ...)`` runs any task.
 
-    Every method raises InputError where an input cannot be used, or the checkpoint lacks the task.
+    All methods raise InputError if an input is invalid or the checkpoint does not have the task.
     """
 
     def caption(self, image: ImageInput, **options: Unpack[TextOptions]) -> Caption:
@@ -38,9 +38,9 @@ class Model(Predictor):
         return cast("Label", self.predict("vqa", video=video, question=question))
 
     def activity(self, video: VideoInput) -> Label:
-        """Name what is done in a video."""
+        """Classify the activity in a video."""
         return cast("Label", self.predict("activity", video=video))
 
     def pos(self, text: str | Sequence[str]) -> Tagging:
-        """Tag the words of a text, or of several, with their parts of speech."""
+        """Tag the words of one or more texts with their parts of speech."""
         return cast("Tagging", self.predict("pos", text=text if isinstance(text, str) else list(text)))

@@ -1,4 +1,4 @@
-"""What a checkpoint is a checkpoint of, as ``config.json`` says it. Nothing here imports torch."""
+"""Contents of a checkpoint's ``config.json``. Does not import torch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ CONFIG = "config.json"
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What ``config.json`` says.
+    """Contents of ``config.json``.
 
     Attributes:
-        format: version of this folder layout.
-        text_steps: subwords that a text output may have at most.
-        beams: hypotheses that a text is searched with, where the request does not say.
+        name, version: name and version of the model.
+        text_steps: maximum length of a text output, in subwords.
+        beams: default width of the beam search of text outputs.
+        format: version of the checkpoint format.
     """
 
     name: str
@@ -35,14 +36,14 @@ class ModelConfig:
     def __post_init__(self) -> None:
         positive(self, "text_steps", "beams")
         if self.format != FORMAT:
-            raise ConfigError(f"format {self.format!r} is not that of this version, {FORMAT}")
+            raise ConfigError(f"format must be {FORMAT}, not {self.format!r}")
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """Read what a checkpoint is a checkpoint of, without its weights.
+    """Read the configuration of a checkpoint folder, upgraded to the current format.
 
     Raises:
-        CheckpointError: there is no configuration, or none that can be used.
+        CheckpointError: the configuration is missing or invalid.
     """
     path = folder / CONFIG
     values = upgrade(read_json(path), str(path))
@@ -57,7 +58,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file of a checkpoint.
 
     Raises:
-        CheckpointError: it is missing, or no JSON.
+        CheckpointError: the file is missing or not valid JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))

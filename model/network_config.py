@@ -1,4 +1,4 @@
-"""What a network is: its peripherals, domains, tasks and vocabularies. Nothing here imports torch."""
+"""Configuration of a network: peripherals, domains, tasks and vocabularies. Does not import torch."""
 
 from __future__ import annotations
 
@@ -15,24 +15,30 @@ from omninet.model.outputs import OUTPUTS
 from omninet.model.tasks import TASKS, Input, Task, Use, uses_of
 
 C = TypeVar("C")
-KIND = "kind"  # in JSON, of a peripheral: its name in MODALITIES
+KIND = "kind"  # JSON field of a peripheral: its modality, a name in MODALITIES
 
 
-ABOUT_REQUESTS = {"explain", "explain_layers", "format", "images", "stream"}  # fields that are no inputs
-PAPER = {"pos": 48, "activity": 52, "caption": 25000, "vqa": 3500}  # its tasks, and how many classes each has
+ABOUT_REQUESTS = {
+    "explain",
+    "explain_layers",
+    "format",
+    "images",
+    "stream",
+}  # request fields that are not inputs of a task
+PAPER = {"pos": 48, "activity": 52, "caption": 25000, "vqa": 3500}  # the paper's tasks and their numbers of classes
 
 
 @dataclass(frozen=True)
 class OmniNetConfig:
-    """One network. The defaults are the paper's.
+    """Configuration of a network. The defaults are the paper's.
 
     Attributes:
-        peripherals: name -> configuration, whose type says of which modality it is; several may be of one modality.
+        peripherals: name -> configuration; its type determines the modality. Several peripherals may have one modality.
         domains: names of the input domains.
         tasks: name -> task.
-        vocabularies: name -> how many classes it has.
-        controls: names of domains and tasks in the order of their control vectors; those that the network has not
-            (any more) keep their place. Empty means the domains, then the tasks.
+        vocabularies: name -> number of classes.
+        controls: names of domains and tasks in the order of their control vectors. Names of removed tasks and domains
+            keep their place. Empty means the domains, then the tasks.
     """
 
     cnp: CNPConfig = field(default_factory=CNPConfig)
@@ -62,7 +68,7 @@ class OmniNetConfig:
 
     def _check_task(self, name: str, task: Task) -> None:
         if task.name != name:
-            raise ConfigError(f"OmniNetConfig.tasks.{name} is a task of the name {task.name!r}")
+            raise ConfigError(f"OmniNetConfig.tasks.{name} has the name {task.name!r}; key and name must be equal")
         if task.output not in OUTPUTS:
             raise ConfigError(f"task {name}: there is no output {task.output!r}; known are {', '.join(OUTPUTS)}")
         if bool(task.vocabulary) != OUTPUTS[task.output].has_vocabulary:
@@ -79,7 +85,7 @@ class OmniNetConfig:
         taken = {*ABOUT_REQUESTS, *OUTPUTS[task.output].options}
         if wrong := [keyword for keyword in self.keywords(task) if keyword in taken]:
             raise ConfigError(
-                f"task {name}: {wrong[0]!r} cannot be an input, since requests have an option of that name"
+                f"task {name}: {wrong[0]!r} cannot be the name of an input: requests have an option of that name"
             )
         for use in task.uses:
             self._check_use(task, use)
@@ -89,14 +95,14 @@ class OmniNetConfig:
             known = self.modality(task.input(role).peripheral).forms
             if form not in known:
                 raise ConfigError(
-                    f"use {use.name} of task {task.name}: {role} has no form {form!r}, only {', '.join(known)}"
+                    f"use {use.name} of task {task.name}: {role} has no form {form!r}; known are {', '.join(known)}"
                 )
 
     def _check_controls(self) -> None:
         for name in (*self.domains, *self.tasks, *self.controls):
             count = [*self.domains, *self.tasks].count(name)
             if count > 1 or self.controls.count(name) > 1:
-                raise ConfigError(f"OmniNetConfig has more than one domain or task of the name {name!r}")
+                raise ConfigError(f"OmniNetConfig has more than one domain or task named {name!r}")
             if name not in self.controls:
                 raise ConfigError(f"OmniNetConfig.controls lacks {name!r}")
 
@@ -105,7 +111,11 @@ class OmniNetConfig:
         return modality_of(self.peripherals[peripheral])
 
     def keywords(self, task: Task) -> dict[str, tuple[Input, str]]:
-        """Return the names by which a task's inputs may be given, each with its input and its form."""
+        """Return the request fields of a task's inputs: keyword -> input and form.
+
+        Raises:
+            ConfigError: two inputs have the same keyword.
+        """
         kinds = [kind_of(self.peripherals[given.peripheral]) for given in task.inputs]
         found: dict[str, tuple[Input, str]] = {}
         for given, kind in zip(task.inputs, kinds, strict=True):
@@ -113,24 +123,24 @@ class OmniNetConfig:
             for keyword, form in words.items():
                 if keyword in found:
                     raise ConfigError(
-                        f"task {task.name}: {found[keyword][0].role} and {given.role} are both {keyword!r}"
+                        f"task {task.name}: {found[keyword][0].role} and {given.role} have the same keyword {keyword!r}"
                     )
                 found[keyword] = given, form
         return found
 
     def first(self, kind: type[C]) -> tuple[str, C] | None:
-        """Return the name and the configuration of the first peripheral whose configuration is of a kind."""
+        """Return name and configuration of the first peripheral with a configuration of type ``kind``, or None."""
         return next(((name, config) for name, config in self.peripherals.items() if isinstance(config, kind)), None)
 
     def subset(self, tasks: Collection[str]) -> OmniNetConfig:
-        """Return the network that has only some of the tasks, and of the rest what these need.
+        """Return the configuration reduced to some tasks and the peripherals, domains and vocabularies they need.
 
         Raises:
-            ConfigError: it has no such task.
+            ConfigError: there is no such task.
         """
         for name in tasks:
             if name not in self.tasks:
-                raise ConfigError(f"there is no task {name!r}; there are {', '.join(self.tasks)}")
+                raise ConfigError(f"there is no task {name!r}; known are {', '.join(self.tasks)}")
         kept = {name: task for name, task in self.tasks.items() if name in tasks}
         inputs = [given for task in kept.values() for given in task.inputs]
         needed = {given.peripheral for given in inputs}
@@ -144,16 +154,19 @@ class OmniNetConfig:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
+        """Convert to JSON values."""
         peripherals = {name: {KIND: kind_of(config)} | asdict(config) for name, config in self.peripherals.items()}
         return asdict(self) | {"peripherals": peripherals}
 
     @classmethod
     def from_dict(cls, values: Any, where: str = "network") -> OmniNetConfig:
-        """Build from JSON values; what is missing has its default.
+        """Build from JSON values; missing fields get their defaults.
+
+        Args:
+            where: path of the value in the file, for messages.
 
         Raises:
-            ConfigError: an unknown name, or a value out of range; the message names it.
+            ConfigError: a field is unknown, missing without a default, or out of range; the message names it.
         """
         if not isinstance(values, dict):
             raise ConfigError(f"{where} must be an object, not {values!r}")

@@ -1,4 +1,4 @@
-"""A network and what surrounds it: prepare, run, finish."""
+"""Prediction with a loaded network: prepare inputs, encode and decode, build answers."""
 
 from __future__ import annotations
 
@@ -34,11 +34,13 @@ from omninet.model.rows import Row
 
 
 class Predictor(Processor):
-    """A checkpoint, ready to answer; also from several threads at a time.
+    """A loaded checkpoint that answers requests; may be called from several threads at once.
 
     Attributes:
-        precision: of its products.
-        agreement: how near that comes to float32; None where it is float32.
+        digest: SHA-256 of the weights, hexadecimal.
+        device: device of the network.
+        precision: precision of matrix products.
+        agreement: comparison with float32; None if the precision is float32.
     """
 
     def __init__(
@@ -66,25 +68,34 @@ class Predictor(Processor):
         precision: str = "auto",
         limits: MediaLimits | None = None,
     ) -> Self:
-        """Read a checkpoint folder; None is the bundled one.
+        """Load a checkpoint folder; None loads the bundled checkpoint.
+
+        Args:
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            precision: ``auto``, ``float32``, ``bfloat16`` or ``int8``.
+            limits: limits of images and videos; None means the defaults.
 
         Raises:
-            CheckpointError, DeviceError: say what is wrong with the folder or the device.
+            CheckpointError: the folder is not a valid checkpoint.
+            DeviceError: the device does not exist or lacks the precision.
         """
-        check_precision(precision, choose_device(device))  # before minutes are spent on reading
+        check_precision(precision, choose_device(device))  # fail before reading weights, which may take minutes
         return cls(checkpoints.load(folder or BUNDLED), device=device, precision=precision, limits=limits)
 
     def predict(self, task: str, **inputs: Any) -> Answer:
-        """Answer one request; the inputs are those of ``prepare``."""
+        """Answer one request; see ``prepare`` for the inputs and errors."""
         job = self.prepare(task, **inputs)
         return self.finish(job, self.run(job.rows))
 
     def score(self, task: str, sequences: Sequence[Sequence[int]], **inputs: Any) -> list[Hypothesis]:
-        """Return the log-probabilities of sequences of a task's classes that are given, in their order.
+        """Return the log-probabilities of given sequences, in their order (forced decoding).
 
         Args:
-            sequences: class ids, at least one each; those of a text end with the tokenizer's end.
-            inputs: those of ``prepare``.
+            sequences: sequences of class ids, none empty; those of a text end with the tokenizer's end token.
+            inputs: see ``prepare``.
+
+        Raises:
+            ValueError: no sequences, or an empty one.
         """
         (row,) = self.prepare(task, **inputs).rows
         goal = score_goal(task, tuple(map(tuple, sequences)))
@@ -93,7 +104,7 @@ class Predictor(Processor):
 
     @torch.inference_mode()
     def run(self, rows: Sequence[Row]) -> list[Decoded]:
-        """Encode and decode rows of any tasks in one batch, in their order."""
+        """Encode and decode rows of any tasks in one batch; return their results in the same order."""
         started = time.perf_counter()
         running, searches = self.running_batch(), dict[int, Search]()
         for members in group(row.shape for row in rows).values():
@@ -109,16 +120,16 @@ class Predictor(Processor):
         return results
 
     def explain(self, row: Row, decoded: Decoded) -> None:
-        """Add to what a row has decoded what it attended to, if its goal says so."""
+        """Set ``decoded.attention`` to the attention of the decoded tokens, if the row's goal asks for it."""
         if row.goal.explain is not None:
             decoded.attention = attend(self.network, self.device, row, decoded.tokens)
 
     def running_batch(self) -> RunningBatch:
-        """Return an empty batch that rows of any tasks may join."""
+        """Return an empty running batch for rows of any tasks."""
         return RunningBatch(self.network.cnp, self.network.heads)
 
     def admit(self, batch: RunningBatch, rows: Sequence[Row]) -> list[Search]:
-        """Encode rows of one shape and let them join a batch; return the search of each."""
+        """Encode rows of one shape and add them to a running batch; return the search of each row."""
         if rows[0].goal.depth is None:
             return batch.admit(self.encode(rows), [row.goal for row in rows])
         found: dict[int, Search] = {}
@@ -128,7 +139,7 @@ class Predictor(Processor):
         return [found[i] for i in range(len(rows))]
 
     def _read(self, rows: Sequence[Row]) -> Tensor:
-        """What the heads make of rows of one task that read a layer of the encoder, (b, values)."""
+        """Compute the head values of rows of one task that reads an encoder layer, (b, values)."""
         task, depth = rows[0].goal.task, rows[0].goal.depth
         assert depth is not None
         found, mask = self.network.exits(on_device(self.network, self.device, rows), (depth,), rows[0].moves)
@@ -136,24 +147,32 @@ class Predictor(Processor):
         return values
 
     def see(self, frames: np.ndarray, peripheral: str) -> Tensor:
-        """Bring frames of any rows, uint8 (f, 3, size, size), through a peripheral's backbone: (f, s, channels).
+        """Compute backbone features of frames: uint8 (f, 3, size, size) -> (f, s, channels).
 
-        In a row's input they may stand in the place of its frames.
+        The result may replace the frames in ``Prepared.value`` of a row.
+
+        Args:
+            frames: frames of any number of rows.
+            peripheral: name of the peripheral that has the backbone.
         """
         found: Tensor = self.network.peripherals[peripheral].features(torch.as_tensor(frames)[None].to(self.device))  # type: ignore[operator]
         return found[0]
 
     def encode(self, rows: Sequence[Row]) -> Memory:
-        """Rows of one shape, encoded together."""
+        """Encode rows of one shape as one batch."""
         return encode(self.network, self.device, rows)
 
 
 def _tokenizer(checkpoint: Checkpoint) -> Tokenizer:
-    """Its subwords, which a network that reads any text must know."""
+    """Load the tokenizer of a checkpoint.
+
+    Raises:
+        CheckpointError: its number of subwords differs from that of the language peripheral.
+    """
     language = checkpoint.config.network.first(LanguageConfig)
     tokenizer = Tokenizer(checkpoint.tokenizer_file, language is not None and language[1].lower_case)
     if language is not None and len(tokenizer) != language[1].vocabulary:
         raise CheckpointError(
-            f"{checkpoint.tokenizer_file} has {len(tokenizer)} subwords, the network {language[1].vocabulary}"
+            f"{checkpoint.tokenizer_file} has {len(tokenizer)} subwords; the network needs {language[1].vocabulary}"
         )
     return tokenizer

@@ -1,4 +1,4 @@
-"""What surrounds the network: raw input to rows of arrays, class ids to answers. Nothing here imports torch."""
+"""Pre- and postprocessing: raw inputs to rows of arrays, class ids to answers. Does not import torch."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from omninet.model.outputs.text.output import written
 from omninet.model.rows import Prepared, Row
 from omninet.model.tasks import TASKS, Input, Task
 
-MOST_NUMBERS = 2**20  # of one explanation; as JSON they are ten megabytes
+MAX_NUMBERS = 2**20  # attention weights in one explanation; about 10 MB of JSON
 
 
 class Given(NamedTuple):
-    """One input of a request, as it was given."""
+    """One input of a request with its unprepared value."""
 
     input: Input
     form: str
@@ -36,12 +36,13 @@ class Given(NamedTuple):
 
 
 class Processor:
-    """Prepares requests for a network and puts its outputs into words, from any thread.
+    """Prepares requests and converts decoded class ids to answers; thread-safe.
 
-    It has no weights, and may be where the network is not: it can be pickled.
+    It has no weights and can be pickled, so it can run in another process than the network.
 
     Args:
-        vocabularies: as in Checkpoint.
+        vocabularies: vocabulary name -> class names in the order of their ids.
+        limits: limits of images and videos.
     """
 
     def __init__(
@@ -58,12 +59,12 @@ class Processor:
 
     @cached_property
     def modalities(self) -> dict[str, Modality]:
-        """The modality of each of the network's peripherals."""
+        """Modality of each peripheral: name -> modality."""
         return {name: self.config.network.modality(name) for name in self.config.network.peripherals}
 
     @property
     def tasks(self) -> list[str]:
-        """Names of the tasks that this checkpoint has."""
+        """Names of the checkpoint's tasks, those of TASKS first."""
         known = [name for name in TASKS if name in self.config.network.tasks]
         return known + [name for name in self.config.network.tasks if name not in TASKS]
 
@@ -74,27 +75,28 @@ class Processor:
             InputError: ``unknown_task``.
         """
         if name not in self.config.network.tasks:
-            raise InputError("unknown_task", f"there is no task {name!r}; there are {', '.join(self.tasks)}", task=name)
+            raise InputError("unknown_task", f"there is no task {name!r}; known are {', '.join(self.tasks)}", task=name)
         return self.config.network.tasks[name]
 
     def names_of(self, task: str) -> tuple[str, ...]:
-        """Return the names of the classes of a task's vocabulary; those of subwords have none."""
+        """Return the class names of a task's vocabulary; empty for subwords."""
         return self.vocabularies.get(self.config.network.tasks[task].vocabulary, ())
 
     def prepare(self, task: str, **given: Any) -> Job:
-        """Decode, resize and tokenise; the model is not called.
+        """Decode media, resize pictures and tokenise texts of a request; the network does not run.
 
         Args:
-            task: of the checkpoint; video captioning is ``caption`` with a video, video QA ``vqa`` with one.
-            given: the task's inputs by keyword. A picture is an ``image`` (bytes, a path, a PIL image, or RGB uint8
-                (height, width, 3)) or a ``video`` (bytes or a path), or, where a task has several, an image named by
-                its role, or all of them as ``images``, role -> image. A text is named by its role, such as
-                ``question``; a ``text`` may be given as ``tokens``, too. Beside them: ``explain``, ``mean`` or
-                ``layers``, to be told what the answer attended to; and the options of the task's output, such as
-                ``beams``. What is None counts as left out.
+            task: a task of the checkpoint; video captioning is ``caption`` with a video, video QA is ``vqa`` with one.
+            given: inputs and options by keyword; None counts as missing.
+                A picture is ``image`` (bytes, a path, a PIL image, or an RGB uint8 array (height, width, 3)) or
+                ``video`` (bytes or a path). In tasks with several pictures each is an image named by its role, or all
+                are given as ``images``, role -> image.
+                A text is named by its role, such as ``question``; the role ``text`` may be given as ``tokens`` instead.
+                ``explain`` (``mean`` or ``layers``) asks for the attention of the answer.
+                Further keywords are options of the task's output, such as ``beams``.
 
         Raises:
-            InputError: an input that is missing, unexpected or cannot be used.
+            InputError: the task is unknown, or an input is missing, unexpected or invalid.
         """
         spec = self.task(task)
         output = OUTPUTS[spec.output]
@@ -108,7 +110,7 @@ class Processor:
         return output.prepare(self, spec, inputs, replace(output.goal(spec, self, options), explain=explain))
 
     def one_row(self, task: Task, given: Sequence[Given], goal: Goal) -> Job:
-        """Return a request that is one row of all inputs."""
+        """Prepare a request as one row with all inputs."""
         inputs, found = list[Prepared](), list[Ready]()
         for wanted, form, value in given:
             ready = self.modalities[wanted.peripheral].prepare(wanted.role, form, value, self.resources)
@@ -123,7 +125,7 @@ class Processor:
         sentences: Sequence[tuple[Word, ...]] = (),
         found: Sequence[Ready] = (),
     ) -> Job:
-        """Return a request of prepared rows, with what is to be said of its inputs."""
+        """Build a Job from prepared rows, with notes, time stamps and words of the inputs ``found``."""
         framed = (
             self.modalities[given.peripheral].framed(ready) for given, ready in zip(task.inputs, found, strict=False)
         )
@@ -138,7 +140,7 @@ class Processor:
         )
 
     def sample(self, task: str, number: int) -> Job:
-        """Prepare a made-up request that a task takes, another one for each number."""
+        """Prepare a synthetic request of a task; each number gives another one."""
         inputs = self.task(task).inputs
         made = {
             self._first_keyword(task, given): self.modalities[given.peripheral].sample(number + i)
@@ -147,19 +149,22 @@ class Processor:
         return self.prepare(task, **made)
 
     def finish(self, job: Job, decoded: Sequence[Decoded]) -> Answer:
-        """Turn what was decoded into an answer."""
+        """Convert the decoded rows of a request to its answer."""
         return self.output(job.task).answer(self, job, decoded)
 
     def output(self, task: str) -> Output:
-        """Return the kind of output of a task."""
+        """Return the output of a task."""
         return OUTPUTS[self.config.network.tasks[task].output]
 
     def text_of(self, found: Hypothesis) -> Text:
-        """Return what subwords say, without the end."""
+        """Convert the subwords of a hypothesis to text, without the end token."""
         return written(found, self.tokenizer)
 
     def explanation(self, job: Job, row: Decoded, outputs: Sequence[str]) -> Explanation | None:
-        """Return what each of a row's outputs attended to, where that was asked for.
+        """Return the explanation of a row, or None if the request did not ask for one.
+
+        Args:
+            outputs: texts of the decoded outputs.
 
         Raises:
             InputError: ``explanation_too_large``.
@@ -169,17 +174,17 @@ class Processor:
         frames = next(given.frames for given in job.rows[0].inputs if given.frames)
         words = job.words[: row.attention.temporal.shape[-1] - frames]
         found = Explanation(tuple(outputs), frames, job.times, words, job.framed, row.attention)
-        if found.numbers > MOST_NUMBERS:
+        if found.numbers > MAX_NUMBERS:
             raise InputError(
                 "explanation_too_large",
-                f"every layer and head makes {found.numbers} numbers; at most {MOST_NUMBERS} are sent: ask for fewer "
-                "subwords with max_length, or for the mean",
-                limit=MOST_NUMBERS,
+                f"the attention of all layers and heads has {found.numbers} numbers; at most {MAX_NUMBERS} are sent: "
+                "lower max_length, or ask for the mean over layers and heads",
+                limit=MAX_NUMBERS,
             )
         return found
 
     def _gather(self, task: Task, given: Mapping[str, Any]) -> list[Given]:
-        """Return the value of each input, in the order of the inputs.
+        """Match the keywords of a request to the inputs of its task; return one value per input, in the task's order.
 
         Raises:
             InputError: ``unexpected_input``, ``missing_input``.
@@ -205,7 +210,7 @@ class Processor:
         return next(word for word, (other, _) in keywords.items() if other == given)
 
     def _has_one_picture(self, task: Task) -> bool:
-        """Whether there is one input in whose cells an explanation can show what was attended to."""
+        """Return True if exactly one input has spatial cells, which an explanation can show."""
         return Counter(self.modalities[given.peripheral].has_cells for given in task.inputs)[True] == 1
 
 

@@ -1,4 +1,4 @@
-"""Rows of a batch: prepared inputs, and what to decode from them. Nothing here imports torch."""
+"""Rows of a batch: prepared inputs and decoding settings. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from omninet.model.decoding.goal import Goal, Reads
 
 
 class Prepared(NamedTuple):
-    """One input of a row, as the network takes it.
+    """One prepared input of a row.
 
     Attributes:
-        peripheral: name of the peripheral that encodes it.
-        domain: name of its control vector.
-        value: what the peripheral collates.
-        frames: pictures in it that go through a backbone; 0 for what has none.
+        peripheral: name of the peripheral that encodes the input.
+        domain: name of the input's control vector.
+        value: prepared value that the peripheral collates.
+        frames: number of frames that go through a backbone; 0 for other inputs.
     """
 
     peripheral: str
@@ -26,10 +26,12 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One row of a batch: prepared inputs in the order of encoding, and what to decode from them.
+    """One row of a batch.
 
     Attributes:
-        moves: whether its task has learnt what motion looks like.
+        inputs: prepared inputs in the order of encoding.
+        goal: decoding settings.
+        moves: add motion features to video frames (``Task.moves``).
     """
 
     inputs: tuple[Prepared, ...]
@@ -38,6 +40,6 @@ class Row:
 
     @property
     def shape(self) -> tuple[bool, Reads | None, tuple[tuple[str, str, int], ...]]:
-        """Rows of equal shape are encoded together; texts are padded, pictures are not."""
+        """Key that is equal for rows that can be encoded in one batch; texts are padded, pictures are not."""
         given = tuple((given.peripheral, given.domain, given.frames) for given in self.inputs)
         return self.moves, self.goal.depth, given

@@ -1,4 +1,4 @@
-"""The tasks as data: what each takes, what kind of output it has, and under which names it is offered."""
+"""Definitions of the tasks: inputs, output, vocabulary and uses."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ class Input:
     """One input of a task.
 
     Attributes:
-        role: what it is to the task, such as ``picture`` or ``question``; no two inputs of a task have the same.
-        peripheral: name of the network's peripheral that encodes it; which modality that has, the network's
-            configuration says.
-        domain: name of the control vector that it is encoded with.
+        role: name of the input within the task, such as ``picture`` or ``question``; unique within the task.
+        peripheral: name of the network's peripheral that encodes the input.
+        domain: name of the control vector that the input is encoded with.
     """
 
     role: str
@@ -31,12 +30,13 @@ class Input:
 
 @dataclass(frozen=True)
 class Use:
-    """A name under which a task is offered: an endpoint, a command and a tab of the page.
+    """A way to use a task: an endpoint of the service, a command-line name and a tab of the web page.
 
     Attributes:
-        forms: role -> the one form in which its input is given; a role that is missing takes every form.
-        title: what the page calls it; empty for the name.
-        summary: what it does, for people; empty for the task's.
+        name: name in URLs and on the command line.
+        forms: role -> the one form in which the input must be given; roles that are not listed take every form.
+        title: title on the web page; empty means the name.
+        summary: description for people; empty means that of the task.
     """
 
     name: str
@@ -46,24 +46,25 @@ class Use:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
-            raise ConfigError(f"{self.name!r} cannot be a path: names are small letters and digits, parted by hyphens")
+            raise ConfigError(
+                f"{self.name!r} cannot be the name of a use: use lower-case letters and digits, separated by hyphens"
+            )
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task; it is saved in the checkpoint.
+    """A task, as stored in the checkpoint's configuration.
 
     Attributes:
-        inputs: in the order in which they are encoded.
-        output: name in OUTPUTS: ``label`` is one step, ``tags`` one for each word, ``text`` runs until the end token.
-        vocabulary: name of its classes, which other tasks may share; empty where its output has none.
-        summary: what it does, for people.
-        moves: whether it has learnt what motion looks like; other tasks are shown a video as pictures one by one, as
-            they know them.
-        views: which random views of a training picture leave its target right: ``any``, or the ``plain`` picture
-            alone, where mirrored or cropped ones would be wrong.
-        answer: what JSON calls the answer, where the output lets a task choose; empty for the output's own name.
-        uses: names under which it is offered; by default its own, with hyphens for what no path may have.
+        inputs: inputs in the order in which they are encoded.
+        output: name in OUTPUTS: ``label`` decodes one step, ``tags`` one per word, ``text`` until the end token.
+        vocabulary: name of the vocabulary, which tasks may share; empty if the output has none.
+        summary: description for people.
+        moves: True if the task was trained with motion features; for other tasks video frames are encoded without them.
+        views: augmentation of training pictures: ``any`` view, or only ``plain`` pictures if mirrored or cropped ones
+            would make the target wrong.
+        answer: name of the answer in JSON, if the output lets the task choose one; empty means the output's default.
+        uses: uses of the task; by default one with the task's name, other characters replaced by hyphens.
     """
 
     name: str
@@ -83,20 +84,20 @@ class Task:
             raise ConfigError(f"task {self.name} has no inputs")
         roles = [given.role for given in self.inputs]
         if repeated := [role for role in roles if roles.count(role) > 1]:
-            raise ConfigError(f"task {self.name} has more than one input of the role {repeated[0]!r}")
+            raise ConfigError(f"task {self.name} has more than one input with the role {repeated[0]!r}")
         if not self.uses:
             object.__setattr__(self, "uses", (Use(re.sub("[^a-z0-9]+", "-", self.name.lower()).strip("-")),))
 
     def input(self, role: str) -> Input:
-        """Return the input of a role.
+        """Return the input with a role.
 
         Raises:
-            ConfigError: there is none.
+            ConfigError: the task has no input with this role.
         """
         for given in self.inputs:
             if given.role == role:
                 return given
-        raise ConfigError(f"task {self.name} has no input of the role {role!r}")
+        raise ConfigError(f"task {self.name} has no input with the role {role!r}")
 
 
 PICTURE = Input("picture", "vision", "image")
@@ -158,15 +159,15 @@ TASKS: dict[str, Task] = {
 
 
 def uses_of(tasks: Iterable[Task]) -> dict[str, tuple[Task, Use]]:
-    """Return the names under which tasks are offered, each with its task.
+    """Return the uses of tasks: name -> task and use.
 
     Raises:
-        ConfigError: two of them have one name.
+        ConfigError: two uses have the same name.
     """
     found: dict[str, tuple[Task, Use]] = {}
     for task in tasks:
         for use in task.uses:
             if use.name in found:
-                raise ConfigError(f"tasks {found[use.name][0].name} and {task.name} are both offered as {use.name!r}")
+                raise ConfigError(f"tasks {found[use.name][0].name} and {task.name} both have a use named {use.name!r}")
             found[use.name] = (task, use)
     return found

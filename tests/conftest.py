@@ -1,4 +1,4 @@
-"""Fixtures that all tests share."""
+"""Fixtures shared by all tests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ACTIVITIES = ("bend", "jump", "run", "wave")
 ANSWERS = ("red", "table", "two", "lamp", "chair", "yes")
 
 
-# The networks of the tests are so small that threads only wait for one another.
+# The test networks are so small that more threads only add overhead.
 torch.set_num_threads(1)
 
 
@@ -52,7 +52,7 @@ def tokenizer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def toy(tokenizer_file: Path) -> Checkpoint:
-    """A network of a few thousand weights, random but always the same."""
+    """A network of a few thousand weights, drawn from a fixed seed."""
     network = OmniNetConfig(
         cnp=CNPConfig(
             d_model=32,
@@ -86,7 +86,7 @@ def toy(tokenizer_file: Path) -> Checkpoint:
 
 @pytest.fixture(scope="session")
 def toy_checkpoint(toy: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy as a checkpoint folder."""
+    """The toy network saved as a checkpoint folder."""
     folder = tmp_path_factory.mktemp("checkpoint") / "toy"
     save(toy, folder)
     return folder
@@ -94,7 +94,7 @@ def toy_checkpoint(toy: Checkpoint, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def toy_predictor(toy_checkpoint: Path) -> Predictor:
-    """The toy, loaded."""
+    """A Predictor of the toy checkpoint."""
     return Predictor.load(toy_checkpoint, device="cpu")
 
 

@@ -26,7 +26,7 @@ from omninet.model.official.names import DOMAINS, TASKS, convert
 GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-4}
 PREFIX = {torch.float64: "f64", torch.float32: "f32"}
-# Their variants of the gate that are ours too. The other two have no use.
+# Gate variants of the golden data that OmniNet implements; the other two are not used.
 GATES: dict[str, Gate] = {"code.interleaved": "official", "paper.aligned": "paper"}
 OURS = {theirs: ours for ours, theirs in {**TASKS, **DOMAINS}.items()}
 
@@ -48,23 +48,23 @@ def read_tensors(name: str) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class Case:
-    """One case: what went in and what the authors' code gave."""
+    """One golden case: inputs, and the outputs of the authors' code."""
 
     name: str
 
     @property
     def facts(self) -> Any:
-        """Its entry of cases.json."""
+        """The case's entry in cases.json."""
         return read_json("cases")[self.name]
 
     @property
     def arrays(self) -> dict[str, Tensor]:
-        """Everything that is stored of it."""
+        """All stored arrays of the case."""
         return read_tensors(f"case_{self.name}")
 
     @property
     def task(self) -> str:
-        """Our name of its task."""
+        """OmniNet's name of the task."""
         return OURS[self.facts["task"]]
 
     @property
@@ -78,7 +78,7 @@ class Case:
         return real(self.arrays.get("in.target_pad_mask"))
 
     def expected(self, dtype: torch.dtype) -> dict[str, Tensor]:
-        """The results in one precision, by their bare names."""
+        """Expected results in one precision, by name without the precision."""
         prefix = PREFIX[dtype] + "."
         return {key.removeprefix(prefix): value for key, value in self.arrays.items() if key.startswith(prefix)}
 
@@ -87,11 +87,11 @@ class Case:
         return tiny_cnp(dtype, gate=gate, recurrent_steps=self.facts["recurrent_steps"], **changes)
 
     def inputs(self, dtype: torch.dtype = torch.float64) -> list[Tensor]:
-        """What each encode call is given, (b, t, s, d)."""
+        """Inputs of the encode calls, each (b, t, s, d)."""
         return [self.arrays[f"in.{i}.x"].to(dtype) for i in range(len(self.facts["encode_calls"]))]
 
     def encode(self, cnp: CNP, inputs: Iterable[Tensor]) -> Memory:
-        """All its encode calls, in order."""
+        """Run all encode calls of the case, in order."""
         memory = None
         for i, (call, x) in enumerate(zip(self.facts["encode_calls"], inputs, strict=True)):
             memory = cnp.encode(x, OURS[call["domain"]], memory, real(self.arrays.get(f"in.{i}.pad_mask")))
@@ -103,12 +103,12 @@ CASES = [Case(name) for name in read_json("cases")]
 
 
 def real(pad_mask: Tensor | None) -> Tensor | None:
-    """Their masks are 1 at padding, ours are true at what is real."""
+    """Convert a mask: the authors' masks are 1 at padding, OmniNet's are true at real values."""
     return None if pad_mask is None else pad_mask == 0
 
 
 def config_of(conf: dict[str, Any], **changes: Any) -> CNPConfig:
-    """Our configuration of theirs, in which our widths have several names."""
+    """Convert a configuration of the authors' code to CNPConfig."""
     values = {
         "d_model": conf["input_dim"],
         "encoder_layers": conf["temporal_n_layers"],
@@ -127,7 +127,7 @@ def config_of(conf: dict[str, Any], **changes: Any) -> CNPConfig:
 
 
 def official_cnp(config: CNPConfig, facts: Any, weights: dict[str, Tensor], dtype: torch.dtype) -> CNP:
-    """A network of ours with a CNP state dict of theirs.
+    """A CNP with a state dict of the authors' code.
 
     Args:
         facts: names of the domains and sizes of the tasks, as the golden files give them.
@@ -139,7 +139,7 @@ def official_cnp(config: CNPConfig, facts: Any, weights: dict[str, Tensor], dtyp
 
 
 def cnp_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors under their names to the same tensors under ours."""
+    """Rename the tensors of an official state dict to OmniNet's names."""
     return {name.removeprefix("cnp."): tensor for name, tensor in convert(state).tensors.items()}
 
 
@@ -162,5 +162,5 @@ def greedy_steps(cnp: CNP, memory: Memory, task: str, steps: int) -> tuple[Tenso
 
 
 def assert_close(actual: Tensor, expected: Tensor) -> None:
-    """Hold the whole tensor within the tolerance of the golden data for its precision."""
+    """Assert that the tensors are equal within the tolerance of the golden data for this precision."""
     torch.testing.assert_close(actual, expected, rtol=0, atol=TOLERANCE[expected.dtype])

@@ -1,4 +1,4 @@
-"""Pictures and clips made on the spot, so that no test downloads or ships one."""
+"""Generated pictures and clips, so that tests need no files."""
 
 from __future__ import annotations
 

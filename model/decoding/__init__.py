@@ -1,1 +1,1 @@
-"""Decoding rows of any tasks in one batch: likeliest first or drawn, with rules of what must not come next."""
+"""Decoding of rows of any tasks in one batch: greedy, beam search or sampling, with constraints on the next token."""

@@ -1,4 +1,4 @@
-"""The running batch: rows of any tasks, advanced together."""
+"""Continuous batching: rows of any tasks are decoded together and join or leave between steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.hypotheses import Decoded
-from omninet.model.decoding.search import Longer, ReadSearch, Search, may_follow, search_for
+from omninet.model.decoding.search import Continuation, Search, ValueSearch, mask_forbidden, search_for
 from omninet.model.network.cnp import CNP, group
 from omninet.model.network.cohort import Cohort
 from omninet.model.network.memory import Memory
@@ -19,28 +19,29 @@ from omninet.model.network.memory import Memory
 CANDIDATES = 5
 
 
-Places = list[Search | None]  # of a cohort; None where one is free
+Places = list[Search | None]  # search of the row in each place of a cohort; None if the place is free
 
 
 class RunningBatch:
-    """Rows of any tasks that decode together: every step advances all of them, and rows join and leave between steps.
+    """A batch of rows of any tasks: each step advances all rows by one token; rows join and leave between steps.
 
-    Rows of one kind (task, beams, size of the spatial cache) are a cohort; all cohorts share each run of the decoder.
+    Rows with the same task, number of hypotheses and spatial cache length form a cohort. All cohorts share each run of
+    the decoder.
 
     Args:
-        heads: task -> what turns the decoder's hidden state into values, for tasks that read it.
+        heads: task -> head that computes values from the decoder's hidden state, for tasks without a vocabulary.
     """
 
     def __init__(self, cnp: CNP, heads: nn.ModuleDict | None = None) -> None:
         self._cnp, self._heads = cnp, heads if heads is not None else nn.ModuleDict()
         self._groups: dict[tuple[str, int, int], tuple[Cohort, Places]] = {}
-        self._settled: list[Search] = []  # rows that needed no decoder; they end with the next step
+        self._settled: list[Search] = []  # searches of rows that need no decoder; the next step returns them
 
     def __len__(self) -> int:
         return sum(self.tasks().values())
 
     def tasks(self) -> Counter[str]:
-        """Rows of each task."""
+        """Return the number of rows of each task."""
         rows: Counter[str] = Counter()
         for cohort, places in self._groups.values():
             rows[cohort.task] += sum(search is not None for search in places)
@@ -48,7 +49,7 @@ class RunningBatch:
         return rows
 
     def admit(self, memory: Memory, goals: Sequence[Goal]) -> list[Search]:
-        """Let the rows of ``memory`` join; the search of each."""
+        """Add the rows of ``memory``; return the search of each row."""
         searches = [search_for(goal) for goal in goals]
         for (task, width), rows in group((goal.task, goal.width) for goal in goals).items():
             cohort = self._cnp.start(memory if len(rows) == len(goals) else memory.select(rows), task, width)
@@ -56,17 +57,17 @@ class RunningBatch:
         return searches
 
     def settle(self, goals: Sequence[Goal], values: Tensor) -> list[Search]:
-        """Let rows join whose values (b, values) are known already, since they read the encoder alone."""
+        """Add rows that read the encoder only, with the values (b, values) of their head; return their searches."""
         searches = []
         for goal, row in zip(goals, values.float().cpu().numpy(), strict=True):
-            search = ReadSearch(goal)
+            search = ValueSearch(goal)
             search.read(row)
             searches.append(search)
         self._settled += searches
         return [*searches]
 
     def step(self) -> list[Search]:
-        """Advance every row by one output; return the searches that have ended, whose rows have left."""
+        """Advance every row by one token; remove the rows that have ended and return their searches."""
         settled, self._settled = self._settled, []
         return settled + self._step() if self._groups else settled
 
@@ -74,7 +75,7 @@ class RunningBatch:
         groups = list(self._groups.values())
         device = groups[0][0].masks.frame.device
         tokens = [
-            torch.tensor([search.last if search else [0] * cohort.n for search in places], device=device)
+            torch.tensor([search.last_tokens if search else [0] * cohort.n for search in places], device=device)
             for cohort, places in groups
         ]
         scores = self._cnp.step([cohort for cohort, _ in groups], tokens)
@@ -85,7 +86,7 @@ class RunningBatch:
         ]
 
     def drop(self, unwanted: Collection[Search]) -> None:
-        """Let rows leave before their end."""
+        """Remove rows before they have ended."""
         self._settled = [search for search in self._settled if search not in unwanted]
         for cohort, places in list(self._groups.values()):
             self._leave(cohort, places, [i for i, search in enumerate(places) if search in unwanted])
@@ -105,30 +106,30 @@ class RunningBatch:
         for i, candidates in zip(starting, _candidates(scores[starting, 0]), strict=True):
             _at(places, i).candidates = candidates
         parents: dict[int, list[int]] = {}
-        allowed = may_follow(scores, places)
+        allowed = mask_forbidden(scores, places)
         for i, longer in enumerate(_continuations(places, allowed)):
             if (search := places[i]) is not None:
                 parents[i] = search.step(longer, scores[i], allowed[i])
         if cohort.n > 1:
             stay = [0] * cohort.n
-            cohort.follow(torch.tensor([parents.get(i) or stay for i in range(cohort.b)], device=scores.device))
+            cohort.reorder(torch.tensor([parents.get(i) or stay for i in range(cohort.b)], device=scores.device))
         return self._end(cohort, places, [i for i, mine in parents.items() if not mine])
 
     def _read(self, cohort: Cohort, places: Places, hidden: Tensor) -> None:
-        """Turn hidden states (b, 1, d) into each row's values."""
+        """Compute the values of each row from its hidden state, (b, 1, d)."""
         values = self._heads[cohort.task].values(hidden, None, "hidden").float().cpu().numpy()  # type: ignore[operator]
         for search, row in zip(places, values, strict=True):
-            if isinstance(search, ReadSearch):
+            if isinstance(search, ValueSearch):
                 search.read(row)
 
     def _end(self, cohort: Cohort, places: Places, over: Sequence[int]) -> list[Search]:
-        """Let rows leave; their searches."""
+        """Remove rows that have ended; return their searches."""
         ended = [_at(places, i) for i in over]
         self._leave(cohort, places, over)
         return ended
 
     def _leave(self, cohort: Cohort, places: Places, leaving: Sequence[int]) -> None:
-        """Free places; where most are free, move together."""
+        """Free the places of rows; if at least half of all places are free, compact the cohort."""
         for place in leaving:
             places[place] = None
         cohort.leave(leaving)
@@ -147,7 +148,7 @@ def _at(places: Places, place: int) -> Search:
 
 
 def decode(cnp: CNP, memory: Memory, goals: Sequence[Goal]) -> list[Decoded]:
-    """Decode every row of ``memory`` to its goal."""
+    """Decode every row of ``memory`` according to its goal."""
     running = RunningBatch(cnp)
     searches = running.admit(memory, goals)
     while running:
@@ -156,25 +157,25 @@ def decode(cnp: CNP, memory: Memory, goals: Sequence[Goal]) -> list[Decoded]:
 
 
 def _candidates(scores: Tensor) -> list[list[tuple[int, float]]]:
-    """The likeliest classes of each row, best first, with their logarithms; scores (b, c)."""
+    """Return the likeliest classes of each row, best first, as (class, log-probability); scores (b, c)."""
     values, ids = scores.topk(min(CANDIDATES, scores.shape[1]))
     return [list(zip(*row, strict=True)) for row in zip(ids.tolist(), values.tolist(), strict=True)]
 
 
-def _continuations(places: Places, scores: Tensor) -> Iterator[Iterator[Longer]]:
-    """For each place the likeliest continuations as (hypothesis, token, log-probability), best first.
+def _continuations(places: Places, scores: Tensor) -> Iterator[Iterator[Continuation]]:
+    """Yield, for each place, the likeliest continuations of its hypotheses, best first.
 
-    Twice as many as there are beams: if half of them end, the others go on.
+    Twice as many as there are beams: if half of them end with the end token, enough remain to fill the beam.
 
     Args:
-        scores: log-probabilities of the next outputs, (b, n, c).
+        scores: log-probabilities of the next tokens, (b, n, c).
     """
     _, n, classes = scores.shape
-    if n == 1:  # ties included, the likeliest class: a total would round them together
+    if n == 1:  # greedy: without totals, whose rounding could turn close scores into ties
         values, tokens = scores.max(-1)
         parents = torch.zeros_like(tokens)
     else:
-        # What is best of all is among the best of its own hypothesis.
+        # The best 2 n continuations of a row are among the best 2 n of each hypothesis.
         values, tokens = (x.flatten(1) for x in scores.topk(min(2 * n, classes)))
         none = [-math.inf] * n
         totals = [search.totals if search else none for search in places]

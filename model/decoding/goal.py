@@ -1,4 +1,4 @@
-"""What one row is to decode."""
+"""The decoding settings of one row."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ Reads = Literal["classes", "hidden"] | int
 
 @dataclass(frozen=True)
 class Goal:
-    """What one row is to decode.
+    """The decoding settings of one row.
 
     Attributes:
-        steps: outputs at most.
-        end: token that ends the row, or None where ``steps`` is exact.
-        beams: hypotheses kept at every step, 1 is greedy; where they are drawn, how many different ones are.
-        best: of the finished hypotheses, how many are wanted; no more than ``beams``.
-        rules: of what must not come next.
-        sampling: how outputs are drawn; None takes the likeliest.
-        explain: whether it is wanted what the best one attended to: the mean, or every layer and head.
-        grammar: which classes may follow which; None lets all.
-        given: sequences of classes whose log-probabilities are wanted, in place of a search.
-        reads: what the answer is made of: the log-probabilities of ``classes``, the ``hidden`` state of the decoder's
-            first step, or the number of a layer of the temporal encoder, of which 0 is what the peripherals gave.
+        steps: maximum number of tokens.
+        end: end token, or None to decode exactly ``steps`` tokens.
+        beams: width of the beam search, 1 is greedy; with ``sampling``, the number of distinct samples.
+        best: number of finished hypotheses to return, at most ``beams``.
+        rules: minimum length and repeated n-grams.
+        sampling: sampling parameters; None searches for the likeliest hypothesis.
+        explain: attention of the best hypothesis to return: the ``mean`` over layers and heads, or all ``layers``; None
+            returns none.
+        grammar: which classes may follow a prefix; None allows all.
+        given: sequences of class ids to score (forced decoding) instead of a search.
+        reads: what the output reads: the log-probabilities of ``classes``, the ``hidden`` state of the decoder's first
+            step, or the number of a layer of the temporal encoder, where 0 is the output of the peripherals.
     """
 
     task: str
@@ -45,21 +46,21 @@ class Goal:
 
     @property
     def depth(self) -> int | None:
-        """Layer of the temporal encoder that is read, where nothing is decoded."""
+        """Layer of the temporal encoder that the output reads; None if it reads the decoder."""
         return self.reads if isinstance(self.reads, int) else None
 
     @property
     def width(self) -> int:
-        """Hypotheses that are decoded side by side."""
+        """Number of hypotheses that are decoded in parallel."""
         return len(self.given) or self.beams
 
 
 def score_goal(task: str, sequences: tuple[tuple[int, ...], ...]) -> Goal:
-    """Return the goal of a row whose sequences are given: their log-probabilities are what is wanted.
+    """Return the goal of scoring the given sequences of class ids.
 
     Raises:
-        ValueError: there is none, or one is empty.
+        ValueError: no sequences, or an empty one.
     """
     if not sequences or not all(sequences):
-        raise ValueError("sequences to be scored must not be empty")
+        raise ValueError("sequences to score must not be empty: give at least one, each with at least one class id")
     return Goal(task, max(map(len, sequences)), best=len(sequences), given=sequences)

@@ -1,4 +1,4 @@
-"""Which classes may follow a prefix: tags of spans, boxes, brackets."""
+"""Constrained decoding: which classes may follow a prefix, such as the tags of spans."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ OUTSIDE = "O"
 
 
 class Grammar(ABC):
-    """Holds what is decoded to a form; a row has its own."""
+    """A constraint on the classes that one row may decode."""
 
     @abstractmethod
     def following(self, prefix: Sequence[int]) -> Collection[int] | None:
-        """Return the classes that may follow a prefix, at least one of them; None where all may."""
+        """Return the classes that may follow a prefix, at least one; None if all may."""
 
 
 @dataclass(frozen=True)
 class Transitions(Grammar):
-    """Which class may follow which, whatever came before that.
+    """A grammar in which the allowed classes depend on the last class only.
 
     Attributes:
-        first: classes that may begin.
-        after: class -> those that may follow it; a class that is missing may be followed by any.
+        first: classes allowed at the beginning.
+        after: class -> classes that may follow it; any class may follow a class that is not listed.
     """
 
     first: frozenset[int]
     after: Mapping[int, frozenset[int]]
 
     def following(self, prefix: Sequence[int]) -> Collection[int] | None:
-        """Look up the last class of the prefix."""
+        """Return the classes that may follow the last class of the prefix."""
         return self.after.get(prefix[-1]) if prefix else self.first
 
 
 def span_tags(names: Sequence[str]) -> Transitions:
-    """Return the grammar of BIO tags (Ramshaw and Marcus 1995): ``I-x`` follows ``B-x`` or ``I-x`` alone.
+    """Return the grammar of BIO tags (Ramshaw and Marcus 1995): ``I-x`` follows ``B-x`` or ``I-x`` only.
 
     Args:
-        names: of the classes in the order of their ids: ``O``, ``B-x`` and ``I-x`` for each kind of span x.
+        names: names of the classes in the order of their ids: ``O``, and ``B-x`` and ``I-x`` for each kind of span x.
 
     Raises:
-        ValueError: a name is none of these.
+        ValueError: a name is not a BIO tag.
     """
     kinds = {i: _span(name) for i, name in enumerate(names)}
     starts = frozenset(i for i, (part, _) in kinds.items() if part != "I")
@@ -55,5 +55,5 @@ def span_tags(names: Sequence[str]) -> Transitions:
 def _span(name: str) -> tuple[str, str]:
     part, _, kind = name.partition("-")
     if name != OUTSIDE and (part not in {"B", "I"} or not kind):
-        raise ValueError(f"{name!r} is no tag of a span: tags are O, B-x and I-x")
+        raise ValueError(f"{name!r} is not a BIO tag: tags are O, B-x and I-x")
     return part, kind

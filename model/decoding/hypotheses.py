@@ -1,4 +1,4 @@
-"""Outputs of one row, while it decodes and when it has."""
+"""Hypotheses of one row, and the result of its decoding."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """Tokens so far, and the natural logarithm of each one's probability."""
+    """A sequence of tokens with the natural log-probability of each token."""
 
     tokens: tuple[int, ...] = ()
     log_probabilities: tuple[float, ...] = ()
 
     @property
     def total(self) -> float:
-        """Logarithm of the probability of all tokens."""
+        """Log-probability of the whole sequence."""
         return sum(self.log_probabilities)
 
     @property
     def mean(self) -> float:
-        """The same for a token: a longer text is not less likely for its length alone."""
+        """Mean log-probability per token: the length-normalised score that ranks finished hypotheses."""
         return self.total / len(self.tokens)
 
     def extended(self, token: int, log_probability: float) -> Hypothesis:
-        """One token longer."""
+        """Return the hypothesis with one more token."""
         return Hypothesis((*self.tokens, token), (*self.log_probabilities, log_probability))
 
 
 @dataclass
 class Decoded:
-    """What one row has decoded.
+    """The result of decoding one row.
 
     Attributes:
         tokens: class ids, the end token included.
-        log_probabilities: natural logarithm, one for each token.
-        candidates: the likeliest classes of the first step, best first, with their logarithms.
-        others: the next best hypotheses, as many as were wanted; or the other sequences that were to be scored.
-        values: what the head of an output gave that does not choose among classes, (values,).
-        attention: of the tokens to the memory, where it was wanted.
-        encode_ms, decode_ms: what it took, as far as somebody has measured it.
-        batch_rows: that were decoded with it, itself among them, when it began.
+        log_probabilities: natural log-probability of each token.
+        candidates: the likeliest classes of the first step, best first, as (class, log-probability).
+        others: the next best hypotheses (``Goal.best``), or the remaining sequences of ``Goal.given``.
+        values: output of the head if the task has no vocabulary, (values,).
+        attention: attention of the tokens to the memory, if ``Goal.explain`` is set.
+        encode_ms, decode_ms: duration of encoding and decoding in milliseconds; 0 if not measured.
+        batch_rows: rows in the batch when this row joined, this row included.
     """
 
     tokens: list[int] = field(default_factory=list)

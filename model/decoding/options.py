@@ -1,4 +1,4 @@
-"""What can be asked for where a text is decoded."""
+"""Request options of text outputs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from omninet.model.errors import InputError
 
 
 class TextOptions(TypedDict, total=False):
-    """Options of a text; those that are left out or None are the checkpoint's, or off.
+    """Options of a text output; missing or None means the checkpoint's default, or off.
 
     Attributes:
-        beams: hypotheses kept at every step; 1 is greedy.
-        n_best: texts that are wanted, best first; no two are the same, and there are fewer where no more exist.
-        temperature, top_p: draw the text; see Sampling.
-        seed: of what is drawn; without one it is another text each time.
-        no_repeat_ngram: runs of so many subwords come once only.
-        min_length, max_length: subwords of the text.
+        beams: width of the beam search; 1 is greedy.
+        n_best: number of distinct texts to return, best first; fewer if no more exist.
+        temperature, top_p: sample the text; see Sampling.
+        seed: seed of the sampling; without a seed every call may return another text.
+        no_repeat_ngram: n-grams of this many subwords occur at most once.
+        min_length, max_length: limits of the text's length, in subwords.
     """
 
     beams: int | None
@@ -41,9 +41,9 @@ class Option:
     """An option of a request.
 
     Attributes:
-        kind: its type.
-        least, most: the range of its values.
-        summary: what it does, for people.
+        kind: type of the value.
+        least, most: allowed range, both ends included.
+        summary: description for command-line help and API documentation.
     """
 
     kind: type[int] | type[float]
@@ -53,39 +53,48 @@ class Option:
 
 
 MAX_BEAMS = 16
-MAX_LENGTH = 10_000  # subwords; a checkpoint has its own limit
+MAX_LENGTH = 10_000  # subwords; a checkpoint has a lower limit of its own
 TEXT_OPTIONS: Mapping[str, Option] = {
     "beams": Option(
         int,
         1,
         MAX_BEAMS,
-        "Sentences that are followed at the same time to find the likeliest; 1 is greedy, which is the quickest. By "
-        "default what the checkpoint was found to do best with.",
+        "Width of the beam search: hypotheses that are kept at each step; 1 is greedy and the fastest. Default: the "
+        "checkpoint's.",
     ),
     "n_best": Option(
         int,
         1,
         MAX_BEAMS,
-        "Different sentences that are wanted; all but the best are the answer's alternatives. Where no more exist "
-        "there are fewer, and a note says so.",
+        "Number of different sentences to return; all but the best are the answer's alternatives. If fewer exist, a "
+        "note says so.",
     ),
-    "temperature": Option(float, 0.01, 10, "Draw the sentence; above 1 the unlikely becomes likelier."),
-    "top_p": Option(float, 0.01, 1, "Draw from the likeliest subwords that have so much probability together."),
-    "seed": Option(int, 0, 2**63 - 1, "Draw the sentence; the same seed draws the same."),
-    "no_repeat_ngram": Option(int, 1, MAX_LENGTH, "Runs of so many subwords come once only."),
-    "min_length": Option(int, 0, MAX_LENGTH, "Subwords of the sentence at least."),
-    "max_length": Option(int, 1, MAX_LENGTH, "Subwords of the sentence at most."),
+    "temperature": Option(float, 0.01, 10, "Sample at this temperature; above 1, unlikely subwords become likelier."),
+    "top_p": Option(
+        float,
+        0.01,
+        1,
+        "Sample from the likeliest subwords with this total probability (nucleus).",
+    ),
+    "seed": Option(int, 0, 2**63 - 1, "Sample the sentence with this seed; equal seeds give equal sentences."),
+    "no_repeat_ngram": Option(int, 1, MAX_LENGTH, "n-grams of this many subwords occur at most once."),
+    "min_length": Option(int, 0, MAX_LENGTH, "Minimum length of the sentence, in subwords."),
+    "max_length": Option(int, 1, MAX_LENGTH, "Maximum length of the sentence, in subwords."),
 }
 
 
 def text_goal(task: str, end: int, steps: int, beams: int, options: Mapping[str, Any]) -> Goal:
-    """What a row of a text is to decode.
+    """Return the decoding settings of a text from the options of a request.
 
     Args:
-        steps, beams: of the checkpoint; a text may be shorter, not longer.
+        end: id of the end token.
+        steps: maximum length of the checkpoint's texts, in subwords; an option may lower it.
+        beams: default width of the beam search.
+        options: see TextOptions.
 
     Raises:
-        InputError: ``bad_option``, an option that is out of range or contradicts another one.
+        InputError: ``bad_option``, an option is out of range or contradicts another one; ``unexpected_input``, there is
+            no such option.
     """
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     for name, value in given.items():
@@ -93,14 +102,14 @@ def text_goal(task: str, end: int, steps: int, beams: int, options: Mapping[str,
     longest, least = given.get("max_length", steps), given.get("min_length", 0)
     if not least <= longest <= steps:
         wrong = "min_length" if least > longest else "max_length"
-        raise _bad(wrong, f"min_length and max_length go up to {steps} here, not {least} and {longest}", steps)
+        raise _bad(wrong, f"min_length <= max_length <= {steps} must hold, not {least} and {longest}", steps)
     sampling = _sampling(given)
     if sampling and "beams" in given:
-        raise _bad("beams", "a text is either searched, with beams, or drawn, with temperature, top_p or seed", None)
+        raise _bad("beams", "use either beam search (beams) or sampling (temperature, top_p or seed), not both", None)
     best = given.get("n_best", 1)
     kept = best if sampling else given.get("beams", max(beams, best))
     if best > kept:
-        raise _bad("n_best", f"of {kept} beams there are {kept} texts at most, not {best}", kept)
+        raise _bad("n_best", f"n_best may be at most beams, {kept}, not {best}", kept)
     return Goal(task, longest, end, kept, best, Rules(least, given.get("no_repeat_ngram")), sampling)
 
 
@@ -108,7 +117,7 @@ def _check(name: str, value: Any) -> None:
     limits = TEXT_OPTIONS.get(name)
     if limits is None:
         known = ", ".join(TEXT_OPTIONS)
-        raise InputError("unexpected_input", f"a text has no option {name}; it has {known}", input=name)
+        raise InputError("unexpected_input", f"a text output has no option {name}; known are {known}", input=name)
     kinds = (int, float) if limits.kind is float else (int,)
     if not isinstance(value, kinds) or isinstance(value, bool) or not math.isfinite(value):
         raise _bad(name, f"{name} must be a {'whole ' * (limits.kind is int)}number, not {value!r}", None)

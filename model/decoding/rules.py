@@ -1,4 +1,4 @@
-"""What must not come next."""
+"""Constraints on the next token: minimum length and repeated n-grams."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rules:
-    """Tokens that a text may not go on with.
+    """Constraints on the next token of a text.
 
     Attributes:
-        least: tokens before the end may come.
-        no_repeat: length of the runs of tokens of which none may come twice; None lets them.
+        min_length: number of tokens before the end token is allowed.
+        no_repeat_ngram: length of the n-grams that may occur only once; None allows repetition.
     """
 
-    least: int = 0
-    no_repeat: int | None = None
+    min_length: int = 0
+    no_repeat_ngram: int | None = None
 
     def __bool__(self) -> bool:
-        return self.least > 0 or self.no_repeat is not None
+        return self.min_length > 0 or self.no_repeat_ngram is not None
 
     def forbidden(self, tokens: Sequence[int], end: int | None) -> set[int]:
-        """What may not follow the tokens."""
-        found = self._repeating(tokens)
-        return found | {end} if end is not None and len(tokens) < self.least else found
+        """Return the tokens that may not follow ``tokens``; ``end`` is the end token, if there is one."""
+        found = self._repeated_ngrams(tokens)
+        return found | {end} if end is not None and len(tokens) < self.min_length else found
 
-    def _repeating(self, tokens: Sequence[int]) -> set[int]:
-        """What would end a run that was there before."""
-        if self.no_repeat is None:
+    def _repeated_ngrams(self, tokens: Sequence[int]) -> set[int]:
+        """Return the tokens that would complete an n-gram that already occurred."""
+        if self.no_repeat_ngram is None:
             return set()
-        before = self.no_repeat - 1  # tokens of a run that come before its last one
-        begun = tuple(tokens[len(tokens) - before :])
-        runs = range(len(tokens) - before)
-        return {tokens[i + before] for i in runs if tuple(tokens[i : i + before]) == begun}
+        before = self.no_repeat_ngram - 1  # length of an n-gram without its last token
+        suffix = tuple(tokens[len(tokens) - before :])
+        starts = range(len(tokens) - before)
+        return {tokens[i + before] for i in starts if tuple(tokens[i : i + before]) == suffix}
 
 
 NO_RULES = Rules()

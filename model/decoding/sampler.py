@@ -1,4 +1,4 @@
-"""Draws the outputs of one row."""
+"""Sampling of the tokens of one row."""
 
 from __future__ import annotations
 
@@ -12,48 +12,49 @@ from omninet.model.decoding.sampling import Sampling
 
 
 class Sampler:
-    """Draws for one row."""
+    """Samples tokens for one row from a random stream of its own."""
 
     def __init__(self, sampling: Sampling) -> None:
         self._sampling, self._random = sampling, random.Random(sampling.seed)
-        # Of its own, so that one text is drawn alike whether others are drawn beside it or not.
+        # A separate generator: the first text is the same whether further texts are sampled or not.
         self._noise = torch.Generator().manual_seed(sampling.seed)
 
     def draw(self, scores: Tensor) -> int:
-        """A class, by the logarithms of probabilities (c); -inf is never drawn."""
+        """Sample a class from log-probabilities (c,); classes at -inf are never sampled."""
         likely, classes = torch.softmax(scores.double() / self._sampling.temperature, -1).sort(descending=True)
         sums = likely.cumsum(-1)
-        # The first of them reaches the share alone, or it would be no class at all.
+        # Sums without the class itself: the likeliest class is always kept, even if it exceeds top_p alone.
         kept = int((sums - likely < self._sampling.top_p).sum())
         point = self._random.random() * float(sums[kept - 1])
         place = int(torch.searchsorted(sums[:kept], point, right=True))
         return int(classes[min(place, kept - 1)])
 
-    def spread(self, scores: Tensor, chances: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
-        """Chances and keys of all that may follow some hypotheses, (n, c), for a draw without replacement.
+    def perturb(self, scores: Tensor, log_probabilities: Tensor, perturbed: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the log-probabilities of all continuations and their Gumbel-perturbed values, each (n, c).
 
-        A key is a chance with Gumbel noise, and what has the largest keys is drawn. Of all that goes on from a
-        hypothesis one class has the hypothesis's own key and all others have smaller ones, so that texts are drawn
-        although only a step at a time is looked at. For the first hypothesis that class is what ``draw`` gives.
+        This is one step of stochastic beam search (Kool et al. 2019, Algorithm 1): the continuations with the largest
+        perturbed values are a sample without replacement. The maximum of the perturbed values over the classes of a
+        hypothesis equals the perturbed value of the hypothesis (top-down sampling). For the first hypothesis, the class
+        with that maximum is the one that ``draw`` samples.
 
         Args:
-            scores: logarithms of probabilities, (n, c); -inf is never drawn.
-            chances: logarithm of the probability with which each hypothesis is drawn, (n).
-            keys: of the hypotheses, (n).
+            scores: log-probabilities of the classes, (n, c); classes at -inf are never sampled.
+            log_probabilities: sampling log-probability of each hypothesis (phi in the paper), (n,).
+            perturbed: perturbed log-probability of each hypothesis (G in the paper), (n,).
         """
         logs = self._logs(scores.cpu())
         first, others = self._gumbel(logs.shape), self._gumbel(logs.shape)
         chosen = (logs + first).argmax(-1)
         chosen[0] = self.draw(scores[0])
-        every = chances[:, None] + logs
-        # Gumbel noise around the chances, under the condition that none of it is above the hypothesis's key.
-        below = -torch.logaddexp(-keys[:, None], -(every + others))
-        return every, below.scatter(1, chosen[:, None], keys[:, None])
+        every = log_probabilities[:, None] + logs
+        # Gumbel noise truncated at the perturbed value of the hypothesis.
+        below = -torch.logaddexp(-perturbed[:, None], -(every + others))
+        return every, below.scatter(1, chosen[:, None], perturbed[:, None])
 
     def _logs(self, scores: Tensor) -> Tensor:
-        """Logarithms of the probabilities with which classes are drawn, (n, c)."""
+        """Apply temperature and top_p to log-probabilities (n, c) and renormalise."""
         logs = torch.log_softmax(scores.double() / self._sampling.temperature, -1)
-        if self._sampling.top_p == 1:  # sums round: the last classes would be left out
+        if self._sampling.top_p == 1:  # rounding of the sums would drop the least likely classes
             return logs
         likely, classes = logs.exp().sort(descending=True)
         left_out = likely.cumsum(-1) - likely >= self._sampling.top_p

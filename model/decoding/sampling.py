@@ -1,4 +1,4 @@
-"""How outputs are drawn."""
+"""Sampling parameters."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sampling:
-    """How outputs are drawn.
+    """Sampling parameters of one row.
 
     Attributes:
-        temperature: that logarithms of probabilities are divided by; above 1 the unlikely becomes likelier.
-        top_p: only the likeliest classes are drawn from that together have so much probability (Holtzman et al. 2020).
-        seed: the same draws the same from the same probabilities, whatever else is in the batch.
+        temperature: divisor of the log-probabilities; above 1, unlikely classes become likelier.
+        top_p: sample only from the likeliest classes whose probabilities add up to this value (nucleus sampling,
+            Holtzman et al. 2020).
+        seed: equal seeds give equal samples from equal probabilities, independent of other rows in the batch.
     """
 
     temperature: float = 1.0

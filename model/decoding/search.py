@@ -1,4 +1,4 @@
-"""The search for one row's outputs."""
+"""Search for the output of one row: beam search, sampling, forced decoding."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.decoding.sampler import Sampler
 from omninet.model.decoding.sampling import Sampling
 
-Longer = tuple[int, int, float]  # a hypothesis, the token that it goes on with, and the token's log-probability
+Continuation = tuple[int, int, float]  # index of the hypothesis, next token, log-probability of the token
 
 
 class Search:
-    """The search for one row's outputs, likeliest first.
+    """Beam search for one row; greedy with one beam.
 
     Attributes:
-        hypotheses: those that go on, best first, as many as there are beams; where there are not so many yet, None.
-        finished: those that have ended.
+        hypotheses: live hypotheses, best first, padded with None to the number of beams.
+        finished: finished hypotheses.
+        candidates: the likeliest classes of the first step, best first, as (class, log-probability).
     """
 
     def __init__(self, goal: Goal) -> None:
@@ -34,47 +35,47 @@ class Search:
         self.candidates: list[tuple[int, float]] = []
 
     @property
-    def last(self) -> list[int]:
-        """The token that each hypothesis ends with; any where it has none."""
+    def last_tokens(self) -> list[int]:
+        """Last token of each hypothesis; 0 if it has none."""
         return [h.tokens[-1] if h and h.tokens else 0 for h in self.hypotheses]
 
     @property
     def totals(self) -> list[float]:
-        """Natural logarithm of the probability of each hypothesis."""
+        """Natural log-probability of each hypothesis; -inf where there is none."""
         return [h.total if h else -math.inf for h in self.hypotheses]
 
     @property
     def settled(self) -> Hypothesis:
-        """What every hypothesis that may still be the result begins with."""
+        """Longest common prefix of all hypotheses: the part of the result that cannot change any more."""
         several = [h for h in (*self.hypotheses, *self.finished) if h]
         tokens = [h.tokens for h in several]
         length = next((i for i, column in enumerate(zip(*tokens, strict=False)) if len(set(column)) > 1), None)
         length = min(map(len, tokens)) if length is None else length
         return Hypothesis(tokens[0][:length], several[0].log_probabilities[:length])
 
-    def step(self, longer: Iterable[Longer], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
-        """Go one output on.
+    def step(self, longer: Iterable[Continuation], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
+        """Advance by one token.
 
         Args:
             longer: the likeliest continuations, best first.
             scores: log-probabilities of the classes, (n, c).
-            allowed: scores with those of forbidden classes at -inf, (n, c).
+            allowed: ``scores`` with forbidden classes at -inf, (n, c).
 
         Returns:
-            which of the former hypotheses each of the new ones extends; none at the end.
+            For each new hypothesis the index of the one that it extends; an empty list if the search has ended.
         """
         return self.advance(longer)
 
-    def advance(self, longer: Iterable[Longer]) -> list[int]:
-        """Take the likeliest continuations, best first; the value is that of ``step``."""
+    def advance(self, longer: Iterable[Continuation]) -> list[int]:
+        """Keep the best continuations; see ``step`` for the argument and the result."""
         live: list[Hypothesis | None] = []
         parents: list[int] = []
         for parent, token, value in longer:
-            former = self.hypotheses[parent]
-            if former is None or value == -math.inf:
+            previous = self.hypotheses[parent]
+            if previous is None or value == -math.inf:
                 break
-            hypothesis = former.extended(token, value)
-            if self._ends(hypothesis):
+            hypothesis = previous.extended(token, value)
+            if self._is_finished(hypothesis):
                 self.finished.append(hypothesis)
             else:
                 live.append(hypothesis)
@@ -84,85 +85,87 @@ class Search:
         if not live or len(self.finished) == self.goal.beams:
             self.hypotheses = [None] * self.goal.beams
             return []
-        missing = self.goal.beams - len(live)
-        self.hypotheses = live + [None] * missing
-        return parents + [0] * missing
+        padding = self.goal.beams - len(live)
+        self.hypotheses = live + [None] * padding
+        return parents + [0] * padding
 
     def result(self) -> Decoded:
-        """The best finished hypothesis, and the next ones."""
+        """Return the finished hypothesis with the best mean log-probability, and the next best ones."""
         best, *others = sorted(self.finished, key=lambda hypothesis: -hypothesis.mean)[: self.goal.best]
         return Decoded(list(best.tokens), list(best.log_probabilities), self.candidates, others)
 
-    def _ends(self, hypothesis: Hypothesis) -> bool:
+    def _is_finished(self, hypothesis: Hypothesis) -> bool:
         return hypothesis.tokens[-1] == self.goal.end or len(hypothesis.tokens) == self.goal.steps
 
 
 class SampledSearch(Search):
-    """One hypothesis, whose outputs are drawn."""
+    """Sampling of one hypothesis."""
 
     def __init__(self, goal: Goal, sampling: Sampling) -> None:
         super().__init__(goal)
         self._sampler = Sampler(sampling)
 
-    def step(self, longer: Iterable[Longer], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
-        """Draw one output."""
+    def step(self, longer: Iterable[Continuation], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
+        """Sample one token."""
         token = self._sampler.draw(allowed[0])
         return self.advance([(0, token, float(scores[0, token]))])
 
 
-class Drawn(NamedTuple):
-    """A hypothesis that is drawn.
+class SampledHypothesis(NamedTuple):
+    """A hypothesis of stochastic beam search.
 
     Attributes:
-        chance: logarithm of the probability with which it is.
-        key: the same with noise; those with the largest keys are drawn.
-        parent: which of the former hypotheses it extends.
+        log_probability: log-probability of sampling it, phi in Kool et al. 2019.
+        perturbed: Gumbel-perturbed log-probability, G in Kool et al. 2019; the largest are kept.
+        parent: index of the hypothesis that it extends.
     """
 
     hypothesis: Hypothesis = Hypothesis()
-    chance: float = 0.0
-    key: float = 0.0
+    log_probability: float = 0.0
+    perturbed: float = 0.0
     parent: int = 0
 
 
 class DistinctSearch(SampledSearch):
-    """Several hypotheses, drawn without replacement, so that no two are the same; fewer where no more exist.
+    """Sampling of several distinct hypotheses without replacement; fewer if no more exist.
 
-    This is stochastic beam search (Kool et al. 2019): the texts are those that drawing one after another would give,
-    each from what the former ones have left, but they are found side by side. One that has ended stays only as long as
-    it is among the largest keys.
+    This is stochastic beam search (Kool et al. 2019): the hypotheses are distributed as if sampled one after another
+    without replacement, but are decoded in parallel. A finished hypothesis is dropped as soon as its perturbed
+    log-probability is no longer among the ``beams`` largest.
     """
 
     def __init__(self, goal: Goal, sampling: Sampling) -> None:
         super().__init__(goal, sampling)
-        self._live, self._ended = [Drawn()], list[Drawn]()
+        self._live, self._ended = [SampledHypothesis()], list[SampledHypothesis]()
 
-    def step(self, longer: Iterable[Longer], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
-        """Draw one output of each text."""
-        every = [*self._ended, *self._longer(scores, allowed)]
-        kept = heapq.nlargest(self.goal.beams, every, key=lambda drawn: drawn.key)
-        self._live = [drawn for drawn in kept if not self._ends(drawn.hypothesis)]
-        self._ended = [drawn for drawn in kept if self._ends(drawn.hypothesis)]
-        missing = self.goal.beams - len(self._live)
-        self.hypotheses = [*(drawn.hypothesis for drawn in self._live), *[None] * missing]
+    def step(self, longer: Iterable[Continuation], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
+        """Sample one token of each hypothesis."""
+        every = [*self._ended, *self._continuations(scores, allowed)]
+        kept = heapq.nlargest(self.goal.beams, every, key=lambda drawn: drawn.perturbed)
+        self._live = [drawn for drawn in kept if not self._is_finished(drawn.hypothesis)]
+        self._ended = [drawn for drawn in kept if self._is_finished(drawn.hypothesis)]
+        padding = self.goal.beams - len(self._live)
+        self.hypotheses = [*(drawn.hypothesis for drawn in self._live), *[None] * padding]
         self.finished = [drawn.hypothesis for drawn in self._ended]
-        return [*(drawn.parent for drawn in self._live), *[0] * missing] if self._live else []
+        return [*(drawn.parent for drawn in self._live), *[0] * padding] if self._live else []
 
-    def _longer(self, scores: Tensor, allowed: Tensor) -> Iterator[Drawn]:
-        """The continuations of all hypotheses with the largest keys."""
-        facts = torch.tensor([(drawn.chance, drawn.key) for drawn in self._live], dtype=torch.double)
-        chances, keys = self._sampler.spread(allowed[: len(facts)], *facts.unbind(1))
-        largest = keys.flatten().topk(min(self.goal.beams, keys.numel()))
-        parents, tokens = largest.indices // keys.shape[1], largest.indices % keys.shape[1]
-        values, chances = scores[parents, tokens], chances[parents, tokens]
-        columns = (each.tolist() for each in (parents, tokens, values, chances, largest.values))
-        for parent, token, value, chance, key in zip(*columns, strict=True):
-            if key != -math.inf:
-                yield Drawn(self._live[parent].hypothesis.extended(token, value), chance, key, parent)
+    def _continuations(self, scores: Tensor, allowed: Tensor) -> Iterator[SampledHypothesis]:
+        """Yield the continuations with the largest perturbed log-probabilities."""
+        state = torch.tensor([(drawn.log_probability, drawn.perturbed) for drawn in self._live], dtype=torch.double)
+        log_probabilities, perturbed = self._sampler.perturb(allowed[: len(state)], *state.unbind(1))
+        largest = perturbed.flatten().topk(min(self.goal.beams, perturbed.numel()))
+        parents, tokens = largest.indices // perturbed.shape[1], largest.indices % perturbed.shape[1]
+        values, log_probabilities = scores[parents, tokens], log_probabilities[parents, tokens]
+        columns = (each.tolist() for each in (parents, tokens, values, log_probabilities, largest.values))
+        for parent, token, value, log_probability, noisy in zip(*columns, strict=True):
+            if noisy != -math.inf:
+                yield SampledHypothesis(
+                    self._live[parent].hypothesis.extended(token, value), log_probability, noisy, parent
+                )
 
 
-class GivenSearch(Search):
-    """No search: sequences that are given, whose log-probabilities are read off."""
+class ForcedSearch(Search):
+    """Forced decoding: records the log-probabilities of the sequences in ``Goal.given``."""
 
     def __init__(self, goal: Goal) -> None:
         super().__init__(goal)
@@ -170,79 +173,85 @@ class GivenSearch(Search):
 
     @property
     def settled(self) -> Hypothesis:
-        """Nothing is, before the end."""
+        """Always empty: sequences to score have no common prefix to stream."""
         return Hypothesis()
 
-    def step(self, longer: Iterable[Longer], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
-        """Note the log-probability of each sequence's next output."""
+    def step(self, longer: Iterable[Continuation], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
+        """Record the log-probability of the next token of each sequence."""
         for i, sequence in enumerate(self.goal.given):
-            former = self.hypotheses[i]
-            assert former is not None
-            if (length := len(former.tokens)) < len(sequence):
-                self.hypotheses[i] = former.extended(sequence[length], float(scores[i, sequence[length]]))
+            previous = self.hypotheses[i]
+            assert previous is not None
+            if (length := len(previous.tokens)) < len(sequence):
+                self.hypotheses[i] = previous.extended(sequence[length], float(scores[i, sequence[length]]))
         over = max(len(h.tokens) for h in self.hypotheses if h) == self.goal.steps
         return [] if over else list(range(len(self.hypotheses)))
 
     def result(self) -> Decoded:
-        """The sequences in the order in which they were given; the first one is in the place of the best."""
+        """Return the sequences in their given order: the first as the result, the rest as ``others``."""
         first, *others = (h for h in self.hypotheses if h)
         return Decoded(list(first.tokens), list(first.log_probabilities), self.candidates, others)
 
 
-class ReadSearch(Search):
-    """No search: one step of the decoder, or none, whose states a head turns into values."""
+class ValueSearch(Search):
+    """Holds the values that a head computes from hidden states; nothing is searched."""
 
     values: np.ndarray
 
-    def step(self, longer: Iterable[Longer], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
-        """End."""
+    def step(self, longer: Iterable[Continuation], scores: Tensor, allowed: Tensor) -> list[int]:  # noqa: ARG002
+        """End the search after one step."""
         return []
 
     def read(self, values: np.ndarray) -> None:
-        """Take what the head gave, (values,)."""
+        """Store the output of the head, (values,)."""
         self.values = values
 
     def result(self) -> Decoded:
-        """The values."""
+        """Return the values."""
         return Decoded(values=self.values)
 
 
 def search_for(goal: Goal) -> Search:
-    """Return the search for a goal."""
+    """Create the search that a goal asks for."""
     if goal.reads != "classes":
-        return ReadSearch(goal)
+        return ValueSearch(goal)
     if goal.given:
-        return GivenSearch(goal)
+        return ForcedSearch(goal)
     if goal.sampling is None:
         return Search(goal)
     return (SampledSearch if goal.beams == 1 else DistinctSearch)(goal, goal.sampling)
 
 
-def may_follow(scores: Tensor, searches: Sequence[Search | None]) -> Tensor:
-    """Return log-probabilities (b, n, c) with what the rows' rules and grammars forbid at -inf.
+def mask_forbidden(scores: Tensor, searches: Sequence[Search | None]) -> Tensor:
+    """Set the classes that the rules and grammars of the rows forbid to -inf.
 
-    Where a row's rules forbid everything that its grammar lets follow, they do not hold.
+    Rules that would forbid every class that the grammar allows are ignored.
+
+    Args:
+        scores: log-probabilities, (b, n, c); not changed.
+
+    Returns:
+        Masked log-probabilities, (b, n, c).
 
     Raises:
-        ValueError: a grammar lets nothing follow.
+        ValueError: a grammar allows no class after a prefix.
     """
-    limited = [(row, search) for row, search in enumerate(searches) if search and _limits(search.goal)]
-    if not limited:
+    constrained = [(row, search) for row, search in enumerate(searches) if search and _has_constraints(search.goal)]
+    if not constrained:
         return scores
     allowed = scores.clone()
-    for row, search in limited:
+    for row, search in constrained:
         for i, hypothesis in enumerate(search.hypotheses):
             if hypothesis is not None:
-                _limit(allowed[row, i], search.goal, hypothesis.tokens)
+                _mask_forbidden_row(allowed[row, i], search.goal, hypothesis.tokens)
     return allowed
 
 
-def _limits(goal: Goal) -> bool:
+def _has_constraints(goal: Goal) -> bool:
     return bool(goal.rules) or goal.grammar is not None
 
 
-def _limit(scores: Tensor, goal: Goal, prefix: Sequence[int]) -> None:
-    """Set the scores (c,) of what may not follow a prefix to -inf, in place."""
+def _mask_forbidden_row(scores: Tensor, goal: Goal, prefix: Sequence[int]) -> None:
+    """Set the scores (c,) of classes that may not follow a prefix to -inf, in place."""
     forbidden = goal.rules.forbidden(prefix, goal.end)
     following = None if goal.grammar is None else goal.grammar.following(prefix)
     if following is None:
@@ -250,7 +259,7 @@ def _limit(scores: Tensor, goal: Goal, prefix: Sequence[int]) -> None:
             scores[list(forbidden)] = -math.inf
         return
     if not following:
-        raise ValueError(f"the grammar of {goal.task} lets nothing follow {list(prefix)}")
+        raise ValueError(f"the grammar of task {goal.task} allows no class after {list(prefix)}")
     kept = [token for token in following if token not in forbidden] or list(following)
     values = scores[kept]
     scores.fill_(-math.inf)

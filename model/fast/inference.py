@@ -51,7 +51,7 @@ class QuickEncoderLayer(EncoderLayer):
         self.queries_keys_values = QuickLinear(joined, precision)
         _take_children(self, layer, joined, precision)
 
-    def own(self, x: Tensor) -> tuple[Tensor, ...]:
+    def self_attention_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
         """As EncoderLayer's."""
         return self.queries_keys_values.parts(x)
 
@@ -69,15 +69,15 @@ class QuickDecoderLayer(DecoderLayer):
         self.to_steps, self.to_cells = (QuickLinear([one, after(one, other)], precision) for one, other in pairs)
         _take_children(self, layer, [*joined, *pairs[0], *pairs[1]], precision)
 
-    def own(self, x: Tensor) -> tuple[Tensor, ...]:
+    def self_attention_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
         """As DecoderLayer's."""
         return self.queries_keys_values.parts(x)
 
-    def towards_steps(self, x: Tensor) -> tuple[Tensor, ...]:
+    def temporal_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
         """As DecoderLayer's."""
         return self.to_steps.parts(x)
 
-    def towards_cells(self, x: Tensor) -> tuple[Tensor, ...]:
+    def spatial_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
         """As DecoderLayer's."""
         return self.to_cells.parts(x)
 

@@ -12,21 +12,24 @@ from torch import Tensor, nn
 from omninet.model.config import CNPConfig, Gate
 
 
-def visible(mask: Tensor) -> Tensor:
-    """``mask`` with the rows that hide everything opened, so that a softmax over them is no NaN.
+def open_empty_rows(mask: Tensor) -> Tensor:
+    """Return ``mask`` with every all-false row set to true, so that a softmax over that row is not NaN.
 
-    What such a row attends to is meaningless and must be thrown away by the caller.
+    The attention output of such a row is meaningless; the caller must discard it.
+
+    Args:
+        mask: boolean, (..., m).
     """
     return mask | ~mask.any(-1, keepdim=True)
 
 
 class Source(NamedTuple):
-    """What some rows of a batch attend to.
+    """Keys and values that some rows of a batch attend to.
 
     Attributes:
-        n: queries of each row.
-        keys, values: (b, h, m, k).
-        mask: (b or 1, 1, n or 1, m), true where a key may be seen; None where all may.
+        n: queries per row.
+        keys, values: (b, h, m, k), m keys per row.
+        mask: (b or 1, 1, n or 1, m), true at the keys that a query may attend to; None if all of them.
     """
 
     n: int
@@ -35,12 +38,12 @@ class Source(NamedTuple):
     mask: Tensor | None = None
 
 
-class Weighed(NamedTuple):
-    """How much each key of a source counts for each query, (b, h, n, m).
+class AttentionWeights(NamedTuple):
+    """Attention of the queries to the keys of one source, each (b, h, n, m).
 
     Attributes:
-        scores: their softmax are the attention weights.
-        weights: what multiplies the values; in training after dropout.
+        scores: masked attention logits, before the softmax.
+        weights: softmax of the scores, after attention dropout.
     """
 
     scores: Tensor
@@ -48,10 +51,11 @@ class Weighed(NamedTuple):
 
 
 class MultiHeadAttention(nn.Module):
-    """Scaled dot-product attention with heads, residual and layer norm (Vaswani et al. 2017).
+    """Multi-head scaled dot-product attention with residual connection and layer norm (Vaswani et al. 2017, 3.2).
 
-    Queries come as one matrix, whatever they attend to: (N, d) holds the b * n queries of the first source, row by
-    row, then those of the next. So they share each linear layer, and only the products with keys and values are apart.
+    The queries of all sources are stacked into one matrix (N, d): the b * n queries of the first source, row by row,
+    then those of the next source. Each linear layer thus runs once for all sources; only the products with keys and
+    values run per source.
     """
 
     def __init__(self, config: CNPConfig) -> None:
@@ -74,24 +78,28 @@ class MultiHeadAttention(nn.Module):
         nn.init.xavier_normal_(self.output.weight, gain=0.2)
 
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, m, d) -> keys and values, each (b, h, m, k)."""
+        """Project x (b, m, d) to keys and values, each (b, h, m, k)."""
         m = x.shape[1]
-        # Read at every step: a batch's matrices lie one after the other, or each product would copy them there.
+        # Every decoding step reads them: without contiguous(), each matrix product would copy them first.
         return self.split(self.key(x), m).contiguous(), self.split(self.value(x), m).contiguous()
 
-    def forward(self, x: Tensor, queries: Tensor, sources: Sequence[Source]) -> tuple[Tensor, list[Weighed]]:
-        """Attend from x (N, d), with its queries (N, h * k), to the sources.
+    def forward(self, x: Tensor, queries: Tensor, sources: Sequence[Source]) -> tuple[Tensor, list[AttentionWeights]]:
+        """Attend to the sources; add x as the residual and normalise.
+
+        Args:
+            x: residual input, (N, d).
+            queries: projected queries, (N, h * k).
 
         Returns:
-            (N, d), and for each source how much its keys counted.
+            The output, (N, d), and the attention to each source.
         """
-        parts = self._apart(queries, sources)
-        scores = [hide_from(self._scores(q, s), s.mask) for q, s in zip(parts, sources, strict=True)]
+        parts = self._split_queries(queries, sources)
+        scores = [mask_scores(self._scores(q, s), s.mask) for q, s in zip(parts, sources, strict=True)]
         weights = [self.weight_dropout(torch.softmax(score, dim=-1)) for score in scores]
-        return self._finish(x, weights, sources), list(map(Weighed, scores, weights))
+        return self._finish(x, weights, sources), list(map(AttentionWeights, scores, weights))
 
-    def _apart(self, queries: Tensor, sources: Sequence[Source]) -> list[Tensor]:
-        """(N, h * k) -> (b, h, n, k) for each source."""
+    def _split_queries(self, queries: Tensor, sources: Sequence[Source]) -> list[Tensor]:
+        """Split stacked queries (N, h * k) by source, each (b, h, n, k)."""
         parts = torch.split(queries, [len(source.keys) * source.n for source in sources])
         return [self.split(part, source.n) for part, source in zip(parts, sources, strict=True)]
 
@@ -101,16 +109,16 @@ class MultiHeadAttention(nn.Module):
     def _finish(self, x: Tensor, weights: Sequence[Tensor], sources: Sequence[Source]) -> Tensor:
         heads = [w @ source.values for w, source in zip(weights, sources, strict=True)]
         rows = [part.transpose(1, 2).flatten(0, 1).flatten(1) for part in heads]
-        normed: Tensor = self.norm(self.dropout(self.output(joined(rows))) + x)
+        normed: Tensor = self.norm(self.dropout(self.output(concatenate(rows))) + x)
         return normed
 
     def split(self, x: Tensor, n: int) -> Tensor:
-        """(b, n, h * k) or (b * n, h * k) -> (b, h, n, k)."""
+        """Split the last axis into heads: (b, n, h * k) or (b * n, h * k) -> (b, h, n, k)."""
         return x.view(-1, n, self.heads, x.shape[-1] // self.heads).transpose(1, 2)
 
 
 class GatedAttention(MultiHeadAttention):
-    """Attention over the spatial cache, gated by the weights of the temporal cache."""
+    """Attention over the spatial cache, gated by the attention weights over the temporal cache (paper, Eq. 1)."""
 
     def __init__(self, config: CNPConfig) -> None:
         super().__init__(config)
@@ -122,49 +130,56 @@ class GatedAttention(MultiHeadAttention):
         x: Tensor,
         queries: Tensor,
         sources: Sequence[Source],
-        temporal: Sequence[Weighed],
+        temporal: Sequence[AttentionWeights],
         frames: Sequence[Tensor],
     ) -> tuple[Tensor, list[Tensor]]:
-        """Attend from x (N, d), with its queries (N, h * k), to spatial caches.
+        """Attend to spatial caches; add x as the residual and normalise.
 
         Args:
-            temporal: for each source what the temporal attention gave, of (b, h, n, R).
-            frames: for each source the temporal position that each spatial position is tied to, (b, P).
+            x: residual input, (N, d).
+            queries: projected queries, (N, h * k).
+            temporal: temporal attention of each source, (b, h, n, R).
+            frames: temporal position that gates each spatial position, for each source, (b, P).
 
         Returns:
-            (N, d), and what multiplies each source's values but for dropout, (b, h, n, P).
+            The output, (N, d), and the gated weights of each source before dropout, (b, h, n, P).
         """
-        parts = self._apart(queries, sources)
+        parts = self._split_queries(queries, sources)
         weights = [self._weights(*each) for each in zip(parts, sources, temporal, frames, strict=True)]
         return self._finish(x, [self.weight_dropout(w) for w in weights], sources), weights
 
-    def _weights(self, queries: Tensor, source: Source, temporal: Weighed, frame: Tensor) -> Tensor:
+    def _weights(self, queries: Tensor, source: Source, temporal: AttentionWeights, frame: Tensor) -> Tensor:
         scores = self._scores(queries, source)
         if not self.linked:
-            return torch.softmax(hide_from(scores, source.mask), dim=-1)
+            return torch.softmax(mask_scores(scores, source.mask), dim=-1)
         if self.gate == "official":
-            # The authors' code gates with what multiplied the values, so that training closes some gates at random.
+            # The authors' code gates with the weights after dropout, so that training closes some gates at random.
             gate = gate_from_temporal(temporal.weights, frame)
-            return torch.softmax(hide_from(scores * gate, source.mask), dim=-1)
-        # A closed gate is -inf; a row that is closed everywhere must not become NaN.
+            return torch.softmax(mask_scores(scores * gate, source.mask), dim=-1)
+        # The logarithm of a closed gate is -inf; clamp it, or a row whose gates are all closed becomes NaN.
         lowest = torch.finfo(scores.dtype).min / 2
         log_gate = gate_from_temporal(torch.log_softmax(temporal.scores, -1), frame).clamp(min=lowest)
         if self.gate == "paper":
-            return torch.softmax(hide_from(scores, source.mask), dim=-1) * log_gate.exp()
-        return torch.softmax(hide_from(scores + log_gate, source.mask), dim=-1)
+            return torch.softmax(mask_scores(scores, source.mask), dim=-1) * log_gate.exp()
+        return torch.softmax(mask_scores(scores + log_gate, source.mask), dim=-1)
 
 
-def hide_from(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """``scores`` with -inf where ``mask`` is false; None hides nothing."""
+def mask_scores(scores: Tensor, mask: Tensor | None) -> Tensor:
+    """Return ``scores`` with -inf where ``mask`` is false; None masks nothing."""
     return scores if mask is None else torch.where(mask, scores, -math.inf)
 
 
-def joined(parts: Sequence[Tensor]) -> Tensor:
-    """One after another; a single one is not copied."""
+def concatenate(parts: Sequence[Tensor]) -> Tensor:
+    """Concatenate along the first axis; a single tensor is returned without a copy."""
     return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 def gate_from_temporal(temporal: Tensor, frame: Tensor) -> Tensor:
-    """Algorithm 2: G (b, h, n, P) from A (b, h, n, R) and the frames (b, P); of their logarithms just so."""
+    """Return the gates G (b, h, n, P) for temporal weights A (b, h, n, R) (paper, Algorithm 2).
+
+    Args:
+        temporal: temporal weights A, or their logarithms, which give log G.
+        frame: temporal position that gates each spatial position, (b, P).
+    """
     b, h, n, _ = temporal.shape
     return temporal.gather(-1, frame[:, None, None, :].expand(b, h, n, frame.shape[1]))

@@ -1,6 +1,7 @@
-"""The layers of a Central Neural Processor, put together from its configuration: the one place that knows its numbers.
+"""Build the layers of a Central Neural Processor from its configuration.
 
-Parts are made in the order in which a layer names them, so that a seed draws the same weights as ever.
+The modules of a layer are built in the order of its arguments: another order would draw other initial weights from the
+same seed.
 """
 
 from __future__ import annotations
@@ -32,5 +33,5 @@ def decoder_layer(config: CNPConfig) -> DecoderLayer:
 
 
 def feed_forward(config: CNPConfig) -> nn.Module:
-    """Build what every layer ends with, (N, d) -> (N, d)."""
+    """Build the feed-forward block at the end of every layer, (N, d) -> (N, d)."""
     return FeedForward(config.d_model, config.d_hidden, config.dropout)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from omninet.model.config import CNPConfig
-from omninet.model.network.attention import joined
+from omninet.model.network.attention import concatenate
 from omninet.model.network.builder import decoder_layer, encoder_layer
 from omninet.model.network.cohort import Cohort
 from omninet.model.network.kv_cache import KeyValueCache
@@ -31,11 +31,11 @@ K = TypeVar("K", bound=Hashable)
 
 
 class CNP(nn.Module):
-    """Encodes inputs of any domain into a Memory and decodes any task from it.
+    """Central Neural Processor: encodes inputs of any domain into a Memory and decodes any task from it.
 
     Args:
-        tasks: name of a task -> name of its vocabulary; an empty one where it has none.
-        vocabularies: name -> how many classes it has.
+        tasks: task name -> name of its vocabulary; empty if the task has no vocabulary.
+        vocabularies: vocabulary name -> number of classes.
         controls: domains and tasks in the order of their control vectors; None means the domains, then the tasks.
     """
 
@@ -52,7 +52,7 @@ class CNP(nn.Module):
         self.config = config
         self.domains, self.tasks = tuple(domains), dict(tasks)
         self.control_ids = {name: i for i, name in enumerate(controls or [*domains, *tasks])}
-        # One row more than there are names: the released weights have it, nothing reads it.
+        # One unused row at the end, since the authors' released weights have it.
         self.control_embedding = nn.Embedding(len(self.control_ids) + 1, config.d_control)
         self.input_projection = nn.Linear(d + config.d_control, d)
         self.spatial_projection = nn.Linear(d, d)
@@ -68,12 +68,12 @@ class CNP(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Start where training is quick: what comes in reaches the layers as it is, and at its full size."""
+        """Initialise the projections as identities, so that the layers get their inputs unchanged."""
         for layer in (self.input_projection, self.spatial_projection, self.temporal_projection, self.decoder.output):
             start_as_identity(layer)
         nn.init.orthogonal_(self.output_projection.weight)
         for embedding in self.output_embeddings.parameters():
-            embedding.data *= 0.5  # below the positions that are added
+            embedding.data *= 0.5  # smaller than the position vectors that are added
 
     def encode(
         self,
@@ -83,17 +83,17 @@ class CNP(nn.Module):
         mask: Tensor | None = None,
         losses: Losses | None = None,
     ) -> Memory:
-        """Append one input to the caches (Algorithm 1).
+        """Append one input to the caches (paper, Algorithm 1).
 
         Args:
-            x: what a peripheral gave, (b, t, s, d).
+            x: output of a peripheral, (b, t, s, d).
             domain: name of the input's domain.
-            memory: what earlier calls stored; None starts empty.
-            mask: (b, t), false at padded steps; None where nothing is padded.
-            losses: the layers' terms of the training loss are added to it.
+            memory: caches after the earlier inputs; None starts with empty caches.
+            mask: (b, t), false at padded steps; None if nothing is padded.
+            losses: the layers add their auxiliary training losses to this dictionary.
 
         Raises:
-            ValueError: an unknown domain, a shape other than above, or more than ``max_length`` steps.
+            ValueError: an unknown domain, a wrong shape, or more than ``max_length`` steps.
         """
         if x.dim() != 4 or x.shape[-1] != self.config.d_model:
             raise ValueError(f"an input must be (batch, t, s, {self.config.d_model}), not {tuple(x.shape)}")
@@ -111,22 +111,24 @@ class CNP(nn.Module):
         if s > 1 and self.config.spatial_cache:
             spatial = self.spatial_projection(x).flatten(1, 2)
             frame = self._frames(t, s, x.device)
-        # The authors' code never masks the spatial cache.
+        # The authors' code does not mask padding in the spatial cache.
         cells = torch.ones_like(valid) if self.config.gate == "official" else valid
         return memory.append(temporal, valid, spatial, cells.repeat_interleave(s, 1), frame, s)
 
     def exits(self, x: Tensor, domain: str, mask: Tensor | None, depths: Collection[int]) -> dict[int, Tensor]:
-        """Return what an input is at some depths of the temporal encoder; layers below the deepest do not run.
+        """Return the hidden states of an input at some depths of the temporal encoder (early exits).
+
+        Layers after the deepest requested one do not run.
 
         Args:
-            x, domain, mask: as ``encode`` takes them.
+            x, domain, mask: see ``encode``.
             depths: numbers of layers, counted from 1 over all recurrent steps; 0 is x averaged over its cells.
 
         Returns:
-            depth -> (b, t, d).
+            depth -> hidden states, (b, t, d).
 
         Raises:
-            ValueError: there is no such layer.
+            ValueError: a depth is greater than the number of layers.
         """
         found = {0: x.mean(2)} if 0 in depths else {}
         if deepest := max(depths):
@@ -140,7 +142,7 @@ class CNP(nn.Module):
         return found
 
     def _controlled(self, x: Tensor, domain: str) -> Tensor:
-        """(b, t, s, d) -> the same shape, beside the domain's control vector and projected."""
+        """Concatenate the domain's control vector to each vector of x and project back to d: (b, t, s, d)."""
         if domain not in self.domains:
             raise ValueError(f"{domain!r} is no domain; known are {', '.join(self.domains)}")
         control = self._control(domain).expand(*x.shape[:3], -1)
@@ -155,15 +157,15 @@ class CNP(nn.Module):
         mask: Tensor | None = None,
         losses: Losses | None = None,
     ) -> Tensor:
-        """Teacher-forced log-probabilities of ``targets``.
+        """Return the log-probabilities of all classes at each position, with teacher forcing.
 
         Args:
             targets: class ids, (b, n); position i is predicted from the targets before it.
             mask: (b, n), false at padded targets.
-            losses: the layers' terms of the training loss are added to it.
+            losses: the layers add their auxiliary training losses to this dictionary.
 
         Returns:
-            (b, n, c), the natural logarithm.
+            Natural log-probabilities, (b, n, c).
         """
         hidden = self.hidden(memory, task, targets, mask, losses)
         return _log_probabilities(self.classifiers[self.tasks[task]](hidden))
@@ -176,7 +178,7 @@ class CNP(nn.Module):
         mask: Tensor | None = None,
         losses: Losses | None = None,
     ) -> Tensor:
-        """Teacher-forced hidden states from which ``targets`` are predicted, (b, n, d); the arguments are decode's."""
+        """Return the decoder's hidden states, (b, n, d), with teacher forcing; see ``decode`` for the arguments."""
         self._check_task(task)
         x = self.decoder_inputs(memory, task, targets[:, :-1])
         if mask is not None:
@@ -186,53 +188,53 @@ class CNP(nn.Module):
         return states
 
     def first_hidden(self, memory: Memory, task: str, losses: Losses | None = None) -> Tensor:
-        """Hidden state of the first step, from which the first output would be predicted, (b, 1, d)."""
+        """Return the decoder's hidden state at the first position, (b, 1, d)."""
         self._check_task(task)
         hidden, _ = self.decoder(self._start(memory, task), memory, None, losses)
         states: Tensor = hidden
         return states
 
     def decoder_inputs(self, memory: Memory, task: str, tokens: Tensor) -> Tensor:
-        """The task's vector, then the embedded outputs: tokens (b, n) -> (b, n + 1, d)."""
+        """Return the task's start vector followed by the embedded tokens: (b, n) -> (b, n + 1, d)."""
         return torch.cat([self._start(memory, task), self.output_projection(self._embedding(task)(tokens))], 1)
 
     def _start(self, memory: Memory, task: str) -> Tensor:
-        """The task's vector, with which every row begins, (b, 1, d)."""
+        """Return the task's start vector, the decoder's first input of every row, (b, 1, d)."""
         start: Tensor = self.task_projection(self._control(task)).expand(memory.batch, 1, -1)
         return start
 
     def start(self, memory: Memory, task: str, width: int = 1) -> Cohort:
-        """The rows of ``memory``, ready to decode ``task`` with ``width`` hypotheses each."""
+        """Return a cohort of the rows of ``memory`` that decodes ``task`` with ``width`` hypotheses per row."""
         self._check_task(task)
         return Cohort(
             task=task,
             n=width,
-            memories=self.decoder.remember(memory),
-            # Rows that join are written into all of this, but not into the memory.
+            memories=self.decoder.project_memory(memory),
+            # Rows that join later are written into these tensors in place; clone what belongs to the memory.
             masks=replace(MemoryMasks.of(memory), frame=memory.frame.clone()),
             cache=KeyValueCache(self.config, memory.batch, width, memory.temporal),
             positions=[0] * memory.batch,
         )
 
     def step(self, cohorts: Sequence[Cohort], tokens: Sequence[Tensor]) -> list[Tensor]:
-        """Advance every row of every cohort by one output, all of them in one run of the decoder.
+        """Advance every row of every cohort by one position, in one run of the decoder.
 
         Args:
-            tokens: for each cohort what its hypotheses decoded last, (b, n); where a row starts it is not looked at.
+            tokens: for each cohort the last token of each hypothesis, (b, n); ignored in rows at their first position.
 
         Returns:
-            for each cohort the natural log-probabilities of the next outputs, (b, n, c); for tasks without a
+            For each cohort the natural log-probabilities of the next tokens, (b, n, c); for tasks without a
             vocabulary the hidden states, (b, n, d).
 
         Raises:
-            ValueError: a row has decoded ``max_length`` outputs.
+            ValueError: a row already has ``max_length`` tokens.
         """
-        x = joined([self._embed(cohort, last).flatten(0, 1) for cohort, last in zip(cohorts, tokens, strict=True)])
+        x = concatenate([self._embed(cohort, last).flatten(0, 1) for cohort, last in zip(cohorts, tokens, strict=True)])
         hidden = torch.split(self.decoder.step(x, cohorts), [cohort.b * cohort.n for cohort in cohorts])
         return self._classify(hidden, cohorts)
 
     def _embed(self, cohort: Cohort, tokens: Tensor) -> Tensor:
-        """The decoder's inputs at one position, (b, n, d)."""
+        """Embed the last tokens (b, n) of a cohort, or the start vector in rows at their first position: (b, n, d)."""
         start: Tensor = self.task_projection(self._control(cohort.task)).expand(*tokens.shape, -1)
         if not any(cohort.positions):
             return start
@@ -246,7 +248,7 @@ class CNP(nn.Module):
             if not vocabulary:
                 found |= {i: hidden[i] for i in members}
                 continue
-            scores = _log_probabilities(self.classifiers[vocabulary](joined([hidden[i] for i in members])))
+            scores = _log_probabilities(self.classifiers[vocabulary](concatenate([hidden[i] for i in members])))
             found |= dict(zip(members, torch.split(scores, [len(hidden[i]) for i in members]), strict=True))
         return [found[i].view(cohort.b, cohort.n, -1) for i, cohort in enumerate(cohorts)]
 
@@ -261,19 +263,19 @@ class CNP(nn.Module):
         return self.control_embedding.weight[self.control_ids[name]]
 
     def _frames(self, t: int, s: int, device: torch.device) -> Tensor:
-        """Temporal step that each of the t * s spatial vectors is tied to."""
+        """Return the temporal step that gates each of the t * s spatial vectors, (t * s)."""
         position = torch.arange(t * s, device=device)
         # The authors' code expands and transposes in an order that ties position p to step p % t.
         return position % t if self.config.gate == "official" else position // s
 
 
 def _log_probabilities(scores: Tensor) -> Tensor:
-    """In float32 at least: in bfloat16 a probability would have two digits."""
+    """Return the log-softmax of logits (..., c) in float32 or float64; bfloat16 has only two significant digits."""
     return torch.log_softmax(scores if scores.dtype == torch.float64 else scores.float(), dim=-1)
 
 
 def group(keys: Iterable[K]) -> dict[K, list[int]]:
-    """Positions of each distinct key."""
+    """Group the positions of equal keys: key -> its positions, in order of first appearance."""
     groups: dict[K, list[int]] = {}
     for i, key in enumerate(keys):
         groups.setdefault(key, []).append(i)
@@ -297,10 +299,13 @@ class TemporalEncoder(nn.Module):
         return deque(self.depths(x, mask, losses), maxlen=1).pop()
 
     def depths(self, x: Tensor, mask: Tensor | None, losses: Losses | None = None) -> Iterator[Tensor]:
-        """Yield what each layer gives, (b, t, d), one after the other; layers after the last that is taken do not run.
+        """Yield the output of each layer in turn, (b, t, d); a layer runs only when its output is requested.
 
         Args:
             x, mask: (b, t, d) and (b, t).
+
+        Raises:
+            ValueError: more than ``max_length`` steps.
         """
         t = x.shape[1]
         if t >= len(self.positions):
@@ -313,7 +318,7 @@ class TemporalEncoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The decoder's layers, over a whole prefix at once or one cached position at a time."""
+    """The decoder layers; run over a whole prefix (teacher forcing) or one position at a time with a KV cache."""
 
     positions: Tensor
 
@@ -324,33 +329,41 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(decoder_layer(config) for _ in range(config.decoder_layers))
         self.output = nn.Linear(config.d_model, config.d_model)
 
-    def remember(self, memory: Memory) -> list[LayerMemory]:
-        """Keys and values of ``memory`` for each layer."""
-        return [layer.remember(memory) for layer in self.layers]  # type: ignore[operator]
+    def project_memory(self, memory: Memory) -> list[LayerMemory]:
+        """Project ``memory`` to the keys and values of each layer's cross-attention."""
+        return [layer.project_memory(memory) for layer in self.layers]  # type: ignore[operator]
 
     def forward(
         self, x: Tensor, memory: Memory, mask: Tensor | None = None, losses: Losses | None = None
     ) -> tuple[Tensor, list[LayerAttention]]:
-        """x (b, n, d) and mask (b, n) -> (b, n, d) and each layer's attention."""
+        """Run the decoder over whole prefixes with a causal mask.
+
+        Args:
+            x: inputs, (b, n, d).
+            mask: (b, n), false at padding.
+
+        Returns:
+            Hidden states, (b, n, d), and the attention of each layer.
+        """
         b, n, _ = x.shape
         self._check_length(n)
         causal = torch.ones(n, n, dtype=torch.bool, device=x.device).tril()[None, None]
         if mask is not None:
             causal = causal & mask[:, None, None, :]
-        prefix = Prefix(b, n, self.remember(memory), MemoryMasks.of(memory), causal)
+        prefix = Prefix(b, n, self.project_memory(memory), MemoryMasks.of(memory), causal)
         x = (x + self.positions[1 : n + 1]).flatten(0, 1)
         hidden, attention = self._run(x, [prefix], None if mask is None else mask.flatten(), losses)
         return hidden.view(b, n, -1), attention
 
     def step(self, x: Tensor, cohorts: Sequence[Cohort]) -> Tensor:
-        """One position of every row, x (N, d) -> (N, d); the cohorts move on."""
+        """Run the decoder at one position of every row, x (N, d) -> (N, d), and advance the cohorts."""
         numbers = [(position or 0) + 1 for cohort in cohorts for position in cohort.positions for _ in range(cohort.n)]
         self._check_length(max(numbers))
         for cohort in cohorts:
-            cohort.cache.open(max(position or 0 for position in cohort.positions))
+            cohort.cache.open_column(max(position or 0 for position in cohort.positions))
         hidden, _ = self._run(x + self.positions[torch.tensor(numbers, device=x.device)], cohorts)
         for cohort in cohorts:
-            cohort.move_on()
+            cohort.advance()
         return hidden
 
     def _run(

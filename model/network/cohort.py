@@ -1,4 +1,4 @@
-"""Rows of one task in a running batch."""
+"""Rows of one task that are decoded together in a running batch."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from torch import Tensor
 from omninet.model.network.attention import Source
 from omninet.model.network.kv_cache import KeyValueCache
 from omninet.model.network.layers import LayerMemory, MemoryMasks
-from omninet.model.network.placing import Placing
+from omninet.model.network.placement import Placement
 
 
 @dataclass
 class Cohort:
-    """Rows of one task that are decoded side by side, each with ``n`` hypotheses that share its memory.
+    """Rows of one task that are decoded together, each with ``n`` hypotheses that share the row's memory.
 
-    It is a Part of the decoder. Rows need not stand at the same position: they join and leave at any step. A row that
-    leaves frees its place for another one, so that nothing else has to be copied; until then the place is decoded in
-    vain.
+    Implements ``Part``. Rows may be at different positions: they join and leave between steps (continuous batching). A
+    row that leaves frees its place in the batch for another row, so that no other row is copied. A free place is still
+    computed; its results are ignored.
 
     Attributes:
-        positions: outputs that the row in each place has decoded so far; None where the place is free.
-        cache: of their keys and values.
+        n: hypotheses per row.
+        positions: number of tokens decoded by the row in each place; None if the place is free.
+        cache: self-attention keys and values of the decoded tokens.
     """
 
     task: str
@@ -36,33 +37,33 @@ class Cohort:
 
     @property
     def b(self) -> int:
-        """Places."""
+        """Number of places, free ones included."""
         return len(self.positions)
 
     @property
     def kind(self) -> tuple[str, int, int]:
-        """Task, hypotheses of a row and spatial cells of its memory: what the rows have in common."""
+        """Task, hypotheses per row and length P of the spatial cache; equal for all rows of a cohort."""
         return self.task, self.n, self.masks.frame.shape[1]
 
-    def seen(self, slot: int, keys: Tensor, values: Tensor) -> Source:
-        """As a Part: the hypotheses and their forebears."""
+    def self_source(self, slot: int, keys: Tensor, values: Tensor) -> Source:
+        """Cache the keys and values of this step and return them with those of the earlier steps; see Part."""
         return self.cache.append(slot, keys, values)
 
-    def follow(self, parents: Tensor) -> None:
-        """Let each hypothesis go on from another one of its row; parents (b, n)."""
-        self.cache.follow(parents)
+    def reorder(self, parents: Tensor) -> None:
+        """Reorder the hypotheses of each row: hypothesis i continues hypothesis ``parents[:, i]``; parents (b, n)."""
+        self.cache.reorder(parents)
 
-    def move_on(self) -> None:
-        """Note that every row has decoded one more output."""
+    def advance(self) -> None:
+        """Count one more decoded token in every row."""
         self.positions = [None if position is None else position + 1 for position in self.positions]
 
     def leave(self, places: Iterable[int]) -> None:
-        """Free places."""
+        """Free the places of rows that have ended."""
         for place in places:
             self.positions[place] = None
 
     def select(self, places: Sequence[int]) -> None:
-        """Keep the given places, in the given order, and no others."""
+        """Keep only the given places, in the given order."""
         index = torch.tensor(places, device=self.masks.frame.device)
         self.memories = [
             LayerMemory(_pick(m.temporal, index), m.spatial and _pick(m.spatial, index)) for m in self.memories
@@ -75,15 +76,15 @@ class Cohort:
         self.positions = [self.positions[i] for i in places]
 
     def join(self, other: Cohort) -> list[int]:
-        """Add the rows of a cohort that has decoded nothing; returns the place of each.
+        """Add the rows of another cohort and return the place of each.
 
         Raises:
-            ValueError: it has, or it is of another kind.
+            ValueError: the other cohort has already decoded tokens, or its kind is different.
         """
         if other.kind != self.kind or any(other.positions):
             raise ValueError(f"rows {other.kind} at {other.positions} cannot join {self.kind}")
         free = [place for place, position in enumerate(self.positions) if position is None][: other.b]
-        put = Placing(torch.tensor(free, dtype=torch.long, device=self.masks.frame.device), other.b)
+        put = Placement(torch.tensor(free, dtype=torch.long, device=self.masks.frame.device), other.b)
         self.memories = [
             LayerMemory(_put(a.temporal, b.temporal, put), a.spatial and b.spatial and _put(a.spatial, b.spatial, put))
             for a, b in zip(self.memories, other.memories, strict=True)
@@ -110,5 +111,5 @@ def _pick(pair: Pair, index: Tensor) -> Pair:
     return pair[0][index], pair[1][index]
 
 
-def _put(pair: Pair, other: Pair, put: Placing) -> Pair:
+def _put(pair: Pair, other: Pair, put: Placement) -> Pair:
     return put(pair[0], other[0]), put(pair[1], other[1])

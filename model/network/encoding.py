@@ -1,4 +1,4 @@
-"""Rows of one shape through the encoder, together."""
+"""Collate and encode rows of one shape."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from omninet.model.rows import Row
 
 
 def encode(network: OmniNet, device: torch.device, rows: Sequence[Row]) -> Memory:
-    """Encode rows of one shape together on the network's device."""
+    """Encode rows of one shape (``Row.shape``) as one batch on ``device``."""
     return network.encode(on_device(network, device, rows), rows[0].moves)
 
 
 def on_device(network: OmniNet, device: torch.device, rows: Sequence[Row]) -> list[tuple[str, str, Any]]:
-    """Return rows of one shape as ``OmniNet.encode`` takes them: each input collated, on the network's device."""
+    """Collate the inputs of rows of one shape and move them to ``device``; returns the argument of OmniNet.encode."""
     inputs = []
     for position, given in enumerate(rows[0].inputs):
         collate = network.peripherals[given.peripheral].collate
@@ -29,7 +29,7 @@ def on_device(network: OmniNet, device: torch.device, rows: Sequence[Row]) -> li
 
 
 def _to(batch: Any, device: torch.device) -> Any:
-    """Tensors, or named tuples of them, on a device."""
+    """Move a tensor, or a named tuple of tensors, to a device."""
     if isinstance(batch, Tensor):
         return batch.to(device)
     return type(batch)(*(value.to(device) for value in batch))

@@ -1,4 +1,4 @@
-"""Keys and values of the outputs that a running batch has decoded."""
+"""KV cache of the decoder's self-attention for a running batch."""
 
 from __future__ import annotations
 
@@ -10,87 +10,88 @@ from torch.nn import functional
 
 from omninet.model.config import CNPConfig
 from omninet.model.network.attention import Source
-from omninet.model.network.placing import Placing
+from omninet.model.network.placement import Placement
 
-ROOM = 32  # outputs that there is room for at first
+INITIAL_COLUMNS = 32  # initial capacity of the cache, in columns
 
 
 class KeyValueCache:
-    """One slot for each run of a decoder layer, one column for each step of the batch.
+    """Keys and values of all hypotheses, with one column per step of the batch.
 
-    A row's ``n`` hypotheses lie side by side in a column, so that all of them can be attended to at once; a mask tells
-    each of them which are its own forebears. So neither a row that joins late nor a hypothesis that follows another one
-    moves anything but the mask.
+    A column holds the keys and values of all ``n`` hypotheses of a row. A mask selects the tokens that belong to the
+    prefix of each hypothesis. Reordering hypotheses or adding a row therefore changes the mask only; no keys or values
+    are copied.
 
     Args:
         batch: rows.
-        n: hypotheses of a row.
-        like: any tensor of the type and device to allocate.
+        n: hypotheses per row.
+        like: a tensor whose dtype and device the cache takes.
 
     Attributes:
-        keys, values: (slots, b, h, columns * n, k).
-        seen: (b, n, columns * n), the columns before this one and this one.
-        first, column: the columns that are in use, from ``first`` to below ``column``.
+        keys, values: (slots, b, h, columns * n, k), one slot for each decoder layer and recurrent step.
+        mask: (b, n, columns * n), true at the tokens in the prefix of each hypothesis, the current token included.
+        first, column: the columns in use are ``first`` to ``column - 1``.
     """
 
     def __init__(self, config: CNPConfig, batch: int, n: int, like: Tensor) -> None:
-        slots, room = config.decoder_layers * config.recurrent_steps, ROOM * n
+        slots, room = config.decoder_layers * config.recurrent_steps, INITIAL_COLUMNS * n
         self.n = n
         self.keys = like.new_zeros(slots, batch, config.heads, room, config.d_key)
         self.values = like.new_zeros(slots, batch, config.heads, room, config.d_value)
-        self.seen = torch.zeros(batch, n, room, dtype=torch.bool, device=like.device)
+        self.mask = torch.zeros(batch, n, room, dtype=torch.bool, device=like.device)
         self.first = self.column = 0
 
-    def open(self, oldest: int) -> None:
-        """Begin a column.
+    def open_column(self, oldest: int) -> None:
+        """Begin the column of a new step.
 
         Args:
-            oldest: outputs that the row with the most of them has decoded; earlier columns are forgotten.
+            oldest: number of tokens of the longest row; columns before those are dropped.
         """
         self.first = self.column - oldest
-        if self._end == self.seen.shape[2]:
-            self._make_room()
-        self.seen[:, :, self._end : self._end + self.n] = torch.eye(self.n, dtype=torch.bool, device=self.seen.device)
+        if self._end == self.mask.shape[2]:
+            self._grow()
+        self.mask[:, :, self._end : self._end + self.n] = torch.eye(self.n, dtype=torch.bool, device=self.mask.device)
         self.column += 1
 
     def append(self, slot: int, keys: Tensor, values: Tensor) -> Source:
-        """Store the outputs of the column that is open, and return all that may be seen.
+        """Store the keys and values of the current column; return those of all columns in use, with the mask.
 
         Args:
+            slot: decoder layer and recurrent step, counted from 0.
             keys, values: (b, h, n, k).
         """
         start, end = self.first * self.n, self._end
         self.keys[slot, :, :, end - self.n : end] = keys
         self.values[slot, :, :, end - self.n : end] = values
         window = self.keys[slot, :, :, start:end], self.values[slot, :, :, start:end]
-        return Source(self.n, *window, self.seen[:, None, :, start:end])
+        return Source(self.n, *window, self.mask[:, None, :, start:end])
 
-    def follow(self, parents: Tensor) -> None:
-        """Let each hypothesis go on from another one of its row; parents (b, n)."""
-        self.seen = self.seen.gather(1, parents[..., None].expand_as(self.seen))
+    def reorder(self, parents: Tensor) -> None:
+        """Let each hypothesis continue the prefix of another one of its row; parents (b, n)."""
+        self.mask = self.mask.gather(1, parents[..., None].expand_as(self.mask))
 
     def select(self, rows: Tensor) -> None:
-        """Keep the given rows, in the given order."""
-        self.keys, self.values, self.seen = self.keys[:, rows], self.values[:, rows], self.seen[rows]
+        """Keep only the given rows, in the given order."""
+        self.keys, self.values, self.mask = self.keys[:, rows], self.values[:, rows], self.mask[rows]
 
-    def join(self, put: Placing) -> None:
-        """Add rows that have decoded nothing."""
-        self.seen[put.free] = False
-        if put.behind:
-            self.keys, self.values = (functional.pad(x, (0, 0) * 3 + (0, put.behind)) for x in (self.keys, self.values))
-            self.seen = functional.pad(self.seen, (0, 0, 0, 0, 0, put.behind))
+    def join(self, put: Placement) -> None:
+        """Add rows with empty prefixes."""
+        self.mask[put.free] = False
+        if put.extra:
+            self.keys, self.values = (functional.pad(x, (0, 0) * 3 + (0, put.extra)) for x in (self.keys, self.values))
+            self.mask = functional.pad(self.mask, (0, 0, 0, 0, 0, put.extra))
 
     @property
     def _end(self) -> int:
         return self.column * self.n
 
-    def _make_room(self) -> None:
-        """Drop the columns that are forgotten; where that is too little, take twice the room."""
+    def _grow(self) -> None:
+        """Free the dropped columns; double the capacity if more than half of it is still in use."""
         start, end = self.first * self.n, self._end
-        room = self.seen.shape[2] * (2 if 2 * (end - start) > self.seen.shape[2] else 1)
+        room = self.mask.shape[2] * (2 if 2 * (end - start) > self.mask.shape[2] else 1)
         grown: Sequence[Tensor] = [x.new_zeros(*x.shape[:3], room, x.shape[4]) for x in (self.keys, self.values)]
         for new, old in zip(grown, (self.keys, self.values), strict=True):
             new[:, :, :, : end - start] = old[:, :, :, start:end]
         self.keys, self.values = grown
-        self.seen = functional.pad(self.seen[:, :, start:end], (0, room - (end - start)))
+        self.mask = functional.pad(self.mask[:, :, start:end], (0, room - (end - start)))
         self.first, self.column = 0, self.column - self.first

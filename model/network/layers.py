@@ -1,4 +1,4 @@
-"""Encoder and decoder layers, feed-forward block and position table."""
+"""Encoder and decoder layers, feed-forward block and sinusoidal position table."""
 
 from __future__ import annotations
 
@@ -10,13 +10,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from omninet.model.network.attention import GatedAttention, MultiHeadAttention, Source, Weighed, joined, visible
+from omninet.model.network.attention import (
+    AttentionWeights,
+    GatedAttention,
+    MultiHeadAttention,
+    Source,
+    concatenate,
+    open_empty_rows,
+)
 from omninet.model.network.memory import Memory
 
 
 def sinusoid_table(positions: int, width: int) -> Tensor:
-    """Position table (positions + 1, width) of Vaswani et al. 2017; positions start at 1, row 0 is zero."""
-    with torch.device("cpu"):  # no checkpoint has it, so that it must be there when weights are but announced
+    """Return the sinusoidal position encoding (Vaswani et al. 2017, 3.5), (positions + 1, width).
+
+    Positions are counted from 1; row 0 is zero.
+    """
+    with torch.device("cpu"):  # checkpoints do not store the table: compute it even in networks on the meta device
         columns, rows = torch.arange(width), torch.arange(positions + 1)
     angle = rows.double()[:, None] * 10000 ** (-2 * (columns // 2).double() / width)
     table = torch.where(columns % 2 == 0, angle.sin(), angle.cos())
@@ -25,24 +35,24 @@ def sinusoid_table(positions: int, width: int) -> Tensor:
 
 
 def start_as_identity(linear: nn.Linear) -> None:
-    """Let a square layer begin by changing nothing; of a wider input it passes the first part on."""
+    """Initialise a linear layer as the identity on its first ``out_features`` inputs, with zero bias."""
     width = linear.out_features
     nn.init.eye_(linear.weight[:, :width])
     nn.init.zeros_(linear.bias)
 
 
 Losses = dict[str, Tensor]
-"""Terms that layers add to the training loss, by name: scalars, of the size of a mean over outputs."""
+"""Auxiliary training losses of layers: name -> scalar, on the scale of a mean over the targets."""
 
 
 def add_loss(losses: Losses | None, name: str, term: Tensor) -> None:
-    """Add to the term of a name; without effect where no losses are asked for."""
+    """Add a term to the auxiliary loss ``name``; does nothing if ``losses`` is None."""
     if losses is not None:
         losses[name] = losses[name] + term if name in losses else term
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with residual and layer norm."""
+    """Position-wise feed-forward block with residual connection and layer norm (Vaswani et al. 2017, 3.3)."""
 
     def __init__(self, d_model: int, d_hidden: int, dropout: float) -> None:
         super().__init__()
@@ -55,7 +65,7 @@ class FeedForward(nn.Module):
         """(N, d) -> (N, d).
 
         Args:
-            losses: a block in this place may add its own terms of the training loss to it (``add_loss``).
+            losses: unused here; a replacement of this block may add auxiliary losses to it with ``add_loss``.
         """
         changed = self.dropout(self.contract(functional.relu(self.expand(x))))
         normed: Tensor = self.norm(changed + x)
@@ -63,10 +73,10 @@ class FeedForward(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Layer of the TemporalEncoder (paper, Fig. 2 left).
+    """Layer of the temporal encoder: self-attention and feed-forward block (paper, Fig. 2 left).
 
     Args:
-        feed_forward: (N, d) -> (N, d), as FeedForward.
+        feed_forward: FeedForward or a replacement with its interface, (N, d) -> (N, d).
     """
 
     def __init__(self, attention: MultiHeadAttention, feed_forward: nn.Module) -> None:
@@ -75,30 +85,35 @@ class EncoderLayer(nn.Module):
         self.feed_forward = feed_forward
 
     def forward(self, x: Tensor, mask: Tensor | None, losses: Losses | None = None) -> Tensor:
-        """x (b, t, d) and mask (b, t) -> (b, t, d), zero where the mask is false."""
+        """Map x (b, t, d) to (b, t, d); mask (b, t), the output is zero where it is false."""
         b, t, _ = x.shape
-        seen = None if mask is None else visible(mask)[:, None, None, :]
+        keys_mask = None if mask is None else open_empty_rows(mask)[:, None, None, :]
         rows = None if mask is None else mask.flatten()
         flat = x.flatten(0, 1)
-        queries, keys, values = self.own(flat)
+        queries, keys, values = self.self_attention_inputs(flat)
         split = self.attention.split
-        changed, _ = self.attention(flat, queries, [Source(t, split(keys, t), split(values, t), seen)])
-        changed = self.feed_forward(hide(changed, rows), losses)
-        return hide(changed, rows).view(b, t, -1)
+        changed, _ = self.attention(flat, queries, [Source(t, split(keys, t), split(values, t), keys_mask)])
+        changed = self.feed_forward(zero_padding(changed, rows), losses)
+        return zero_padding(changed, rows).view(b, t, -1)
 
-    def own(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(N, d) -> queries, keys and values of the self-attention, each (N, h * k)."""
+    def self_attention_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Project x (N, d) to the queries, keys and values of the self-attention, each (N, h * k)."""
         return self.attention.query(x), self.attention.key(x), self.attention.value(x)
 
 
-def hide(x: Tensor, rows: Tensor | None) -> Tensor:
-    """x (N, d) with the rows of padding, where ``rows`` (N) is false, set to zero."""
+def zero_padding(x: Tensor, rows: Tensor | None) -> Tensor:
+    """Set the rows of x (N, d) to zero where ``rows`` (N) is false; None changes nothing."""
     return x if rows is None else x * rows[:, None].to(x.dtype)
 
 
 @dataclass(frozen=True)
 class LayerMemory:
-    """A memory as one decoder layer sees it: keys and values, each (b, h, R or P, k), computed once."""
+    """A memory projected to the keys and values of one decoder layer.
+
+    Attributes:
+        temporal: keys and values, each (b, h, R, k).
+        spatial: keys and values, each (b, h, P, k); None if the spatial cache is empty.
+    """
 
     temporal: tuple[Tensor, Tensor]
     spatial: tuple[Tensor, Tensor] | None
@@ -106,13 +121,13 @@ class LayerMemory:
 
 @dataclass(frozen=True)
 class MemoryMasks:
-    """What the decoder's layers share of a memory.
+    """Masks and gate positions of a memory, shared by all decoder layers.
 
     Attributes:
-        temporal: (b, 1, 1, R).
-        spatial: (b, 1, 1, P).
-        has_spatial: rows with anything in the spatial cache, (b, 1).
-        frame: as in Memory, (b, P).
+        temporal: (b, 1, 1, R), no row is all false.
+        spatial: (b, 1, 1, P), no row is all false.
+        has_spatial: (b, 1), true in rows whose spatial cache is not empty.
+        frame: temporal position that gates each spatial position, (b, P).
     """
 
     temporal: Tensor
@@ -122,54 +137,54 @@ class MemoryMasks:
 
     @classmethod
     def of(cls, memory: Memory) -> MemoryMasks:
-        """The masks of ``memory``, safe for a softmax."""
+        """Take the masks of ``memory``; rows that are all false become all true (``open_empty_rows``)."""
         return cls(
-            visible(memory.temporal_mask)[:, None, None, :],
-            visible(memory.spatial_mask)[:, None, None, :],
+            open_empty_rows(memory.temporal_mask)[:, None, None, :],
+            open_empty_rows(memory.spatial_mask)[:, None, None, :],
             memory.spatial_mask.any(1, keepdim=True),
             memory.frame,
         )
 
 
 class Part(Protocol):
-    """Rows that are decoded side by side, with memories of one shape: b rows of n outputs."""
+    """Rows that share one run of the decoder and whose memories have one shape: b rows of n positions or hypotheses."""
 
     @property
     def b(self) -> int:
-        """Rows."""
+        """Number of rows."""
         ...
 
     @property
     def n(self) -> int:
-        """Outputs of a row that are decoded at once: positions, or hypotheses."""
+        """Positions (teacher forcing) or hypotheses (beam search) per row."""
         ...
 
     @property
     def memories(self) -> Sequence[LayerMemory]:
-        """Of each layer."""
+        """Keys and values of the memory, one for each layer."""
         ...
 
     @property
     def masks(self) -> MemoryMasks:
-        """Of the memories."""
+        """Masks of the memory."""
         ...
 
-    def seen(self, slot: int, keys: Tensor, values: Tensor) -> Source:
-        """What the outputs see of themselves and of those before them.
+    def self_source(self, slot: int, keys: Tensor, values: Tensor) -> Source:
+        """Return the keys, values and mask of the causal self-attention.
 
         Args:
-            slot: which run of which layer this is, counted from 0.
-            keys, values: of these outputs, (b, h, n, k).
+            slot: run of a layer, counted from 0: recurrent step * layers + layer.
+            keys, values: of the current positions, (b, h, n, k).
         """
         ...
 
 
 @dataclass(frozen=True)
 class Prefix:
-    """The Part of teacher forcing: every position at once.
+    """Whole prefixes, decoded at once with teacher forcing; implements ``Part``.
 
     Attributes:
-        causal: which positions are seen, (b or 1, 1, n, n).
+        causal: causal mask, (b or 1, 1, n, n).
     """
 
     b: int
@@ -178,8 +193,8 @@ class Prefix:
     masks: MemoryMasks
     causal: Tensor
 
-    def seen(self, slot: int, keys: Tensor, values: Tensor) -> Source:  # noqa: ARG002
-        """Those that the causal mask shows."""
+    def self_source(self, slot: int, keys: Tensor, values: Tensor) -> Source:  # noqa: ARG002
+        """Return the keys and values with the causal mask; see Part."""
         return Source(self.n, keys, values, self.causal)
 
 
@@ -188,8 +203,8 @@ class LayerAttention:
     """Attention of one run of a decoder layer.
 
     Attributes:
-        self_attention, temporal: scores, (b, h, n, n) and (b, h, n, R); their softmax are the weights.
-        spatial: weights, gated, (b, h, n, P); None where there is no spatial memory.
+        self_attention, temporal: scores before the softmax, (b, h, n, n) and (b, h, n, R).
+        spatial: gated weights, (b, h, n, P); None if the spatial cache is empty.
     """
 
     self_attention: Tensor
@@ -200,11 +215,11 @@ class LayerAttention:
 class DecoderLayer(nn.Module):
     """Masked self-attention, temporal attention, gated spatial attention (paper, Fig. 2 right).
 
-    The three projections are the authors': the paper's figure leaves them out. No residual runs
-    across them.
+    The three linear projections between the attention blocks are in the authors' code, not in the paper's figure. They
+    have no residual connection.
 
     Args:
-        feed_forward: (N, d) -> (N, d), as FeedForward.
+        feed_forward: FeedForward or a replacement with its interface, (N, d) -> (N, d).
     """
 
     def __init__(
@@ -228,16 +243,16 @@ class DecoderLayer(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Start where training is quick.
+        """Initialise so that training converges faster.
 
-        The projections begin as identities, as if the residual ran across them. Half of the temporal heads
-        begin by the likeness of positions, so that an output first looks at the step of its own number.
+        The projections start as identities, so that the residual stream passes through them. Half of the heads of the
+        temporal attention start with equal query and key weights, so that position i first attends to time step i.
         """
         for projection in (self.temporal_projection, self.spatial_projection, self.output_projection):
             start_as_identity(projection)
         attention = self.temporal_attention
         rows = attention.heads // 2 * (attention.query.out_features // attention.heads)
-        # Neighbouring positions differ in the quickest quarter of the sinusoids, and hardly elsewhere.
+        # Neighbouring positions differ mostly in the quarter of the sinusoids with the highest frequencies.
         quick = attention.query.in_features // 4
         with torch.no_grad():
             query = attention.query.weight[:rows]
@@ -245,64 +260,68 @@ class DecoderLayer(nn.Module):
             query[:, quick:] /= 2
             attention.key.weight[:rows] = query
 
-    def remember(self, memory: Memory) -> LayerMemory:
-        """Keys and values of a memory, the same at every position decoded from it."""
+    def project_memory(self, memory: Memory) -> LayerMemory:
+        """Project a memory to keys and values, once for all positions that are decoded from it."""
         spatial = self.spatial_attention.keys_values(memory.spatial) if memory.spatial.shape[1] else None
         return LayerMemory(self.temporal_attention.keys_values(memory.temporal), spatial)
 
     def forward(
         self, x: Tensor, parts: Sequence[Part], slot: int, rows: Tensor | None = None, losses: Losses | None = None
     ) -> tuple[Tensor, LayerAttention]:
-        """Decode x (N, d): the outputs of the first part, row by row, then those of the next.
+        """Run the layer.
 
         Args:
-            slot: which run of which layer this is, counted from 0.
-            rows: (N), false at padded targets, which are set to zero; of a single part.
+            x: hidden states, (N, d): those of the first part, row by row, then those of the next part.
+            slot: run of a layer, counted from 0: recurrent step * layers + layer.
+            rows: (N), false at padded targets, which are set to zero; only with a single part.
+            losses: passed to the feed-forward block.
 
         Returns:
-            (N, d), and the attention of the first part.
+            The output, (N, d), and the attention of the first part.
         """
         memories = [part.memories[slot % len(part.memories)] for part in parts]
-        queries, keys, values = self.own(x)
-        x, own = self.self_attention(x, queries, self._outputs(keys, values, parts, slot))
+        queries, keys, values = self.self_attention_inputs(x)
+        x, self_attention = self.self_attention(x, queries, self._self_sources(keys, values, parts, slot))
         steps = [Source(part.n, *m.temporal, part.masks.temporal) for part, m in zip(parts, memories, strict=True)]
-        x, temporal = self.temporal_attention(*self.towards_steps(hide(x, rows)), steps)
-        x, queries = self.towards_cells(hide(x, rows))
-        x, spatial = self._look(x, queries, parts, memories, temporal, rows)
+        x, temporal = self.temporal_attention(*self.temporal_inputs(zero_padding(x, rows)), steps)
+        x, queries = self.spatial_inputs(zero_padding(x, rows))
+        x, spatial = self._attend_spatial(x, queries, parts, memories, temporal, rows)
         x = self.feed_forward(self.output_projection(x), losses)
-        return hide(x, rows), LayerAttention(own[0].scores, temporal[0].scores, spatial)
+        return zero_padding(x, rows), LayerAttention(self_attention[0].scores, temporal[0].scores, spatial)
 
-    def own(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(N, d) -> queries, keys and values of the self-attention, each (N, h * k)."""
+    def self_attention_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Project x (N, d) to the queries, keys and values of the self-attention, each (N, h * k)."""
         return self.self_attention.query(x), self.self_attention.key(x), self.self_attention.value(x)
 
-    def towards_steps(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(N, d) -> what goes into the temporal attention, (N, d), and its queries, (N, h * k)."""
+    def temporal_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the input of the temporal attention, (N, d), and its queries, (N, h * k), for x (N, d)."""
         projected = self.temporal_projection(x)
         return projected, self.temporal_attention.query(projected)
 
-    def towards_cells(self, x: Tensor) -> tuple[Tensor, ...]:
-        """The same for the spatial attention."""
+    def spatial_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the input of the spatial attention, (N, d), and its queries, (N, h * k), for x (N, d)."""
         projected = self.spatial_projection(x)
         return projected, self.spatial_attention.query(projected)
 
-    def _outputs(self, keys: Tensor, values: Tensor, parts: Sequence[Part], slot: int) -> list[Source]:
-        """What each part sees of its own outputs."""
+    def _self_sources(self, keys: Tensor, values: Tensor, parts: Sequence[Part], slot: int) -> list[Source]:
+        """Return the keys and values of each part's causal self-attention."""
         split = self.self_attention.split
-        pairs = zip(_apart(keys, parts), _apart(values, parts), strict=True)
-        return [part.seen(slot, *(split(y, part.n) for y in pair)) for part, pair in zip(parts, pairs, strict=True)]
+        pairs = zip(_split_parts(keys, parts), _split_parts(values, parts), strict=True)
+        return [
+            part.self_source(slot, *(split(y, part.n) for y in pair)) for part, pair in zip(parts, pairs, strict=True)
+        ]
 
-    def _look(
+    def _attend_spatial(
         self,
         x: Tensor,
         queries: Tensor,
         parts: Sequence[Part],
         memories: Sequence[LayerMemory],
-        temporal: Sequence[Weighed],
+        temporal: Sequence[AttentionWeights],
         rows: Tensor | None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Spatial attention of the rows with something in the spatial cache; the others stay as they are."""
-        pieces = list(_apart(x, parts))
+        """Apply the spatial attention; rows with an empty spatial cache pass through unchanged."""
+        pieces = list(_split_parts(x, parts))
         sources = {
             i: Source(part.n, *memory.spatial, part.masks.spatial)
             for i, (part, memory) in enumerate(zip(parts, memories, strict=True))
@@ -310,22 +329,22 @@ class DecoderLayer(nn.Module):
         }
         if not sources:
             return x, None
-        seeing = list(sources)
-        of_queries = _apart(queries, parts)
-        gates = [temporal[i] for i in seeing], [parts[i].masks.frame for i in seeing]
+        spatial_parts = list(sources)
+        of_queries = _split_parts(queries, parts)
+        gates = [temporal[i] for i in spatial_parts], [parts[i].masks.frame for i in spatial_parts]
         attended, weights = self.spatial_attention.attend(
-            joined([pieces[i] for i in seeing]),
-            joined([of_queries[i] for i in seeing]),
+            concatenate([pieces[i] for i in spatial_parts]),
+            concatenate([of_queries[i] for i in spatial_parts]),
             list(sources.values()),
             *gates,
         )
-        found = _apart(hide(attended, rows), [parts[i] for i in seeing])
-        for i, piece in zip(seeing, found, strict=True):
+        found = _split_parts(zero_padding(attended, rows), [parts[i] for i in spatial_parts])
+        for i, piece in zip(spatial_parts, found, strict=True):
             real = parts[i].masks.has_spatial.repeat_interleave(parts[i].n, 0)
             pieces[i] = torch.where(real, piece, pieces[i])
-        return joined(pieces), weights[0] if 0 in sources else None
+        return concatenate(pieces), weights[0] if 0 in sources else None
 
 
-def _apart(x: Tensor, parts: Sequence[Part]) -> tuple[Tensor, ...]:
-    """x (N, d) -> (b * n, d) of each part."""
+def _split_parts(x: Tensor, parts: Sequence[Part]) -> tuple[Tensor, ...]:
+    """Split x (N, d) by part, each (b * n, d)."""
     return torch.split(x, [part.b * part.n for part in parts])

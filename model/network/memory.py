@@ -1,4 +1,4 @@
-"""What ``encode`` has stored: the spatial cache, the temporal cache and the link array."""
+"""The caches that ``encode`` fills: temporal cache, spatial cache and link array (paper, section 3.2)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Link = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Memory:
-    """The caches of a batch, a plain value: nothing of a request stays on the network.
+    """The caches of a batch, as an immutable value: the network itself keeps no state of a request.
 
     Attributes:
         temporal: temporal cache C_t, (b, R, d).
         temporal_mask: (b, R).
         spatial: spatial cache C_s, (b, P, d); P is 0 if no row has a spatial input.
         spatial_mask: (b, P).
-        frame: the link array written out, (b, P): which temporal position gates a spatial one.
-        links: the link array L of each row, pairs (t, s) in the order of the inputs.
+        frame: link array as an index, (b, P): the temporal position that gates each spatial position.
+        links: link array L of each row: pairs (t, s) in the order of the inputs.
     """
 
     temporal: Tensor
@@ -34,7 +34,7 @@ class Memory:
 
     @classmethod
     def empty(cls, batch: int, like: Tensor) -> Memory:
-        """The caches before the first input (Algorithm 1), with the type, width and device of ``like``."""
+        """Return empty caches (paper, Algorithm 1) with the dtype, width and device of ``like`` (..., d)."""
         vectors = like.new_zeros(batch, 0, like.shape[-1])
         nothing = torch.zeros(batch, 0, dtype=torch.bool, device=like.device)
         return cls(vectors, nothing, vectors, nothing, nothing.long(), ((),) * batch)
@@ -42,13 +42,14 @@ class Memory:
     def append(
         self, temporal: Tensor, mask: Tensor, spatial: Tensor | None, spatial_mask: Tensor, frame: Tensor | None, s: int
     ) -> Memory:
-        """The memory with one more input of t steps and s cells in every row.
+        """Return the memory with one more input of t steps and s cells appended to every row.
 
         Args:
             temporal: (b, t, d).
             mask: (b, t).
-            spatial: (b, t * s, d), or None where the input has no spatial side.
-            frame: step in [0, t) that each spatial vector is tied to, (t * s), or None likewise.
+            spatial: (b, t * s, d), or None if the input adds nothing to the spatial cache.
+            spatial_mask: (b, t * s).
+            frame: step in [0, t) that gates each spatial vector, (t * s); None if ``spatial`` is None.
         """
         links = tuple((*link, (temporal.shape[1], s)) for link in self.links)
         cells, cell_mask, frames = self.spatial, self.spatial_mask, self.frame
@@ -68,11 +69,11 @@ class Memory:
 
     @property
     def batch(self) -> int:
-        """Rows."""
+        """Number of rows."""
         return len(self.temporal)
 
     def select(self, rows: Sequence[int] | Tensor) -> Memory:
-        """The given rows, in the given order."""
+        """Return the given rows, in the given order."""
         index = torch.as_tensor(rows, device=self.temporal.device)
         return Memory(
             self.temporal[index],
@@ -85,7 +86,7 @@ class Memory:
 
 
 def collate(memories: Sequence[Memory]) -> Memory:
-    """One memory with the rows of all, padded to the longest; padding is masked."""
+    """Concatenate the rows of memories, padded to the longest; padding is masked."""
     if len(memories) == 1:
         return memories[0]
 

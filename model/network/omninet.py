@@ -1,4 +1,4 @@
-"""The network: peripherals around one Central Neural Processor, and the heads of outputs."""
+"""The whole network: peripherals, Central Neural Processor and output heads (paper, Fig. 1)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS
 
 Inputs = Sequence[tuple[str, str, Any]]
-"""Of each input the name of its peripheral, its domain, and its collated batch."""
+"""For each input: the name of its peripheral, its domain and its collated batch."""
 
 
 class OmniNet(nn.Module):
-    """Any mix of inputs to a Memory; what is decoded from it is the CNP's business.
+    """Peripherals and CNP: encodes any combination of inputs into a Memory, from which ``cnp`` decodes.
 
     Attributes:
-        heads: task -> what its output makes of the network's states.
+        peripherals: name -> encoder of one modality.
+        heads: task -> output head, which computes the training loss and values from hidden states.
     """
 
     def __init__(self, config: OmniNetConfig) -> None:
@@ -37,11 +38,14 @@ class OmniNet(nn.Module):
         self.heads = nn.ModuleDict({name: OUTPUTS[task.output].head()(task, d) for name, task in config.tasks.items()})
 
     def encode(self, inputs: Inputs, moves: bool = True, losses: Losses | None = None) -> Memory:
-        """Encode inputs in their order.
+        """Encode inputs in the given order.
 
         Args:
-            moves: whether what changes from frame to frame is told, to tasks that have learnt what it looks like.
-            losses: the layers' terms of the training loss are added to it.
+            moves: add motion features to video frames; only for tasks that were trained with them (``Task.moves``).
+            losses: the layers add their auxiliary training losses to this dictionary.
+
+        Raises:
+            ValueError: no inputs, or see CNP.encode.
         """
         memory: Memory | None = None
         for peripheral, domain, batch in inputs:
@@ -52,13 +56,14 @@ class OmniNet(nn.Module):
         return memory
 
     def exits(self, inputs: Inputs, depths: Collection[int], moves: bool = True) -> tuple[dict[int, Tensor], Tensor]:
-        """Return the time steps of all inputs at some depths of the temporal encoder, and their mask.
+        """Return the hidden states of all inputs at some depths of the temporal encoder (early exits), and their mask.
 
         Args:
-            depths: numbers of layers; 0 is what the peripherals gave, averaged over the cells.
+            depths: numbers of layers, counted from 1; 0 is the output of the peripherals, averaged over the cells.
+            moves: see ``encode``.
 
         Returns:
-            depth -> (b, R, d), and the mask (b, R).
+            depth -> hidden states, (b, R, d); and the mask, (b, R).
         """
         found, masks = [], []
         for peripheral, domain, batch in inputs:

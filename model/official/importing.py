@@ -24,7 +24,7 @@ from omninet.model.network_config import OmniNetConfig
 from omninet.model.official.conf import read_vocabularies
 from omninet.model.official.names import TASKS, Converted, convert, official_config
 from omninet.model.official.unpack import unpack
-from omninet.model.storage.weights import built
+from omninet.model.storage.weights import build_network
 
 Channels = Literal["rgb", "bgr"]
 CAPTION_STEPS = 100
@@ -81,7 +81,7 @@ def import_official(source: Source, out: Path, name: str = "omninet-official") -
     vocabularies = read_vocabularies(source.conf, config.vocabularies)
     converted = convert(_read_state(source.weights, out), kept=source.tasks)
     _check_numbers(converted.tensors)
-    network = built(config, converted.tensors, str(source.weights))
+    network = build_network(config, converted.tensors, str(source.weights))
     card = _card(name, source, converted)
     model = ModelConfig(name, "1.0.0", config, text_steps=CAPTION_STEPS)
     save(Checkpoint(model, network, source.tokenizer, vocabularies, card), out)

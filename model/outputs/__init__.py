@@ -1,4 +1,4 @@
-"""The kinds of output: one folder each, one line here."""
+"""Registry of the kinds of output; each has a folder of its own."""
 
 from omninet.model.outputs.answer import Answer, PlainAnswer
 from omninet.model.outputs.base import Metrics, Output

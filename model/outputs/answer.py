@@ -1,4 +1,4 @@
-"""What every answer has."""
+"""Fields that all answers have."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from omninet.model.explain.explanation import Explanation
 
 
 class Answer(Protocol):
-    """An answer: a frozen dataclass of its output, whose fields are JSON values or dataclasses of such."""
+    """An answer: a frozen dataclass defined by its output; fields are JSON values or dataclasses of JSON values."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user must know of the input."""
+        """Remarks about the inputs for the user, such as a truncated file."""
         ...
 
     @property
     def explanation(self) -> Explanation | None:
-        """What the network attended to, if that was asked for."""
+        """Attention of the network, if the request asked for it."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlainAnswer:
-    """A base for answers of a few fields.
+    """Base class for answer dataclasses.
 
     Attributes:
-        notes: what a user must know of the input.
-        explanation: what the network attended to, if that was asked for.
+        notes: remarks about the inputs for the user, such as a truncated file.
+        explanation: attention of the network, if the request asked for it.
     """
 
     notes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What every kind of output offers. Nothing here imports torch."""
+"""Interface of a kind of output. Does not import torch."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
     from omninet.model.tasks import Input, Task
 
 Metrics = dict[str, float]
-ABOUT = {"notes", "explanation"}  # fields of every answer, which every reply carries
+ABOUT = {"notes", "explanation"}  # fields of all answers; every response carries them outside of the schema
 
 
 def schema_of(answer: type[Any]) -> type[BaseModel]:
-    """Return the pydantic model of a dataclass of answers, without what is said about every answer."""
+    """Return the pydantic model of an answer dataclass, without ``notes`` and ``explanation``."""
     hints = get_type_hints(answer)
     named: dict[str, Any] = {f.name: (hints[f.name], ...) for f in fields(answer) if f.name not in ABOUT}
     return create_model(f"{answer.__name__}Body", __doc__=answer.__doc__, **named)
 
 
 class Output(ABC):
-    """Everything about one kind of answer, but for the head that a network has for it.
+    """A kind of output: decoding settings, answers, training targets and metrics. The network part is its head.
 
     Attributes:
-        answers: frozen dataclass of its answers; its fields but ``notes`` and ``explanation`` are the JSON.
-        reads: what of the network an answer is made of; see Goal.
-        has_vocabulary: whether it chooses among the classes of a vocabulary.
-        named: whether these have names of their own, which the checkpoint keeps; others are subwords.
-        options: what a request may say of the decoding, by name.
-        explains: whether an answer can say what the network attended to.
-        streams: whether parts of an answer are sent as soon as they are settled.
-        counted: what several of its targets are called.
+        answers: frozen dataclass of the answers; all fields except ``notes`` and ``explanation`` become JSON.
+        reads: what the output reads from the network; see Goal.
+        has_vocabulary: True if the output chooses among the classes of a vocabulary.
+        named: True if the classes have names, which the checkpoint stores; False if they are subwords.
+        options: request options of the decoding: name -> option.
+        explains: True if an answer can include the attention of the network.
+        streams: True if parts of an answer can be sent before decoding ends.
+        counted: plural noun for the training targets, such as ``subwords``.
     """
 
     answers: ClassVar[type[Any]]
@@ -61,54 +61,54 @@ class Output(ABC):
 
     @staticmethod
     def head() -> type[Head]:
-        """Import and return the module that a network has for a task of this output."""
+        """Import and return the class of the network's output head (a late import, because it needs torch)."""
         from omninet.model.outputs.head import ClassHead
 
         return ClassHead
 
     def goal(self, task: Task, processor: Processor, options: Mapping[str, Any]) -> Goal:  # noqa: ARG002
-        """Return what a row is to decode: one output, where nothing else is said."""
+        """Return the decoding settings of a row; by default one step."""
         return Goal(task.name, 1, reads=self.reads)
 
     def prepare(self, processor: Processor, task: Task, given: Sequence[Given], goal: Goal) -> Job:
-        """Make the rows of a request: one, of all inputs, where nothing else is said."""
+        """Prepare the rows of a request; by default one row with all inputs."""
         return processor.one_row(task, given, goal)
 
     def forms(self, given: Input, forms: Mapping[str, Form]) -> Mapping[str, Form]:  # noqa: ARG002
-        """Return the forms in which it takes an input, by keyword; by default those of the modality."""
+        """Return the accepted forms of an input: keyword -> form; by default those of the modality."""
         return forms
 
     @abstractmethod
     def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Answer:
-        """Turn what a request's rows have decoded into an answer."""
+        """Convert the decoded rows of a request to its answer."""
 
     def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> Sequence[float]:  # noqa: ARG002
-        """Return what is right as the head's loss takes it: by default the one number ``truth.truth``.
+        """Return the training targets of an example for the head's loss; by default the number ``truth.truth``.
 
         Args:
-            ids: name of each class -> its id, for outputs with a vocabulary; a class that is not in it is the one
-                after the last. Empty where classes are subwords.
+            ids: class name -> id, for outputs with named classes; an unknown class gets the id after the last, which
+                never matches. Empty if the classes are subwords.
         """
         return [truth.truth]
 
     def classes(self, truth: Truth) -> Sequence[str]:
-        """Return the names of the classes of what is right, of which training makes the vocabulary."""
-        raise NotImplementedError(f"{type(self).__name__} names no classes")
+        """Return the class names of an example's targets; training builds the vocabulary from them."""
+        raise NotImplementedError(f"{type(self).__name__} has no named classes")
 
     def texts(self, truth: Truth) -> Sequence[str]:  # noqa: ARG002
-        """Return what is right as it would be written in subwords, to which training fits these; by default nothing."""
+        """Return the target texts of an example, on which training fits the subwords; by default none."""
         return ()
 
     def line(self, answer: Any) -> str:
-        """Write an answer in one line, for logs and tables: by default its fields."""
+        """Format an answer as one line for logs and tables; by default its fields."""
         return " ".join(str(getattr(answer, f.name)) for f in fields(answer) if f.name not in ABOUT)
 
     def text(self, answer: Any) -> str:
-        """Write an answer for a terminal."""
+        """Format an answer for a terminal."""
         return self.line(answer)
 
     def schema(self, task: Task) -> type[BaseModel]:  # noqa: ARG002
-        """Return the JSON of an answer, as a pydantic model: by default the fields of the dataclass."""
+        """Return the pydantic model of an answer's JSON; by default the fields of the dataclass."""
         return self._schema
 
     @cached_property
@@ -116,41 +116,46 @@ class Output(ABC):
         return schema_of(self.answers)
 
     def body(self, task: Task, answer: Any) -> BaseModel:
-        """Return an answer as an object of ``schema``."""
+        """Convert an answer to an object of ``schema``."""
         return self.schema(task).model_validate(answer, from_attributes=True)
 
     def parts(self, answer: Any) -> Sequence[BaseModel]:  # noqa: ARG002
-        """Return the JSON of each part of an answer, or of what is settled of one; only where ``streams``."""
+        """Return the parts of a complete or partial answer for streaming; only used if ``streams``."""
         return ()
 
     @abstractmethod
     def metrics(self, truths: Sequence[Truth], answers: Sequence[Any]) -> Metrics:
-        """Measure the answers to a whole data set, the headline first."""
+        """Compute the metrics of a data set; the main metric comes first."""
 
     @abstractmethod
     def constant(self, train: Sequence[Truth], truths: Sequence[Truth]) -> tuple[str, Sequence[Answer]]:
-        """Return the answer that is best if it is always given, and it for each of ``truths``."""
+        """Return the constant baseline: the best answer independent of the input, as text and as one answer per truth.
+
+        Args:
+            train: training examples, from which the constant is chosen.
+            truths: examples to be answered.
+        """
 
     def confusion(self, truths: Sequence[Truth], answers: Sequence[Any]) -> Confusion | None:  # noqa: ARG002
-        """Count which class was given where which was wanted; None where there are too many, or none."""
+        """Return the confusion matrix, or None if there are no classes or too many."""
         return None
 
     def probability(self, answer: Any) -> float:
-        """Return how likely the network finds an answer, from 0 to 1."""
+        """Return the network's probability of an answer, in [0, 1]."""
         raise NotImplementedError(f"{type(self).__name__} gives no probability")
 
     def likeliest(self, ranked: Sequence[tuple[str, float]]) -> Answer | None:  # noqa: ARG002
-        """Return the answer that classes with their probabilities make, the best first; None if it is more than one."""
+        """Return the answer for class probabilities, best first; None if an answer has more than one class."""
         return None
 
     def result(self, truth: Truth, answer: Any, image: int | str, question: int | str) -> dict[str, Any]:  # noqa: ARG002
-        """Return an example's entry in the files that public evaluation servers take; empty where there is no server.
+        """Return an example's entry in the result file of a public evaluation server; empty if there is no server.
 
         Args:
-            image, question: how the data set numbers them.
+            image, question: ids in the data set.
         """
         return {}
 
     def further_metrics(self, truths: Sequence[Truth], answers: Sequence[Any]) -> Metrics:  # noqa: ARG002
-        """Measure by published programs that take long; nothing where there are none."""
+        """Compute metrics with slow external programs; by default none."""
         return {}

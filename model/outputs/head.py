@@ -1,4 +1,4 @@
-"""What an output makes of the network's states, with parameters of its own where it needs some."""
+"""Output heads: training loss, and values computed from hidden states."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from omninet.model.tasks import Task
 
 
 class States(NamedTuple):
-    """What a head reads: log-probabilities (b, n, c) or states (b, n, d); mask (b, n), None where all is real."""
+    """Input of a head: log-probabilities (b, n, c) or hidden states (b, n, d); mask (b, n), None without padding."""
 
     values: Tensor
     mask: Tensor | None = None
@@ -26,8 +26,8 @@ class Loss:
     """The training loss of a batch.
 
     Attributes:
-        terms: by name, each summed over the real targets.
-        right: how many targets were met.
+        terms: name -> loss term, summed over the real targets.
+        right: number of targets that were predicted correctly.
     """
 
     terms: dict[str, Tensor]
@@ -35,10 +35,10 @@ class Loss:
 
 
 class Head(nn.Module, ABC):
-    """The part of a network that belongs to one task's output.
+    """Output head of one task.
 
     Attributes:
-        reads: what it is trained on; each is given to ``loss``.
+        reads: states of the network that ``loss`` needs; see Goal.
     """
 
     reads: ClassVar[tuple[Reads, ...]] = ("classes",)
@@ -48,26 +48,33 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, states: Mapping[Reads, States], targets: Tensor, mask: Tensor) -> Loss:
-        """Compare states with what is right.
+        """Compute the training loss.
 
         Args:
-            targets, mask: as ``Output.target`` gives them, padded, and false at padding, (b, n).
+            states: one entry for each of ``reads``.
+            targets: padded targets of ``Output.target``, (b, n).
+            mask: (b, n), false at padding.
         """
 
     def values(self, states: Tensor, mask: Tensor | None, reads: Reads) -> Tensor:
-        """Turn states (b, n, d), the mask (b, n), into what an answer is made of, (b, values).
+        """Compute the values of answers from hidden states.
 
         Args:
-            reads: which states these are.
+            states: (b, n, d).
+            mask: (b, n), false at padding; None without padding.
+            reads: which states these are; see Goal.
+
+        Returns:
+            Values, (b, values).
         """
-        raise NotImplementedError(f"{type(self).__name__} chooses among classes")
+        raise NotImplementedError(f"{type(self).__name__} chooses among classes and computes no values")
 
 
 class ClassHead(Head):
-    """Chooses among the classes of a vocabulary; their embeddings and classifiers are the CNP's."""
+    """Head of outputs with a vocabulary; it has no parameters, since the classifiers belong to the CNP."""
 
     def loss(self, states: Mapping[Reads, States], targets: Tensor, mask: Tensor) -> Loss:
-        """Negative log-probability of the targets."""
+        """Compute the negative log-likelihood of the targets."""
         log_probabilities = states["classes"].values
         chosen = log_probabilities.gather(-1, targets[..., None])[..., 0]
         nll = -torch.where(mask, chosen, torch.zeros_like(chosen)).sum()

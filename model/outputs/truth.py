@@ -1,4 +1,4 @@
-"""What is right for an example, as outputs read it."""
+"""Ground truth of an example."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from typing import Any, Protocol
 
 
 class Truth(Protocol):
-    """What is right for one example; an output reads what it needs."""
+    """Ground truth of one example; each output reads the fields it needs."""
 
     @property
     def question(self) -> str | None:
-        """What was asked, if anything."""
+        """Question about the picture; None if there is none."""
         ...
 
     @property
     def answer(self) -> str:
-        """The label, or one of the right texts."""
+        """Label, or one of the reference texts."""
         ...
 
     @property
     def tags(self) -> Sequence[str]:
-        """One for each word."""
+        """Tag of each word."""
         ...
 
     @property
     def captions(self) -> Sequence[str]:
-        """All right texts."""
+        """All reference texts."""
         ...
 
     @property
     def answers(self) -> Sequence[str]:
-        """What each annotator said."""
+        """Answers of the annotators."""
         ...
 
     @property
     def answer_type(self) -> str:
-        """Of the question: ``yes/no``, ``number`` or ``other``."""
+        """Type of the question: ``yes/no``, ``number`` or ``other``."""
         ...
 
     @property
     def truth(self) -> Any:
-        """What is right for an output of another kind."""
+        """Ground truth for custom outputs."""
         ...

@@ -1,1 +1,1 @@
-"""The files of a checkpoint: sums, weights, upgrades of older formats."""
+"""Files of a checkpoint: checksums, weights, upgrades of older formats."""

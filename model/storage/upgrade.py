@@ -1,4 +1,4 @@
-"""Configurations of older checkpoints, brought to the format of today one version at a time."""
+"""Upgrades of older ``config.json`` formats, one version at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from omninet.model.errors import CheckpointError
 
 FORMAT = 3
 
-# What format 1 left to the code: the tasks that there were, each with a vocabulary of its own name.
+# Format 1 did not store tasks: these were fixed in the code, each with a vocabulary of the same name.
 _PICTURE = {"role": "picture", "peripheral": "vision", "domain": "image"}
 _QUESTION = {"role": "question", "peripheral": "language", "domain": "english"}
 _TEXT = {"role": "text", "peripheral": "language", "domain": "english"}
@@ -24,9 +24,9 @@ _TASKS: Mapping[str, dict[str, Any]] = {
     },
 }
 
-# What format 2 left to it, too.
+# Format 2 did not store uses and names of answers: these were fixed in the code.
 _IMAGE, _VIDEO = {"picture": "image"}, {"picture": "video"}
-_OFFERED: Mapping[str, dict[str, Any]] = {
+_USES: Mapping[str, dict[str, Any]] = {
     "pos": {"uses": [{"name": "pos", "title": "Tag words"}]},
     "activity": {"answer": "activity", "uses": [{"name": "activity", "forms": _VIDEO, "title": "Name an activity"}]},
     "caption": {
@@ -66,15 +66,18 @@ _OFFERED: Mapping[str, dict[str, Any]] = {
 
 
 def upgrade(values: Any, source: str) -> dict[str, Any]:
-    """Bring what a ``config.json`` holds to today's format.
+    """Convert the contents of a ``config.json`` to the current format.
+
+    Args:
+        source: path of the file, for messages.
 
     Raises:
-        CheckpointError: it is of no format known here.
+        CheckpointError: the format is unknown.
     """
     found = values.get("format") if isinstance(values, dict) else None
     if found not in (*UPGRADES, FORMAT):
         known = ", ".join(map(str, (*UPGRADES, FORMAT)))
-        raise CheckpointError(f"{source} is of format {found!r}; this version reads {known}")
+        raise CheckpointError(f"{source} has format {found!r}; this version reads formats {known}")
     while values["format"] != FORMAT:
         values = UPGRADES[values["format"]](values, source)
     result: dict[str, Any] = values
@@ -82,7 +85,7 @@ def upgrade(values: Any, source: str) -> dict[str, Any]:
 
 
 def _from_1(values: dict[str, Any], source: str) -> dict[str, Any]:
-    """Format 1 named tasks with their number of classes, and had one peripheral of each modality."""
+    """Add the tasks to format 1, which stored only task names and numbers of classes."""
     network = values.get("network")
     if not isinstance(network, dict) or not isinstance(network.get("tasks"), dict):
         raise CheckpointError(f"{source}: network.tasks must map names to numbers of classes")
@@ -95,11 +98,11 @@ def _from_1(values: dict[str, Any], source: str) -> dict[str, Any]:
 
 
 def _from_2(values: dict[str, Any], source: str) -> dict[str, Any]:  # noqa: ARG001
-    """Format 2 left to the code under which names a task is offered, and what JSON calls its answer."""
+    """Add to format 2 the uses of tasks and the names of their answers."""
     network = values.get("network")
     if not isinstance(network, dict) or not isinstance(network.get("tasks", {}), dict):
-        return values | {"format": 3}  # what is wrong with it is said by whatever reads the network
-    tasks = {name: _OFFERED.get(name, {}) | task for name, task in network.get("tasks", {}).items()}
+        return values | {"format": 3}  # OmniNetConfig.from_dict reports the error
+    tasks = {name: _USES.get(name, {}) | task for name, task in network.get("tasks", {}).items()}
     return values | {"format": 3, "network": network | ({"tasks": tasks} if tasks else {})}
 
 

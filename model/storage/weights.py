@@ -1,4 +1,4 @@
-"""The weights of a checkpoint: in one safetensors file, or in several with an index of which tensor lies where."""
+"""Weights of a checkpoint: one safetensors file, or several with an index (tensor -> file)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ INDEX = f"{WEIGHTS}.index.json"
 
 
 def write_weights(network: OmniNet, folder: Path, dtype: torch.dtype, apart: Mapping[str, str]) -> None:
-    """Write the weights of a network.
+    """Write the weights of a network as safetensors, with an index if there are several files.
 
     Args:
-        dtype: type of floating-point weights on disk.
-        apart: prefix of the names of weights -> file that they lie in; all others are in ``model.safetensors``.
+        dtype: dtype of floating-point weights on disk.
+        apart: prefix of weight names -> file to write them to; all other weights go to ``model.safetensors``.
     """
     tensors = {name: _on_disk(tensor, dtype) for name, tensor in network.state_dict().items()}
     files = {name: _file_of(name, apart) for name in tensors}
@@ -38,13 +38,13 @@ def write_weights(network: OmniNet, folder: Path, dtype: torch.dtype, apart: Map
 
 
 def places(folder: Path, listed: Mapping[str, str]) -> dict[str, str]:
-    """Return the file of each tensor, by the index, or by the header of the one file.
+    """Return tensor name -> file, from the index or, without one, from the header of ``model.safetensors``.
 
     Args:
-        listed: names of the files that the folder has.
+        listed: files of the folder: name -> digest.
 
     Raises:
-        CheckpointError: the index cannot be used, or names files that are not there.
+        CheckpointError: the index is invalid, or names files that are not listed.
     """
     if INDEX not in listed:
         with _opened(folder / WEIGHTS) as file:
@@ -54,17 +54,20 @@ def places(folder: Path, listed: Mapping[str, str]) -> dict[str, str]:
     except (OSError, ValueError, TypeError, KeyError):
         found = None
     if not isinstance(found, dict) or not all(isinstance(place, str) for place in found.values()):
-        raise CheckpointError(f"{folder / INDEX} must map the names of tensors to files, as weight_map")
+        raise CheckpointError(f"{folder / INDEX} must have an object weight_map that maps names of tensors to files")
     if unlisted := set(found.values()) - listed.keys():
-        raise CheckpointError(f"{folder / INDEX} names {min(unlisted)}, which is not listed")
+        raise CheckpointError(f"{folder / INDEX} names {min(unlisted)}, which SHA256SUMS does not list")
     return found
 
 
 def read_tensors(folder: Path, wanted: Mapping[str, str]) -> dict[str, Tensor]:
-    """Read tensors, name -> file; those that their file lacks are left out.
+    """Read tensors; tensors that are not in their file are left out.
+
+    Args:
+        wanted: tensor name -> file.
 
     Raises:
-        CheckpointError: a file is no safetensors file.
+        CheckpointError: a file is not a safetensors file.
     """
     tensors: dict[str, Tensor] = {}
     for place in sorted(set(wanted.values())):
@@ -75,43 +78,54 @@ def read_tensors(folder: Path, wanted: Mapping[str, str]) -> dict[str, Tensor]:
 
 
 def digest(sums: Mapping[str, str], files: Mapping[str, str]) -> str:
-    """Return the SHA-256 of the one file, or of the digests of several."""
+    """Return the digest of the weights: the SHA-256 of the one file, or of the joined digests of several files."""
     names = sorted(set(files.values()))
     return sums[WEIGHTS] if names == [WEIGHTS] else hashlib.sha256("".join(sums[n] for n in names).encode()).hexdigest()
 
 
-def built(config: OmniNetConfig, tensors: Mapping[str, Tensor], source: str) -> OmniNet:
-    """A network with the given weights, all of them and nothing else, on the CPU in float32.
+def build_network(config: OmniNetConfig, tensors: Mapping[str, Tensor], source: str) -> OmniNet:
+    """Build a network with the given weights on the CPU in float32.
+
+    Args:
+        source: path of the weights, for messages.
 
     Raises:
-        CheckpointError: as ``load_weights``.
+        CheckpointError: tensors are missing, unexpected or of another shape.
     """
-    return filled(announced(config), tensors, source)
+    return load_into(meta_network(config), tensors, source)
 
 
-def announced(config: OmniNetConfig) -> OmniNet:
-    """Build a network whose weights have shapes and no values."""
-    with torch.device("meta"):  # to draw weights first, and to throw them away, takes longer than to read a file
+def meta_network(config: OmniNetConfig) -> OmniNet:
+    """Build a network on the meta device: its weights have shapes but no values."""
+    with torch.device("meta"):  # initialising random weights would take longer than reading the file
         return OmniNet(config)
 
 
-def filled(network: OmniNet, tensors: Mapping[str, Tensor], source: str) -> OmniNet:
-    """Give an announced network its weights, on the CPU in float32.
+def load_into(network: OmniNet, tensors: Mapping[str, Tensor], source: str) -> OmniNet:
+    """Give a network on the meta device its weights, on the CPU in float32.
+
+    Args:
+        source: path of the weights, for messages.
 
     Raises:
-        CheckpointError: as ``load_weights``.
+        CheckpointError: tensors are missing, unexpected or of another shape.
     """
     _check_fit(network, tensors, source)
     types = {name: tensor.dtype for name, tensor in network.state_dict().items()}
     network.load_state_dict({name: tensor.to(types[name], copy=True) for name, tensor in tensors.items()}, assign=True)
-    return network.to(memory_format=torch.channels_last)  # as its convolutions were before
+    return network.to(
+        memory_format=torch.channels_last
+    )  # assign=True has replaced the channels_last weights of the convolutions
 
 
 def load_weights(network: torch.nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Fill ``network`` from ``tensors``, all of them and nothing else.
+    """Load ``tensors`` into a network; their names and shapes must match exactly.
+
+    Args:
+        source: path of the weights, for messages.
 
     Raises:
-        CheckpointError: names the tensors that are missing, extra or of another shape.
+        CheckpointError: tensors are missing, unexpected or of another shape; the message names the first five.
     """
     _check_fit(network, tensors, source)
     network.load_state_dict(dict(tensors))

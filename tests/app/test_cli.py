@@ -87,10 +87,10 @@ def folder(toy_checkpoint: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (shutil.rmtree, "toy is no checkpoint folder: it does not exist"),
-        (lambda folder: (folder / "SHA256SUMS").unlink(), "toy is no checkpoint folder: it lacks SHA256SUMS"),
+        (shutil.rmtree, "toy is not a checkpoint folder: it does not exist"),
+        (lambda folder: (folder / "SHA256SUMS").unlink(), "toy is not a checkpoint folder: it lacks SHA256SUMS"),
         (lambda folder: (folder / "model.safetensors").unlink(), "toy/model.safetensors is missing"),
-        (another_format, "toy/config.json is of format 99"),
+        (another_format, "toy/config.json has format 99"),
     ],
 )
 def test_a_checkpoint_that_cannot_be_used_is_told_before_the_server_listens(

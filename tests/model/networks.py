@@ -1,4 +1,4 @@
-"""Small networks and inputs for tests: every number follows from a name, none from a seed."""
+"""Small networks and inputs for tests. All numbers are hashes of names, so that no random generator is involved."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GATES: tuple[Gate, ...] = get_args(Gate)
 DOMAINS = ("english", "image")
 TASKS = {"pos": 5, "caption": 11, "vqa": 7}
 WIDTH = 12
-# Widths that differ wherever they may, so that a mixed-up one shows.
+# All widths differ where they may, so that a test fails if two are swapped.
 SMALL: dict[str, Any] = {
     "d_model": WIDTH,
     "encoder_layers": 2,
@@ -39,14 +39,14 @@ SMALL: dict[str, Any] = {
 
 
 def small_cnp(dtype: torch.dtype = torch.float64, **changes: Any) -> CNP:
-    """A network of two layers in evaluation mode, whose weights are large enough that every part shows."""
+    """A network of two layers in evaluation mode; its weights are large, so that every module affects the output."""
     cnp = CNP(CNPConfig(**{**SMALL, **changes}), DOMAINS, {task: task for task in TASKS}, TASKS)
     fill(cnp)
     return cnp.to(dtype).eval()
 
 
 def fill(module: nn.Module) -> None:
-    """Weights from the hash of their names."""
+    """Set all weights to hashes of their names."""
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             values = numbers(name, *parameter.shape)
@@ -60,7 +60,7 @@ def fill(module: nn.Module) -> None:
 
 
 def numbers(name: str, *shape: int) -> Tensor:
-    """Values of mean 0 and variance 1 that follow from the name, float64."""
+    """Values of mean 0 and variance 1, hashed from the name, float64."""
     return _hashed(name, shape) * 3**0.5
 
 
@@ -71,7 +71,7 @@ def _hashed(name: str, shape: tuple[int, ...]) -> Tensor:
 
 @dataclass(frozen=True)
 class Input:
-    """One input of one row: t steps of s cells, whose values follow from its name."""
+    """One input of one row: t steps of s cells; its values are hashed from its name."""
 
     domain: str
     t: int
@@ -79,7 +79,7 @@ class Input:
     name: str = "x"
 
     def values(self) -> Tensor:
-        """(1, t, s, d)."""
+        """Values of the input, (1, t, s, d)."""
         return numbers(f"{self.name}.{self.domain}.{self.t}.{self.s}", 1, self.t, self.s, WIDTH)
 
 
@@ -91,13 +91,13 @@ VIDEO = Input("image", 3, 4)
 
 @dataclass(frozen=True)
 class Row:
-    """What one row is given and what it is to decode."""
+    """Inputs and task of one row."""
 
     inputs: tuple[Input, ...]
     task: str = "caption"
 
     def encode(self, cnp: CNP) -> Memory:
-        """The row alone."""
+        """Encode the row as a batch of one."""
         memory = None
         for x in self.inputs:
             memory = cnp.encode(x.values().to(cnp.task_projection.weight.dtype), x.domain, memory)
@@ -105,19 +105,19 @@ class Row:
         return memory
 
     def tokens(self, n: int) -> list[int]:
-        """n outputs to be forced upon the row."""
+        """n tokens for teacher forcing."""
         return [(3 * i + len(self.inputs)) % TASKS[self.task] for i in range(n)]
 
 
 def cohorts_of(cnp: CNP, rows: list[Row]) -> tuple[list[Cohort], list[list[int]]]:
-    """A cohort for each task, and the rows that are in it."""
+    """A cohort for each task, and the indices of its rows."""
     members = list(group(row.task for row in rows).values())
     memories = [collate([rows[i].encode(cnp) for i in each]) for each in members]
     return [cnp.start(m, rows[each[0]].task) for m, each in zip(memories, members, strict=True)], members
 
 
 def step_through(cnp: CNP, rows: list[Row], steps: int) -> list[Tensor]:
-    """The rows decoded as one batch with the cache, forced: log-probabilities (steps, c) of each row."""
+    """Decode the rows as one batch with the KV cache, teacher-forced: log-probabilities (steps, c) of each row."""
     cohorts, members = cohorts_of(cnp, rows)
     outputs: list[list[Tensor]] = [[] for _ in rows]
     for i in range(steps):
@@ -131,7 +131,7 @@ def step_through(cnp: CNP, rows: list[Row], steps: int) -> list[Tensor]:
 EVERYTHING = Row((TEXT, VIDEO, IMAGE, SHORT_TEXT))
 
 
-# Networks that differ in how they compute, for parametrize.
+# Configurations for parametrize, one for each way to compute.
 NETWORKS: list[dict[str, Any]] = [
     *({"gate": gate} for gate in GATES),
     *({"gate": gate, "recurrent_steps": 2} for gate in GATES),
@@ -147,7 +147,7 @@ def assert_same(actual: Tensor, expected: Tensor) -> None:
 
 
 def by_reference(cnp: CNP, row: Row, steps: int) -> Tensor:
-    """Uncached: every output from the whole prefix before it."""
+    """Decode with the reference implementation, every output from the whole prefix: log-probabilities (steps, c)."""
     reference = Reference(cnp)
     caches = reference.encode([(x.domain, x.values()[0].numpy()) for x in row.inputs])
     tokens = row.tokens(steps)

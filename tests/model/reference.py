@@ -1,7 +1,7 @@
-"""The network as the paper has it, slowly: one row, one position and one head at a time, nothing kept.
+"""Reference implementation of the network in NumPy, for other tests: one row, one position and one head at a time.
 
-The oracle of the other tests. Of model/ it takes only the configuration and the values of the weights;
-there is no batch, no padding, no mask and no cache in it, and every output is computed from the whole prefix.
+It uses only the configuration and the weights of model/. It has no batch, padding, mask or KV cache: every output is
+computed from the whole prefix.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Vector = NDArray[np.float64]
 
 @dataclass
 class Caches:
-    """What Algorithm 1 leaves behind: C_t, C_s and L."""
+    """The caches C_t, C_s and L of Algorithm 1."""
 
     temporal: list[Vector] = field(default_factory=list)
     spatial: list[Vector] = field(default_factory=list)
@@ -27,7 +27,7 @@ class Caches:
 
 
 class Reference:
-    """The same mathematics as a CNP, with its weights, in float64."""
+    """Reference implementation of a CNP with its weights, in float64."""
 
     def __init__(self, cnp: CNP) -> None:
         self.config = cnp.config
@@ -37,7 +37,7 @@ class Reference:
         }
 
     def encode(self, inputs: Sequence[tuple[str, Vector]]) -> Caches:
-        """Algorithm 1: pairs of a domain and an input (t, s, d)."""
+        """Encode pairs of a domain and an input (t, s, d) (Algorithm 1)."""
         caches = Caches()
         for domain, x in inputs:
             t, s, _ = x.shape
@@ -74,7 +74,7 @@ class Reference:
         return np.log(softmax(self.linear(f"classifiers.{task}", self.linear("decoder.output", xs[-1]))))
 
     def decoder_layer(self, layer: str, prefix: list[Vector], caches: Caches) -> Vector:
-        """The last position of ``prefix``, which sees itself and those before it."""
+        """Return the output of a layer at the last position of ``prefix``."""
         x, _ = self.attention(f"{layer}.self_attention", prefix[-1], prefix)
         x = self.linear(f"{layer}.temporal_projection", x)
         x, temporal = self.attention(f"{layer}.temporal_attention", x, caches.temporal)
@@ -85,7 +85,7 @@ class Reference:
         return self.feed_forward(f"{layer}.feed_forward", self.linear(f"{layer}.output_projection", x))
 
     def spatial_gate(self, temporal: Vector, links: list[tuple[int, int]]) -> Vector:
-        """Algorithm 2: one temporal weight for every vector of the spatial cache."""
+        """Return the temporal weight that gates each vector of the spatial cache (Algorithm 2)."""
         gate: list[float] = []
         start = 0
         for t, s in links:
@@ -98,7 +98,7 @@ class Reference:
     def attention(
         self, name: str, x: Vector, others: list[Vector], gates: list[Vector] | None = None
     ) -> tuple[Vector, list[Vector]]:
-        """Attend from x to ``others``: the result, and the weights of each head."""
+        """Attend from x to ``others``; return the output and the weights of each head."""
         query = self.linear(f"{name}.query", x)
         keys = np.array([self.linear(f"{name}.key", other) for other in others])
         values = np.array([self.linear(f"{name}.value", other) for other in others])
@@ -112,7 +112,7 @@ class Reference:
         return self.norm(f"{name}.norm", mixed + x), weights
 
     def gated(self, scores: Vector, gate: Vector) -> Vector:
-        """Eq. 1 and its two relatives."""
+        """Return the gated weights (Eq. 1 and its two variants)."""
         if not self.config.link_array:
             return softmax(scores)
         if self.config.gate == "official":
@@ -121,7 +121,7 @@ class Reference:
         return weights if self.config.gate == "paper" else weights / weights.sum()
 
     def feed_forward(self, name: str, x: Vector) -> Vector:
-        """Two linear layers with residual and layer norm."""
+        """Feed-forward block with residual connection and layer norm."""
         hidden = np.maximum(self.linear(f"{name}.expand", x), 0)
         return self.norm(f"{name}.norm", self.linear(f"{name}.contract", hidden) + x)
 
@@ -132,7 +132,7 @@ class Reference:
         return normed
 
     def linear(self, name: str, x: Vector) -> Vector:
-        """Wx + b."""
+        """Linear layer, Wx + b."""
         result: Vector = self.weights[f"{name}.weight"] @ x + self.weights[f"{name}.bias"]
         return result
 
@@ -143,14 +143,14 @@ class Reference:
 
 
 def softmax(scores: Vector) -> Vector:
-    """Of one vector."""
+    """Softmax of one vector."""
     powers = np.exp(scores - scores.max())
     weights: Vector = powers / powers.sum()
     return weights
 
 
 def position(number: int, width: int) -> Vector:
-    """Row of the sinusoid table, which the network holds in single precision."""
+    """Row ``number`` of the sinusoidal position table, rounded to float32 as in the network."""
     angles = [number / 10000 ** (2 * (i // 2) / width) for i in range(width)]
     values = [np.sin(angle) if i % 2 == 0 else np.cos(angle) for i, angle in enumerate(angles)]
     return np.array(values, dtype=np.float32).astype(np.float64)

@@ -32,7 +32,7 @@ from omninet.model.network.omninet import OmniNet
 from omninet.model.storage import sealed, weights
 from omninet.model.tasks import TASKS
 
-# A task with an output that this version does not know.
+# A task with an unknown output.
 RATE = {
     "inputs": [{"role": "text", "peripheral": "language", "domain": "english"}],
     "output": "score",
@@ -49,26 +49,26 @@ FILES = [
 
 @pytest.fixture
 def folder(toy_checkpoint: Path, tmp_path: Path) -> Path:
-    """A copy that may be damaged."""
+    """A copy of the toy checkpoint that a test may damage."""
     return Path(shutil.copytree(toy_checkpoint, tmp_path / "copy"))
 
 
 def seal(folder: Path) -> None:
-    """Write right sums, so that what lies behind them is looked at."""
+    """Write correct sums, so that loading checks the contents."""
     names = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != "SHA256SUMS")
     sums = "".join(f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
     (folder / "SHA256SUMS").write_text(sums)
 
 
 def message_of(folder: Path) -> str:
-    """What the error says that loading raises."""
+    """Message of the CheckpointError that loading raises."""
     with pytest.raises(CheckpointError) as caught:
         load(folder)
     return str(caught.value)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file by its name."""
+    """Contents of all files by name."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
@@ -81,7 +81,7 @@ def without(config: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def network(config: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """A configuration with some of its network changed."""
+    """A configuration with changed fields of its network."""
     return config | {"network": config["network"] | changes}
 
 
@@ -93,7 +93,7 @@ def edit_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], objec
     seal(folder)
 
 
-def test_what_is_saved_comes_back(toy: Checkpoint, toy_checkpoint: Path) -> None:
+def test_save_and_load_round_trip(toy: Checkpoint, toy_checkpoint: Path) -> None:
     loaded = load(toy_checkpoint)
 
     assert loaded.config == toy.config
@@ -107,14 +107,14 @@ def test_what_is_saved_comes_back(toy: Checkpoint, toy_checkpoint: Path) -> None
     assert not loaded.network.training
 
 
-def test_a_folder_holds_these_files(toy_checkpoint: Path) -> None:
+def test_files_of_a_checkpoint(toy_checkpoint: Path) -> None:
     assert sorted(contents(toy_checkpoint)) == sorted([*FILES, "SHA256SUMS"])
     modes = {oct(p.stat().st_mode & 0o777) for p in [toy_checkpoint, *toy_checkpoint.rglob("*")] if p.is_dir()}
     assert modes == {"0o755"}
     assert {oct(p.stat().st_mode & 0o777) for p in toy_checkpoint.rglob("*") if p.is_file()} == {"0o644"}
 
 
-def test_no_weights_are_drawn_before_they_are_read(
+def test_loading_initialises_no_random_weights(
     toy_checkpoint: Path, toy: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[torch.device] = []
@@ -182,7 +182,7 @@ def test_an_altered_file_is_named(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_that_is_gone_with_its_sum_is_named(folder: Path, name: str) -> None:
+def test_a_missing_file_without_a_sum_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     seal(folder)
 
@@ -196,7 +196,7 @@ def test_a_missing_file_is_found_without_reading_the_others(folder: Path, name: 
         skim(folder)
 
 
-def test_no_weights_are_read_to_skim_a_checkpoint(folder: Path) -> None:
+def test_skim_reads_no_weights(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"")
     assert skim(folder).name == "toy"
     edit_json(folder / "config.json", lambda config: config | {"format": 99})
@@ -204,21 +204,21 @@ def test_no_weights_are_read_to_skim_a_checkpoint(folder: Path) -> None:
         skim(folder)
 
 
-def test_a_vocabulary_without_a_sum_is_not_believed(folder: Path) -> None:
+def test_a_vocabulary_must_have_a_sum(folder: Path) -> None:
     (folder / "vocabularies" / "caption.json").write_text(json.dumps(["x"] * 120))
 
     assert "caption.json" in message_of(folder)
 
 
-def test_without_sums_it_is_no_checkpoint(folder: Path) -> None:
+def test_a_folder_without_sums_is_not_a_checkpoint(folder: Path) -> None:
     (folder / "SHA256SUMS").unlink()
 
-    assert message_of(folder) == f"{folder} is no checkpoint folder: it lacks SHA256SUMS"
-    assert message_of(folder / "nothing") == f"{folder / 'nothing'} is no checkpoint folder: it does not exist"
+    assert message_of(folder) == f"{folder} is not a checkpoint folder: it lacks SHA256SUMS"
+    assert message_of(folder / "nothing") == f"{folder / 'nothing'} is not a checkpoint folder: it does not exist"
 
 
 @pytest.mark.parametrize("sums", [b"", b"nonsense\n", b"\xff\xfe\x00"])
-def test_sums_that_are_none(folder: Path, sums: bytes) -> None:
+def test_invalid_sums(folder: Path, sums: bytes) -> None:
     (folder / "SHA256SUMS").write_bytes(sums)
 
     assert "SHA256SUMS" in message_of(folder)
@@ -245,7 +245,7 @@ def test_many_tensors_that_do_not_fit_are_counted(folder: Path) -> None:
     assert message_of(folder).endswith("; and 3 more")
 
 
-def test_weights_that_are_no_safetensors(folder: Path) -> None:
+def test_weights_that_are_not_safetensors(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(pickle.dumps({"weight": [1.0]}))
     seal(folder)
 
@@ -255,9 +255,9 @@ def test_weights_that_are_no_safetensors(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c | {"format": 4}, "is of format 4; this version reads 1, 2, 3"),
-        (lambda c: without(c, "format"), "is of format None"),
-        (lambda c: [c], "is of format None"),
+        (lambda c: c | {"format": 4}, "has format 4; this version reads formats 1, 2, 3"),
+        (lambda c: without(c, "format"), "has format None"),
+        (lambda c: [c], "has format None"),
         (lambda c: c | {"hat": 1}, "config.hat is unknown"),
         (lambda c: without(c, "name"), "config.name is missing"),
         (lambda c: c | {"text_steps": 0}, "text_steps must be a whole number above 0"),
@@ -274,7 +274,7 @@ def test_weights_that_are_no_safetensors(folder: Path) -> None:
         (lambda c: network(c, domains=["english"]), "lacks 'image'"),
     ],
 )
-def test_a_configuration_that_is_wrong(folder: Path, change: Callable[[Any], Any], message: str) -> None:
+def test_an_invalid_configuration(folder: Path, change: Callable[[Any], Any], message: str) -> None:
     edit_json(folder / "config.json", change)
     seal(folder)
 
@@ -283,7 +283,7 @@ def test_a_configuration_that_is_wrong(folder: Path, change: Callable[[Any], Any
     assert message in found
 
 
-def test_a_configuration_that_is_no_json(folder: Path) -> None:
+def test_a_configuration_that_is_not_json(folder: Path) -> None:
     (folder / "config.json").write_text("{")
     seal(folder)
 
@@ -295,11 +295,11 @@ def test_a_vocabulary_of_another_size(folder: Path, change: Callable[[Any], Any]
     edit_json(folder / "vocabularies" / "vqa.json", change)
     seal(folder)
 
-    assert message_of(folder) == f"{folder / 'vocabularies' / 'vqa.json'} must list the 6 classes of vqa"
+    assert message_of(folder) == f"{folder / 'vocabularies' / 'vqa.json'} must be a list of the 6 class names of vqa"
 
 
-def test_another_format_is_not_even_constructed(toy: Checkpoint) -> None:
-    with pytest.raises(ConfigError, match="format 4 is not that of this version, 3"):
+def test_another_format_is_an_error(toy: Checkpoint) -> None:
+    with pytest.raises(ConfigError, match="format must be 3, not 4"):
         ModelConfig("x", "1", toy.config.network, format=4)
 
 
@@ -310,11 +310,11 @@ def altered(toy: Checkpoint) -> Checkpoint:
 
 
 @pytest.mark.parametrize("exchange", [True, False])
-def test_a_new_checkpoint_takes_the_place_of_the_old(
+def test_save_replaces_the_old_checkpoint(
     toy: Checkpoint, folder: Path, exchange: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "leftover.txt").write_text("of the old one")
-    if not exchange:  # as where the system cannot swap two folders
+    if not exchange:  # a system that cannot exchange two folders
         monkeypatch.setattr(sealed, "_exchange", lambda a, b: False)
 
     save(altered(toy), folder)
@@ -329,10 +329,10 @@ def test_a_new_checkpoint_takes_the_place_of_the_old(
     [
         (weights, "save_file"),
         (checkpoints, "_json"),
-        *((sealed, step) for step in ("_sha256", "_seal", "_flush", "_put_in_place")),
+        *((sealed, step) for step in ("_sha256", "_write_sums", "_fsync", "_replace_folder")),
     ],
 )
-def test_a_failing_step_leaves_the_old_one(
+def test_a_failing_save_keeps_the_old_checkpoint(
     toy: Checkpoint, folder: Path, module: ModuleType, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(folder)
@@ -353,7 +353,8 @@ DYING = """
 import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
-from omninet.model import checkpoint, sealed
+from omninet.model import checkpoint
+from omninet.model.storage import sealed
 
 folder, step = Path(sys.argv[1]), sys.argv[2]
 old = checkpoint.load(folder)
@@ -362,7 +363,7 @@ def die(*args, **options):
     os.kill(os.getpid(), signal.SIGKILL)
 
 if step == "before":
-    sealed._put_in_place = die
+    sealed._replace_folder = die
 else:
     sealed.shutil.rmtree = die
 checkpoint.save(replace(old, card="# Another\\n"), folder)
@@ -370,14 +371,14 @@ checkpoint.save(replace(old, card="# Another\\n"), folder)
 
 
 @pytest.mark.parametrize(("step", "first_line"), [("before", "# Toy"), ("after", "# Another")])
-def test_a_killed_process_leaves_a_whole_checkpoint(folder: Path, step: str, first_line: str) -> None:
+def test_a_killed_process_leaves_an_intact_checkpoint(folder: Path, step: str, first_line: str) -> None:
     killed = subprocess.run([sys.executable, "-c", DYING, str(folder), step], check=False)
 
     assert killed.returncode == -signal.SIGKILL
     assert load(folder).card.splitlines()[0] == first_line
 
 
-def test_another_card(folder: Path) -> None:
+def test_replace_card(folder: Path) -> None:
     before = contents(folder)
 
     replace_card(folder, "# Measured\n")
@@ -388,7 +389,7 @@ def test_another_card(folder: Path) -> None:
     assert after.keys() == before.keys()
 
 
-def test_an_altered_checkpoint_gets_no_new_card(folder: Path) -> None:
+def test_the_card_of_an_altered_checkpoint_is_not_replaced(folder: Path) -> None:
     (folder / "config.json").write_text("{}")
 
     with pytest.raises(CheckpointError, match=r"config\.json was altered"):
@@ -396,7 +397,7 @@ def test_an_altered_checkpoint_gets_no_new_card(folder: Path) -> None:
 
 
 def to_format_1(config: Any) -> Any:
-    """What the version before wrote of the same network."""
+    """The configuration in format 1."""
     tasks = {
         name: config["network"]["vocabularies"][task["vocabulary"]] for name, task in config["network"]["tasks"].items()
     }
@@ -429,14 +430,16 @@ def test_format_1_as_it_was_written(tmp_path: Path) -> None:
     assert {name: TASKS[name] for name in network.tasks} == network.tasks
 
 
-def test_a_task_that_format_1_did_not_have(folder: Path) -> None:
+def test_an_unknown_task_in_format_1(folder: Path) -> None:
     edit_json(folder / "config.json", lambda c: network(to_format_1(c), tasks={"hat": 3}))
     seal(folder)
 
     assert "format 1 has no task 'hat'; it has pos, activity, caption, vqa" in message_of(folder)
 
 
-def test_only_what_some_tasks_need_is_read(toy: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_reads_weights_of_the_given_tasks(
+    toy: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save(toy, tmp_path / "toy", apart={"peripherals.vision.backbone.": "backbone.safetensors"})
     opened: list[str] = []
     open_file = safe_open
@@ -480,7 +483,7 @@ def test_weights_in_several_files(toy: Checkpoint, tmp_path: Path) -> None:
     assert both.digest not in (tmp_path / "toy" / "SHA256SUMS").read_text()
 
 
-def test_weights_in_another_file_alone(toy: Checkpoint, tmp_path: Path) -> None:
+def test_all_weights_in_another_file(toy: Checkpoint, tmp_path: Path) -> None:
     save(toy, tmp_path / "toy", apart={"": "weights.safetensors"})
 
     found = load(tmp_path / "toy").network.state_dict()
@@ -491,13 +494,13 @@ def test_weights_in_another_file_alone(toy: Checkpoint, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        ("{", "must map the names of tensors to files, as weight_map"),
-        ('{"weight_map": {"a": 1}}', "must map the names of tensors to files, as weight_map"),
-        ('{"weight_map": {"a": "../secret"}}', "names ../secret, which is not listed"),
+        ("{", "must have an object weight_map that maps names of tensors to files"),
+        ('{"weight_map": {"a": 1}}', "must have an object weight_map that maps names of tensors to files"),
+        ('{"weight_map": {"a": "../secret"}}', "names ../secret, which SHA256SUMS does not list"),
         ('{"weight_map": {"a": "model.safetensors"}}', "does not fit its configuration: missing "),
     ],
 )
-def test_an_index_that_cannot_be_used(index: str, message: str, folder: Path) -> None:
+def test_an_invalid_index(index: str, message: str, folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(index)
     seal(folder)
 
@@ -505,7 +508,7 @@ def test_an_index_that_cannot_be_used(index: str, message: str, folder: Path) ->
 
 
 def test_an_unknown_task_of_a_subset_is_named(folder: Path) -> None:
-    with pytest.raises(CheckpointError, match="there is no task 'hat'; there are pos, activity, caption, vqa"):
+    with pytest.raises(CheckpointError, match="there is no task 'hat'; known are pos, activity, caption, vqa"):
         load(folder, tasks=["hat"])
 
 
@@ -524,11 +527,11 @@ def test_tasks_may_share_a_vocabulary(toy: Checkpoint, tmp_path: Path) -> None:
         memory = found.network.encode([("vision", "image", pixels)])
         one, other = (found.network.cnp.decode(memory, name, torch.tensor([[0]])) for name in ("vqa", "genome-qa"))
     assert one.shape == other.shape
-    assert not torch.equal(one, other)  # each has a control vector of its own
+    assert not torch.equal(one, other)  # each task has its own control vector
 
 
 def to_format_2(config: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what format 2 did not have."""
+    """Remove the fields that format 2 did not have."""
     tasks = config["network"]["tasks"]
     kept = {name: {k: v for k, v in task.items() if k not in {"answer", "uses"}} for name, task in tasks.items()}
     return config | {"format": 2, "network": config["network"] | {"tasks": kept}}

@@ -25,7 +25,7 @@ TASKS = ["caption", "vqa", "pos", "activity", "video-caption", "video-qa"]
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, str]:
-    """What each use is given."""
+    """Input of each use."""
     photo, clip = tmp_path / "photo.jpg", tmp_path / "clip.mp4"
     photo.write_bytes(jpeg_bytes())
     clip.write_bytes(video_bytes())
@@ -33,7 +33,7 @@ def files(tmp_path: Path) -> dict[str, str]:
 
 
 def run(*arguments: str | Path) -> int:
-    """The exit code of a command."""
+    """Run a command; return its exit code."""
     parser = argparse.ArgumentParser()
     cli.add_commands(parser.add_subparsers(required=True))
     args = parser.parse_args([str(argument) for argument in arguments])
@@ -72,7 +72,7 @@ def test_predict_as_json(
         assert {c["label"] for c in answer["candidates"]} <= set(classes)
 
 
-def test_predict_for_people(files: dict[str, str], toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_predict_as_text(files: dict[str, str], toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = {}
     for use in TASKS:
         assert run(*arguments(use, files[use], toy_checkpoint)) == 0
@@ -85,9 +85,7 @@ def test_predict_for_people(files: dict[str, str], toy_checkpoint: Path, capsys:
     assert shown["caption"]
 
 
-def test_both_forms_say_the_same(
-    files: dict[str, str], toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_and_text_agree(files: dict[str, str], toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(*arguments("video-caption", files["video-caption"], toy_checkpoint), "--json")
     answer = json.loads(lines(capsys)[0])
     run(*arguments("video-caption", files["video-caption"], toy_checkpoint))
@@ -95,7 +93,7 @@ def test_both_forms_say_the_same(
     assert lines(capsys) == [answer["caption"], *(f"(note: {note})" for note in answer["notes"])]
 
 
-def test_several_inputs_one_answer_each(toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_inputs_give_one_answer_each(toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("predict", "pos", "Go.", "Stay here.", "--checkpoint", toy_checkpoint, "--device", "cpu", "--json") == 0
 
     answers = [json.loads(line) for line in lines(capsys)]
@@ -118,7 +116,7 @@ def test_predict_with_options_of_a_text(
     assert lines[:3] == [expected.caption, *(other.caption for other in expected.alternatives)]
 
 
-def test_predict_draws_what_was_attended_to(
+def test_predict_draws_the_attention(
     files: dict[str, str], toy_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     heat = tmp_path / "heat.png"
@@ -133,7 +131,7 @@ def test_predict_draws_what_was_attended_to(
         assert picture.format == "PNG"
     with pytest.raises(InputError, match="takes no explain"):
         run(*arguments("pos", "Go.", toy_checkpoint), "--explain", str(heat))
-    with pytest.raises(InputError, match="--explain takes one input"):
+    with pytest.raises(InputError, match="--explain takes one INPUT"):
         run("predict", "caption", *[files["caption"]] * 2, "--checkpoint", str(toy_checkpoint), "--explain", str(heat))
 
 
@@ -141,11 +139,11 @@ def test_predict_with_beams(files: dict[str, str], toy_checkpoint: Path, capsys:
     assert run(*arguments("caption", files["caption"], toy_checkpoint), "--beams", "1") == 0
     assert run(*arguments("caption", files["caption"], toy_checkpoint)) == 0
 
-    said = lines(capsys)
-    assert said[: len(said) // 2] == said[len(said) // 2 :]
+    printed = lines(capsys)
+    assert printed[: len(printed) // 2] == printed[len(printed) // 2 :]
 
 
-def test_what_is_wrong_is_raised(files: dict[str, str], toy_checkpoint: Path) -> None:
+def test_errors(files: dict[str, str], toy_checkpoint: Path) -> None:
     with pytest.raises(InputError, match="needs question"):
         run("predict", "vqa", files["vqa"], "--checkpoint", toy_checkpoint)
     with pytest.raises(InputError, match="takes no question"):
@@ -160,8 +158,8 @@ def test_what_is_wrong_is_raised(files: dict[str, str], toy_checkpoint: Path) ->
         run("predict", "pos", "Go.", "--checkpoint", toy_checkpoint, "--device", "toaster")
 
 
-def test_an_unknown_task_is_named_with_those_of_the_checkpoint(toy_checkpoint: Path) -> None:
-    with pytest.raises(InputError, match="there is no task 'hat'; there are pos, activity, caption, video-caption"):
+def test_an_unknown_task_lists_those_of_the_checkpoint(toy_checkpoint: Path) -> None:
+    with pytest.raises(InputError, match="there is no task 'hat'; known are pos, activity, caption, video-caption"):
         run("predict", "hat", "Go.", "--checkpoint", toy_checkpoint)
 
 

@@ -1,4 +1,4 @@
-"""Modules of users."""
+"""User modules (OMNINET_EXTENSIONS)."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ def test_without_the_variable_there_are_none(monkeypatch: pytest.MonkeyPatch) ->
     ("name", "message"),
     [("no_such_module", "there is no module 'no_such_module' on Python's path"), ("json", "has no function extend")],
 )
-def test_what_is_no_extension_is_named(name: str, message: str) -> None:
+def test_invalid_extensions(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_extensions([name])

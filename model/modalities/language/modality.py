@@ -56,7 +56,7 @@ class LanguageModality(Modality):
     def varied(self, role: str, form: str, value: Any, resources: Resources, variation: Variation) -> Subwords:
         """Return the subwords of a text, some written as two others; a question may be put in people's spelling."""
         asked = isinstance(value, str) and role == "question"
-        text = spelled_by_people(value, variation.generator) if asked else value
+        text = vary_spelling(value, variation.generator) if asked else value
         words = list(text) if form == "tokens" else text.split()
         encoded = resources.tokenizer.encode(words)
         varied = with_bpe_dropout(encoded, resources.tokenizer, variation.bpe_dropout, variation.generator)
@@ -102,7 +102,7 @@ def encode_words(words: Sequence[str], resources: Resources, code: str, what: st
     return encoded
 
 
-def spelled_by_people(question: str, generator: random.Random) -> str:
+def vary_spelling(question: str, generator: random.Random) -> str:
     """Return a question as it is, or as people write it, "What is this?": data sets write questions bare."""
     if generator.random() < 0.5:
         return question[:1].upper() + question[1:].rstrip(" ?") + "?"

@@ -47,11 +47,11 @@ class LanguagePeripheral(Peripheral):
         tokens = batch.tokens.masked_fill(~batch.mask, self.config.vocabulary)
         x, mask = self.embedding(tokens), batch.mask
         if self.config.step == "word":
-            x, mask = words_of(x, batch.words * batch.mask)
+            x, mask = pool_words(x, batch.words * batch.mask)
         return self.projection(x).unsqueeze(2), mask
 
 
-def words_of(x: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+def pool_words(x: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
     """Subwords (b, t, e) and the numbers of their words (b, t) -> words (b, w, 3e) and their mask (b, w).
 
     Number 0, the begin token and padding, is no word.

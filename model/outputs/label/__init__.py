@@ -1,4 +1,4 @@
-"""One class out of a vocabulary."""
+"""Label output: one class of a vocabulary."""
 
 from omninet.model.outputs.label.output import LabelOutput
 

@@ -1,4 +1,4 @@
-"""One class out of a vocabulary."""
+"""Answers of the label output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A possible answer and its probability."""
+    """A class and its probability."""
 
     label: str
     probability: float
@@ -19,10 +19,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Label:
-    """One of the task's classes, with the likeliest five.
+    """The likeliest class.
 
     Attributes:
-        explanation: what it attended to, if that was asked for.
+        label: name of the class.
+        candidates: the five likeliest classes, best first.
+        notes: remarks about the inputs for the user.
+        explanation: attention of the network, if the request asked for it.
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""Measures of labels: single ones, the likeliest few, tags of words."""
+"""Metrics of labels and tags."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from omninet.model.outputs.truth import Truth
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often each class was taken for which.
+    """Confusion matrix.
 
     Attributes:
-        classes: all that were wanted or given, sorted.
-        counts: one row for each wanted class, one column for each given.
+        classes: all classes in the truth or the predictions, sorted.
+        counts: (classes, classes): rows are true classes, columns are predicted classes.
     """
 
     classes: tuple[str, ...]
@@ -25,7 +25,7 @@ class Confusion:
 
     @classmethod
     def of(cls, wanted: Sequence[str], given: Sequence[str]) -> Confusion:
-        """Count pairs."""
+        """Count pairs of true and predicted classes."""
         classes = tuple(sorted({*wanted, *given}))
         rows = {name: dict.fromkeys(classes, 0) for name in classes}
         for right, label in zip(wanted, given, strict=True):
@@ -34,18 +34,18 @@ class Confusion:
 
 
 def accuracy(wanted: Sequence[str], given: Sequence[str]) -> float:
-    """Percent right."""
+    """Return the accuracy in percent."""
     return 100 * sum(label == guess for label, guess in zip(wanted, given, strict=True)) / len(wanted)
 
 
 def top(wanted: Sequence[str], given: Sequence[Sequence[str]], count: int) -> float:
-    """Percent of examples whose label is among the first ``count`` that were given, best first."""
+    """Return the top-``count`` accuracy in percent; ``given`` lists classes best first."""
     right = sum(label in labels[:count] for label, labels in zip(wanted, given, strict=True))
     return 100 * right / len(wanted)
 
 
 def macro_recall(wanted: Sequence[str], given: Sequence[str]) -> float:
-    """Percent right of each class that was wanted, averaged over the classes."""
+    """Return the recall in percent, averaged over the true classes."""
     right: dict[str, list[bool]] = defaultdict(list)
     for label, guess in zip(wanted, given, strict=True):
         right[label].append(label == guess)
@@ -55,8 +55,8 @@ def macro_recall(wanted: Sequence[str], given: Sequence[str]) -> float:
 ANSWER_TYPES = ("yes/no", "number", "other")
 
 
-def answers_to_questions(truths: Sequence[Truth], given: Sequence[str]) -> Metrics:
-    """Measure by ten annotators where there are any, else by exact answers; of each type of question that is known."""
+def vqa_metrics(truths: Sequence[Truth], given: Sequence[str]) -> Metrics:
+    """Return the VQA accuracy, or the accuracy if there are no annotators, overall and per type of question."""
     credit = [
         vqa.accuracy(answer, truth.answers) if truth.answers else float(answer == truth.answer)
         for truth, answer in zip(truths, given, strict=True)
@@ -69,8 +69,8 @@ def answers_to_questions(truths: Sequence[Truth], given: Sequence[str]) -> Metri
     return found
 
 
-def classes_of_what_is_seen(wanted: Sequence[str], given: Sequence[str], likeliest: Sequence[Sequence[str]]) -> Metrics:
-    """Measure the first class, the likeliest five, and the classes one by one."""
+def classification_metrics(wanted: Sequence[str], given: Sequence[str], likeliest: Sequence[Sequence[str]]) -> Metrics:
+    """Return top-1 and top-5 accuracy and the mean recall of classes, in percent."""
     return {
         "top-1": accuracy(wanted, given),
         "top-5": top(wanted, likeliest, 5),

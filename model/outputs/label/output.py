@@ -1,4 +1,4 @@
-"""One class out of a vocabulary, in one step."""
+"""Label output: one class of a vocabulary, decoded in one step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from omninet.model.decoding.hypotheses import Decoded
 from omninet.model.outputs.base import Metrics, Output
 from omninet.model.outputs.label.answer import Candidate, Label
-from omninet.model.outputs.label.metrics import Confusion, answers_to_questions, classes_of_what_is_seen
+from omninet.model.outputs.label.metrics import Confusion, classification_metrics, vqa_metrics
 from omninet.model.outputs.label.schema import OWN_NAME, label_schema
 from omninet.model.outputs.truth import Truth
 
@@ -26,24 +26,24 @@ CANDIDATES = 5
 
 
 class LabelOutput(Output):
-    """The likeliest class, and the next ones."""
+    """Answers with the likeliest class and four further candidates."""
 
     answers = Label
     counted: ClassVar[str] = "answers"
 
     def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Label:
-        """Name the five likeliest classes."""
+        """Return the five likeliest classes."""
         names = processor.names_of(job.task)
         found = tuple(Candidate(names[i], math.exp(value)) for i, value in decoded[0].candidates)
         explanation = processor.explanation(job, decoded[0], [found[0].label])
         return Label(found[0].label, found, job.notes, explanation)
 
     def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> list[int]:  # noqa: ARG002
-        """Return the one class."""
+        """Return the id of the label."""
         return [ids.get(truth.answer, len(ids))]
 
     def classes(self, truth: Truth) -> tuple[str]:
-        """Return the label."""
+        """Return the label as the only class name."""
         return (truth.answer,)
 
     def line(self, answer: Label) -> str:
@@ -51,48 +51,48 @@ class LabelOutput(Output):
         return answer.label
 
     def text(self, answer: Label) -> str:
-        """Write the candidates with their probabilities, a line each."""
+        """Format the candidates with their probabilities, one per line."""
         return "\n".join(f"{c.probability:6.1%}  {c.label}" for c in answer.candidates)
 
     def schema(self, task: Task) -> type[BaseModel]:
-        """Return the model of the label, by the name that the task gives it."""
+        """Return the model of a label under the name ``Task.answer``."""
         return label_schema(task.answer or OWN_NAME)
 
     def body(self, task: Task, answer: Label) -> BaseModel:
-        """Rename the labels as the task says."""
+        """Convert a label; the field is named ``Task.answer``."""
         name = task.answer or OWN_NAME
         candidates = [{name: c.label, "probability": c.probability} for c in answer.candidates]
         return self.schema(task).model_validate({name: answer.label, "candidates": candidates})
 
     def metrics(self, truths: Sequence[Truth], answers: Sequence[Label]) -> Metrics:
-        """Measure answers to questions by their accuracy, names of what is seen also by the likeliest five."""
+        """Compute VQA accuracy if there are questions, else top-1 and top-5 accuracy."""
         given = [answer.label for answer in answers]
         if truths[0].question is not None:
-            return answers_to_questions(truths, given)
+            return vqa_metrics(truths, given)
         likeliest = [[c.label for c in answer.candidates] for answer in answers]
-        return classes_of_what_is_seen([truth.answer for truth in truths], given, likeliest)
+        return classification_metrics([truth.answer for truth in truths], given, likeliest)
 
     def confusion(self, truths: Sequence[Truth], answers: Sequence[Label]) -> Confusion | None:
-        """Count the names of what is seen; answers to questions are too many."""
+        """Return the confusion matrix; None for answers to questions, which have too many classes."""
         if truths[0].question is not None:
             return None
         return Confusion.of([truth.answer for truth in truths], [answer.label for answer in answers])
 
     def probability(self, answer: Label) -> float:
-        """Return that of the label."""
+        """Return the probability of the label."""
         return answer.candidates[0].probability
 
     def likeliest(self, ranked: Sequence[tuple[str, float]]) -> Label:
-        """Return the best class, and the next ones."""
+        """Return the label with its candidates."""
         candidates = tuple(Candidate(name, probability) for name, probability in ranked)
         return Label(candidates[0].label, candidates)
 
     def result(self, truth: Truth, answer: Label, image: int | str, question: int | str) -> dict[str, Any]:  # noqa: ARG002
-        """Return the answer to a question, as VQA's server takes it."""
+        """Return the answer to a question in the format of the VQA evaluation server."""
         return {} if truth.question is None else {"question_id": question, "answer": answer.label}
 
     def constant(self, train: Sequence[Truth], truths: Sequence[Truth]) -> tuple[str, list[Label]]:
-        """Return the five classes that are most common in training, in their order."""
+        """Return the five most frequent classes of the training data, most frequent first."""
         counts = Counter(truth.answer for truth in train).most_common(CANDIDATES)
         candidates = tuple(Candidate(name, count / len(train)) for name, count in counts)
         return candidates[0].label, [Label(candidates[0].label, candidates)] * len(truths)

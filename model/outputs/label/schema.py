@@ -1,4 +1,4 @@
-"""The JSON of a label; a task may give it a name of its own, such as ``answer``."""
+"""JSON schema of a label; a task may rename the field ``label``, for example to ``answer``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OWN_NAME = "label"
 
 @cache
 def label_schema(name: str) -> type[BaseModel]:
-    """Return the model of a label that is called ``name``: the most probable one, and the best five."""
+    """Return the pydantic model of a label whose field is called ``name``."""
     title = name.title()
     candidate = create_model(
         f"{title}Candidate", __doc__=f"A possible {name}.", **_fields({name: (str, ...), "probability": (float, ...)})

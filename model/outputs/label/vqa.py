@@ -1,6 +1,6 @@
-"""VQA accuracy (Antol et al. 2015): an answer is right that three of ten annotators gave.
+"""VQA accuracy (Antol et al. 2015): an answer counts fully if at least three of ten annotators gave it.
 
-The rules of normalisation are those published at https://visualqa.org/evaluation.html.
+Answers are normalised by the published rules, https://visualqa.org/evaluation.html.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ ENOUGH = 3
 ARTICLES = {"a", "an", "the"}
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 DIGITS = {word: str(value) for value, word in enumerate(NUMBERS)} | {"none": "0"}
-# Without those that are other words when their apostrophe is missing, such as we're, it's, he'll.
+# Contractions that become other words without their apostrophe are left out, such as we're, it's and he'll.
 WITH_APOSTROPHE = """
 ain't aren't can't could've couldn't didn't doesn't don't hadn't hasn't haven't he'd he's how'd how's i'm i've isn't
 it'd it'll ma'am might've mightn't must've mustn't needn't o'clock oughtn't shan't she's should've shouldn't somebody's
@@ -24,21 +24,22 @@ CONTRACTIONS = {word.replace("'", ""): word for word in WITH_APOSTROPHE.split()}
 
 
 def normalise(answer: str) -> str:
-    """Lower case, digits for number words, no articles, no punctuation but apostrophes and colons.
+    """Normalise an answer: lower case, number words to digits, no articles, punctuation replaced by spaces.
 
-    Full stops and commas inside numbers are the exceptions: the former stay, the latter vanish without a gap.
+    Apostrophes and colons stay. Inside numbers full stops stay and commas are removed.
     """
     text = re.sub(r"(?<=\d),(?=\d)|\.(?!\d)", "", answer.lower())
-    # Signs that mean a word stay too, as in the official program: $5 and 50%.
+    # Symbols that stand for a word stay too, as in the official program: $5 and 50%.
     text = re.sub(r"[^\w\s.':$%&*#]|_", " ", text)
     words = (DIGITS.get(word, word) for word in text.split())
     return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in ARTICLES)
 
 
 def accuracy(answer: str, annotators: Sequence[str]) -> float:
-    """Mean over all ways to leave one annotator out of min(1, agreeing annotators / 3), in [0, 1].
+    """Return the VQA accuracy of an answer, in [0, 1].
 
-    Answers are compared as they are where all annotators agree, normalised where they do not.
+    This is min(1, agreeing annotators / 3), averaged over all subsets that leave out one annotator. Answers are
+    normalised only if the annotators disagree, as in the official program.
     """
     given = Counter(annotator.strip() for annotator in annotators)
     answer = answer.strip()

@@ -1,4 +1,4 @@
-"""A class for every word of a text."""
+"""Tags output: one class for every word of a text."""
 
 from omninet.model.outputs.tags.output import TagsOutput
 

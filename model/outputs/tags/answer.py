@@ -1,4 +1,4 @@
-"""A class for every word of a text."""
+"""Answers of the tags output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class TaggedWord:
     """A word with its tag.
 
     Attributes:
-        start, end: character offsets into the text; None for words that were given split.
+        start, end: character offsets in the text; None if the request gave split words.
+        probability: probability of the tag.
     """
 
     text: str
@@ -26,7 +27,7 @@ class TaggedWord:
 
 @dataclass(frozen=True)
 class Tagging:
-    """Every word of every sentence with its tag."""
+    """The tagged words of every sentence."""
 
     sentences: tuple[tuple[TaggedWord, ...], ...]
     notes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""A class for every word of a text, a step each."""
+"""Tags output: one class for every word of a text, decoded in one step per word."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ FORMS = {
 
 
 class TagsOutput(Output):
-    """Every word with its tag; each sentence is a row, which takes as many steps as it has words."""
+    """Answers with a tag for every word; each sentence is a row with one decoding step per word."""
 
     answers = Tagging
     explains: ClassVar[bool] = False
     counted: ClassVar[str] = "words"
 
     def forms(self, given: Input, forms: Mapping[str, Form]) -> Mapping[str, Form]:  # noqa: ARG002
-        """Take several sentences, too."""
+        """Accept several texts or sentences as well."""
         return {keyword: FORMS.get(keyword, form) for keyword, form in forms.items()}
 
     def prepare(self, processor: Processor, task: Task, given: Sequence[Given], goal: Goal) -> Job:
-        """Make a row of each sentence of the text."""
+        """Prepare one row for each sentence of the text."""
         (text,) = given
         sentences = given_words(text.value) if text.form == "tokens" else split_text(text.value)
         rows = []
@@ -68,7 +68,7 @@ class TagsOutput(Output):
         return processor.job(task, rows, sentences)
 
     def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Tagging:
-        """Name the tag of each word of each sentence."""
+        """Return the words of each sentence with their tags."""
         names = processor.names_of(job.task)
         tagged = [
             tuple(
@@ -80,19 +80,19 @@ class TagsOutput(Output):
         return Tagging(tuple(tagged), job.notes)
 
     def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> list[int]:  # noqa: ARG002
-        """Return one class for each word."""
+        """Return the class id of each word's tag."""
         return [ids.get(tag, len(ids)) for tag in truth.tags]
 
     def classes(self, truth: Truth) -> Sequence[str]:
-        """Return the tags."""
+        """Return the tags as class names."""
         return truth.tags
 
     def line(self, answer: Tagging) -> str:
-        """Return the tags."""
+        """Return the tags, separated by spaces."""
         return " ".join(word.tag for words in answer.sentences for word in words)
 
     def text(self, answer: Tagging) -> str:
-        """Write word/tag, a line for each sentence."""
+        """Format words as word/tag, one line per sentence."""
         return "\n".join(" ".join(f"{w.text}/{w.tag}" for w in sentence) for sentence in answer.sentences)
 
     def schema(self, task: Task) -> type[BaseModel]:  # noqa: ARG002
@@ -100,7 +100,7 @@ class TagsOutput(Output):
         return PosBody
 
     def body(self, task: Task, answer: Tagging) -> PosBody:  # noqa: ARG002
-        """Return the sentences."""
+        """Convert the tagged sentences."""
         sentences = [
             TaggedSentence(tokens=[TaggedToken.model_validate(word, from_attributes=True) for word in words])
             for words in answer.sentences
@@ -108,13 +108,13 @@ class TagsOutput(Output):
         return PosBody(sentences=sentences)
 
     def metrics(self, truths: Sequence[Truth], answers: Sequence[Tagging]) -> Metrics:
-        """Measure words, decoded greedily."""
+        """Return the accuracy of words and the mean recall of tags, in percent."""
         wanted = [tag for truth in truths for tag in truth.tags]
         given = [word.tag for answer in answers for words in answer.sentences for word in words]
         return {"accuracy of words": accuracy(wanted, given), "mean recall of tags": macro_recall(wanted, given)}
 
     def constant(self, train: Sequence[Truth], truths: Sequence[Truth]) -> tuple[str, list[Tagging]]:
-        """Return the tag that is most common in training."""
+        """Return the most frequent tag of the training data."""
         tag, _ = Counter(tag for truth in train for tag in truth.tags).most_common(1)[0]
         sentences: list[Any] = [tuple(TaggedWord("", None, None, tag, 1.0) for _ in truth.tags) for truth in truths]
         return tag, [Tagging((words,)) for words in sentences]

@@ -1,4 +1,4 @@
-"""The JSON of tagged sentences."""
+"""JSON schema of tagged sentences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 
 class TaggedToken(BaseModel):
-    """A word with its Penn Treebank tag; the offsets are null for words that were given split."""
+    """A word with its Penn Treebank tag; the offsets are null if the request gave split words."""
 
     text: str
     start: int | None
@@ -16,12 +16,12 @@ class TaggedToken(BaseModel):
 
 
 class TaggedSentence(BaseModel):
-    """A sentence."""
+    """The words of a sentence with their tags."""
 
     tokens: list[TaggedToken]
 
 
 class PosBody(BaseModel):
-    """The sentences of the text in their order; offsets count characters of the string a word stands in."""
+    """The sentences of the text in order; offsets count characters in the string that contains the word."""
 
     sentences: list[TaggedSentence]

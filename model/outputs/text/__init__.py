@@ -1,4 +1,4 @@
-"""A text, subword by subword."""
+"""Text output: a text, decoded subword by subword."""
 
 from omninet.model.outputs.text.output import TextOutput
 

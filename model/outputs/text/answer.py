@@ -1,4 +1,4 @@
-"""A text that the network wrote."""
+"""Answers of the text output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a written text and how likely the network found it."""
+    """A subword of a decoded text and its probability."""
 
     text: str
     probability: float
@@ -19,11 +19,12 @@ class Piece:
 
 @dataclass(frozen=True)
 class Text:
-    """A sentence that was written.
+    """A decoded text.
 
     Attributes:
-        log_probability: natural logarithm, summed over the tokens and the end.
-        tokens: pieces that join to the caption.
+        caption: the text.
+        log_probability: natural log-probability, summed over the tokens and the end token.
+        tokens: subwords; their texts join to the caption.
     """
 
     caption: str
@@ -33,11 +34,12 @@ class Text:
 
 @dataclass(frozen=True)
 class Caption(Text):
-    """The best one.
+    """The best decoded text.
 
     Attributes:
-        alternatives: the next best, as many as were asked for.
-        explanation: what each token attended to, if that was asked for.
+        notes: remarks for the user, such as a truncated text.
+        alternatives: the next best texts, ``n_best`` - 1 at most.
+        explanation: attention of each token, if the request asked for it.
     """
 
     notes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""BLEU of captions (Papineni et al. 2002) by COCO's scorer: corpus level, not smoothed, nearest reference."""
+"""Corpus BLEU of captions (Papineni et al. 2002) with the COCO scorer: no smoothing, closest reference length."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ BEST_OF = 60
 
 
 def normalise(caption: str) -> str:
-    """Lower case, punctuation removed: applied to both sides."""
+    """Lower-case a caption and remove punctuation; applied to hypotheses and references."""
     return " ".join(re.sub(r"[^\w\s]", " ", caption.lower()).split())
 
 
 class Bleu:
-    """References, counted once for any number of systems.
+    """BLEU scorer that counts the references once for any number of systems.
 
     Args:
-        references: of each picture, tokens joined by spaces.
+        references: references of each picture, tokens joined by spaces.
     """
 
     def __init__(self, references: Sequence[Sequence[str]]) -> None:
@@ -29,20 +29,20 @@ class Bleu:
             self.scorer += (None, captions)
 
     def scores(self, hypotheses: Sequence[str]) -> tuple[float, ...]:
-        """BLEU-1 to BLEU-4 in [0, 100] of one caption a picture."""
+        """Return BLEU-1 to BLEU-4, in [0, 100], of one caption per picture."""
         values, _ = self.scorer.retest(hypotheses).compute_score(option="closest")
         return tuple(100 * float(value) for value in values)
 
 
 def bleu4(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """BLEU-4 in [0, 100], both sides normalised."""
+    """Return BLEU-4, in [0, 100], of normalised captions."""
     return _normalised(references).scores([normalise(h) for h in hypotheses])[3]
 
 
 def best_constant(candidates: Iterable[str], references: Sequence[Sequence[str]]) -> tuple[str, float]:
-    """The one caption that scores highest if it is given for every picture, and its BLEU-4.
+    """Return the caption with the highest BLEU-4 if given for every picture, and its BLEU-4.
 
-    The candidates are ranked by how common their four-grams are among them, and the first few are scored.
+    Only the 60 candidates with the most frequent four-grams are scored.
     """
     captions = sorted({normalise(c) for c in candidates})
     counts = Counter(gram for caption in captions for gram in _fourgrams(caption))

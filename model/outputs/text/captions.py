@@ -1,7 +1,7 @@
-"""Measures of captions by their official code (pycocoevalcap), on two kinds of tokens.
+"""Caption metrics of the official code (pycocoevalcap), with two tokenisers.
 
-Everybody's numbers compare on plain ones: lower case, punctuation removed, both sides. COCO's own numbers are on those
-of the Penn Treebank tokeniser, which is a Java program, as is METEOR.
+The plain tokeniser lower-cases and removes punctuation, for comparison across data sets and without Java. The official
+COCO metrics use the Penn Treebank tokeniser, which needs Java, as METEOR does.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ PTB = "PTB tokens"
 
 
 def score(written: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
-    """BLEU-1 to BLEU-4, ROUGE-L and CIDEr on plain tokens, in [0, 100] (CIDEr: to 1000)."""
+    """Return BLEU-1 to BLEU-4 and ROUGE-L in [0, 100] and CIDEr in [0, 1000], on plain tokens."""
     return _of_tokens([normalise(c) for c in written], [[normalise(c) for c in group] for group in references])
 
 
 def score_official(written: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
-    """The same and METEOR on the tokens of COCO's evaluation; nothing, with a warning, where Java is not usable."""
+    """Return BLEU, ROUGE-L, CIDEr and METEOR on Penn Treebank tokens; empty, with a warning, if Java fails."""
     try:
         hypotheses = tokenise(written)
         tokens = iter(tokenise([caption for group in references for caption in group]))
         groups = [[next(tokens) for _ in group] for group in references]
         found = _of_tokens(hypotheses, groups) | {"METEOR": meteor(hypotheses, groups)}
     except JavaError as error:
-        LOG.warning("no METEOR and no scores on %s: %s", PTB, error)
+        LOG.warning("METEOR and the scores on %s are left out: %s", PTB, error)
         return {}
     return {f"{name}, {PTB}": value for name, value in found.items()}
 

@@ -1,4 +1,4 @@
-"""The two Java programs that come with pycocoevalcap: the Penn Treebank tokeniser and METEOR 1.5."""
+"""The two Java programs of pycocoevalcap: the Penn Treebank tokeniser and METEOR 1.5."""
 
 from __future__ import annotations
 
@@ -17,26 +17,34 @@ JAVA = ("java", "-Xmx2G", "-Dfile.encoding=UTF-8")
 
 
 class JavaError(Exception):
-    """There is no Java here, or a program of its did not do its work."""
+    """Java is not installed, or one of its programs failed."""
 
 
 def tokenise(captions: Sequence[str]) -> list[str]:
-    """Tokens as COCO's evaluation compares them, joined by spaces: lower case, no punctuation."""
+    """Tokenise captions as the COCO evaluation does: lower case, no punctuation, tokens joined by spaces.
+
+    Raises:
+        JavaError: Java is not installed, or the tokeniser failed.
+    """
     command = [*JAVA, "-cp", str(TOKENISER), "edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase"]
     lines = "".join(" ".join(caption.split()) + "\n" for caption in captions)
     try:
         run = subprocess.run(command, input=lines, capture_output=True, encoding="utf-8", check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise JavaError(f"the PTB tokeniser did not run: {error}") from error
+        raise JavaError(f"the PTB tokeniser failed: {error}") from error
     tokenised = run.stdout.split("\n")[:-1]
     if len(tokenised) != len(captions):
-        raise JavaError(f"the PTB tokeniser made {len(tokenised)} lines of {len(captions)}")
+        raise JavaError(f"the PTB tokeniser returned {len(tokenised)} lines for {len(captions)} captions")
     unwanted = set(ptbtokenizer.PUNCTUATIONS)
     return [" ".join(word for word in line.split() if word not in unwanted) for line in tokenised]
 
 
 def meteor(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """METEOR in [0, 100] of one tokenised caption a picture against all of its references."""
+    """Return METEOR, in [0, 100], of one tokenised caption per picture against its references.
+
+    Raises:
+        JavaError: Java is not installed, or METEOR failed.
+    """
     command = [*JAVA, "-jar", str(METEOR), "-", "-", "-stdio", "-l", "en", "-norm"]
     try:
         with subprocess.Popen(command, encoding="utf-8", stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as process:
@@ -47,11 +55,11 @@ def meteor(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> fl
             finally:
                 process.kill()
     except (OSError, ValueError) as error:
-        raise JavaError(f"METEOR did not run: {error}") from error
+        raise JavaError(f"METEOR failed: {error}") from error
 
 
 def _converse(ask: IO[str], answer: IO[str], hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """Statistics of every picture, then the score of all of them together."""
+    """Send each picture to METEOR for its statistics, then all statistics for the corpus score."""
     statistics = []
     for hypothesis, captions in zip(hypotheses, references, strict=True):
         statistics.append(_exchange(ask, answer, "SCORE", *captions, hypothesis))

@@ -1,4 +1,4 @@
-"""A text, written subword by subword until the end token."""
+"""Text output: decoded subword by subword until the end token."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class TextOutput(Output):
-    """The best text, and the next ones where they are asked for."""
+    """Answers with the best text and, with ``n_best``, alternatives."""
 
     answers = Caption
     named: ClassVar[bool] = False
@@ -34,12 +34,12 @@ class TextOutput(Output):
     counted: ClassVar[str] = "subwords"
 
     def goal(self, task: Task, processor: Processor, options: Mapping[str, Any]) -> Goal:
-        """Decode until the end token, as the options and the checkpoint's defaults say."""
+        """Return the decoding settings from the options and the checkpoint's defaults; see ``text_goal``."""
         config = processor.config
         return text_goal(task.name, processor.tokenizer.end, config.text_steps, config.beams, options)
 
     def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Caption:
-        """Write out the best hypothesis and the next ones."""
+        """Convert the best hypothesis and the alternatives to text."""
         (row,) = decoded
         found = Hypothesis(tuple(row.tokens), tuple(row.log_probabilities))
         best, *others = (written(each, processor.tokenizer) for each in (found, *row.others))
@@ -52,11 +52,11 @@ class TextOutput(Output):
         return Caption(best.caption, best.log_probability, best.tokens, tuple(notes), tuple(others), explanation)
 
     def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> list[int]:  # noqa: ARG002
-        """Return the subwords of a right text, and the end."""
+        """Return the subword ids of a reference text and the end token."""
         return tokenizer.encode_output(plain_text(truth.answer))
 
     def texts(self, truth: Truth) -> tuple[str]:
-        """Return a right text."""
+        """Return a reference text."""
         return (plain_text(truth.answer),)
 
     def line(self, answer: Caption) -> str:
@@ -64,7 +64,7 @@ class TextOutput(Output):
         return answer.caption
 
     def text(self, answer: Caption) -> str:
-        """Write the text and its alternatives, a line each."""
+        """Format the text and its alternatives, one per line."""
         return "\n".join([answer.caption, *(other.caption for other in answer.alternatives)])
 
     def schema(self, task: Task) -> type[BaseModel]:  # noqa: ARG002
@@ -72,7 +72,7 @@ class TextOutput(Output):
         return CaptionBody
 
     def body(self, task: Task, answer: Caption) -> CaptionBody:  # noqa: ARG002
-        """Return the text with its tokens."""
+        """Convert the text with its tokens and alternatives."""
         return CaptionBody.model_validate(answer)
 
     def parts(self, answer: Text) -> list[Token]:
@@ -80,28 +80,28 @@ class TextOutput(Output):
         return [Token.model_validate(piece) for piece in answer.tokens]
 
     def metrics(self, truths: Sequence[Truth], answers: Sequence[Caption]) -> Metrics:
-        """Measure by BLEU, ROUGE-L and CIDEr."""
+        """Compute BLEU, ROUGE-L and CIDEr."""
         from omninet.model.outputs.text import captions
 
         found = captions.score([answer.caption for answer in answers], [truth.captions for truth in truths])
         return {"BLEU-4": found.pop("BLEU-4")} | found
 
     def further_metrics(self, truths: Sequence[Truth], answers: Sequence[Caption]) -> Metrics:
-        """Measure as COCO's evaluation does, which takes a Java program and 20 seconds."""
+        """Compute the official COCO metrics; needs Java and about 20 seconds."""
         from omninet.model.outputs.text import captions
 
         return captions.score_official([answer.caption for answer in answers], [truth.captions for truth in truths])
 
     def probability(self, answer: Caption) -> float:
-        """Return the geometric mean of the probabilities of its tokens; 0 of none."""
+        """Return the geometric mean of the token probabilities; 0 without tokens."""
         return geometric_mean([piece.probability for piece in answer.tokens]) if answer.tokens else 0.0
 
     def result(self, truth: Truth, answer: Caption, image: int | str, question: int | str) -> dict[str, Any]:  # noqa: ARG002
-        """Return the text, as COCO's server takes captions."""
+        """Return the text in the format of the COCO caption evaluation server."""
         return {"image_id": image, "caption": answer.caption}
 
     def constant(self, train: Sequence[Truth], truths: Sequence[Truth]) -> tuple[str, list[Caption]]:
-        """Return the training text that has the highest BLEU-4 if it is always written."""
+        """Return the training text with the highest BLEU-4 as a constant answer."""
         from omninet.model.outputs.text.bleu import best_constant
 
         constant, _ = best_constant((c for truth in train for c in truth.captions), [t.captions for t in truths])
@@ -109,7 +109,7 @@ class TextOutput(Output):
 
 
 def written(found: Hypothesis, tokenizer: Tokenizer) -> Text:
-    """Return what subwords say, without the end."""
+    """Convert the subwords of a hypothesis to text, without the end token."""
     ids = [token for token in found.tokens if token != tokenizer.end]
     texts = tokenizer.pieces(ids)
     pieces = tuple(Piece(t, math.exp(v)) for t, v in zip(texts, found.log_probabilities, strict=False))
@@ -117,5 +117,5 @@ def written(found: Hypothesis, tokenizer: Tokenizer) -> Text:
 
 
 def plain_text(text: str) -> str:
-    """Return a text without its final full stop and the space before commas that tokenisation left."""
+    """Remove the final full stop of a text and the spaces that tokenisation left before commas and 's."""
     return text.strip().rstrip(" .").replace(" ,", ",").replace(" 's", "'s")

@@ -1,4 +1,4 @@
-"""The JSON of a written text."""
+"""JSON schema of a decoded text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Token(BaseModel):
-    """A piece of a written text; the pieces join to the text."""
+    """A subword of a text; the texts of all tokens join to the caption."""
 
     model_config = ConfigDict(from_attributes=True)
     text: str
@@ -14,7 +14,7 @@ class Token(BaseModel):
 
 
 class CaptionText(BaseModel):
-    """``log_probability`` sums over the tokens and the end of the text, natural logarithm."""
+    """A text; ``log_probability`` is the natural logarithm, summed over the tokens and the end token."""
 
     model_config = ConfigDict(from_attributes=True)
     caption: str
@@ -23,6 +23,6 @@ class CaptionText(BaseModel):
 
 
 class CaptionBody(CaptionText):
-    """The best caption, and with ``n_best`` the next ones."""
+    """The best caption and, with ``n_best``, the next best ones as alternatives."""
 
     alternatives: list[CaptionText]

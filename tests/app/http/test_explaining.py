@@ -87,7 +87,7 @@ async def test_with_the_answer_of_a_stream(client: httpx.AsyncClient, toy_predic
 
 @pytest.mark.parametrize("stream", ["true", "false"])
 async def test_more_than_can_be_sent(client: httpx.AsyncClient, stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processor, "MOST_NUMBERS", 100)
+    monkeypatch.setattr(processor, "MAX_NUMBERS", 100)
 
     response = await client.post(
         "/caption", files={"image": jpeg_bytes()}, data={"explain_layers": "1", "stream": stream, "beams": "1"}

@@ -104,7 +104,7 @@ async def served(whole: Path, place: Path) -> AsyncIterator[Lasting]:
         (damage, "served/model.safetensors was altered"),
         (cut, "served/model.safetensors is not a safetensors file"),
         (spoil, "task vqa gives probabilities that are no numbers"),
-        (lambda folder: folder.rename(folder.with_name("elsewhere")), "served is no checkpoint folder"),
+        (lambda folder: folder.rename(folder.with_name("elsewhere")), "served is not a checkpoint folder"),
     ],
     ids=["missing", "damaged", "cut", "no numbers", "nothing there"],
 )

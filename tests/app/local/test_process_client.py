@@ -100,7 +100,7 @@ async def test_an_error_of_the_engine_is_told_as_it_is(settings: Settings) -> No
 
 
 async def test_one_that_cannot_be_loaded_leaves_nothing_behind(settings: Settings, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="is no checkpoint folder"):
+    with pytest.raises(CheckpointError, match="is not a checkpoint folder"):
         await ModelProcess.begin(settings.model_copy(update={"checkpoint": tmp_path / "nothing"}))
     assert model_processes() == []
 

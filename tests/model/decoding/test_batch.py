@@ -29,7 +29,7 @@ def cnp() -> CNP:
     return small_cnp().requires_grad_(False)
 
 
-def test_each_row_reaches_its_own_goal(cnp: CNP) -> None:
+def test_each_row_follows_its_own_goal(cnp: CNP) -> None:
     rows = decode(cnp, collate([row.encode(cnp) for row in ROWS]), GOALS)
 
     assert [len(row.tokens) for row in rows] == [4, 6, 1]
@@ -84,7 +84,7 @@ def test_fewer_classes_than_candidates() -> None:
 
 
 def plain_beam(cnp: CNP, row: Row, goal: Goal) -> list[int]:
-    """Beam search without a cache: the reference's whole prefix again for every hypothesis."""
+    """Beam search with the reference implementation, without a KV cache."""
     reference = Reference(cnp)
     caches = reference.encode([(x.domain, x.values()[0].numpy()) for x in row.inputs])
     live: list[tuple[list[int], float]] = [([], 0.0)]
@@ -106,7 +106,7 @@ def plain_beam(cnp: CNP, row: Row, goal: Goal) -> list[int]:
 
 @pytest.mark.parametrize("end", range(0, 11, 2))
 @pytest.mark.parametrize("beams", [2, 3, 5])
-def test_a_beam_finds_what_the_plain_search_finds(cnp: CNP, beams: int, end: int) -> None:
+def test_beam_search_equals_the_reference_search(cnp: CNP, beams: int, end: int) -> None:
     row, goal = ROWS[1], Goal("caption", 5, end, beams)
 
     (decoded,) = decode(cnp, row.encode(cnp), [goal])
@@ -117,7 +117,7 @@ def test_a_beam_finds_what_the_plain_search_finds(cnp: CNP, beams: int, end: int
     assert decoded.log_probabilities == pytest.approx(values, abs=1e-10)
 
 
-def test_a_beam_that_keeps_everything_finds_the_likeliest_text(cnp: CNP) -> None:
+def test_an_exhaustive_beam_finds_the_likeliest_text(cnp: CNP) -> None:
     row, steps, classes = ROWS[1], 3, TASKS["caption"]
 
     (decoded,) = decode(cnp, row.encode(cnp), [Goal("caption", steps, beams=classes**steps)])
@@ -128,7 +128,7 @@ def test_a_beam_that_keeps_everything_finds_the_likeliest_text(cnp: CNP) -> None
     assert decoded.tokens == texts[scores.argmax()].tolist()
 
 
-def test_beams_do_not_disturb_the_rows_beside_them(cnp: CNP) -> None:
+def test_beam_search_does_not_affect_other_rows(cnp: CNP) -> None:
     rows = [ROWS[0], ROWS[1], Row((IMAGE,)), ROWS[2], ROWS[1]]
     goals = [Goal("pos", 4), Goal("caption", 6, 3, 4), Goal("caption", 5, 1), Goal("vqa", 1), Goal("caption", 4, 0, 2)]
 
@@ -140,7 +140,7 @@ def test_beams_do_not_disturb_the_rows_beside_them(cnp: CNP) -> None:
         assert decoded.log_probabilities == pytest.approx(alone.log_probabilities, abs=1e-10)
 
 
-def test_a_longer_text_is_not_worse_for_its_length() -> None:
+def test_finished_hypotheses_are_ranked_by_mean_log_probability() -> None:
     short, long = Hypothesis((1, 0), (-1.0, -1.0)), Hypothesis((2, 2, 2, 0), (-0.6, -0.6, -0.6, -0.6))
     search = Search(Goal("caption", 9, end=0, beams=2))
     search.finished = [short, long]
@@ -149,7 +149,7 @@ def test_a_longer_text_is_not_worse_for_its_length() -> None:
     assert search.result().tokens == [2, 2, 2, 0]
 
 
-def test_rows_that_join_and_leave_a_running_batch_decode_what_they_decode_alone(cnp: CNP) -> None:
+def test_rows_that_join_and_leave_decode_as_they_do_alone(cnp: CNP) -> None:
     rows = [Row((IMAGE,)), Row((TEXT,), "pos"), Row((IMAGE, TEXT), "vqa"), Row((TEXT, IMAGE)), Row((VIDEO,)), ROWS[0]]
     goals = [
         Goal("caption", 7, 3, 4),
@@ -182,7 +182,9 @@ GOALS_OF = {
         steps=st.integers(1, 8),
         end=st.just(3),
         beams=st.sampled_from([1, 1, 3]),
-        rules=st.sampled_from([NO_RULES, NO_RULES, Rules(least=3), Rules(no_repeat=1), Rules(2, no_repeat=2)]),
+        rules=st.sampled_from(
+            [NO_RULES, NO_RULES, Rules(min_length=3), Rules(no_repeat_ngram=1), Rules(2, no_repeat_ngram=2)]
+        ),
         sampling=st.sampled_from([None, None, Sampling(seed=1), Sampling(2.0, 0.8, seed=2)]),
     ),
 }
@@ -195,7 +197,7 @@ ARRIVALS = st.lists(
 
 @settings(max_examples=25, deadline=None, derandomize=True, database=None)
 @given(arrivals=ARRIVALS, data=st.data())
-def test_whoever_comes_and_goes_each_row_decodes_what_it_decodes_alone(
+def test_rows_decode_as_they_do_alone_in_any_order_of_joins_and_leaves(
     cnp: CNP, arrivals: list[tuple[Row, int]], data: st.DataObject
 ) -> None:
     goals = [replace(goal, best=goal.beams) for goal in (data.draw(GOALS_OF[row.task]) for row, _ in arrivals)]
@@ -220,7 +222,7 @@ def test_whoever_comes_and_goes_each_row_decodes_what_it_decodes_alone(
             assert search.result().log_probabilities == pytest.approx(alone.log_probabilities, abs=1e-10)
 
 
-def test_a_row_that_is_dropped_leaves_the_others_alone(cnp: CNP) -> None:
+def test_dropping_a_row_does_not_affect_the_others(cnp: CNP) -> None:
     rows, goals = [Row((IMAGE,)), Row((IMAGE, TEXT)), ROWS[0]], [*[Goal("caption", 6, beams=2)] * 2, Goal("pos", 4)]
     running = RunningBatch(cnp)
     first, second, third = (running.admit(row.encode(cnp), [goal])[0] for row, goal in zip(rows, goals, strict=True))

@@ -1,4 +1,4 @@
-"""Sequences that are given: their log-probabilities are those of teacher forcing, in any batch."""
+"""Scoring of given sequences: their log-probabilities equal those of teacher forcing, in any batch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def cnp() -> CNP:
 
 
 def forced(cnp: CNP, row: Row, sequence: tuple[int, ...]) -> list[float]:
-    """The log-probabilities of a sequence, all positions at once."""
+    """Log-probabilities of a sequence by teacher forcing."""
     targets = torch.tensor([sequence])
     values: list[float] = cnp.decode(row.encode(cnp), row.task, targets)[0].gather(1, targets.T)[:, 0].tolist()
     return values
@@ -44,12 +44,12 @@ def test_scores_are_those_of_teacher_forcing_beside_rows_that_are_decoded(cnp: C
 
 
 @pytest.mark.parametrize("sequences", [(), ((1,), ())])
-def test_there_must_be_something_to_score(sequences: tuple[tuple[int, ...], ...]) -> None:
+def test_empty_sequences_are_an_error(sequences: tuple[tuple[int, ...], ...]) -> None:
     with pytest.raises(ValueError, match="must not be empty"):
         score_goal("caption", sequences)
 
 
-def test_a_predictor_scores_what_it_would_say(toy_predictor: Predictor) -> None:
+def test_scores_equal_those_of_the_decoded_answer(toy_predictor: Predictor) -> None:
     answer = toy_predictor.predict("vqa", image=picture(), question="What is it?")
     names = toy_predictor.names_of("vqa")
 

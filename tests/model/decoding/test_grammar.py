@@ -1,4 +1,4 @@
-"""Grammars: what is decoded has their form, greedily, with beams and drawn, beside rows that have none."""
+"""Constrained decoding: greedy, beam search and sampling obey the grammar, beside rows without one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.grammar import Grammar, span_tags
 from omninet.model.decoding.rules import Rules
 from omninet.model.decoding.sampling import Sampling
-from omninet.model.decoding.search import Search, may_follow
+from omninet.model.decoding.search import Search, mask_forbidden
 from omninet.model.network.cnp import CNP
 from omninet.model.network.memory import collate
 from tests.model.networks import IMAGE, TEXT, Row, numbers, small_cnp
@@ -33,7 +33,7 @@ WAYS = {
 
 @dataclass(frozen=True)
 class Brackets(Grammar):
-    """Class 0 opens a bracket and class 1 closes it; all are closed at the end, at ``length``."""
+    """Class 0 opens a bracket, class 1 closes it; all brackets are closed after ``length`` tokens."""
 
     length: int
 
@@ -55,7 +55,7 @@ def is_valid(tags: Sequence[str]) -> bool:
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1000), way=st.sampled_from(sorted(WAYS)))
-def test_spans_begin_before_they_go_on(seed: int, way: str) -> None:
+def test_spans_begin_with_a_b_tag(seed: int, way: str) -> None:
     cnp = small_cnp().requires_grad_(False)
     cnp.classifiers["pos"].register_parameter("bias", nn.Parameter(2 * numbers(f"bias {seed}", 5), requires_grad=False))
     memory = collate([Row((TEXT,), "pos").encode(cnp), Row((IMAGE,), "pos").encode(cnp)])
@@ -78,28 +78,28 @@ def test_brackets_are_closed(cnp: CNP, way: str) -> None:
         assert set(tokens) == {0, 1}
 
 
-def test_a_grammar_and_rules_hold_together() -> None:
-    search = Search(Goal("pos", 3, end=0, rules=Rules(least=1), grammar=span_tags(TAGS)))
+def test_grammar_and_rules_apply_together() -> None:
+    search = Search(Goal("pos", 3, end=0, rules=Rules(min_length=1), grammar=span_tags(TAGS)))
 
-    (allowed,) = may_follow(torch.zeros(1, 1, 5), [search])[0].tolist()
+    (allowed,) = mask_forbidden(torch.zeros(1, 1, 5), [search])[0].tolist()
 
     assert [i for i, value in enumerate(allowed) if value == 0] == [1, 3]
 
 
-def test_where_rules_forbid_all_that_a_grammar_lets_follow_they_do_not_hold() -> None:
-    search = Search(Goal("caption", 2, end=0, rules=Rules(least=3), grammar=span_tags(["O"])))
+def test_rules_that_forbid_all_that_the_grammar_allows_are_ignored() -> None:
+    search = Search(Goal("caption", 2, end=0, rules=Rules(min_length=3), grammar=span_tags(["O"])))
 
-    assert may_follow(torch.zeros(1, 1, 2), [search])[0].tolist() == [[0.0, -torch.inf]]
+    assert mask_forbidden(torch.zeros(1, 1, 2), [search])[0].tolist() == [[0.0, -torch.inf]]
 
 
-def test_a_grammar_without_a_way_out_is_named() -> None:
+def test_a_grammar_that_allows_no_class_is_an_error() -> None:
     search = Search(Goal("caption", 1, grammar=Brackets(0)))
 
-    with pytest.raises(ValueError, match=r"grammar of caption lets nothing follow \[\]"):
-        may_follow(torch.zeros(1, 1, 3), [search])
+    with pytest.raises(ValueError, match=r"grammar of task caption allows no class after \[\]"):
+        mask_forbidden(torch.zeros(1, 1, 3), [search])
 
 
 @pytest.mark.parametrize("name", ["X", "B-", "C-name", "I"])
-def test_a_tag_that_is_no_tag_of_a_span(name: str) -> None:
-    with pytest.raises(ValueError, match="is no tag of a span"):
+def test_a_name_that_is_not_a_bio_tag(name: str) -> None:
+    with pytest.raises(ValueError, match="is not a BIO tag"):
         span_tags(["O", name])

@@ -1,4 +1,4 @@
-"""What can be asked for where a text is decoded."""
+"""Request options of text outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def goal(**options: Any) -> Goal:
     return text_goal("caption", 7, 40, 3, options)
 
 
-def test_without_options_it_is_the_checkpoints_choice() -> None:
+def test_without_options_the_checkpoints_defaults_hold() -> None:
     assert goal() == goal(beams=None, seed=None) == Goal("caption", 40, end=7, beams=3)
 
 
@@ -29,7 +29,7 @@ def test_without_options_it_is_the_checkpoints_choice() -> None:
         ({"n_best": 2}, {"beams": 3, "best": 2}),
         ({"n_best": 5}, {"beams": 5, "best": 5}),
         ({"min_length": 4, "max_length": 9}, {"steps": 9, "rules": Rules(4)}),
-        ({"no_repeat_ngram": 2}, {"rules": Rules(no_repeat=2)}),
+        ({"no_repeat_ngram": 2}, {"rules": Rules(no_repeat_ngram=2)}),
         ({"temperature": 2, "seed": 1}, {"beams": 1, "sampling": Sampling(2, 1.0, 1)}),
         ({"top_p": 0.9, "seed": 0, "n_best": 4}, {"beams": 4, "best": 4, "sampling": Sampling(1.0, 0.9, 0)}),
     ],
@@ -38,7 +38,7 @@ def test_options(options: dict[str, Any], expected: dict[str, Any]) -> None:
     assert goal(**options) == replace(Goal("caption", 40, end=7, beams=3), **expected)
 
 
-def test_without_a_seed_it_is_another_one_each_time() -> None:
+def test_without_a_seed_every_goal_has_another_seed() -> None:
     seeds = {goal(temperature=1.0).sampling for _ in range(5)}
 
     assert len(seeds) == 5
@@ -55,21 +55,21 @@ def test_without_a_seed_it_is_another_one_each_time() -> None:
         ({"temperature": float("nan")}, "temperature", "must be a number, not nan"),
         ({"top_p": "much"}, "top_p", "top_p must be a number, not 'much'"),
         ({"seed": -1}, "seed", "seed must be from 0"),
-        ({"max_length": 41}, "max_length", "go up to 40 here, not 0 and 41"),
-        ({"min_length": 9, "max_length": 8}, "min_length", "go up to 40 here, not 9 and 8"),
-        ({"n_best": 3, "beams": 2}, "n_best", "of 2 beams there are 2 texts at most, not 3"),
-        ({"beams": 2, "top_p": 0.5}, "beams", "either searched, with beams, or drawn"),
+        ({"max_length": 41}, "max_length", "<= 40 must hold, not 0 and 41"),
+        ({"min_length": 9, "max_length": 8}, "min_length", "<= 40 must hold, not 9 and 8"),
+        ({"n_best": 3, "beams": 2}, "n_best", "n_best may be at most beams, 2, not 3"),
+        ({"beams": 2, "top_p": 0.5}, "beams", "either beam search .beams. or sampling"),
     ],
 )
-def test_options_that_cannot_be(options: dict[str, Any], option: str, message: str) -> None:
+def test_invalid_options(options: dict[str, Any], option: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         goal(**options)
 
     assert (caught.value.code, caught.value.detail["option"]) == ("bad_option", option)
 
 
-def test_an_option_that_is_none() -> None:
-    with pytest.raises(InputError, match="a text has no option speed; it has beams, n_best") as caught:
+def test_an_unknown_option() -> None:
+    with pytest.raises(InputError, match="a text output has no option speed; known are beams, n_best") as caught:
         goal(speed=2)
 
     assert caught.value.code == "unexpected_input"

@@ -1,4 +1,4 @@
-"""Outputs that are drawn."""
+"""Sampling."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def shares(sampling: Sampling, scores: torch.Tensor = SCORES, draws: int = 4000)
     return [found[i] / draws for i in range(len(scores))]
 
 
-def test_classes_are_drawn_by_their_probability() -> None:
+def test_classes_are_sampled_by_their_probability() -> None:
     assert shares(Sampling()) == pytest.approx([0.5, 0.1, 0.3, 0.1], abs=0.03)
 
 
@@ -44,7 +44,7 @@ def test_temperature(temperature: float) -> None:
     assert shares(Sampling(temperature)) == pytest.approx(expected, abs=0.03)
 
 
-def test_next_to_no_temperature_is_greedy() -> None:
+def test_a_temperature_near_zero_is_greedy() -> None:
     assert shares(Sampling(0.01), draws=100) == [1, 0, 0, 0]
 
 
@@ -55,14 +55,14 @@ def test_top_p(top_p: float, expected: list[float]) -> None:
     assert shares(Sampling(top_p=top_p)) == pytest.approx(expected, abs=0.03)
 
 
-def test_what_is_forbidden_is_never_drawn() -> None:
+def test_forbidden_classes_are_never_sampled() -> None:
     scores = SCORES.clone()
     scores[0] = -math.inf
 
     assert shares(Sampling(5.0), scores)[0] == 0
 
 
-def test_a_seed_draws_the_same_whatever_is_beside_it(cnp: CNP) -> None:
+def test_a_seed_gives_the_same_text_in_any_batch(cnp: CNP) -> None:
     goal = Goal("caption", 8, beams=3, best=3, sampling=Sampling(2.0, seed=5))
     memory = Row((IMAGE,)).encode(cnp)
     (alone,) = decode(cnp, memory, [goal])
@@ -88,7 +88,7 @@ def test_a_seed_draws_the_same_whatever_is_beside_it(cnp: CNP) -> None:
         (Sampling(4.0, 0.9, seed=2**63 - 1), [0, 9, 4, 8, 8, 2, 2, 0]),
     ],
 )
-def test_a_seed_draws_what_it_has_always_drawn(cnp: CNP, sampling: Sampling, tokens: list[int]) -> None:
+def test_samples_of_a_seed_are_fixed(cnp: CNP, sampling: Sampling, tokens: list[int]) -> None:
     (drawn,) = decode(cnp, Row((IMAGE,)).encode(cnp), [Goal("caption", 8, sampling=sampling)])
 
     assert drawn.tokens == tokens
@@ -98,31 +98,31 @@ def texts(decoded: Decoded) -> list[tuple[int, ...]]:
     return [tuple(decoded.tokens), *(other.tokens for other in decoded.others)]
 
 
-@pytest.mark.parametrize("rules", [Rules(), Rules(least=2, no_repeat=2)])
+@pytest.mark.parametrize("rules", [Rules(), Rules(min_length=2, no_repeat_ngram=2)])
 @pytest.mark.parametrize("temperature", [0.01, 0.3, 3.0])
-def test_no_two_of_several_are_the_same(cnp: CNP, temperature: float, rules: Rules) -> None:
+def test_several_samples_are_distinct(cnp: CNP, temperature: float, rules: Rules) -> None:
     memory = Row((IMAGE,)).encode(cnp)
     for seed in range(5):
         sampling = Sampling(temperature, seed=seed)
         one, (several,) = (decode(cnp, memory, [Goal("caption", 6, 0, n, n, rules, sampling)]) for n in (1, 5))
         assert len(set(texts(several))) == 5
-        assert texts(one[0])[0] in texts(several), "the first one is drawn as it is without the others"
+        assert texts(one[0])[0] in texts(several), "the first sample is the same with and without further samples"
 
 
 @pytest.mark.parametrize(
     ("goal", "count"),
     [
-        (Goal("caption", 6, 0, 5, 5, sampling=Sampling(top_p=0.01)), 1),  # nothing but the likeliest is ever drawn
-        (Goal("caption", 1, 0, 16, 16, sampling=Sampling(0.01)), 11),  # one class each
+        (Goal("caption", 6, 0, 5, 5, sampling=Sampling(top_p=0.01)), 1),  # only the likeliest class is in the nucleus
+        (Goal("caption", 1, 0, 16, 16, sampling=Sampling(0.01)), 11),  # one text for each of the 11 classes
     ],
 )
-def test_there_are_fewer_where_no_more_exist(cnp: CNP, goal: Goal, count: int) -> None:
+def test_there_are_fewer_samples_if_no_more_exist(cnp: CNP, goal: Goal, count: int) -> None:
     (found,) = decode(cnp, Row((IMAGE,)).encode(cnp), [goal])
 
     assert len(texts(found)) == len(set(texts(found))) == count
 
 
-# Of a language of two classes, 0 and 1, of which 0 ends a text: what follows each text, and all texts of three steps.
+# A toy language of classes 0 and 1, where 0 ends a text: next-class probabilities of each prefix, and of all texts.
 AFTER = {(): [0.2, 0.8], (1,): [0.5, 0.5], (1, 1): [0.7, 0.3]}
 LANGUAGE = {(0,): 0.2, (1, 0): 0.4, (1, 1, 0): 0.28, (1, 1, 1): 0.12}
 
@@ -135,17 +135,17 @@ def drawn_from_language(seed: int) -> frozenset[tuple[int, ...]]:
     return frozenset(each.tokens for each in search.finished)
 
 
-def test_texts_are_drawn_without_putting_them_back() -> None:
+def test_texts_are_sampled_without_replacement() -> None:
     draws = 3000
     found = Counter(drawn_from_language(seed) for seed in range(draws))
 
     for one, other in combinations(LANGUAGE, 2):
         p, q = LANGUAGE[one], LANGUAGE[other]
-        expected = p * q / (1 - p) + q * p / (1 - q)  # the one first, or the other
+        expected = p * q / (1 - p) + q * p / (1 - q)  # either order of the two texts
         assert found[frozenset((one, other))] / draws == pytest.approx(expected, abs=0.03)
 
 
-def test_seeds_draw_apart(cnp: CNP) -> None:
+def test_seeds_give_different_samples(cnp: CNP) -> None:
     memory = Row((IMAGE,)).encode(cnp)
     goals = [Goal("caption", 8, sampling=Sampling(3.0, seed=seed)) for seed in range(5)]
 

@@ -1,4 +1,4 @@
-"""The search for one row's outputs, step by step."""
+"""Search for the output of one row, step by step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def cnp() -> CNP:
     return small_cnp().requires_grad_(False)
 
 
-def test_the_next_best(cnp: CNP) -> None:
+def test_the_next_best_hypotheses(cnp: CNP) -> None:
     memory = Row((IMAGE,)).encode(cnp)
     goals = [Goal("caption", 5, end=3, beams=4, best=best) for best in (1, 3)]
 
@@ -30,7 +30,7 @@ def test_the_next_best(cnp: CNP) -> None:
     assert len({tuple(three.tokens), *(other.tokens for other in three.others)}) == 3
 
 
-def test_what_is_settled() -> None:
+def test_the_settled_prefix() -> None:
     search = Search(Goal("caption", 9, end=0, beams=2))
     seen = [search.settled.tokens]
     search.advance([(0, 7, -0.1), (0, 8, -0.2)])

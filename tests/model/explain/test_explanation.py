@@ -41,7 +41,7 @@ class Recording(Reference):
 
 
 @pytest.mark.parametrize("gate", ["paper", "official", "normalised"])
-def test_it_is_the_attention_of_the_reference(gate: str) -> None:
+def test_attention_equals_the_reference(gate: str) -> None:
     cnp = small_cnp(gate=gate).requires_grad_(False)
     row, tokens = Inputs((VIDEO, TEXT)), [3, 1, 4]
     reference = Recording(cnp)
@@ -66,7 +66,7 @@ def explained(predictor: Predictor, task: str, **inputs: object) -> tuple[Job, E
     return job, explanation
 
 
-def test_it_is_what_decoding_looked_at(toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attention_equals_that_of_decoding(toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Step by step, as captions are written, not all at once."""
     seen: list[LayerAttention] = []
     forward = DecoderLayer.forward
@@ -93,7 +93,7 @@ def test_it_is_what_decoding_looked_at(toy_predictor: Predictor, monkeypatch: py
     np.testing.assert_allclose(attention.spatial, torch.stack(cells).transpose(1, 2), atol=1e-5)
 
 
-def test_of_a_caption(toy_predictor: Predictor) -> None:
+def test_explanation_of_a_caption(toy_predictor: Predictor) -> None:
     job, explanation = explained(toy_predictor, "caption", image=jpeg_bytes(), max_length=5)
 
     answer = toy_predictor.finish(job, toy_predictor.run(job.rows))
@@ -105,7 +105,7 @@ def test_of_a_caption(toy_predictor: Predictor) -> None:
     np.testing.assert_allclose(explanation.steps(), 1, atol=1e-5)
 
 
-def test_of_an_answer_about_a_video(toy_predictor: Predictor) -> None:
+def test_explanation_of_an_answer_about_a_video(toy_predictor: Predictor) -> None:
     job, explanation = explained(toy_predictor, "vqa", video=video_bytes(), question=QUESTION)
 
     assert explanation.frames == len(explanation.times) == job.rows[0].inputs[0].frames
@@ -114,7 +114,7 @@ def test_of_an_answer_about_a_video(toy_predictor: Predictor) -> None:
     np.testing.assert_allclose(explanation.steps().sum(1), 1, atol=1e-5)
 
 
-def test_the_mean_alone_is_what_is_asked_for(toy_predictor: Predictor) -> None:
+def test_the_mean_has_one_layer_and_one_head(toy_predictor: Predictor) -> None:
     whole, mean = (
         toy_predictor.predict("activity", video=video_bytes(), explain=explain) for explain in ("layers", "mean")
     )
@@ -129,16 +129,16 @@ def test_the_mean_alone_is_what_is_asked_for(toy_predictor: Predictor) -> None:
     np.testing.assert_allclose(mean.explanation.steps(), whole.explanation.steps(), atol=1e-6)
 
 
-def test_more_than_can_be_sent(toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processor, "MOST_NUMBERS", 1000)
+def test_an_explanation_that_is_too_large(toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processor, "MAX_NUMBERS", 1000)
 
-    with pytest.raises(InputError, match="at most 1000 are sent: ask for fewer") as caught:
+    with pytest.raises(InputError, match="at most 1000 are sent: lower max_length") as caught:
         toy_predictor.predict("caption", video=video_bytes(), explain="layers")
 
     assert caught.value.code == "explanation_too_large"
 
 
-def test_without_being_asked_nothing_is_explained(toy_predictor: Predictor) -> None:
+def test_without_explain_there_is_no_explanation(toy_predictor: Predictor) -> None:
     job = toy_predictor.prepare("caption", image=jpeg_bytes())
     (decoded,) = toy_predictor.run(job.rows)
 
@@ -153,7 +153,7 @@ def made(layers: int = 2, heads: int = 3, outputs: int = 2, frames: int = 2) -> 
     return Explanation(("a", "b"), frames, (0.5, 1.5), ("what",), FRAMED, Attention(temporal, spatial))
 
 
-def test_as_json() -> None:
+def test_to_dict() -> None:
     explanation = made()
 
     facts = json.loads(json.dumps(explanation.to_dict(layers=True)))
@@ -170,7 +170,7 @@ def test_as_json() -> None:
     assert "layers" not in explanation.to_dict()
 
 
-def test_where_there_are_no_cells() -> None:
+def test_without_cells() -> None:
     explanation = Explanation(("a",), 1, (), (), FRAMED, Attention(np.ones((1, 1, 1, 1), np.float32), None))
 
     assert explanation.to_dict(layers=True)["layers"]["cells"] is None

@@ -62,7 +62,7 @@ def test_a_video_has_a_strip_for_each_output() -> None:
     assert light(picture, GAP, GAP + TEXT, FRAME).argmax() == 0
 
 
-def test_where_there_are_no_cells_it_is_the_picture() -> None:
+def test_without_cells_the_picture_is_shown() -> None:
     assert (light(sheet(1, 1, cells=0), GAP, GAP, PICTURE) == 128).all()
 
 

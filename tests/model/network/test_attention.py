@@ -1,4 +1,4 @@
-"""Attention and its gated form, on numbers small enough to follow."""
+"""Attention and gated attention, on small numbers computed by hand."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torch import Tensor
 
 from omninet.model.config import CNPConfig
 from omninet.model.network.attention import (
+    AttentionWeights,
     GatedAttention,
     MultiHeadAttention,
     Source,
-    Weighed,
     gate_from_temporal,
-    visible,
+    open_empty_rows,
 )
 from tests.model.networks import GATES, SMALL, WIDTH, fill, numbers
 
@@ -29,25 +29,25 @@ def attention() -> MultiHeadAttention:
 
 
 def attend(layer: MultiHeadAttention, others: Tensor, mask: Tensor | None = None) -> Tensor:
-    """From QUERIES to others, (b, n, d)."""
+    """Attend from QUERIES to ``others``, (b, n, d)."""
     flat = QUERIES.flatten(0, 1)
     changed, _ = layer(flat, layer.query(flat), [Source(QUERIES.shape[1], *layer.keys_values(others), mask)])
     assert isinstance(changed, Tensor)
     return changed.view_as(QUERIES)
 
 
-def weighed(log_weights: Tensor) -> Weighed:
-    """What an attention without dropout gives."""
-    return Weighed(log_weights, log_weights.exp())
+def attention_of(log_weights: Tensor) -> AttentionWeights:
+    """Attention with the given logarithms of the weights, without dropout."""
+    return AttentionWeights(log_weights, log_weights.exp())
 
 
-def test_visible_opens_only_rows_that_hide_everything() -> None:
+def test_open_empty_rows_changes_all_false_rows_only() -> None:
     mask = torch.tensor([[True, False], [False, False]])
 
-    assert visible(mask).tolist() == [[True, False], [True, True]]
+    assert open_empty_rows(mask).tolist() == [[True, False], [True, True]]
 
 
-def test_what_is_hidden_does_not_matter() -> None:
+def test_masked_keys_have_no_influence() -> None:
     layer = attention()
     mask = torch.tensor([True, True, False, True, False])[None, None, None]
 
@@ -69,7 +69,7 @@ def test_queries_of_several_sources_share_one_matrix() -> None:
     assert [each.scores.shape for each in found] == [(2, CONFIG.heads, 3, 5), (1, CONFIG.heads, 1, 2)]
 
 
-def test_weights_are_what_multiplies_the_values() -> None:
+def test_weights_multiply_the_values() -> None:
     layer = attention()
     sources = [Source(3, *layer.keys_values(OTHERS))]
     flat = QUERIES.flatten(0, 1)
@@ -85,7 +85,7 @@ def test_weights_are_what_multiplies_the_values() -> None:
     torch.testing.assert_close(dropped.weights[kept], 2 * alone.weights[kept])
 
 
-def test_keys_and_values_have_widths_of_their_own() -> None:
+def test_keys_and_values_may_differ_in_width() -> None:
     keys, values = attention().keys_values(OTHERS)
 
     assert keys.shape == (2, CONFIG.heads, 5, CONFIG.d_key)
@@ -109,13 +109,13 @@ def test_gate_repeats_the_temporal_weight_of_the_frame() -> None:
 @pytest.mark.parametrize(
     ("gate", "expected"),
     [
-        # Scores are 0, so that each of four cells has a quarter before the gate.
+        # All scores are 0: each of the four cells has weight 1/4 before the gate.
         ("paper", [0.25 * 0.2, 0.25 * 0.2, 0.25 * 0.7, 0.25 * 0.7]),
         ("official", [0.25, 0.25, 0.25, 0.25]),
         ("normalised", [0.2 / 1.8, 0.2 / 1.8, 0.7 / 1.8, 0.7 / 1.8]),
     ],
 )
-def test_what_each_gate_makes_of_equal_scores(gate: str, expected: list[float]) -> None:
+def test_each_gate_on_equal_scores(gate: str, expected: list[float]) -> None:
     layer = GatedAttention(CNPConfig(**{**SMALL, "gate": gate})).double()
     torch.nn.init.zeros_(layer.query.weight)
     torch.nn.init.zeros_(layer.query.bias)
@@ -124,7 +124,7 @@ def test_what_each_gate_makes_of_equal_scores(gate: str, expected: list[float]) 
 
     x = QUERIES[0, :1]
     _, (weights,) = layer.attend(
-        x, layer.query(x), [Source(1, keys, values)], [weighed(temporal)], [torch.tensor([[1, 1, 2, 2]])]
+        x, layer.query(x), [Source(1, keys, values)], [attention_of(temporal)], [torch.tensor([[1, 1, 2, 2]])]
     )
 
     for head in weights[0]:
@@ -132,7 +132,7 @@ def test_what_each_gate_makes_of_equal_scores(gate: str, expected: list[float]) 
 
 
 @pytest.mark.parametrize("gate", GATES)
-def test_a_closed_gate_is_a_mask_except_in_the_authors_code(gate: str) -> None:
+def test_a_closed_gate_masks_except_in_the_official_variant(gate: str) -> None:
     layer = GatedAttention(CNPConfig(**{**SMALL, "gate": gate})).double()
     fill(layer)
     keys, values = layer.keys_values(numbers("cells", 1, 4, WIDTH))
@@ -140,7 +140,7 @@ def test_a_closed_gate_is_a_mask_except_in_the_authors_code(gate: str) -> None:
 
     x = QUERIES[0, :1]
     _, (weights,) = layer.attend(
-        x, layer.query(x), [Source(1, keys, values)], [weighed(temporal)], [torch.tensor([[0, 0, 1, 1]])]
+        x, layer.query(x), [Source(1, keys, values)], [attention_of(temporal)], [torch.tensor([[0, 0, 1, 1]])]
     )
 
     assert bool((weights[..., 2:] > 0).all()) == (gate == "official")

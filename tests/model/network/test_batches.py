@@ -1,4 +1,4 @@
-"""Any inputs in any order, in batches of any mix: every row is what it is alone, and nothing is ever a NaN."""
+"""Property tests of mixed batches: every row decodes as it does alone, and no value is NaN."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_any_inputs_in_any_order_equal_the_reference(gate: str, row: Row) -> Non
 @each_gate
 @many
 @given(batch=batches)
-def test_rows_of_a_mixed_batch_are_what_they_are_alone(gate: str, dtype: torch.dtype, batch: list[Row]) -> None:
+def test_rows_of_a_mixed_batch_decode_as_they_do_alone(gate: str, dtype: torch.dtype, batch: list[Row]) -> None:
     cnp = small_cnp(dtype, gate=gate).requires_grad_(False)
 
     together = step_through(cnp, batch, STEPS)
@@ -82,7 +82,7 @@ def test_rows_with_and_without_spatial_memory(changes: dict[str, Any]) -> None:
 @each_gate
 @many
 @given(lengths=st.lists(st.integers(1, 5), min_size=2, max_size=4), image=st.booleans())
-def test_padded_texts_are_what_they_are_alone(gate: str, lengths: list[int], image: bool) -> None:
+def test_padded_texts_decode_as_they_do_alone(gate: str, lengths: list[int], image: bool) -> None:
     cnp = small_cnp(gate=gate).requires_grad_(False)
     mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
     texts = numbers("texts", len(lengths), max(lengths), 1, WIDTH)
@@ -99,8 +99,8 @@ def test_padded_texts_are_what_they_are_alone(gate: str, lengths: list[int], ima
 
 
 @pytest.mark.parametrize("gate", ["paper", "normalised"])
-def test_padded_frames_are_as_if_they_were_not_there(gate: str) -> None:
-    """Not so with ``official``: the authors' spatial cache has no mask of any kind (tests/golden/README.md)."""
+def test_padded_frames_have_no_influence(gate: str) -> None:
+    """Not tested for ``official``: the authors' code does not mask the spatial cache (tests/golden/README.md)."""
     cnp = small_cnp(gate=gate)
     video = VIDEO.values()
     mask = torch.tensor([[True, True, False]])
@@ -112,7 +112,7 @@ def test_padded_frames_are_as_if_they_were_not_there(gate: str) -> None:
 
 @many
 @given(lengths=st.lists(st.integers(1, 5), min_size=2, max_size=4))
-def test_padded_targets_change_no_real_one(lengths: list[int]) -> None:
+def test_padded_targets_have_no_influence(lengths: list[int]) -> None:
     cnp = small_cnp()
     mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
     targets = (numbers("targets", *mask.shape).abs() * 5).long()
@@ -213,7 +213,7 @@ def test_no_nan_whatever_is_masked(gate: str, spatial_cache: bool, data: st.Data
 
 
 @each_gate
-def test_gradients_of_a_row_do_not_depend_on_its_company(gate: str) -> None:
+def test_gradients_of_a_row_do_not_depend_on_other_rows(gate: str) -> None:
     cnp = small_cnp(gate=gate)
     batch = [Row((TEXT,)), EVERYTHING, Row((IMAGE,))]
     parameters = list(cnp.parameters())

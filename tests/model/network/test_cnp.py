@@ -1,4 +1,4 @@
-"""The Central Neural Processor: against the slow reference, its gates and ablations, and its memories."""
+"""The Central Neural Processor: reference comparison, gates, ablations and memories."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STEPS = 4
 each_network = pytest.mark.parametrize("changes", NETWORKS, ids=str)
 
 
-# The oracle
+# Against the reference
 
 
 @each_network
@@ -52,7 +52,7 @@ def test_teacher_forcing_equals_the_reference(changes: dict[str, Any]) -> None:
 # Gates and ablations (paper, section 3.2 and Table 2)
 
 
-def test_normalised_gate_on_a_lone_image_is_the_papers() -> None:
+def test_the_normalised_gate_equals_the_papers_on_one_image() -> None:
     row = Row((IMAGE,))
 
     (normalised,) = step_through(small_cnp(gate="normalised"), [row], STEPS)
@@ -72,7 +72,7 @@ def test_spatial_weights_sum_to_one_when_normalised(row: Row) -> None:
     assert (sums("paper") < 0.9).any()
 
 
-def test_without_link_array_the_gate_has_no_part() -> None:
+def test_without_link_array_there_is_no_gate() -> None:
     results = [step_through(small_cnp(gate=gate, link_array=False), [EVERYTHING], STEPS)[0] for gate in GATES]
 
     assert torch.equal(results[0], results[1])
@@ -90,10 +90,10 @@ def test_without_spatial_cache_only_the_mean_of_a_frame_counts() -> None:
     assert_same(memory.temporal, shuffled.temporal)
 
 
-# Memories are values
+# Memories are immutable
 
 
-def test_two_memories_at_once_do_not_meet() -> None:
+def test_two_memories_are_independent() -> None:
     cnp = small_cnp()
     first, second = EVERYTHING, Row((SHORT_TEXT,), "pos")
     expected = [step_through(cnp, [row], STEPS)[0] for row in (first, second)]
@@ -109,7 +109,7 @@ def test_two_memories_at_once_do_not_meet() -> None:
     assert torch.equal(torch.stack(outputs[1]), expected[1])
 
 
-def test_encode_leaves_the_memory_it_is_given_alone() -> None:
+def test_encode_does_not_change_its_argument() -> None:
     cnp = small_cnp()
     memory = Row((TEXT,)).encode(cnp)
     before = memory.temporal.clone()

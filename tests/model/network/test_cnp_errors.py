@@ -20,7 +20,7 @@ from tests.model.networks import EVERYTHING, TEXT, WIDTH, Row, assert_same, smal
     ],
     ids=["domain", "task as domain", "dimensions", "width", "length"],
 )
-def test_encode_names_what_is_wrong(x: Tensor, domain: str, named: str) -> None:
+def test_encode_errors(x: Tensor, domain: str, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         small_cnp().encode(x.double(), domain)
 
@@ -34,12 +34,12 @@ def test_encode_names_what_is_wrong(x: Tensor, domain: str, named: str) -> None:
     ],
     ids=["steps", "rows", "type"],
 )
-def test_encode_names_a_mask_that_does_not_fit(mask: Tensor, named: str) -> None:
+def test_encode_rejects_a_wrong_mask(mask: Tensor, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         small_cnp().encode(TEXT.values(), "english", mask=mask)
 
 
-def test_encode_names_a_memory_of_other_rows() -> None:
+def test_encode_rejects_a_memory_of_another_batch_size() -> None:
     cnp = small_cnp()
 
     with pytest.raises(ValueError, match="the memory has 1 rows, the input 2"):
@@ -47,7 +47,7 @@ def test_encode_names_a_memory_of_other_rows() -> None:
 
 
 @pytest.mark.parametrize("task", ["translate", "image"], ids=["unknown", "domain as task"])
-def test_decode_and_start_name_an_unknown_task(task: str) -> None:
+def test_decode_and_start_reject_an_unknown_task(task: str) -> None:
     cnp = small_cnp()
     memory = EVERYTHING.encode(cnp)
 
@@ -57,7 +57,7 @@ def test_decode_and_start_name_an_unknown_task(task: str) -> None:
         cnp.start(memory, task)
 
 
-def test_too_many_outputs_are_named() -> None:
+def test_too_many_outputs_are_an_error() -> None:
     cnp = small_cnp()
     memory = EVERYTHING.encode(cnp)
 
@@ -65,7 +65,7 @@ def test_too_many_outputs_are_named() -> None:
         cnp.decode(memory, "caption", torch.zeros(1, 13, dtype=torch.long))
 
 
-def test_stepping_past_the_last_position_is_named() -> None:
+def test_stepping_past_the_last_position_is_an_error() -> None:
     cnp = small_cnp()
     cohort = cnp.start(EVERYTHING.encode(cnp), "caption")
     for _ in range(12):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from omninet.model.decoding.batch import decode
 from omninet.model.decoding.goal import Goal
-from omninet.model.network.attention import GatedAttention, Source, Weighed, gate_from_temporal
+from omninet.model.network.attention import AttentionWeights, GatedAttention, Source, gate_from_temporal
 from tests.golden_cases import CASES, GATES, Case, assert_close, greedy_steps, read_json, read_tensors
 
 pytestmark = pytest.mark.usefixtures("no_grad")
@@ -151,7 +151,7 @@ def attend(attention: GatedAttention, frame: Tensor, golden: dict[str, Tensor]) 
     query = golden["in.query"]
     source = Source(query.shape[1], keys, values)
     temporal = golden["in.temporal_attention"]
-    steps = Weighed(temporal.log(), temporal)
+    steps = AttentionWeights(temporal.log(), temporal)
     flat = query.flatten(0, 1)
     attended, (weights,) = attention.attend(flat, attention.query(flat), [source], [steps], [frame])
     return attended.view_as(query), weights

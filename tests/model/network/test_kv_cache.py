@@ -1,4 +1,4 @@
-"""The decoder's cache of keys and values."""
+"""The KV cache of the decoder."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from torch import Tensor
 
 from omninet.model.config import CNPConfig
 from omninet.model.network.attention import Source
-from omninet.model.network.kv_cache import ROOM, KeyValueCache
-from omninet.model.network.placing import Placing
+from omninet.model.network.kv_cache import INITIAL_COLUMNS, KeyValueCache
+from omninet.model.network.placement import Placement
 from tests.model.networks import SMALL, numbers
 
 CONFIG = CNPConfig(**{**SMALL, "recurrent_steps": 2})
@@ -24,18 +24,18 @@ def pair(name: str, batch: int = 2, width: int = 1) -> tuple[Tensor, Tensor]:
     return keys, numbers(f"{name}.values", batch, CONFIG.heads, width, CONFIG.d_value)
 
 
-def seen_keys(found: Source, row: int, hypothesis: int = 0) -> Tensor:
-    """The keys that one hypothesis sees, (h, m, k)."""
+def visible_keys(found: Source, row: int, hypothesis: int = 0) -> Tensor:
+    """Return the unmasked keys of one hypothesis, (h, m, k)."""
     assert found.mask is not None
     return found.keys[row][:, found.mask[row, 0, hypothesis]]
 
 
-def test_columns_follow_one_another() -> None:
+def test_append_returns_the_columns_in_order() -> None:
     kept = cache()
     steps = [pair(f"{i}") for i in range(3)]
 
     for i, step in enumerate(steps):
-        kept.open(i)
+        kept.open_column(i)
         found = kept.append(1, *step)
 
     assert torch.equal(found.keys, torch.cat([keys for keys, _ in steps], 2))
@@ -45,9 +45,9 @@ def test_columns_follow_one_another() -> None:
     assert found.keys.dtype == torch.float64
 
 
-def test_slots_are_apart() -> None:
+def test_slots_are_separate() -> None:
     kept = cache()
-    kept.open(0)
+    kept.open_column(0)
 
     kept.append(SLOTS - 1, *pair("x"))
 
@@ -55,82 +55,82 @@ def test_slots_are_apart() -> None:
     assert kept.keys[SLOTS - 1].any()
 
 
-def test_a_row_that_joins_sees_nothing_of_what_was_before() -> None:
+def test_a_joining_row_attends_to_no_earlier_column() -> None:
     kept = cache(batch=1)
     for i in range(2):
-        kept.open(i)
+        kept.open_column(i)
         kept.append(0, *pair(f"{i}", 1))
 
-    kept.join(Placing(torch.tensor([], dtype=torch.long), 1))
-    kept.open(2)
+    kept.join(Placement(torch.tensor([], dtype=torch.long), 1))
+    kept.open_column(2)
     found = kept.append(0, *pair("late"))
 
-    assert torch.equal(seen_keys(found, 0), torch.cat([pair("0", 1)[0], pair("1", 1)[0], pair("late")[0][:1]], 2)[0])
-    assert torch.equal(seen_keys(found, 1), pair("late")[0][1])
+    assert torch.equal(visible_keys(found, 0), torch.cat([pair("0", 1)[0], pair("1", 1)[0], pair("late")[0][:1]], 2)[0])
+    assert torch.equal(visible_keys(found, 1), pair("late")[0][1])
 
 
-def test_a_row_in_a_place_that_was_free_sees_nothing_of_who_was_there() -> None:
+def test_a_row_in_a_reused_place_does_not_attend_to_the_previous_row() -> None:
     kept = cache()
-    kept.open(0)
+    kept.open_column(0)
     kept.append(0, *pair("0"))
 
-    kept.join(Placing(torch.tensor([1]), 1))
-    kept.open(1)
+    kept.join(Placement(torch.tensor([1]), 1))
+    kept.open_column(1)
     found = kept.append(0, *pair("1"))
 
-    assert torch.equal(seen_keys(found, 0), torch.cat([pair("0")[0][:1], pair("1")[0][:1]], 2)[0])
-    assert torch.equal(seen_keys(found, 1), pair("1")[0][1])
+    assert torch.equal(visible_keys(found, 0), torch.cat([pair("0")[0][:1], pair("1")[0][:1]], 2)[0])
+    assert torch.equal(visible_keys(found, 1), pair("1")[0][1])
 
 
-def test_a_hypothesis_sees_its_own_forebears() -> None:
+def test_a_hypothesis_attends_to_its_own_prefix() -> None:
     kept = cache(batch=1, width=2)
     first, second, third = (pair(name, 1, 2)[0][0] for name in ("first", "second", "third"))
-    kept.open(0)
+    kept.open_column(0)
     kept.append(0, *pair("first", 1, 2))
-    kept.follow(torch.tensor([[1, 1]]))
-    kept.open(1)
+    kept.reorder(torch.tensor([[1, 1]]))
+    kept.open_column(1)
     kept.append(0, *pair("second", 1, 2))
-    kept.follow(torch.tensor([[1, 0]]))
-    kept.open(2)
+    kept.reorder(torch.tensor([[1, 0]]))
+    kept.open_column(2)
 
     found = kept.append(0, *pair("third", 1, 2))
 
-    assert torch.equal(seen_keys(found, 0, 0), torch.stack([first[:, 1], second[:, 1], third[:, 0]], 1))
-    assert torch.equal(seen_keys(found, 0, 1), torch.stack([first[:, 1], second[:, 0], third[:, 1]], 1))
+    assert torch.equal(visible_keys(found, 0, 0), torch.stack([first[:, 1], second[:, 1], third[:, 0]], 1))
+    assert torch.equal(visible_keys(found, 0, 1), torch.stack([first[:, 1], second[:, 0], third[:, 1]], 1))
 
 
 def test_select_keeps_rows_in_the_given_order() -> None:
     kept = cache(batch=3)
-    kept.open(0)
+    kept.open_column(0)
     kept.append(0, *pair("x", batch=3))
 
     kept.select(torch.tensor([2, 0, 2]))
 
     assert torch.equal(kept.keys[0, :, :, :1], pair("x", batch=3)[0][[2, 0, 2]])
     assert torch.equal(kept.values[0, :, :, :1], pair("x", batch=3)[1][[2, 0, 2]])
-    assert kept.seen[:, 0, 0].tolist() == [True] * 3
+    assert kept.mask[:, 0, 0].tolist() == [True] * 3
 
 
-def test_room_grows_with_the_longest_row() -> None:
+def test_capacity_grows_with_the_longest_row() -> None:
     kept = cache(batch=1)
-    steps = [pair(f"{i}", 1) for i in range(ROOM + 3)]
+    steps = [pair(f"{i}", 1) for i in range(INITIAL_COLUMNS + 3)]
 
     for i, step in enumerate(steps):
-        kept.open(i)
+        kept.open_column(i)
         found = kept.append(0, *step)
 
     assert torch.equal(found.keys, torch.cat([keys for keys, _ in steps], 2))
-    assert kept.keys.shape[3] == 2 * ROOM
+    assert kept.keys.shape[3] == 2 * INITIAL_COLUMNS
 
 
-def test_a_batch_that_never_ends_needs_no_more_room_than_its_longest_row() -> None:
+def test_an_endless_batch_needs_capacity_for_its_longest_row_only() -> None:
     kept = cache(batch=1, width=2)
-    steps = [pair(f"{i}", 1, 2) for i in range(5 * ROOM)]
+    steps = [pair(f"{i}", 1, 2) for i in range(5 * INITIAL_COLUMNS)]
 
     for i, step in enumerate(steps):
-        kept.open(min(i, 3))
+        kept.open_column(min(i, 3))
         found = kept.append(0, *step)
 
     assert torch.equal(found.keys, torch.cat([keys for keys, _ in steps[-4:]], 2))
-    assert kept.keys.shape[3] == 2 * ROOM
-    assert torch.equal(seen_keys(found, 0, 1), torch.stack([keys[0][:, 1] for keys, _ in steps[-4:]], 1))
+    assert kept.keys.shape[3] == 2 * INITIAL_COLUMNS
+    assert torch.equal(visible_keys(found, 0, 1), torch.stack([keys[0][:, 1] for keys, _ in steps[-4:]], 1))

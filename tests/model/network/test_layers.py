@@ -1,4 +1,4 @@
-"""The position table and the layers."""
+"""Position table, encoder and decoder layers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from omninet.model.config import CNPConfig, Gate
 from omninet.model.network.builder import encoder_layer
-from omninet.model.network.layers import DecoderLayer, MemoryMasks, Prefix, hide, sinusoid_table
+from omninet.model.network.layers import DecoderLayer, MemoryMasks, Prefix, sinusoid_table, zero_padding
 from tests.model.networks import GATES, IMAGE, SMALL, WIDTH, fill, numbers, small_cnp
 
 
@@ -26,17 +26,17 @@ def test_sinusoid_table() -> None:
             assert math.isclose(table[position, i].item(), expected, abs_tol=1e-7)
 
 
-def test_hide_keeps_the_type() -> None:
+def test_zero_padding_keeps_the_dtype() -> None:
     x = torch.ones(2, 3, dtype=torch.bfloat16)
 
-    hidden = hide(x, torch.tensor([True, False]))
+    hidden = zero_padding(x, torch.tensor([True, False]))
 
     assert hidden.dtype == torch.bfloat16
     assert hidden.sum(-1).tolist() == [3, 0]
-    assert hide(x, None) is x
+    assert zero_padding(x, None) is x
 
 
-def test_padding_comes_out_as_zeros() -> None:
+def test_padded_outputs_are_zero() -> None:
     layer = encoder_layer(CNPConfig(**SMALL)).double().eval()
     fill(layer)
     mask = torch.tensor([[True, True, False], [False, False, False]])
@@ -48,8 +48,8 @@ def test_padding_comes_out_as_zeros() -> None:
 
 
 @pytest.mark.parametrize("gate", GATES)
-def test_only_the_authors_gate_is_dropped_in_training(gate: Gate) -> None:
-    """A lone image has one step: its gate is 1, and theirs in training 0 or, with half of the weights dropped, 2."""
+def test_dropout_applies_to_the_official_gate_only(gate: Gate) -> None:
+    """An image has one step: its gate is 1, but 0 or 2 with the official gate and attention dropout 0.5 in training."""
     cnp = small_cnp(gate=gate)
     layer = cnp.decoder.layers[0].train()
     assert isinstance(layer, DecoderLayer)
@@ -58,7 +58,9 @@ def test_only_the_authors_gate_is_dropped_in_training(gate: Gate) -> None:
     queries: list[Tensor] = []
     layer.spatial_attention.query.register_forward_hook(lambda _, args, output: queries.append(output))
     n = 8
-    prefix = Prefix(1, n, [layer.remember(memory)], MemoryMasks.of(memory), torch.ones(1, 1, n, n, dtype=torch.bool))
+    prefix = Prefix(
+        1, n, [layer.project_memory(memory)], MemoryMasks.of(memory), torch.ones(1, 1, n, n, dtype=torch.bool)
+    )
 
     torch.manual_seed(0)
     _, seen = layer(numbers("outputs", n, WIDTH), [prefix], 0)

@@ -1,4 +1,4 @@
-"""Terms that layers add to the training loss."""
+"""Auxiliary training losses of layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.model.networks import IMAGE, TEXT, Row, small_cnp
 
 
 class Loaded(FeedForward):
-    """A block that reports how many rows it has had."""
+    """A feed-forward block whose auxiliary loss is its number of rows."""
 
     def forward(self, x: Tensor, losses: Losses | None = None) -> Tensor:
         add_loss(losses, "load", torch.tensor(float(len(x))))
@@ -19,7 +19,7 @@ class Loaded(FeedForward):
 
 
 def loaded() -> CNP:
-    """A network whose every feed-forward block adds a term."""
+    """A network whose feed-forward blocks all add an auxiliary loss."""
     cnp = small_cnp()
     for layer in (*cnp.temporal_encoder.layers, *cnp.decoder.layers):
         assert isinstance(layer, nn.Module)
@@ -33,7 +33,7 @@ def test_terms_of_the_encoder_and_the_decoder_are_summed() -> None:
     cnp, losses = loaded(), Losses()
     memory = cnp.encode(TEXT.values(), TEXT.domain, losses=losses)
     cnp.encode(IMAGE.values(), IMAGE.domain, memory, losses=losses)
-    assert losses == {"load": 2 * (4 + 1)}  # of each of two layers: four steps of a text, one of an image
+    assert losses == {"load": 2 * (4 + 1)}  # two layers, each with four steps of a text and one of an image
 
     cnp.decode(memory, "caption", torch.tensor([[1, 2, 3]]), losses=losses)
     assert losses == {"load": 2 * (4 + 1) + 2 * 3}
@@ -42,7 +42,7 @@ def test_terms_of_the_encoder_and_the_decoder_are_summed() -> None:
     assert losses == {"load": 2 * (4 + 1) + 2 * 3 + 2}
 
 
-def test_nothing_is_kept_where_no_terms_are_asked_for() -> None:
+def test_without_a_dictionary_no_losses_are_kept() -> None:
     cnp, plain = loaded(), small_cnp()
     targets = torch.tensor([[1, 2, 3]])
 

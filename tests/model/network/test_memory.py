@@ -1,4 +1,4 @@
-"""A memory as a value: appended to, picked from, put together."""
+"""Memory: append, select, collate."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_empty() -> None:
     assert memory.links == ((), ())
 
 
-def test_link_array_and_the_frames_it_stands_for(cnp: CNP) -> None:
+def test_link_array_and_its_index(cnp: CNP) -> None:
     memory = Row((TEXT, VIDEO, SHORT_TEXT, IMAGE)).encode(cnp)
 
     assert memory.links == (((4, 1), (3, 4), (2, 1), (1, 4)),)
@@ -46,13 +46,13 @@ def test_link_array_and_the_frames_it_stands_for(cnp: CNP) -> None:
     assert memory.spatial_mask.all()
 
 
-def test_frames_in_the_order_of_the_authors_code() -> None:
+def test_gate_order_of_the_authors_code() -> None:
     memory = Row((SHORT_TEXT, VIDEO)).encode(small_cnp(gate="official"))
 
     assert memory.frame.tolist() == [[2, 3, 4] * 4]
 
 
-def test_it_cannot_be_changed(cnp: CNP) -> None:
+def test_a_memory_is_immutable(cnp: CNP) -> None:
     memory = Row((TEXT,)).encode(cnp)
 
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -77,7 +77,7 @@ def test_collate_takes_memories_of_several_rows(cnp: CNP) -> None:
     assert_equal(collate([collate([first, second]), third]), collate([first, second, third]))
 
 
-def test_collate_of_one_is_itself(cnp: CNP) -> None:
+def test_collate_of_one_memory_returns_it(cnp: CNP) -> None:
     memory = Row((TEXT,)).encode(cnp)
 
     assert collate([memory]) is memory

@@ -1,4 +1,4 @@
-"""Peripherals around one CNP."""
+"""The whole network: peripherals and CNP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PIXELS = torch.arange(2 * 3 * 64 * 64, dtype=torch.uint8).view(1, 2, 3, 64, 64)
 
 
 def text(*tokens: int) -> Subwords:
-    """Each a word; the first begins the text and is none."""
+    """Subwords of which each is a word; the first is the begin token."""
     return Subwords(np.array(tokens), np.arange(len(tokens)))
 
 
@@ -30,7 +30,7 @@ def test_inputs_are_encoded_in_their_order(toy: Checkpoint) -> None:
     assert memory.frame.tolist() == [[0] * 4 + [1] * 4 + [5] * 4]
 
 
-def test_texts_of_other_lengths_are_padded(toy: Checkpoint) -> None:
+def test_texts_of_different_lengths_are_padded(toy: Checkpoint) -> None:
     texts = [text(1, 5, 7, 2), text(1, 2)]
 
     with torch.no_grad():
@@ -41,6 +41,6 @@ def test_texts_of_other_lengths_are_padded(toy: Checkpoint) -> None:
     torch.testing.assert_close(memory.temporal[1, :1], alone.temporal[0], rtol=0, atol=1e-5)
 
 
-def test_nothing_to_encode_is_an_error(toy: Checkpoint) -> None:
+def test_encode_without_inputs_is_an_error(toy: Checkpoint) -> None:
     with pytest.raises(ValueError, match="at least one input"):
         toy.network.encode([])

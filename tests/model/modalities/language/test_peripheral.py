@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from omninet.model.modalities.language.config import LanguageConfig, Subwords
-from omninet.model.modalities.language.peripheral import LanguagePeripheral, words_of
+from omninet.model.modalities.language.peripheral import LanguagePeripheral, pool_words
 
 # begin, a word of one subword, one of three, one of two, end
 WORDS = [0, 1, 2, 2, 2, 3, 3, 4]
@@ -25,7 +25,7 @@ def row(words: list[int]) -> Subwords:
 def test_a_word_is_its_first_its_last_and_the_mean_of_all_subwords() -> None:
     x = torch.randn(1, len(WORDS), 3, dtype=torch.float64)
 
-    found, mask = words_of(x, torch.tensor([WORDS]))
+    found, mask = pool_words(x, torch.tensor([WORDS]))
 
     spans = [(1, 2), (2, 5), (5, 7), (7, 8)]
     expected = [torch.cat([x[0, a], x[0, b - 1], x[0, a:b].mean(0)]) for a, b in spans]

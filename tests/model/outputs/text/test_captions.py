@@ -77,4 +77,4 @@ def test_without_java_there_is_a_warning(monkeypatch: pytest.MonkeyPatch, caplog
     with caplog.at_level(logging.WARNING):
         assert score_official(["a dog"], [["a dog"]]) == {}
 
-    assert "no METEOR and no scores on PTB tokens: the PTB tokeniser did not run" in caplog.text
+    assert "METEOR and the scores on PTB tokens are left out: the PTB tokeniser failed" in caplog.text

@@ -29,14 +29,14 @@ def test_meteor_of_what_shares_no_word() -> None:
 def test_no_java(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(java, "JAVA", (program,))
 
-    with pytest.raises(JavaError, match="the PTB tokeniser did not run"):
+    with pytest.raises(JavaError, match="the PTB tokeniser failed"):
         tokenise(["a dog"])
-    with pytest.raises(JavaError, match="METEOR did not run"):
+    with pytest.raises(JavaError, match="METEOR failed"):
         meteor(["a dog"], [["a dog"]])
 
 
 def test_a_line_too_few_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(java, "JAVA", ("sh", "-c", "cat >/dev/null; echo one"))
 
-    with pytest.raises(JavaError, match="made 1 lines of 2"):
+    with pytest.raises(JavaError, match="returned 1 lines for 2"):
         tokenise(["one", "two"])

@@ -1,11 +1,11 @@
-"""Where new rows of a batch go."""
+"""Insertion of new rows into the tensors of a batch."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from omninet.model.network.placing import Placing
+from omninet.model.network.placement import Placement
 
 
 @pytest.mark.parametrize(
@@ -16,17 +16,17 @@ from omninet.model.network.placing import Placing
         ([2, 0], [[8, 8], [2, 2], [7, 7]]),
     ],
 )
-def test_free_places_are_taken_first(free: list[int], expected: list[list[int]]) -> None:
+def test_free_places_are_filled_first(free: list[int], expected: list[list[int]]) -> None:
     x, new = torch.tensor([[1, 1], [2, 2], [3, 3]]), torch.tensor([[7, 7], [8, 8]])
 
-    found = Placing(torch.tensor(free, dtype=torch.long), 2)(x, new)
+    found = Placement(torch.tensor(free, dtype=torch.long), 2)(x, new)
 
     assert found.tolist() == expected
 
 
 @pytest.mark.parametrize("free", [[], [0]])
-def test_rows_of_either_are_padded_to_one_size(free: list[int]) -> None:
-    put = Placing(torch.tensor(free, dtype=torch.long), 1)
+def test_rows_are_padded_to_the_larger_size(free: list[int]) -> None:
+    put = Placement(torch.tensor(free, dtype=torch.long), 1)
     wide, narrow = torch.ones(1, 1, 3), torch.full((1, 2, 1), 2.0)
 
     widened, narrowed = put(narrow.clone(), wide)[-1], put(wide.clone(), narrow)[-1]
