@@ -11,7 +11,6 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
 from omninet.app.backend import Backend
-from omninet.app.engine.engine import Engine
 from omninet.app.errors import add_error_handlers
 from omninet.app.http.keys import Keyring
 from omninet.app.http.middleware.api_keys import ApiKeys
@@ -32,12 +31,13 @@ from omninet.app.http.service import Service
 from omninet.app.local.lifecycle import Keeper
 from omninet.app.settings import Settings
 from omninet.app.telemetry.metrics import Metrics
-from omninet.model.checkpoint import skim
 from omninet.model.errors import CheckpointError, ConfigError
 from omninet.model.extensions import load_extensions
 from omninet.model.network_config import OmniNetConfig
+from omninet.model.storage.layout import skim
 
 if TYPE_CHECKING:
+    from omninet.app.engine.engine import Engine
     from omninet.app.telemetry.tracing import Traces
 
 # Of the contract with clients, not of the package: it changes with the names and shapes of the JSON.

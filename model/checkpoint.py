@@ -27,13 +27,11 @@ from omninet.model.model_config import CONFIG, ModelConfig, read_config, read_js
 from omninet.model.network.omninet import OmniNet
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS
+from omninet.model.storage.layout import BUNDLED, CARD, INDEX, REQUIRED, TOKENIZER, VOCABULARIES, WEIGHTS, skim
 from omninet.model.storage.sealed import SUMS, check, check_nothing_else, read_sums, written
-from omninet.model.storage.weights import INDEX, WEIGHTS, announced, digest, filled, places, read_tensors, write_weights
+from omninet.model.storage.weights import announced, digest, filled, places, read_tensors, write_weights
 
-TOKENIZER, CARD = "tokenizer.model", "MODEL_CARD.md"
-REQUIRED = (CONFIG, WEIGHTS, TOKENIZER, CARD)
-VOCABULARIES = "vocabularies"
-BUNDLED = Path(__file__).parent / "bundled"
+__all__ = ["BUNDLED", "CARD", "REQUIRED", "TOKENIZER", "Checkpoint", "load", "replace_card", "save", "skim"]
 
 
 @dataclass(frozen=True)
@@ -119,16 +117,6 @@ def load(folder: Path, tasks: Collection[str] | None = None) -> Checkpoint:
         (folder / CARD).read_text(encoding="utf-8"),
         digest(sums, files),
     )
-
-
-def skim(folder: Path) -> ModelConfig:
-    """Read what a checkpoint is a checkpoint of, and find what can be wrong with it without reading its weights.
-
-    Raises:
-        CheckpointError: a file is missing, or the configuration cannot be used.
-    """
-    read_sums(folder, REQUIRED)
-    return read_config(folder)
 
 
 def _of_tasks(config: ModelConfig, tasks: Collection[str], folder: Path) -> ModelConfig:

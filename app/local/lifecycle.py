@@ -7,11 +7,10 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omninet.app.answering import AnyEngine, describe
 from omninet.app.backend import Answered, Description, Query, Tell
-from omninet.app.engine.engine import Engine
 from omninet.app.errors import ServiceError
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.local.serving import Serving, load, opened
@@ -20,6 +19,9 @@ from omninet.app.telemetry.metrics import Metrics
 from omninet.app.telemetry.stopwatch import Stopwatch
 from omninet.model.errors import OmniNetError
 from omninet.model.network_config import OmniNetConfig
+
+if TYPE_CHECKING:
+    from omninet.app.engine.engine import Engine
 
 logger = logging.getLogger(__name__)
 RETRY_S = 1.0

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
-from omninet.app.engine.engine import Result
+from omninet.app.engine.result import Result
 from omninet.app.errors import ServiceError, overloaded
 from omninet.app.processes.link import Link
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis

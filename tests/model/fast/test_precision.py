@@ -11,7 +11,8 @@ import torch
 
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.fast import precision
-from omninet.model.fast.precision import Agreement, Said, compare, settle, trials
+from omninet.model.fast.agreement import Agreement
+from omninet.model.fast.precision import Said, compare, settle, trials
 from omninet.model.predictor import Predictor
 
 CPU = torch.device("cpu")
