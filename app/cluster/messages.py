@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from omninet.app.errors import ServiceError
-from omninet.app.processes.link import pack
+from omninet.app.processes.messages import pack, unpack
 from omninet.model.errors import InputError
 
 
@@ -56,7 +55,7 @@ async def packed(work: Awaitable[Any]) -> bytes:
 
 def unpacked(message: bytes) -> Any:
     """What was packed, or it is raised."""
-    found = pickle.loads(message)
+    found = unpack(message)
     if isinstance(found, Exception):
         raise found
     return found

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omninet.app.answering import AnyEngine, describe
 from omninet.app.backend import Answered, Description, Query, Tell
 from omninet.app.errors import ServiceError
+from omninet.app.local.launch import LaunchedProcess
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.local.serving import Serving, load, opened
 from omninet.app.settings import Settings
@@ -37,6 +38,7 @@ class Keeper:
     Attributes:
         failure: why the model could not be loaded, if it could not.
         on_failure: called then.
+        launched: process that has checked the settings and loads their model; None starts one.
         on_model: told of each network that answers from then on.
     """
 
@@ -46,6 +48,7 @@ class Keeper:
         self.failure: Exception | None = None
         self.on_failure: Callable[[], None] = lambda: None
         self.on_model: Callable[[OmniNetConfig], None] = lambda _: None
+        self.launched: LaunchedProcess | None = None
         self._given = engine
         self._serving: Serving | None = None
         self._loading: asyncio.Task[Any] | None = None
@@ -160,7 +163,8 @@ class Keeper:
 
     async def _load(self) -> None:
         try:
-            self._take_over(await load(self.settings))
+            launched, self.launched = self.launched, None
+            self._take_over(await load(self.settings, launched=launched))
         except Exception as error:
             if not isinstance(error, OmniNetError):
                 logger.exception("the model could not be loaded")

@@ -10,6 +10,7 @@ from typing import Any
 
 from omninet.app.answering import AnyEngine, answer
 from omninet.app.backend import Answered, Query, Tell, Upload
+from omninet.app.local.launch import LaunchedProcess
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.media.pool import MediaPool
 from omninet.app.media.sandbox import Limits, Sandbox
@@ -82,14 +83,17 @@ class Serving:
         await asyncio.to_thread(self.media.close)
 
 
-async def load(settings: Settings, old: Serving | None = None) -> Serving:
+async def load(settings: Settings, old: Serving | None = None, launched: LaunchedProcess | None = None) -> Serving:
     """Load what the settings say, without any effect on the ``old`` one, whose processes for media it uses if it can.
+
+    Args:
+        launched: see ``ModelProcess.begin``.
 
     Raises:
         CheckpointError, DeviceError: say what is wrong with the folder or the devices.
         RuntimeError: it could not be loaded for another reason.
     """
-    engine = await ModelProcess.begin(settings)
+    engine = await ModelProcess.begin(settings, launched)
     try:
         if old is not None and _decoders(old.engine.processor) == _decoders(engine.processor):
             return Serving(engine, old.media)
