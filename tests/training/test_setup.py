@@ -20,13 +20,13 @@ from omninet.model.errors import CheckpointError, ConfigError
 from omninet.model.media.images import decode_image
 from omninet.model.media.videos import decode_video
 from omninet.model.modalities.vision.config import Framing, VisionConfig
-from omninet.model.modalities.vision.fit import fit
 from omninet.model.modalities.vision.peripheral import VisionPeripheral, build_backbone, changes
 from omninet.model.predictor import Predictor
 from omninet.training.config import RunConfig
 from omninet.training.data import DataError
 from omninet.training.pipeline import features
 from omninet.training.pipeline.features import LEAST, VIEWS, Features, compute_features, read_views
+from omninet.training.pipeline.squares import fit_tensor
 from omninet.training.runtime.card import write_card
 from omninet.training.runtime.states import Progress
 from omninet.training.setup import Setup, most_frequent, set_up
@@ -121,12 +121,12 @@ def test_the_first_view_is_what_serving_sees(setup: Setup) -> None:
 
     views = read_views(photo, vision, False)
     pixels = torch.from_numpy(decode_image(photo.read_bytes()).pixels)
-    assert torch.equal(views[0], fit(pixels[None], vision.image, vision.size))
+    assert torch.equal(views[0], fit_tensor(pixels[None], vision.image, vision.size))
     assert torch.equal(views[1], views[0].flip(-1))
     assert torch.equal(read_views(photo, vision, False), views)
     moving = read_views(clip, vision, True)
     frames = torch.from_numpy(decode_video(clip.read_bytes(), vision.frames).frames)
-    assert torch.equal(moving[0], fit(frames, vision.video, vision.size))
+    assert torch.equal(moving[0], fit_tensor(frames, vision.video, vision.size))
 
 
 def test_the_other_views_show_most_of_the_picture(
@@ -137,9 +137,9 @@ def test_the_other_views_show_most_of_the_picture(
 
     def note(frames: Tensor, framing: Framing, size: int) -> Tensor:
         shown.append(tuple(frames.shape[-2:]))
-        return fit(frames, framing, size)
+        return fit_tensor(frames, framing, size)
 
-    monkeypatch.setattr(features, "fit", note)
+    monkeypatch.setattr(features, "fit_tensor", note)
     for i in range(20):
         path = tmp_path / f"{i}.png"
         path.write_bytes(image_bytes(picture(100, 80)))

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from omninet.model.modalities.vision.config import VisionConfig
-from omninet.model.modalities.vision.fit import fit
+from omninet.training.pipeline.squares import fit_tensor
 
 LEAST = 0.08  # of the picture's area
 RATIO = 4 / 3  # of a region's longer side to its shorter, at most
@@ -32,7 +32,7 @@ def augment(frames: Tensor, config: VisionConfig, generator: random.Random) -> T
     """
     top, left, height, width = region(frames.shape[-2], frames.shape[-1], LEAST, generator)
     framing = config.image if len(frames) == 1 else config.video
-    square = fit(frames[..., top : top + height, left : left + width], framing, config.size)
+    square = fit_tensor(frames[..., top : top + height, left : left + width], framing, config.size)
     if generator.random() < 0.5:
         square = square.flip(-1)
     return _relit(square, generator)

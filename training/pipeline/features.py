@@ -22,10 +22,10 @@ from omninet.model.fast.devices import multiplies_bfloat16
 from omninet.model.media.images import decode_image
 from omninet.model.media.videos import decode_video
 from omninet.model.modalities.vision.config import VisionConfig
-from omninet.model.modalities.vision.fit import fit
 from omninet.model.modalities.vision.peripheral import VisionPeripheral, changes
 from omninet.training.data import DataError, thinned
 from omninet.training.pipeline.augment import region
+from omninet.training.pipeline.squares import fit_tensor
 
 VIEWS = 4  # as it is, mirrored, and a region of it either way
 PICTURES, CLIPS = 32, 2  # at once
@@ -74,7 +74,7 @@ def read_views(path: Path, config: VisionConfig, clip: bool) -> Tensor:
         frames = torch.from_numpy(decode_image(data).pixels)[None]
     framing, generator = config.video if clip else config.image, random.Random(path.name)
     parts = (frames, _region(frames, generator), _region(frames, generator))
-    whole, *regions = (fit(part, framing, config.size) for part in parts)
+    whole, *regions = (fit_tensor(part, framing, config.size) for part in parts)
     return torch.stack([whole, whole.flip(-1), regions[0], regions[1].flip(-1)])
 
 

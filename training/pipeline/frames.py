@@ -19,8 +19,8 @@ from omninet.model.errors import InputError
 from omninet.model.media.images import decode_image
 from omninet.model.media.videos import decode_video
 from omninet.model.modalities.vision.config import VisionConfig
-from omninet.model.modalities.vision.fit import fit
 from omninet.training.pipeline.augment import augment
+from omninet.training.pipeline.squares import fit_tensor
 
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}  # what else there is, is a clip
 LOG = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Frames:
         except InputError as error:
             raise InputError(error.code, f"{path}: {error.message}", **error.detail) from error
         if plain:
-            return fit(frames, self.config.image if is_picture else self.config.video, self.config.size)
+            return fit_tensor(frames, self.config.image if is_picture else self.config.video, self.config.size)
         return augment(frames, self.config, generator)
 
 

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-import torch
 
 from omninet.app.errors import ServiceError
 from omninet.app.media.pool import MediaPool
@@ -64,7 +63,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 def fitted(frames: np.ndarray) -> np.ndarray:
     """What the network sees of frames."""
-    squares: np.ndarray = fit(torch.from_numpy(frames), VISION.image, VISION.size).numpy()
+    squares: np.ndarray = fit(frames, VISION.image, VISION.size)
     return squares
 
 

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from omninet.model.modalities.vision.config import Framing, Treatment, VisionConfig
-from omninet.model.modalities.vision.fit import GREY, fit
+from omninet.model.modalities.vision.fit import GREY
 from omninet.training.pipeline import augment as augmentation
 from omninet.training.pipeline.augment import augment
+from omninet.training.pipeline.squares import fit_tensor
 
 SIZE = 32
 
@@ -124,7 +125,7 @@ def test_a_region_becomes_a_square_as_in_serving(
     monkeypatch.setattr(augmentation, "region", lambda *_: (5, 10, 30, 60))
     views = [augment(places(), config(treatment), generator) for _ in range(10)]
 
-    served = fit(places()[..., 5:35, 10:70], Framing(treatment), SIZE)
+    served = fit_tensor(places()[..., 5:35, 10:70], Framing(treatment), SIZE)
     assert all(torch.equal(view, served) or torch.equal(view, served.flip(-1)) for view in views)
     assert bool((served[0, 2, 0] == GREY).all()) == (treatment == "pad")
 

@@ -21,10 +21,10 @@ from omninet.model.errors import InputError
 from omninet.model.media.images import decode_image
 from omninet.model.media.videos import decode_video
 from omninet.model.modalities.vision.config import VisionConfig
-from omninet.model.modalities.vision.fit import fit
 from omninet.training.pipeline import frames as reading
 from omninet.training.pipeline.augment import augment
 from omninet.training.pipeline.frames import LIMIT, SHARERS, ClipCache, Frames
+from omninet.training.pipeline.squares import fit_tensor
 from tests.samples import jpeg_bytes, video_bytes
 from tests.training.conftest import put
 
@@ -83,7 +83,7 @@ def test_a_plain_view_is_what_serving_sees(tmp_path: Path, folder: Path, generat
     pixels = Frames(CONFIG, folder).get(tmp_path / "photo.jpg", generator, plain=True)
 
     served = torch.from_numpy(decode_image(jpeg_bytes()).pixels)[None]
-    assert torch.equal(pixels, fit(served, CONFIG.image, CONFIG.size))
+    assert torch.equal(pixels, fit_tensor(served, CONFIG.image, CONFIG.size))
 
 
 @pytest.mark.parametrize(
