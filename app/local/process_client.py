@@ -64,6 +64,7 @@ class ModelProcess:
             RuntimeError: the process could not load the model for another reason.
         """
         starting = asyncio.ensure_future(asyncio.to_thread(LaunchedProcess)) if launched is None else None
+        connection: AsyncConnection | None = None
         try:
             if starting is not None:
                 launched = await asyncio.shield(starting)
@@ -79,6 +80,8 @@ class ModelProcess:
                 await asyncio.wait([starting])  # else it would go on to start what nobody ends
                 launched = starting.result()
             assert launched is not None
+            if connection is not None:
+                await connection.close()
             await asyncio.to_thread(launched.close)
             raise
         return cls(launched.process, connection, loaded)
