@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
 from omninet.app.backend import Answered, Description, Tell
-from omninet.app.engine.engine import Engine
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.telemetry.stopwatch import Stopwatch
 from omninet.model.job import Job
 from omninet.model.outputs.text.answer import Text
 from omninet.model.processor import Processor
 
-AnyEngine = Engine | ModelProcess
+if TYPE_CHECKING:
+    from omninet.app.engine.engine import Engine
+
+AnyEngine: TypeAlias = "Engine | ModelProcess"
 T = TypeVar("T")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from omninet.app.telemetry.stopwatch import Stopwatch
 from omninet.model.explain.explanation import Explanation
-from omninet.model.fast.precision import Agreement
+from omninet.model.fast.agreement import Agreement
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs.answer import Answer
 from omninet.model.outputs.text.answer import Text

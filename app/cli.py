@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
 
+    from omninet.app.local.launch import LaunchedProcess
     from omninet.app.settings import Settings
 
 
@@ -53,21 +54,17 @@ def serve(arguments: argparse.Namespace) -> int:
     """
     # Waiting OpenMP threads must not spin, which would take CPU time from other processes. torch reads this on import.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from omninet.app.local.launch import LaunchedProcess
     from omninet.app.processes.start import prepare
 
-    prepare()
-    from pydantic import ValidationError
-
-    from omninet.app.settings import Settings
-    from omninet.model.errors import ConfigError
-
-    given = {name: getattr(arguments, name) for name in ("host", "port", "checkpoint", "device")}
+    launched = LaunchedProcess()
     try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        problem = error.errors()[0]
-        raise ConfigError(f"setting {problem['loc'][0]}: {problem['msg']}, not {problem['input']!r}") from None
-    _serve(settings)
+        prepare()
+        settings = _settings(arguments)
+        launched.configure(settings)
+        _serve(settings, launched)
+    finally:
+        launched.close()
     return 0
 
 
@@ -85,12 +82,25 @@ def make_key(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _serve(settings: Settings) -> None:
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from pydantic import ValidationError
+
+    from omninet.app.settings import Settings
+    from omninet.model.errors import ConfigError
+
+    given = {name: getattr(arguments, name) for name in ("host", "port", "checkpoint", "device")}
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise ConfigError(f"setting {problem['loc'][0]}: {problem['msg']}, not {problem['input']!r}") from None
+
+
+def _serve(settings: Settings, launched: LaunchedProcess) -> None:
     import asyncio
 
     import uvicorn
 
-    from omninet.app.engine.loading import check
     from omninet.app.http.server import ServerConfig
     from omninet.app.main import create_app
     from omninet.app.telemetry.logs import configure_logs
@@ -99,7 +109,8 @@ def _serve(settings: Settings) -> None:
     configure_logs()
     log_unknown(os.environ)
     app = create_app(settings)
-    check(settings)  # before listening, so that service managers and clients do not see a server that is about to fail
+    # Before it listens, else a service manager would take the server for started.
+    launched.wait_until_checked()
     listener = _listen(settings.host, settings.port)
     config = ServerConfig(app, settings)
     server = uvicorn.Server(config)
@@ -109,6 +120,7 @@ def _serve(settings: Settings) -> None:
 
     keeper = app.state.service.backend
     keeper.on_failure = stop
+    keeper.launched = launched
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     with (
         contextlib.suppress(KeyboardInterrupt),

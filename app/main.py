@@ -12,7 +12,6 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
 from omninet.app.backend import Backend
-from omninet.app.engine.engine import Engine
 from omninet.app.errors import add_error_handlers
 from omninet.app.http.keys import Keyring
 from omninet.app.http.middleware.api_keys import ApiKeys
@@ -33,12 +32,13 @@ from omninet.app.http.service import Service
 from omninet.app.local.lifecycle import Keeper
 from omninet.app.settings import Settings
 from omninet.app.telemetry.metrics import Metrics
-from omninet.model.checkpoint import skim
 from omninet.model.errors import CheckpointError, ConfigError
 from omninet.model.extensions import load_extensions
 from omninet.model.network_config import OmniNetConfig
+from omninet.model.storage.layout import skim
 
 if TYPE_CHECKING:
+    from omninet.app.engine.engine import Engine
     from omninet.app.telemetry.tracing import Traces
 
 DESCRIPTION = "One network for images, videos and text. The web page to try it is at [/](/)."

@@ -12,9 +12,9 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from omninet.app.http.keys import Keyring, read_keys
-from omninet.model.checkpoint import BUNDLED
 from omninet.model.media.limits import MediaLimits
 from omninet.model.modalities.language.words import MAX_CHARACTERS
+from omninet.model.storage.layout import BUNDLED
 
 MEBI = 2**20
 ORIGIN = re.compile(r"\*|https?://[^/\s]+")

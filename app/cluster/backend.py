@@ -29,7 +29,7 @@ from ray.serve.handle import DeploymentHandle
 from omninet.app.backend import Answered, Description, Query, Tell, Upload
 from omninet.app.cluster.messages import Found, OtherPeripheralError, Question, unpacked
 from omninet.app.errors import ServiceError, internal_error, overloaded
-from omninet.app.processes.link import pack
+from omninet.app.processes.messages import pack
 from omninet.app.telemetry.stopwatch import Stopwatch
 
 logger = logging.getLogger(__name__)

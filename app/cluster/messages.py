@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from omninet.app.errors import ServiceError
-from omninet.app.processes.link import pack
+from omninet.app.processes.messages import pack, unpack
 from omninet.model.errors import InputError
 
 
@@ -60,12 +59,8 @@ async def packed(work: Awaitable[Any]) -> bytes:
 
 
 def unpacked(message: bytes) -> Any:
-    """Return the unpickled result, or raise the unpickled error.
-
-    Raises:
-        InputError, ServiceError, OtherPeripheralError: the message is an error.
-    """
-    found = pickle.loads(message)
+    """What was packed, or it is raised."""
+    found = unpack(message)
     if isinstance(found, Exception):
         raise found
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from omninet.app.backend import Answered, Description, Tell
 from omninet.app.cluster.messages import OtherPeripheralError, Question, packed
 from omninet.app.engine.loading import load_engine
 from omninet.app.http.deadline import within
-from omninet.app.processes.link import pack
+from omninet.app.processes.messages import pack, unpack
 from omninet.app.settings import Settings
 from omninet.app.telemetry.logs import configure_logs
 from omninet.app.telemetry.stopwatch import Stopwatch
@@ -38,12 +37,12 @@ class Model:
         self._engine.start()
 
     async def answer(self, message: bytes) -> bytes:
-        """Run a pickled Question; return the pickled Answered, or a pickled error."""
-        return await packed(self._answer(pickle.loads(message)))
+        """The answer to a Question, as Answered."""
+        return await packed(self._answer(unpack(message)))
 
     async def stream(self, message: bytes) -> AsyncIterator[bytes]:
-        """Run a pickled Question; yield the final part of the text each time it has grown, then the result, pickled."""
-        question = pickle.loads(message)
+        """What is settled of a text, whenever that is more, and last the answer."""
+        question = unpack(message)
         found = told(lambda tell: packed(self._answer(question, tell)))
         async for each in found:
             yield each if isinstance(each, bytes) else pack(each)

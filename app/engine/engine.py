@@ -7,12 +7,12 @@ import threading
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 from omninet.app.engine.metrics import EngineMetrics
 from omninet.app.engine.replica import Replica
-from omninet.app.engine.work import Watch, Work, WorkQueue
+from omninet.app.engine.result import Result, Watch
+from omninet.app.engine.work import Work, WorkQueue
 from omninet.app.errors import internal_error
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.job import Job
@@ -21,22 +21,6 @@ from omninet.model.processor import Processor
 
 # Eight frames of the bundled model. Larger batches hardly raise the throughput, and images wait longer among videos.
 PIXELS = 8 * 224**2
-
-
-@dataclass(frozen=True)
-class Result:
-    """Result of a job.
-
-    Attributes:
-        decoded: outputs of each row of the job.
-        encode_ms, decode_ms: milliseconds of the slowest row.
-        batch_rows: size of the largest running batch that one of its rows joined.
-    """
-
-    decoded: list[Decoded]
-    encode_ms: float
-    decode_ms: float
-    batch_rows: int
 
 
 class Engine:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from omninet.model.decoding.hypotheses import Decoded
 from omninet.model.errors import CheckpointError
-from omninet.model.predictor import Predictor
 from omninet.model.processor import Processor
 from omninet.model.rows import Row
+
+if TYPE_CHECKING:
+    from omninet.model.predictor import Predictor
 
 
 def warm_up(predictor: Predictor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from omninet.app.engine.result import Watch
 from omninet.app.errors import ServiceError, overloaded, shutting_down
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.rows import Row
 
 Kind = Literal["text", "image", "video"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-Watch = Callable[[Hypothesis], None]
 
 
 @dataclass(eq=False)

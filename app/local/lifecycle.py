@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omninet.app.answering import AnyEngine, describe
 from omninet.app.backend import Answered, Description, Query, Tell
-from omninet.app.engine.engine import Engine
 from omninet.app.errors import ServiceError
+from omninet.app.local.launch import LaunchedProcess
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.local.serving import Serving, load, opened
 from omninet.app.settings import Settings
@@ -20,6 +20,9 @@ from omninet.app.telemetry.metrics import Metrics
 from omninet.app.telemetry.stopwatch import Stopwatch
 from omninet.model.errors import OmniNetError
 from omninet.model.network_config import OmniNetConfig
+
+if TYPE_CHECKING:
+    from omninet.app.engine.engine import Engine
 
 logger = logging.getLogger(__name__)
 RETRY_S = 1.0
@@ -34,9 +37,10 @@ class Keeper:
         engine: used in place of the checkpoint of the settings; None loads that checkpoint in a child process.
 
     Attributes:
-        failure: exception of the first load, if it failed.
-        on_failure: called after the first load has failed.
-        on_model: called with the network's configuration whenever a model is put into service.
+        failure: why the model could not be loaded, if it could not.
+        on_failure: called then.
+        launched: process that has checked the settings and loads their model; None starts one.
+        on_model: told of each network that answers from then on.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, engine: Engine | None = None) -> None:
@@ -45,6 +49,7 @@ class Keeper:
         self.failure: Exception | None = None
         self.on_failure: Callable[[], None] = lambda: None
         self.on_model: Callable[[OmniNetConfig], None] = lambda _: None
+        self.launched: LaunchedProcess | None = None
         self._given = engine
         self._serving: Serving | None = None
         self._loading: asyncio.Task[Any] | None = None
@@ -170,7 +175,8 @@ class Keeper:
 
     async def _load(self) -> None:
         try:
-            self._take_over(await load(self.settings))
+            launched, self.launched = self.launched, None
+            self._take_over(await load(self.settings, launched=launched))
         except Exception as error:
             if not isinstance(error, OmniNetError):
                 logger.exception("loading the model failed")

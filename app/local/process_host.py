@@ -1,32 +1,38 @@
-"""The model process: an engine that is controlled over a channel."""
+"""The process that has the model: an engine behind a connection."""
 
 from __future__ import annotations
 
 import logging
 import os
-import pickle
 import signal
 import socket
 import threading
 import time
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from omninet.app.engine.engine import Engine, Result
-from omninet.app.engine.loading import load_engine
+from omninet.app.engine.engine import Engine
+from omninet.app.engine.loading import check, load_engine
+from omninet.app.engine.result import Result
 from omninet.app.engine.work import Work
 from omninet.app.errors import ServiceError
-from omninet.app.processes.channel import Channel
-from omninet.app.processes.link import pack
-from omninet.app.processes.start import MODEL, call_this
+from omninet.app.local.launch import Checked
+from omninet.app.local.model_messages import (
+    CancelJob,
+    Health,
+    JobReply,
+    Loaded,
+    PartialResult,
+    Shutdown,
+    SubmitJob,
+)
+from omninet.app.processes.messages import BlockingConnection, pack, unpack
+from omninet.app.processes.start import MODEL, SERVICE_SIGNALS, call_this
 from omninet.app.settings import Settings
 from omninet.app.telemetry.logs import configure_logs
-from omninet.model.decoding.hypotheses import Hypothesis
 from omninet.model.errors import OmniNetError
-from omninet.model.fast.precision import Agreement
 from omninet.model.job import Job
 from omninet.model.processor import Processor
 
@@ -34,87 +40,15 @@ logger = logging.getLogger(__name__)
 WATCH_S = 0.1  # interval of health checks of the engine
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """First message of the process: the model without its network.
-
-    Attributes:
-        processor: preprocessing and postprocessing.
-        devices: of the replicas.
-        precision: numeric precision.
-        agreement: comparison with float32; None in float32.
-    """
-
-    processor: Processor
-    devices: list[str]
-    precision: str
-    agreement: Agreement | None
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A request to the process.
-
-    Attributes:
-        number: identifies the request; its Reply has the same number.
-        job: rows to run; None requests the metrics.
-        watched: whether to send Settled messages before the Reply.
-    """
-
-    number: int
-    job: Job | None
-    watched: bool = False
-
-
-@dataclass(frozen=True)
-class Drop:
-    """Cancellation of the Ask with this number."""
-
-    number: int
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Request to complete the accepted jobs, then end."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """Result or error of the Ask with this number."""
-
-    number: int
-    result: Any
-
-
-@dataclass(frozen=True)
-class Settled:
-    """Final prefix of the outputs of a watched Ask; sent each time it grows."""
-
-    number: int
-    hypothesis: Hypothesis
-
-
-@dataclass(frozen=True)
-class Health:
-    """Health of the engine; sent on every change."""
-
-    is_alive: bool
-
-
-def host(end: socket.socket, settings: Settings) -> None:
-    """Run the process: load the model and serve requests until a Stop message or the end of the connection.
-
-    Args:
-        end: socket to the server.
-        settings: of the service.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the server handles signals and sends Stop
+def host(end: socket.socket) -> None:
+    """Load the model of the settings that are received and run jobs until told to stop, or the service has ended."""
+    for number in SERVICE_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     call_this(MODEL)
     configure_logs()
     code = 1
     try:
-        _host(Channel(end), settings)
+        _host(BlockingConnection(end))
         code = 0
     except Exception:
         logger.exception("unhandled exception in the model process; the process ends")
@@ -123,52 +57,53 @@ def host(end: socket.socket, settings: Settings) -> None:
         os._exit(code)
 
 
-def _host(channel: Channel, settings: Settings) -> None:
+def _host(connection: BlockingConnection) -> None:
     try:
+        settings: Settings = unpack(connection.receive())
+    except OSError:  # the service has ended
+        return
+    try:
+        check(settings)
+        connection.send(pack(Checked()))
         engine = load_engine(settings)
     except Exception as error:
         if not isinstance(error, OmniNetError):
-            logger.exception("loading the model failed")
-        channel.send(pack(error if isinstance(error, OmniNetError) else RuntimeError(str(error))))
+            logger.exception("the model could not be loaded")
+        connection.send(pack(error if isinstance(error, OmniNetError) else RuntimeError(str(error))))
         return
     engine.start()
-    channel.send(pack(Loaded(_processor(engine), engine.devices, engine.precision, engine.agreement)))
-    Host(engine, channel).serve()
+    connection.send(pack(Loaded(_processor(engine), engine.devices, engine.precision, engine.agreement)))
+    Host(engine, connection).serve()
 
 
 class Host:
-    """Serves requests from a channel with an engine; one thread reads, the engine's threads write.
+    """Answers what comes over a connection with an engine; a thread reads, and those of the model write."""
 
-    Args:
-        engine: started.
-        channel: to the server.
-    """
-
-    def __init__(self, engine: Engine, channel: Channel) -> None:
-        self._engine, self._channel = engine, channel
+    def __init__(self, engine: Engine, connection: BlockingConnection) -> None:
+        self._engine, self._connection = engine, connection
         self._writing = threading.Lock()
         self._works: dict[int, list[Work]] = {}
 
     def serve(self) -> None:
-        """Serve requests until either side closes the channel."""
+        """Until the connection is closed, from here or from there."""
         threading.Thread(target=self._watch, daemon=True).start()
         with suppress(OSError):
             while True:
-                self._heed(pickle.loads(self._channel.receive()))
+                self._dispatch(unpack(self._connection.receive()))
 
-    def _heed(self, message: Ask | Drop | Stop) -> None:
-        if isinstance(message, Stop):
+    def _dispatch(self, message: SubmitJob | CancelJob | Shutdown) -> None:
+        if isinstance(message, Shutdown):
             threading.Thread(target=self._end).start()
-        elif isinstance(message, Drop):
+        elif isinstance(message, CancelJob):
             self._engine.withdraw(self._works.pop(message.number, ()))
         elif message.job is None:
-            self._send(Reply(message.number, self._engine.metrics.text()))
+            self._send(JobReply(message.number, self._engine.metrics.text()))
         else:
             self._begin(message, message.job)
 
-    def _begin(self, ask: Ask, job: Job) -> None:
-        number = ask.number
-        watch = (lambda settled: self._send(Settled(number, settled))) if ask.watched else None
+    def _begin(self, submitted: SubmitJob, job: Job) -> None:
+        number = submitted.number
+        watch = (lambda settled: self._send(PartialResult(number, settled))) if submitted.watched else None
         answer: Future[Result] = Future()
         answer.add_done_callback(partial(self._reply, number))
         try:
@@ -184,16 +119,16 @@ class Host:
         works, error = self._works.pop(number, ()), answer.exception()
         if error is not None:
             self._engine.withdraw(works)
-        self._send(Reply(number, error or answer.result()))
+        self._send(JobReply(number, error or answer.result()))
 
     def _send(self, message: Any) -> None:
         packed = pack(message)
-        with self._writing, suppress(OSError):  # the reading thread detects a closed connection
-            self._channel.send(packed)
+        with self._writing, suppress(OSError):  # whoever reads notices that the other end is gone
+            self._connection.send(packed)
 
     def _end(self) -> None:
         self._engine.close()
-        self._channel.shutdown()
+        self._connection.shutdown()
 
     def _watch(self) -> None:
         told = True

@@ -10,6 +10,7 @@ from typing import Any
 
 from omninet.app.answering import AnyEngine, answer
 from omninet.app.backend import Answered, Query, Tell, Upload
+from omninet.app.local.launch import LaunchedProcess
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.media.pool import MediaPool
 from omninet.app.media.sandbox import Limits, Sandbox
@@ -86,19 +87,18 @@ class Serving:
         await asyncio.to_thread(self.media.close)
 
 
-async def load(settings: Settings, old: Serving | None = None) -> Serving:
-    """Load the checkpoint of the settings.
+async def load(settings: Settings, old: Serving | None = None, launched: LaunchedProcess | None = None) -> Serving:
+    """Load what the settings say, without any effect on the ``old`` one, whose processes for media it uses if it can.
 
     Args:
-        settings: of the service.
-        old: the current Serving, which is not changed; its media processes are shared if they fit the new model.
+        launched: see ``ModelProcess.begin``.
 
     Raises:
         CheckpointError: the checkpoint cannot be loaded.
         DeviceError: a device cannot be used.
         RuntimeError: loading failed for another reason.
     """
-    engine = await ModelProcess.begin(settings)
+    engine = await ModelProcess.begin(settings, launched)
     try:
         if old is not None and _decoders(old.engine.processor) == _decoders(engine.processor):
             return Serving(engine, old.media)

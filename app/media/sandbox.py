@@ -22,9 +22,7 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
-import torch
-
-from omninet.app.processes.channel import Channel, channels
+from omninet.app.processes.messages import BlockingConnection, connected
 from omninet.app.processes.start import MEDIA, call_this, context
 from omninet.model.errors import InputError
 from omninet.model.media.limits import MediaLimits
@@ -74,7 +72,7 @@ class Sandbox:
         self._modalities, self._limits = modalities, limits
         self.processes = 0
         self._process: ForkServerProcess | None = None
-        self._channel: Channel | None = None
+        self._connection: BlockingConnection | None = None
         self._closed = False
         self._beginning = threading.Lock()  # held to start a process and to forbid further starts
         self._busy = threading.RLock()  # held while the process is in use
@@ -96,7 +94,8 @@ class Sandbox:
         raise RuntimeError(f"the media process failed to start {MAX_START_ATTEMPTS} times; see the log for its errors")
 
     def _spawn(self) -> bool:
-        self._channel, theirs = channels()
+        """Start a process; return whether it said that it is ready in time."""
+        self._connection, theirs = connected()
         arguments = theirs, self._modalities, self._limits
         with self._beginning:
             if self._closed:
@@ -107,7 +106,7 @@ class Sandbox:
             self.processes += 1
         theirs.close()
         with suppress(OSError):
-            return self._channel.receive(HEADER_BYTES, time.monotonic() + START_SECONDS) == b"ready"
+            return self._connection.receive(HEADER_BYTES, time.monotonic() + START_SECONDS) == b"ready"
         return False
 
     def decode(self, peripheral: str, form: str, data: bytes) -> Any:
@@ -126,9 +125,9 @@ class Sandbox:
         with self._busy:
             while crashes < MAX_CRASHES and time.monotonic() < until:
                 self.start()
-                assert self._channel is not None
+                assert self._connection is not None
                 try:
-                    return self._request(self._channel, peripheral, form, data)
+                    return self._ask(self._connection, peripheral, form, data)
                 except InputError:
                     raise
                 except TimeoutError:
@@ -146,15 +145,15 @@ class Sandbox:
         self._process.join(EXIT_WAIT_SECONDS)
         return self._process.exitcode in {-signal.SIGKILL, FORK_SERVER_GONE}
 
-    def _request(self, channel: Channel, peripheral: str, form: str, data: bytes) -> Any:
+    def _ask(self, connection: BlockingConnection, peripheral: str, form: str, data: bytes) -> Any:
         modality = self._modalities[peripheral]
         until = time.monotonic() + self._limits.seconds
-        channel.send(json.dumps([peripheral, form]).encode(), until)
-        channel.send(data, until)
-        header = json.loads(channel.receive(HEADER_BYTES, until))
+        connection.send(json.dumps([peripheral, form]).encode(), until)
+        connection.send(data, until)
+        header = json.loads(connection.receive(HEADER_BYTES, until))
         if "error" in header:
             raise InputError(header["error"], header["message"], **header["detail"])
-        return modality.unpack(form, header["found"], channel.receive(modality.most_bytes, until))
+        return modality.unpack(form, header["found"], connection.receive(modality.most_bytes, until))
 
     def close(self) -> None:
         """Kill the process, even while it decodes, and start no other."""
@@ -170,9 +169,9 @@ class Sandbox:
         if process is not None:
             process.kill()
             process.join()
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 def too_expensive(why: str) -> InputError:
@@ -180,25 +179,24 @@ def too_expensive(why: str) -> InputError:
     return InputError("media_too_expensive", f"decoding the file was aborted: {why}; send a smaller or an intact file")
 
 
-def _run_worker(channel: Channel, modalities: Mapping[str, Modality], limits: Limits) -> None:
-    """Run the process: receive requests (JSON, then the file) and send replies (a JSON header, then decoded bytes)."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # the service ends the process by closing the channel or SIGKILL
+def _run_worker(connection: BlockingConnection, modalities: Mapping[str, Modality], limits: Limits) -> None:
+    """Receive files with their peripheral and form, and send back headers and decoded bytes, until the service ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # the service ends this process by closing the connection
         signal.signal(number, signal.SIG_IGN)
     call_this(MEDIA)
-    torch.set_num_threads(1)
     with suppress(OSError):
-        _die_with_fork_server(channel.fileno())
+        _die_with_fork_server(connection.fileno())
         _warm_up(modalities)
         _confine(limits)
-        channel.send(b"ready")
+        connection.send(b"ready")
         while True:
-            peripheral, form = json.loads(channel.receive())
-            data = channel.receive()
+            peripheral, form = json.loads(connection.receive())
+            data = connection.receive()
             _limit_time(limits.seconds)
             header, found = _decode(modalities[peripheral], form, data, limits.media)
-            channel.send(json.dumps(header).encode())
+            connection.send(json.dumps(header).encode())
             if found is not None:
-                channel.send(found)
+                connection.send(found)
 
 
 def _die_with_fork_server(kept: int) -> None:
@@ -218,10 +216,10 @@ def _decode(modality: Modality, form: str, data: bytes, limits: MediaLimits) -> 
         return {"found": header}, found
     except InputError as error:
         return {"error": error.code, "message": error.message, "detail": error.detail}, None
-    except (MemoryError, RuntimeError) as error:  # torch raises RuntimeError if it is out of memory
-        logger.warning("decoding a file ran out of memory or failed: %s", error)
-        aborted = too_expensive("it needs too much memory")
-        return {"error": aborted.code, "message": aborted.message, "detail": {}}, None
+    except (MemoryError, RuntimeError) as error:  # some libraries raise RuntimeError where memory is short
+        logger.warning("a file could not be decoded: %s", error)
+        given_up = too_expensive("it needs too much memory")
+        return {"error": given_up.code, "message": given_up.message, "detail": {}}, None
 
 
 def _warm_up(modalities: Mapping[str, Modality]) -> None:

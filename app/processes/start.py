@@ -1,18 +1,22 @@
-"""Start of child processes by multiprocessing's fork server."""
+"""How processes of the service are started.
+
+Media workers are forked from a fork server that has imported what decodes, but not torch. The process that has the
+model is spawned: it alone imports torch.
+"""
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable
 from multiprocessing import forkserver, get_context
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import ForkServerContext, SpawnProcess
 from pathlib import Path
+from typing import Any
 
-PRELOADED = [
-    "omninet.app.media.sandbox",
-    "omninet.app.local.process_host",
-    "omninet.app.processes.preload",
-    "nltk.tokenize",
-]
+PRELOADED = ["omninet.app.media.sandbox"]
 MEDIA, MODEL = "omninet-media", "omninet-model"
+# The service handles them and tells its processes what to do.
+SERVICE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def call_this(name: str) -> None:
@@ -21,16 +25,25 @@ def call_this(name: str) -> None:
 
 
 def prepare() -> None:
-    """Start the fork server early, so that it imports the preloaded modules while this process continues."""
+    """Start the fork server, which imports what media workers need while this process continues."""
     context()
     forkserver.ensure_running()
 
 
 def context() -> ForkServerContext:
-    """Return the multiprocessing context of the fork server.
-
-    It has preloaded the modules that child processes need and runs no threads, so forking is fast and safe.
-    """
+    """Return the fork server of media workers; it has imported what they need, and has no threads."""
     found = get_context("forkserver")
     found.set_forkserver_preload(PRELOADED)
     return found
+
+
+def spawn(name: str, work: Callable[..., None], *arguments: Any) -> SpawnProcess:
+    """Start a new interpreter that calls a function of a module; the signals of the service are blocked in it."""
+    process = get_context("spawn").Process(target=work, args=arguments, name=name, daemon=True)
+    # The child inherits the mask: a Ctrl-C in the terminal must not interrupt its imports.
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, SERVICE_SIGNALS)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+    return process

@@ -7,10 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-import torch
-from prometheus_client import (
-    ProcessCollector,
-)
+from prometheus_client import ProcessCollector
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
@@ -20,7 +17,6 @@ if TYPE_CHECKING:
     from omninet.app.media.pool import MediaPool
 
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
-ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class Metrics(MetricSet):
@@ -58,8 +54,8 @@ class Metrics(MetricSet):
             "waiting_rows_limit", "Rows in the queue from which on requests are rejected."
         )
         self._model = self._gauge("model_info", "The model that is served.", "name", "version", "precision")
-        build = self._gauge("build_info", "Versions of the service and its libraries.", "version", "python", "torch")
-        build.labels(version("omninet"), platform.python_version(), torch.__version__).set(1)
+        build = self._gauge("build_info", "What the service is made of.", "version", "python", "torch")
+        build.labels(version("omninet"), platform.python_version(), version("torch")).set(1)
 
     def watch_service(self, deadline: float, max_waiting: int, is_ready: Callable[[], bool]) -> None:
         """Export the limits of the service and whether it is ready.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import NamedTuple, cast
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from omninet.model.decoding.batch import decode
 from omninet.model.decoding.goal import Goal
+from omninet.model.fast.agreement import Agreement
 from omninet.model.fast.devices import Precision, check_precision, multiplies_bfloat16
 from omninet.model.fast.inference import for_inference
 from omninet.model.network.cnp import group
@@ -22,32 +23,9 @@ from omninet.model.processor import Processor
 from omninet.model.rows import Row
 
 CLEAR = 0.1  # nats; a class that is likelier than all others by more must stay so
-NEAR = 0.05  # nats, the mean difference of log-probabilities
 LARGE = 2**26  # parameters; what a smaller network takes is not the reading of its weights
 STEPS = 12  # outputs of each trial
 SAMPLES = 4  # of each task
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """What a network says beside what it says in float32, both told the same outputs before.
-
-    Attributes:
-        outputs: that were compared.
-        clear: those of them that float32 is sure of by more than ``CLEAR``.
-        flipped: clear ones for which another class is the likeliest.
-        difference: of the log-probabilities of all classes, absolute, the mean.
-    """
-
-    outputs: int
-    clear: int
-    flipped: int
-    difference: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether answers are as good as the same."""
-        return not self.flipped and self.difference <= NEAR
 
 
 class Settled(NamedTuple):

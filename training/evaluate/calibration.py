@@ -25,8 +25,9 @@ from omninet.model.network.cnp import group
 from omninet.model.network.omninet import OmniNet
 from omninet.model.outputs import OUTPUTS
 from omninet.model.predictor import Predictor
+from omninet.model.storage.layout import WEIGHTS
 from omninet.model.storage.sealed import read_sums
-from omninet.model.storage.weights import WEIGHTS, places
+from omninet.model.storage.weights import places
 from omninet.training.data import DataError, Example
 from omninet.training.evaluate.answering import prepare
 from omninet.training.evaluate.markdown import rows, with_section

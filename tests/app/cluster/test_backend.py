@@ -18,7 +18,7 @@ from omninet.app.cluster import backend
 from omninet.app.cluster.backend import Cluster
 from omninet.app.cluster.messages import Found, OtherPeripheralError, Question, packed, unpacked
 from omninet.app.errors import ServiceError
-from omninet.app.processes.link import pack
+from omninet.app.processes.messages import pack
 from omninet.app.telemetry.stopwatch import Stopwatch
 from omninet.model.errors import InputError
 from omninet.model.network_config import OmniNetConfig

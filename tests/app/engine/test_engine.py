@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from omninet.app.engine.engine import Engine, Result
+from omninet.app.engine.engine import Engine
+from omninet.app.engine.result import Result
 from omninet.app.errors import ServiceError
 from omninet.model.job import Job
 from omninet.model.predictor import Predictor

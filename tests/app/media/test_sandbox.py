@@ -23,7 +23,7 @@ import pytest
 from omninet.app.errors import ServiceError
 from omninet.app.media.pool import MediaPool
 from omninet.app.media.sandbox import ClosedError, Limits, Sandbox, _decode
-from omninet.app.processes.channel import LENGTH, Channel
+from omninet.app.processes.messages import LENGTH, BlockingConnection
 from omninet.model.errors import InputError
 from omninet.model.media.images import Picture, decode_image
 from omninet.model.media.limits import MediaLimits
@@ -193,7 +193,7 @@ def test_a_file_survives_killed_processes(sandbox: Sandbox, monkeypatch: pytest.
     assert next(deaths, None) is None
 
 
-def crash(channel: Channel, modalities: dict[str, Modality], limits: Limits) -> None:
+def crash(channel: BlockingConnection, modalities: dict[str, Modality], limits: Limits) -> None:
     """A process that no file leaves alive."""
     channel.send(b"ready")
     channel.receive()
@@ -242,7 +242,7 @@ async def test_decoders_may_be_killed_under_load(serve: Serve) -> None:
     assert {response.json()["caption"] for response in responses} == {expected}
 
 
-def half_an_answer(channel: Channel, modalities: dict[str, Modality], limits: Limits) -> None:
+def half_an_answer(channel: BlockingConnection, modalities: dict[str, Modality], limits: Limits) -> None:
     """A process that a file has taken over."""
     channel.send(b"ready")
     channel.receive()

@@ -11,7 +11,8 @@ import torch
 
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.fast import precision
-from omninet.model.fast.precision import Agreement, Said, compare, settle, trials
+from omninet.model.fast.agreement import NEAR, Agreement
+from omninet.model.fast.precision import Said, compare, settle, trials
 from omninet.model.predictor import Predictor
 
 CPU = torch.device("cpu")
@@ -71,14 +72,14 @@ def test_a_large_network_where_bfloat16_is_quick(toy: Checkpoint, toy_predictor:
     assert chosen == "bfloat16"
     assert agreement is not None
     assert agreement.outputs == sum(row.goal.steps for batch in trials(toy_predictor) for row in batch)
-    assert 0 < agreement.difference < precision.NEAR
+    assert 0 < agreement.difference < NEAR
 
 
 @pytest.mark.usefixtures("large")
 def test_where_they_do_not_agree_it_is_float32(
     toy: Checkpoint, toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "NEAR", 0.0)
+    monkeypatch.setattr("omninet.model.fast.agreement.NEAR", 0.0)
 
     assert settle(toy.network, CPU, "auto", toy_predictor)[1:] == ("float32", None)
     assert settle(toy.network, CPU, "bfloat16", toy_predictor).precision == "bfloat16"  # who asks for it has it
