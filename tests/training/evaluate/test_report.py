@@ -59,7 +59,7 @@ def test_the_table_has_headlines_and_further_figures() -> None:
     ]
 
 
-def test_answers_stand_beside_those_that_see_no_photo() -> None:
+def test_the_table_includes_the_question_only_baseline() -> None:
     blind = replace(FIGURES[0], question_only=20.0, other_photo=18.04)
 
     assert table([blind, FIGURES[1]]).splitlines()[5:8] == [
