@@ -93,7 +93,7 @@ class Run:
             return self.cell(server, variant.key, "", groups, min(3.0, self.seconds)).all.rate
 
 
-class Beside:
+class BareModelProcess:
     """The bare model in its own process, for measurements close in time to those of a server."""
 
     def __init__(self, process: Executor, checkpoint: Path | None, asked: Posts, seconds: float) -> None:
@@ -132,17 +132,17 @@ def main() -> None:
         results = Results(
             _conditions(args), ceilings, {v.key: v.title for v in variants}, tried, run.health(variants[0])
         )
-        beside = Beside(bare, args.checkpoint, asked, args.seconds)
+        bare_model = BareModelProcess(bare, args.checkpoint, asked, args.seconds)
         for variant in variants:
             with serving(variant) as server:
                 run.warm_up(server)
-                results.alone.extend(beside.alone(variant, server))
+                results.alone.extend(bare_model.alone(variant, server))
                 for workload, groups in run.loads():
                     compared = variant is variants[0] and workload in ENDPOINT and groups[0].clients == BUSY
-                    before = beside.best(ENDPOINT[workload]) if compared else 0.0
+                    before = bare_model.best(ENDPOINT[workload]) if compared else 0.0
                     cell = run.cell(server, variant.key, workload, groups, args.seconds)
                     if compared:
-                        results.beside[workload] = before, beside.best(ENDPOINT[workload])
+                        results.beside[workload] = before, bare_model.best(ENDPOINT[workload])
                     print(f"({variant.key}) {workload} {cell.clients}: {cell.all.rate:.1f} requests/s", flush=True)
                     results.cells.append(cell)
                     save(results, args.out)

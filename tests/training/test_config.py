@@ -25,7 +25,7 @@ CAPTION = {"dataset": "flickr8k", "folder": "f", "batch": 4, "share": 1}
 
 
 def message_of(tmp_path: Path, values: Any) -> str:
-    """What the error says that loading raises, after the path."""
+    """Return the message of the error when loading fails, without the path."""
     path = tmp_path / "run.yaml"
     path.write_text(yaml.safe_dump(values))
     with pytest.raises(ConfigError) as caught:

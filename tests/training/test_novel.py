@@ -54,7 +54,7 @@ def prepared(data: Path, work: Path, *tasks: str, **changes: Any) -> Setup:
 
 
 def steps(folder: Path) -> list[dict[str, Any]]:
-    """What the log says of each step."""
+    """Return the step records of the log."""
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return [line for line in lines if line["kind"] == "step"]
 

@@ -168,9 +168,9 @@ class Photo:
         """Return names that other captions may use for the same person: never beside it, and not a broader name."""
         if self.kinds[name] != "person":
             return set()
-        beside = {p.name for s in self.sentences if any(p.name == name for p in s.phrases) for p in s.phrases}
+        named_together = {p.name for s in self.sentences if any(p.name == name for p in s.phrases) for p in s.phrases}
         people = {other for other, kind in self.kinds.items() if kind == "person"}
-        return {other for other in people - beside if not is_broader(other, name)}
+        return {other for other in people - named_together if not is_broader(other, name)}
 
     @cached_property
     def actors(self) -> dict[str, str]:
@@ -267,12 +267,14 @@ def _phrase(words: Sequence[str], head: int, noun: Noun) -> Phrase:
     start = head
     while start and _modifies(words, start - 1):
         start -= 1
-    number, other, told = 0 if noun.plural else 1, False, start
+    number, other, first_modifier = 0 if noun.plural else 1, False, start
     while start and (words[start - 1] in NUMBERS or words[start - 1] in ARTICLES):
         start -= 1
         number = NUMBERS.get(words[start], number)
         other = other or words[start] in OTHERS
-    return Phrase(start, head + 1, noun, number, _colors(words[told:head]), other, words[max(start - 1, 0)] == "and")
+    return Phrase(
+        start, head + 1, noun, number, _colors(words[first_modifier:head]), other, words[max(start - 1, 0)] == "and"
+    )
 
 
 def _modifies(words: Sequence[str], i: int) -> bool:

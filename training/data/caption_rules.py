@@ -81,14 +81,14 @@ def _numbers(photo: Photo) -> Iterator[Asked]:
     for name, kind in photo.kinds.items():
         if kind not in {"animal", "person"} or name == "animal" or (name == "person" and photo.words & CROWDED):
             continue
-        totals = [sum(numbers) for s in photo.sentences if (numbers := _told(s, name)) and all(numbers)]
-        told = {p.number for group in photo.phrases(name) for p in group if p.number > 1}
+        totals = [sum(numbers) for s in photo.sentences if (numbers := _stated(s, name)) and all(numbers)]
+        stated = {p.number for group in photo.phrases(name) for p in group if p.number > 1}
         fewest = min((p.number for p in _broader(photo, name) if p.number), default=10)
-        if len(told) == 1 and set(totals) == told and len(totals) > 1 and fewest >= totals[0]:
-            yield Asked("how many", f"how many {photo.many(name)} are there", str(*told))
+        if len(stated) == 1 and set(totals) == stated and len(totals) > 1 and fewest >= totals[0]:
+            yield Asked("how many", f"how many {photo.many(name)} are there", str(*stated))
 
 
-def _told(sentence: Sentence, name: str) -> list[int]:
+def _stated(sentence: Sentence, name: str) -> list[int]:
     """Return the number in each phrase of a caption that refers to the name; 0 if unknown."""
     return [p.number for p in sentence.phrases if p.name == name or is_broader(name, p.name)]
 
@@ -98,7 +98,7 @@ def _broader(photo: Photo, name: str) -> list[Phrase]:
 
 
 def _actions(photo: Photo) -> Iterator[Asked]:
-    """Ask what somebody is doing: "what is the man doing"."""
+    """Ask what a person or an animal is doing: "what is the man doing"."""
     for name, who in photo.actors.items():
         votes = Counter(done for s, p in photo.subjects(name) if (done := _done(s, p)))
         if answer := _agreed(votes, _other_verbs(photo, name)):
@@ -149,13 +149,13 @@ def _refine(votes: Counter[str]) -> None:
 
 def _doers(photo: Photo) -> Iterator[Asked]:
     """Ask for the subject of an action, if no caption names the subject differently."""
-    told = [(done, p) for s in photo.sentences for p in s.alive() if (done := _done(s, p))]
-    for verb in dict.fromkeys(done for done, _ in told):
-        phrases = [p for done, p in told if done == verb]
+    stated = [(done, p) for s in photo.sentences for p in s.alive() if (done := _done(s, p))]
+    for verb in dict.fromkeys(done for done, _ in stated):
+        phrases = [p for done, p in stated if done == verb]
         name = _finest({p.name for p in phrases})
         if verb in WEAK | PARTIAL or not _is_known(photo, name) or any(p.noun.plural or p.joined for p in phrases):
             continue
-        others = _other_verbs(photo, name) | {done for done, p in told if p.name == name}
+        others = _other_verbs(photo, name) | {done for done, p in stated if p.name == name}
         if not _is_opposed(verb, others) and (len(phrases) > 1 or others <= {verb}):
             yield Asked("who", f"who is {verb}", name)
 
@@ -172,7 +172,7 @@ def _finest(names: Collection[str]) -> str:
 
 
 def _places(photo: Photo) -> Iterator[Asked]:
-    """Ask where somebody is."""
+    """Ask where a person or an animal is."""
     named = {name: photo.count(name) for name in photo.kinds if name in WHERE}
     for name, who in photo.actors.items():
         votes = Counter(place for s, p in photo.subjects(name) if (place := _place(s, p)))
@@ -210,7 +210,7 @@ def _together(one: str, other: str) -> bool:
 
 
 def _objects(photo: Photo) -> Iterator[Asked]:
-    """Ask for the object of an action: what somebody rides, holds or chases."""
+    """Ask for the object of an action, such as riding, holding or chasing."""
     for name, who in photo.actors.items():
         found: dict[str, set[str]] = defaultdict(set)
         for sentence, phrase in photo.subjects(name):
@@ -263,7 +263,7 @@ def _mouths(photo: Photo) -> Iterator[Asked]:
 
 
 def _clothes(photo: Photo) -> Iterator[Asked]:
-    """Ask what somebody wears, on the head or at all."""
+    """Ask what a person wears, on the head or at all."""
     clothes = {name for name, kind in photo.kinds.items() if kind in WORN}
     for name, who in photo.actors.items():
         if photo.kinds[name] == "person" and photo.is_single(name):

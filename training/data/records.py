@@ -24,7 +24,7 @@ class Records(DataSet):
     """
 
     source = "your own data"
-    layout = "train.json, dev.json, test.json with the files that they name beside them"
+    layout = "train.json, dev.json, test.json with the files that they name"
 
     def examples(self, split: str) -> Sequence[Example]:
         """Return the records of ``<split>.json`` in order."""

@@ -36,7 +36,7 @@ def draw_task(config: RunConfig, step: int) -> str:
 
 
 def mixed(config: RunConfig, examples: Mapping[str, int]) -> RunConfig:
-    """Return the configuration with the shares that ``mixing`` gives to tasks with so many training examples."""
+    """Return the configuration with the shares that ``mixing`` gives to tasks with these numbers of examples."""
     if config.mixing == "shares":
         return config
     power = POWERS[config.mixing]

@@ -106,7 +106,7 @@ def test_actions_that_most_name() -> None:
     assert question not in asked("A man runs .", "A woman runs .")  # who knows
 
 
-def test_who_does_it() -> None:
+def test_subjects_of_actions() -> None:
     assert asked("A boy jumps .", "A child is jumping .")["who is jumping"] == "boy"
     assert "who is jumping" not in asked("A boy jumps .", "A girl jumps .")
     assert "who is jumping" not in asked("A boy and a girl jumping .", "A boy .", "A girl .")

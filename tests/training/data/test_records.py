@@ -12,7 +12,7 @@ from omninet.training.data import DataError, Example, MissingError, Records
 
 
 class Wear(Records):
-    """Of a task of two photos."""
+    """Records of a task with two photos."""
 
     task = "wear"
 

@@ -1,4 +1,4 @@
-"""How well a student sees: numbers known beforehand, for students that are perfect, blind or untrained."""
+"""Agreement with the teachers, for perfect, constant and untrained students."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def config_file(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of an untrained teacher."""
+    """Return the weights of an untrained teacher."""
     path = tmp_path_factory.mktemp("teacher") / "teacher.safetensors"
     torch.manual_seed(0)
     save_file(build_classifier("shufflenet_v2_x0_5").state_dict(), path)
@@ -201,9 +201,9 @@ def test_help_explains_how_to_resume(capsys: pytest.CaptureFixture[str]) -> None
         run("--help")
 
     assert left.value.code == 0
-    told = capsys.readouterr().out
-    assert "Ctrl-C, SIGTERM and --minutes save and stop" in told
-    assert max(map(len, told.splitlines())) <= 120
+    output = capsys.readouterr().out
+    assert "Ctrl-C, SIGTERM and --minutes save and stop" in output
+    assert max(map(len, output.splitlines())) <= 120
 
 
 def test_the_configuration_of_the_bundled_backbone() -> None:

@@ -1,4 +1,4 @@
-"""What teachers see is computed once, kept in 8 bits, and what other teachers saw is refused."""
+"""The cache of teacher outputs: computed once, quantised to 8 bits, refused for other teachers."""
 
 from __future__ import annotations
 

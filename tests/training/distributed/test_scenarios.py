@@ -26,7 +26,7 @@ MOMENTS = ("first", "second")
 
 @pytest.fixture(scope="module")
 def folder(data: Path, work: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of all the runs of the scenarios, and the same of the single runner."""
+    """Return the folder of all scenarios, run on two ranks and by the single runner."""
     out = tmp_path_factory.mktemp("scenarios")
     break_a_picture(Path(shutil.copytree(data, out / "broken")))
     with torchrun("-m", "tests.training.distributed.scenarios", data, work, out) as process:

@@ -1,4 +1,4 @@
-"""What is said of pictures that are like none of the data."""
+"""Predictions for pictures outside the training distribution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a classifier that sees no photo can tell."""
+"""The question-only baseline."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def test_orders_have_a_table_of_their_own() -> None:
     ]
 
 
-def test_what_is_outside_the_data_is_no_part_of_the_tables(folder: Path) -> None:
+def test_pictures_outside_the_data_are_not_in_the_tables(folder: Path) -> None:
     report = make(*FIGURES[:1], outside=OUTSIDE)
     assert report.to_markdown() == table(FIGURES[:1])
     assert json.loads(report.to_json())["outside"]["said"][0]["caption"] == "a dog"

@@ -1,4 +1,4 @@
-"""Whether captions and answers name the main thing."""
+"""Captions and answers that name the main object of photos."""
 
 from __future__ import annotations
 

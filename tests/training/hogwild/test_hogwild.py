@@ -209,14 +209,14 @@ def test_a_signal_saves_and_stops_and_a_resumed_run_ends(data: Path, work: Path,
 
 
 @pytest.fixture
-def heard() -> Iterator[None]:
+def _default_sigint() -> Iterator[None]:
     """Restore the handler of SIGINT, which a shell may ignore for background jobs."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("heard")
+@pytest.mark.usefixtures("_default_sigint")
 def test_a_second_signal_kills_the_workers_at_once(data: Path, work: Path, tmp_path: Path) -> None:
     # An Interrupt that is not entered is one that has seen its first signal.
     with Run(fresh(data, work, steps=100_000), tmp_path, "Hogwild") as run:

@@ -1,4 +1,4 @@
-"""What augmentation changes, and what it leaves alone."""
+"""Effects and invariants of the augmentation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIZE = 32
 
 
 def config(treatment: Treatment = "squash") -> VisionConfig:
-    """Of a small square."""
+    """Return a configuration with a small input size."""
     return VisionConfig(backbone="compact", size=SIZE, image=Framing(treatment), video=Framing(treatment))
 
 

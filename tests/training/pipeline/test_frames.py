@@ -109,7 +109,7 @@ def test_a_clip_is_decoded_once(clip: Path, folder: Path, decoded: list[int]) ->
     assert [path.suffix for path in folder.iterdir()] == [".npy"]
 
 
-def test_what_is_stored_is_small_and_not_augmented(clip: Path, folder: Path) -> None:
+def test_cached_clips_are_small_and_not_augmented(clip: Path, folder: Path) -> None:
     pixels = view(Frames(CONFIG, folder), clip)
 
     stored = np.load(next(folder.iterdir()))

@@ -1,4 +1,4 @@
-"""What a resumed run may change."""
+"""Settings that a resumed run may change."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_another_run_is_refused(tmp_path: Path, changed: dict[str, Any], named: 
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "reported"),
     [
         ({}, []),
         ({"restarts": 0, "pace": 0.5}, ["pace 0.5 instead of None", "restarts 0 instead of 3"]),
@@ -91,9 +91,9 @@ def test_another_run_is_refused(tmp_path: Path, changed: dict[str, Any], named: 
     ],
 )
 def test_changes_that_do_not_affect_training_are_reported(
-    tmp_path: Path, changed: dict[str, Any], told: list[str]
+    tmp_path: Path, changed: dict[str, Any], reported: list[str]
 ) -> None:
-    assert found(tmp_path, {}, changed) == told
+    assert found(tmp_path, {}, changed) == reported
 
 
 def test_all_refused_changes_are_named_at_once(tmp_path: Path) -> None:

@@ -58,17 +58,17 @@ def test_loss_is_the_mean_over_real_targets(setup: Setup, task: str) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_training_and_serving_compute_the_same(setup: Setup, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[bool] = []
+    seen: list[bool] = []
     encode = OmniNet.encode
 
     def watched(network: OmniNet, inputs: Any, moves: bool = True, losses: Losses | None = None) -> Memory:
-        told.append(moves)
+        seen.append(moves)
         return encode(network, inputs, moves, losses)
 
     monkeypatch.setattr(OmniNet, "encode", watched)
     loss_of(setup.network.eval(), batch_of(setup, task))
 
-    assert told == [task == "activity"]
+    assert seen == [task == "activity"]
 
 
 @pytest.mark.parametrize("task", ["caption", "pos"])

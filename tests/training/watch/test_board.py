@@ -20,7 +20,7 @@ from tests.training.watch.conftest import a_step, an_evaluation
 
 
 def read(folder: Path) -> EventAccumulator:
-    """All that was written, nothing sampled."""
+    """Return all events that were written, without sampling."""
     everything = dict.fromkeys(("scalars", "histograms", "images", "tensors"), 0)
     return EventAccumulator(str(folder), size_guidance=everything).Reload()
 

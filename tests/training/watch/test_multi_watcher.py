@@ -1,4 +1,4 @@
-"""All watchers of a run as one, and one that fails."""
+"""Several watchers behind one interface, including a failing one."""
 
 from __future__ import annotations
 

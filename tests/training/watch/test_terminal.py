@@ -32,7 +32,7 @@ def live(console: Console) -> Iterator[LiveTable]:
 
 
 def text_of(live: LiveTable) -> list[str]:
-    """What it shows now, as plain lines."""
+    """Return the lines of the current table as plain text."""
     plain = Console(file=io.StringIO(), width=80, record=True)
     plain.print(live.render())
     return plain.export_text().splitlines()
