@@ -1,6 +1,6 @@
-"""What the robustness suite shares: one server, how much is tried, and the figures of a long run.
+"""Fixtures of the robustness suite: one server, the scale of the tests, and the summary table of a long run.
 
-The suite is short; ``make soak`` sets SOAK_MINUTES, which makes it long.
+The suite is short by default; ``make soak`` sets SOAK_MINUTES for a long run.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ FIGURES = pytest.StashKey[list[tuple[str, str]]]()
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is tried.
+    """Scale of the tests.
 
     Attributes:
-        examples: of schemathesis for each endpoint.
-        mutations: files.
-        playlists: share of all combinations.
-        kill_seconds: for which processes are killed.
-        disconnects: clients that go away.
-        clients: at once.
+        examples: examples of schemathesis for each endpoint.
+        mutations: number of damaged files.
+        playlists: fraction of all combinations to test.
+        kill_seconds: time during which processes are killed, in seconds.
+        disconnects: number of clients that disconnect.
+        clients: number of concurrent clients.
         load_minutes: for which these ask for everything.
     """
 
@@ -40,7 +40,7 @@ class Scale:
 
 
 class Figures:
-    """Collects rows of the table that ends a long run."""
+    """Collects the rows of the summary table of a long run."""
 
     def __init__(self, rows: list[tuple[str, str]]) -> None:
         self._rows = rows
@@ -57,7 +57,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def scale() -> Scale:
-    """Short, or long if SOAK_MINUTES says so."""
+    """Return the scale of the run: short, or long if SOAK_MINUTES is set."""
     if minutes := os.environ.get("SOAK_MINUTES"):
         return Scale(300, 2_000, 1.0, 60.0, 1_000, 128, float(minutes))
     return Scale()
@@ -65,13 +65,13 @@ def scale() -> Scale:
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> Figures:
-    """Where a test notes what it has measured."""
+    """Return the collector for the measurements of a test."""
     return Figures(request.config.stash.setdefault(FIGURES, []))
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of the bundled model; that it has printed no traceback is seen in the end."""
+    """Run a server of the bundled model; check at the end that it has logged no traceback."""
     log = tmp_path_factory.mktemp("server") / "log"
     with serving(log) as found:
         yield found
@@ -80,7 +80,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the figures."""
+    """Print the summary table."""
     rows = terminalreporter.config.stash.get(FIGURES, [])
     if rows and os.environ.get("SOAK_MINUTES"):
         terminalreporter.section("robustness")

@@ -1,4 +1,4 @@
-"""Processes that are killed."""
+"""Tests of killed processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVERY_SECONDS = 0.3
 CLIENTS = 8
 
 
-async def test_killed_decoders_cost_no_answer(server: Server, scale: Scale, figures: Figures) -> None:
+async def test_killed_decoders_lose_no_request(server: Server, scale: Scale, figures: Figures) -> None:
     expected = {reply.ask.path: reply for reply in await send_all(server, one_of_each(), clients=1)}
     ended, replies = asyncio.Event(), list[Reply]()
 
@@ -45,7 +45,7 @@ async def test_killed_decoders_cost_no_answer(server: Server, scale: Scale, figu
 
 
 async def _kill_on(server: Server, seconds: float) -> int:
-    """How many were killed within that time."""
+    """Kill media processes for a while; return how many."""
     generator, killed = random.Random(0), 0
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
@@ -59,7 +59,7 @@ async def _kill_on(server: Server, seconds: float) -> int:
 
 
 def is_same(one: Reply, other: Reply) -> bool:
-    """Whether two answers say the same, which probabilities do within what a batch's make-up changes in them."""
+    """Return whether two answers are equal, with a tolerance for probabilities, which depend slightly on the batch."""
     return _rounded(one.answer) == _rounded(other.answer)
 
 
@@ -72,7 +72,7 @@ def _rounded(value: object) -> object:
 
 
 async def test_a_killed_model_is_replaced(server: Server, figures: Figures) -> None:
-    """What it was at is answered with an error, what comes until another one is there is told to come back."""
+    """Requests in progress fail with an error; requests until the restart get 503 with Retry-After."""
     replies, killed = list[Reply](), asyncio.Event()
 
     def seen() -> set[int]:

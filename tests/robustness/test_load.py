@@ -1,4 +1,4 @@
-"""Many clients at once, with everything that there is, good and bad."""
+"""Load test by many clients with valid and invalid requests."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.robustness.traffic import Ask, Reply, connect, outcomes, percentile, 
 from tests.robustness.watch import Watch
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
-GRACE_SECONDS = 10  # for a deadline: the client is as busy as the server
+GRACE_SECONDS = 10  # tolerance for deadlines: the client shares the CPU with the server
 FLAT = 0.05
-LONG_MINUTES = 2  # it takes that long to see whether memory grows
-MOST_LATE = 0.01  # of all requests, that the deadline ends where nobody asked for a short one
+LONG_MINUTES = 2  # shorter runs cannot show growth of memory
+MOST_LATE = 0.01  # largest share of requests without a short deadline that may exceed their deadline
 
 
 async def test_many_clients_at_once(server: Server, scale: Scale, figures: Figures) -> None:
@@ -52,7 +52,7 @@ async def test_many_clients_at_once(server: Server, scale: Scale, figures: Figur
 
 
 def is_as_it_should_be(reply: Reply) -> bool:
-    """Whether it is an answer, or a refusal that this request may get."""
+    """Return whether the reply is an answer or an error that is allowed for the request."""
     if reply.ask.note == "gone" and reply.code.endswith("Timeout"):
         return True
     if reply.ask.note in {"good", "hurried", "gone"}:
@@ -61,7 +61,7 @@ def is_as_it_should_be(reply: Reply) -> bool:
 
 
 def thirds(samples: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Median MB in the first third of the time and in the last."""
+    """Return the median memory in MB in the first and the last third of the time."""
     ended = samples[-1][0]
     first = [memory for seconds, memory in samples if seconds <= ended / 3]
     last = [memory for seconds, memory in samples if seconds >= ended * 2 / 3]

@@ -1,4 +1,4 @@
-"""Damaged and disguised files."""
+"""Tests with damaged and disguised files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.robustness.watch import Watch
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 HANG_SECONDS = 10
-GROWTH_MB = 1_500  # two decoders at a time, each with what an image or a clip within the limits takes
+GROWTH_MB = 1_500  # two concurrent decoders, each with an image or clip within the limits
 
 
 async def test_the_files_are_good_before_they_are_damaged(server: Server) -> None:
