@@ -13,7 +13,7 @@ import pytest
 
 from tests.robustness.server import Server, serving
 
-FIGURES = pytest.StashKey[list[tuple[str, str]]]()
+SUMMARY = pytest.StashKey[list[tuple[str, str]]]()
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Scale:
         kill_seconds: time during which processes are killed, in seconds.
         disconnects: number of clients that disconnect.
         clients: number of concurrent clients.
-        load_minutes: for which these ask for everything.
+        load_minutes: duration of the load test, in minutes.
     """
 
     examples: int = 6
@@ -39,7 +39,7 @@ class Scale:
     load_minutes: float = 0.05
 
 
-class Figures:
+class SummaryTable:
     """Collects the rows of the summary table of a long run."""
 
     def __init__(self, rows: list[tuple[str, str]]) -> None:
@@ -64,9 +64,9 @@ def scale() -> Scale:
 
 
 @pytest.fixture
-def figures(request: pytest.FixtureRequest) -> Figures:
+def summary(request: pytest.FixtureRequest) -> SummaryTable:
     """Return the collector for the measurements of a test."""
-    return Figures(request.config.stash.setdefault(FIGURES, []))
+    return SummaryTable(request.config.stash.setdefault(SUMMARY, []))
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +81,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the summary table."""
-    rows = terminalreporter.config.stash.get(FIGURES, [])
+    rows = terminalreporter.config.stash.get(SUMMARY, [])
     if rows and os.environ.get("SOAK_MINUTES"):
         terminalreporter.section("robustness")
         width = max(len(what) for what, _ in rows)

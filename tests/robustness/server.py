@@ -74,7 +74,7 @@ class Server:
         connections = [each for each in self.process.net_connections() if each.status == psutil.CONN_ESTABLISHED]
         return Usage(memory, self.process.num_threads(), self.process.num_fds(), len(connections), len(tree))
 
-    def figures(self) -> Mapping[str, float]:
+    def metrics(self) -> Mapping[str, float]:
         """Return the metrics of ``/metrics`` summed over labels; 0 for missing ones."""
         found: dict[str, float] = defaultdict(float)
         for family in text_string_to_metric_families(httpx.get(f"{self.address}/metrics", timeout=60).text):
@@ -84,9 +84,9 @@ class Server:
 
     def is_quiet(self) -> bool:
         """Return whether the queue is empty and the decoder has made no step for half a second."""
-        before = self.figures()
+        before = self.metrics()
         time.sleep(0.5)
-        after = self.figures()
+        after = self.metrics()
         steps = "omninet_decoder_steps_total"
         return after["omninet_waiting_rows"] == after["omninet_waiting_bytes"] == 0 and before[steps] == after[steps]
 

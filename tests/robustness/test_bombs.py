@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.robustness.bombs import HARMLESS_IMAGES, HARMLESS_VIDEOS, IMAGE_BOMBS, VIDEO_BOMBS, gzipped
-from tests.robustness.conftest import Figures
+from tests.robustness.conftest import SummaryTable
 from tests.robustness.server import Server
 from tests.robustness.traffic import Reply, Upload, ask, outcomes, send_all
 from tests.robustness.watch import Watch
@@ -29,16 +29,16 @@ async def send_files(
     return await send_all(server, uploads, clients=4)
 
 
-async def test_bombs_are_refused(server: Server, figures: Figures) -> None:
+async def test_bombs_are_refused(server: Server, summary: SummaryTable) -> None:
     with Watch(server, every=0.02) as watch:
         replies = await send_files(server, IMAGE_BOMBS, VIDEO_BOMBS)
 
     assert not [(r.ask.note, r.status, r.code) for r in replies if r.status not in {413, 422}]
     assert not [(r.ask.note, r.seconds) for r in replies if r.seconds > QUICK_SECONDS]
     assert watch.peak < watch.before + GROWTH_MB
-    figures.note("decompression bombs", f"{len(replies)}: {outcomes(replies)}")
-    figures.note("  slowest, seconds", f"{max(reply.seconds for reply in replies):.2f}")
-    figures.note("  memory MB", f"{watch.before:.0f} before, peak {watch.peak:.0f}, {server.usage().memory:.0f} after")
+    summary.note("decompression bombs", f"{len(replies)}: {outcomes(replies)}")
+    summary.note("  slowest, seconds", f"{max(reply.seconds for reply in replies):.2f}")
+    summary.note("  memory MB", f"{watch.before:.0f} before, peak {watch.peak:.0f}, {server.usage().memory:.0f} after")
 
 
 async def test_harmless_lookalikes_are_answered(server: Server) -> None:

@@ -11,7 +11,7 @@ import time
 import httpx
 import pytest
 
-from tests.robustness.conftest import Figures, Scale
+from tests.robustness.conftest import Scale, SummaryTable
 from tests.robustness.mix import one_of_each
 from tests.robustness.mutations import SAMPLES
 from tests.robustness.server import Server, Usage
@@ -26,10 +26,10 @@ RESET = struct.pack("ii", 1, 0)  # value of SO_LINGER that makes close() reset t
 TEXT = "The quick brown fox didn't jump over the lazy dog. " * 20
 
 
-async def test_disconnects_leave_no_resources_behind(server: Server, scale: Scale, figures: Figures) -> None:
+async def test_disconnects_leave_no_resources_behind(server: Server, scale: Scale, summary: SummaryTable) -> None:
     await _leave(server, 2 * AT_ONCE)  # warm-up
     before = await _at_rest(server)
-    figures_before = server.figures()
+    metrics_before = server.metrics()
 
     await _leave(server, scale.disconnects)
     after = await _at_rest(server, before)
@@ -40,10 +40,10 @@ async def test_disconnects_leave_no_resources_behind(server: Server, scale: Scal
     assert after.connections <= before.connections
     assert after.memory < before.memory + GROWTH_MB
     assert {reply.status for reply in await send_all(server, one_of_each())} == {200}
-    abandoned = server.figures()["omninet_abandoned_rows_total"] - figures_before["omninet_abandoned_rows_total"]
-    figures.note(f"{scale.disconnects} disconnects", f"{abandoned:.0f} rows taken out of the model")
+    abandoned = server.metrics()["omninet_abandoned_rows_total"] - metrics_before["omninet_abandoned_rows_total"]
+    summary.note(f"{scale.disconnects} disconnects", f"{abandoned:.0f} rows taken out of the model")
     for name in ("memory", "threads", "descriptors", "connections"):
-        figures.note(f"  {name}", f"{getattr(before, name):.0f} before, {getattr(after, name):.0f} after")
+        summary.note(f"  {name}", f"{getattr(before, name):.0f} before, {getattr(after, name):.0f} after")
 
 
 async def _leave(server: Server, count: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.robustness.conftest import Figures, Scale
+from tests.robustness.conftest import Scale, SummaryTable
 from tests.robustness.mix import one_of_each
 from tests.robustness.server import Server, serving
 from tests.robustness.traffic import Ask, Reply, connect, outcomes, send, send_all
@@ -22,7 +22,7 @@ EVERY_SECONDS = 0.3
 CLIENTS = 8
 
 
-async def test_killed_decoders_lose_no_request(server: Server, scale: Scale, figures: Figures) -> None:
+async def test_killed_decoders_lose_no_request(server: Server, scale: Scale, summary: SummaryTable) -> None:
     expected = {reply.ask.path: reply for reply in await send_all(server, one_of_each(), clients=1)}
     ended, replies = asyncio.Event(), list[Reply]()
 
@@ -39,7 +39,7 @@ async def test_killed_decoders_lose_no_request(server: Server, scale: Scale, fig
     assert killed > scale.kill_seconds
     assert {reply.status for reply in replies} == {200}, outcomes(replies)
     assert not [reply.answer for reply in replies if not is_same(reply, expected[reply.ask.path])]
-    figures.note(
+    summary.note(
         "killed decoders", f"{killed} killed, {len(replies)} requests: {outcomes(replies)}, all as undisturbed"
     )
 
@@ -71,7 +71,7 @@ def _rounded(value: object) -> object:
     return pytest.approx(value, abs=2e-3) if isinstance(value, float) else value
 
 
-async def test_a_killed_model_is_replaced(server: Server, figures: Figures) -> None:
+async def test_a_killed_model_is_replaced(server: Server, summary: SummaryTable) -> None:
     """Requests in progress fail with an error; requests until the restart get 503 with Retry-After."""
     replies, killed = list[Reply](), asyncio.Event()
 
@@ -97,7 +97,7 @@ async def test_a_killed_model_is_replaced(server: Server, figures: Figures) -> N
 
     after = await send_all(server, one_of_each(), clients=2)
     assert {reply.status for reply in after} == {200}, outcomes(after)
-    figures.note("a killed model", f"{len(replies)} requests: {outcomes(replies)}; then all answered")
+    summary.note("a killed model", f"{len(replies)} requests: {outcomes(replies)}; then all answered")
 
 
 async def test_a_killed_fork_server_is_replaced(server: Server) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from omninet.app.settings import Settings
-from tests.robustness.conftest import Figures, Scale
+from tests.robustness.conftest import Scale, SummaryTable
 from tests.robustness.mix import Mix
 from tests.robustness.server import Server
 from tests.robustness.traffic import Ask, Reply, connect, outcomes, percentile, send
@@ -22,7 +22,7 @@ LONG_MINUTES = 2  # shorter runs cannot show growth of memory
 MOST_LATE = 0.01  # largest share of requests without a short deadline that may exceed their deadline
 
 
-async def test_many_clients_at_once(server: Server, scale: Scale, figures: Figures) -> None:
+async def test_many_clients_at_once(server: Server, scale: Scale, summary: SummaryTable) -> None:
     replies, ended = list[Reply](), asyncio.Event()
 
     async def ask_on(asks: Iterator[Ask]) -> None:
@@ -40,8 +40,8 @@ async def test_many_clients_at_once(server: Server, scale: Scale, figures: Figur
     await asyncio.to_thread(server.settle)
 
     first, last = thirds(watch.samples)
-    _note(figures, replies, scale)
-    figures.note("  memory MB", f"{first:.0f} in the first third, {last:.0f} in the last, peak {watch.peak:.0f}")
+    _note(summary, replies, scale)
+    summary.note("  memory MB", f"{first:.0f} in the first third, {last:.0f} in the last, peak {watch.peak:.0f}")
     assert not [(r.ask.note, r.ask.path, r.status, r.code) for r in replies if not is_as_it_should_be(r)]
     late = [reply for reply in replies if reply.status == 504 and reply.ask.note != "hurried"]
     assert len(late) <= MOST_LATE * len(replies)
@@ -68,9 +68,9 @@ def thirds(samples: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return statistics.median(first), statistics.median(last)
 
 
-def _note(figures: Figures, replies: Sequence[Reply], scale: Scale) -> None:
-    figures.note(f"{scale.clients} clients for {scale.load_minutes:g} min", f"{len(replies)}: {outcomes(replies)}")
+def _note(summary: SummaryTable, replies: Sequence[Reply], scale: Scale) -> None:
+    summary.note(f"{scale.clients} clients for {scale.load_minutes:g} min", f"{len(replies)}: {outcomes(replies)}")
     answered = [reply for reply in replies if reply.status == 200]
     rate = len(answered) / (60 * scale.load_minutes)
     times = ", ".join(f"p{100 * share:.0f} {percentile(answered, share):.1f}" for share in (0.5, 0.9, 0.99))
-    figures.note("  answered, seconds", f"{len(answered)} ({rate:.1f}/s): {times}, {percentile(answered, 1):.1f}")
+    summary.note("  answered, seconds", f"{len(answered)} ({rate:.1f}/s): {times}, {percentile(answered, 1):.1f}")

@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.robustness.conftest import Figures, Scale
+from tests.robustness.conftest import Scale, SummaryTable
 from tests.robustness.mutations import CONTENT_TYPES
 from tests.robustness.playlists import addresses, references, session
 from tests.robustness.server import Server
@@ -91,7 +91,7 @@ def test_traps_detect_access(traps: Traps, tmp_path: Path) -> None:
     assert traps.sprung() == set()
 
 
-async def test_no_playlist_is_followed(server: Server, traps: Traps, scale: Scale, figures: Figures) -> None:
+async def test_no_playlist_is_followed(server: Server, traps: Traps, scale: Scale, summary: SummaryTable) -> None:
     generator, texts = random.Random(0), traps.texts()
     # Each playlist at least once, and each kind of disguise.
     every = [
@@ -109,7 +109,7 @@ async def test_no_playlist_is_followed(server: Server, traps: Traps, scale: Scal
     assert (
         max(reply.seconds for reply in replies) < HANG_SECONDS
     )  # a reader of a session description would wait for packets
-    figures.note("playlists and descriptions", f"{len(replies)}: {outcomes(replies)}")
+    summary.note("playlists and descriptions", f"{len(replies)}: {outcomes(replies)}")
 
 
 @pytest.mark.parametrize("path", MEDIA_PATHS)

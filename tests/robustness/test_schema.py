@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.robustness.conftest import Figures, Scale
+from tests.robustness.conftest import Scale, SummaryTable
 from tests.robustness.server import Server
 
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 
 
-def test_responses_match_the_schema(server: Server, scale: Scale, figures: Figures, tmp_path: Path) -> None:
-    answered = server.figures()["omninet_stage_seconds_count"]
+def test_responses_match_the_schema(server: Server, scale: Scale, summary: SummaryTable, tmp_path: Path) -> None:
+    answered = server.metrics()["omninet_stage_seconds_count"]
     program = str(Path(sys.executable).with_name("schemathesis"))
     command = [program, "--config-file", str(HERE / "schemathesis.toml"), "run"]
     options = ["--max-examples", str(scale.examples), "--seed", "1", "--request-timeout", "60", "--no-color"]
@@ -35,8 +35,8 @@ def test_responses_match_the_schema(server: Server, scale: Scale, figures: Figur
 
     assert found.returncode == 0, found.stdout
     assert (
-        server.figures()["omninet_stage_seconds_count"] > answered
+        server.metrics()["omninet_stage_seconds_count"] > answered
     )  # some of the files were valid and reached the model
     cases = re.search(r"(\d+) generated", found.stdout)
     assert cases is not None
-    figures.note("schemathesis", f"{cases[1]} requests, no failure")
+    summary.note("schemathesis", f"{cases[1]} requests, no failure")

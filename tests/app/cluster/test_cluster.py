@@ -175,10 +175,10 @@ async def test_disconnect_cancels_work_on_all_nodes(nodes: Nodes) -> None:
 
 
 class Load:
-    """Clients that send requests inside the ``with`` block, repeated after a 503 or a failed connection.
+    """Clients that send requests continuously inside the ``with`` block.
 
     Attributes:
-        answers: number of responses by status and by version of the model.
+        answers: number of responses by status, and by version of the model or error code.
     """
 
     def __init__(self, nodes: Nodes, clients: int = 4) -> None:
