@@ -263,7 +263,7 @@ async def test_a_model_describes_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "status", "code"), [("figures", 404, "metrics_elsewhere"), ("reload", 409, "reload_elsewhere")]
+    ("method", "status", "code"), [("metrics_text", 404, "metrics_elsewhere"), ("reload", 409, "reload_elsewhere")]
 )
 async def test_metrics_and_reload_are_rejected(method: str, status: int, code: str) -> None:
     call: Callable[[], Awaitable[Any]] = getattr(cluster(), method)

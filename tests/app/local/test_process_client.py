@@ -66,11 +66,11 @@ async def test_watch_receives_final_prefixes(model: ModelProcess, toy_predictor:
 async def test_cancelled_job_leaves_the_process(model: ModelProcess) -> None:
     job = model.processor.prepare("pos", tokens=[["a"] * 50] * 300)
     running = asyncio.create_task(model.run(job))
-    while not of(figures((await model.figures()).decode()), "running_rows"):
+    while not of(figures((await model.metrics_text()).decode()), "running_rows"):
         await asyncio.sleep(0.01)
     running.cancel()
     async with asyncio.timeout(60):
-        while of(found := figures((await model.figures()).decode()), "running_rows"):
+        while of(found := figures((await model.metrics_text()).decode()), "running_rows"):
             await asyncio.sleep(0.01)
     assert of(found, "waiting_rows", kind="text") == 0
     assert 0 < of(found, "abandoned_rows_total") <= 32
@@ -88,7 +88,7 @@ async def test_stop_completes_accepted_jobs(settings: Settings) -> None:
     assert len((await running).decoded) == 40
     await stopping
     assert model_processes() == []
-    assert await model.figures() == b""
+    assert await model.metrics_text() == b""
 
 
 async def test_engine_errors_are_passed_on(settings: Settings) -> None:
