@@ -7,8 +7,8 @@ from typing import Any
 
 import ray
 
-from omninet.app.answering import answer, describe, told
-from omninet.app.backend import Answered, Description, Tell
+from omninet.app.answering import answer, describe
+from omninet.app.backend import Answered, Description, Notify
 from omninet.app.cluster.messages import OtherPeripheralError, Question, packed
 from omninet.app.engine.loading import load_engine
 from omninet.app.http.deadline import within
@@ -43,7 +43,7 @@ class Model:
     async def stream(self, message: bytes) -> AsyncIterator[bytes]:
         """What is settled of a text, whenever that is more, and last the answer."""
         question = unpack(message)
-        found = told(lambda tell: packed(self._answer(question, tell)))
+        found = with_updates(lambda notify: packed(self._answer(question, notify)))
         async for each in found:
             yield each if isinstance(each, bytes) else pack(each)
 
@@ -56,13 +56,13 @@ class Model:
         if not self._engine.is_alive:
             raise RuntimeError("the engine has failed; the replica must be replaced")
 
-    async def _answer(self, question: Question, tell: Tell | None = None) -> Answered:
+    async def _answer(self, question: Question, notify: Notify | None = None) -> Answered:
         peripherals = self._engine.processor.config.network.peripherals
         if any(peripherals.get(name) != config for name, config in question.configs.items()):
             raise OtherPeripheralError
         # The ingress cancels this call at the deadline. The time-out here is for an ingress that has died.
         seconds = question.seconds + GRACE_S
-        return await within(seconds, answer(self._engine, question.task, question.inputs, Stopwatch(), tell))
+        return await within(seconds, answer(self._engine, question.task, question.inputs, Stopwatch(), notify))
 
     async def __del__(self) -> None:
         if hasattr(self, "_engine"):  # missing if the constructor failed
