@@ -7,7 +7,7 @@ from typing import Any
 
 import ray
 
-from omninet.app.answering import answer, describe
+from omninet.app.answering import answer, describe, with_updates
 from omninet.app.backend import Answered, Description, Notify
 from omninet.app.cluster.messages import OtherPeripheralError, Question, packed
 from omninet.app.engine.loading import load_engine
