@@ -1,39 +1,46 @@
-"""From a request's inputs to the model's answer, where the model is."""
+"""Preprocessing, inference and postprocessing of a request, in the process of the engine's owner."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
-from omninet.app.backend import Answered, Description, Tell
-from omninet.app.engine.engine import Engine
+from omninet.app.backend import Answered, Description, Notify
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.telemetry.stopwatch import Stopwatch
 from omninet.model.job import Job
 from omninet.model.outputs.text.answer import Text
 from omninet.model.processor import Processor
 
-AnyEngine = Engine | ModelProcess
+if TYPE_CHECKING:
+    from omninet.app.engine.engine import Engine
+
+AnyEngine: TypeAlias = "Engine | ModelProcess"
 T = TypeVar("T")
 
 
 async def answer(
-    engine: AnyEngine, task: str, inputs: Mapping[str, Any], times: Stopwatch, tell: Tell | None = None
+    engine: AnyEngine, task: str, inputs: Mapping[str, Any], times: Stopwatch, notify: Notify | None = None
 ) -> Answered:
-    """Prepare, run, and put into words; cancelled, its rows leave the model.
+    """Preprocess a request's inputs, run the model and postprocess its outputs; if cancelled, the rows are withdrawn.
 
     Args:
-        inputs: of ``Processor.prepare``, images and videos decoded.
+        engine: runs the model.
+        task: name of a task of the model.
+        inputs: keyword arguments of ``Processor.prepare``, with decoded images and videos.
+        times: measures the stages.
+        notify: called with the final part of the text each time it has grown.
 
     Raises:
-        InputError, ServiceError: as ``Backend.answer``.
+        InputError: the input cannot be used.
+        ServiceError: ``overloaded``, ``shutting_down`` or ``internal_error``.
     """
     processor = engine.processor
     job = await run_in_threadpool(_prepare, processor, task, times, inputs)
-    result = await engine.run(job, tell and (lambda settled: tell(processor.text_of(settled))))
+    result = await engine.run(job, notify and (lambda settled: notify(processor.text_of(settled))))
     return Answered(
         processor.finish(job, result.decoded),
         processor.name,
@@ -46,7 +53,7 @@ async def answer(
 
 
 def describe(engine: AnyEngine) -> Description:
-    """The model of an engine."""
+    """Return the description of an engine's model."""
     processor = engine.processor
     return Description(
         processor.name,
@@ -58,8 +65,12 @@ def describe(engine: AnyEngine) -> Description:
     )
 
 
-async def told(work: Callable[[Tell], Coroutine[Any, Any, T]]) -> AsyncIterator[Text | T]:
-    """What ``work`` tells on the way, and last what it returns; left early, it is cancelled."""
+async def with_updates(work: Callable[[Notify], Coroutine[Any, Any, T]]) -> AsyncIterator[Text | T]:
+    """Yield the texts that ``work`` reports, then its result. Closing the iterator early cancels ``work``.
+
+    Args:
+        work: called with a function that reports a text.
+    """
     texts: asyncio.Queue[Text | None] = asyncio.Queue()
     working = asyncio.create_task(work(texts.put_nowait))
     working.add_done_callback(lambda _: texts.put_nowait(None))

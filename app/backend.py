@@ -1,4 +1,4 @@
-"""What answers behind the endpoints: a model in the care of this server, or several elsewhere."""
+"""Interface between the HTTP endpoints and the model, which runs on this server or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ import numpy as np
 
 from omninet.app.telemetry.stopwatch import Stopwatch
 from omninet.model.explain.explanation import Explanation
-from omninet.model.fast.precision import Agreement
+from omninet.model.fast.agreement import Agreement
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs.answer import Answer
 from omninet.model.outputs.text.answer import Text
 
-Tell = Callable[[Text], None]
+Notify = Callable[[Text], None]
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as it came.
+    """An uploaded file, not decoded yet.
 
     Attributes:
-        keyword: by which ``Processor.prepare`` takes what is decoded of it.
-        peripheral: name of the network's peripheral that it is for.
-        form: that it has, of its modality's.
+        keyword: keyword argument of ``Processor.prepare`` for the decoded file.
+        peripheral: name of the network's peripheral that encodes it.
+        form: form of the file among those of the peripheral's modality.
+        file: contents.
     """
 
     keyword: str
@@ -36,12 +37,13 @@ class Upload:
 
 @dataclass(frozen=True)
 class Query:
-    """What a request asks.
+    """A request to the model.
 
     Attributes:
         task: name of a task of the model.
-        inputs: of ``Processor.prepare``, but for what is uploaded.
-        until: when nobody waits for the answer any more; seconds of ``time.monotonic``.
+        inputs: keyword arguments of ``Processor.prepare`` except for the uploads.
+        uploads: files to decode.
+        until: deadline in seconds of ``time.monotonic``.
     """
 
     task: str
@@ -52,12 +54,15 @@ class Query:
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer, which model it is of, and milliseconds by stage.
+    """An answer with its model and timings.
 
     Attributes:
-        frames: that it is about, uint8 (t, 3, size, size), where they are to be shown.
-        tokens: outputs that it has.
-        batch_rows: most that one of its rows was decoded among.
+        answer: result of the task.
+        name, version: of the model.
+        timings: milliseconds by stage.
+        tokens: number of outputs.
+        batch_rows: size of the largest running batch that one of its rows joined.
+        frames: input frames, uint8 (t, 3, size, size), if an explanation was requested.
     """
 
     answer: Answer
@@ -70,17 +75,20 @@ class Answered:
 
     @property
     def explanation(self) -> Explanation | None:
-        """What it attended to, if that was asked for."""
+        """Attention weights, if they were requested."""
         return self.answer.explanation
 
 
 @dataclass(frozen=True)
 class Description:
-    """A model, and how it runs.
+    """A loaded model.
 
     Attributes:
-        network: what its checkpoint has: peripherals, tasks, vocabularies.
-        agreement: how near its precision comes to float32; None where it is float32.
+        name, version: of the model.
+        network: configuration of the network: peripherals, tasks, vocabularies.
+        devices: of the replicas, such as ``cuda:0``.
+        precision: numeric precision.
+        agreement: comparison with float32; None in float32.
     """
 
     name: str
@@ -92,19 +100,21 @@ class Description:
 
 
 class Backend(Protocol):
-    """Answers; started and stopped with the application."""
+    """Runs requests on a model; started and stopped with the application."""
 
     async def start(self) -> None:
-        """Begin; may return before there is a model."""
+        """Start; may return before a model is loaded."""
 
     async def stop(self) -> None:
-        """Answer what was accepted, then end."""
+        """Complete the accepted requests, then stop."""
 
-    async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
-        """Answer one request; cancelled, its work is dropped.
+    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Answered:
+        """Process one request; if cancelled, its rows are withdrawn.
 
         Args:
-            tell: is told what is settled of a text, whenever that is more.
+            query: the request.
+            times: measures the stages.
+            notify: called with the final part of the text each time it has grown.
 
         Raises:
             InputError: the input cannot be used.
@@ -112,22 +122,23 @@ class Backend(Protocol):
         """
 
     async def describe(self) -> Description:
-        """The model that answers now; it may be another one a moment later.
+        """Return the description of the current model, which a reload may replace at any time.
 
         Raises:
             ServiceError: ``not_ready``.
         """
 
-    async def figures(self) -> bytes:
-        """Those of the model, as Prometheus reads them.
+    async def metrics_text(self) -> bytes:
+        """Return the metrics of the model in the Prometheus text format.
 
         Raises:
-            ServiceError: they are elsewhere.
+            ServiceError: ``metrics_elsewhere``: metrics are exported by Ray.
         """
 
     async def reload(self) -> Description:
-        """Serve what is in the checkpoint's folder now; returns when nothing is left of what was served before.
+        """Load the checkpoint again and switch to it; return when the old model has been unloaded.
 
         Raises:
-            ServiceError: why not, and all is as before.
+            ServiceError: ``not_ready``, ``reload_running``, ``reload_failed`` or ``reload_elsewhere``; the old model
+                stays.
         """

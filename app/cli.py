@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
 
+    from omninet.app.local.launch import LaunchedProcess
     from omninet.app.settings import Settings
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the commands of this package."""
+    """Add the commands ``serve`` and ``key`` to the parser."""
     parser = subparsers.add_parser(
         "serve",
         help="answer over HTTP",
-        description="Serve a checkpoint over HTTP, with a page to try it on.",
-        epilog="Everything else is set by OMNINET_... variables of the environment; the README lists them.",
+        description="Serve a checkpoint over HTTP, with a web page to try it.",
+        epilog="All other settings are OMNINET_... environment variables; docs/settings.md lists them.",
     )
     parser.add_argument("--host", help="address to listen on (default: OMNINET_HOST or 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on, 0 for any (default: OMNINET_PORT or 8000)")
@@ -39,44 +40,39 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     parser = subparsers.add_parser(
         "key",
         help="make a key for a client of the service",
-        description="Print a new random key, which is kept nowhere, and the line by which the service knows it.",
+        description="Print a new random key, which is not stored, and its digest for OMNINET_API_KEYS.",
     )
-    parser.add_argument("name", metavar="NAME", help="whose key it is; logs and rate limits go by it")
+    parser.add_argument("name", metavar="NAME", help="name of the key's owner, used in logs and for rate limits")
     parser.set_defaults(run=make_key)
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    """Serve until stopped; returns the exit code.
+    """Serve until stopped; return the exit code.
 
     Raises:
         OmniNetError: a setting, the address, the device or the checkpoint cannot be used.
     """
-    # Threads of OpenMP that wait must not spin: beside anything else that runs they would take its time. Read by torch
-    # when it is loaded.
+    # Waiting OpenMP threads must not spin, which would take CPU time from other processes. torch reads this on import.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from omninet.app.local.launch import LaunchedProcess
     from omninet.app.processes.start import prepare
 
-    prepare()
-    from pydantic import ValidationError
-
-    from omninet.app.settings import Settings
-    from omninet.model.errors import ConfigError
-
-    given = {name: getattr(arguments, name) for name in ("host", "port", "checkpoint", "device")}
+    launched = LaunchedProcess()
     try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        problem = error.errors()[0]
-        raise ConfigError(f"setting {problem['loc'][0]}: {problem['msg']}, not {problem['input']!r}") from None
-    _serve(settings)
+        prepare()
+        settings = _settings(arguments)
+        launched.configure(settings)
+        _serve(settings, launched)
+    finally:
+        launched.close()
     return 0
 
 
 def make_key(arguments: argparse.Namespace) -> int:
-    """Print a new key and what is kept of it; returns the exit code.
+    """Print a new key and its digest; return the exit code.
 
     Raises:
-        ConfigError: the name cannot be one.
+        ConfigError: the name is invalid.
     """
     from omninet.app.http.keys import new_key
 
@@ -86,12 +82,25 @@ def make_key(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _serve(settings: Settings) -> None:
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from pydantic import ValidationError
+
+    from omninet.app.settings import Settings
+    from omninet.model.errors import ConfigError
+
+    given = {name: getattr(arguments, name) for name in ("host", "port", "checkpoint", "device")}
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise ConfigError(f"setting {problem['loc'][0]}: {problem['msg']}, not {problem['input']!r}") from None
+
+
+def _serve(settings: Settings, launched: LaunchedProcess) -> None:
     import asyncio
 
     import uvicorn
 
-    from omninet.app.engine.loading import check
     from omninet.app.http.server import ServerConfig
     from omninet.app.main import create_app
     from omninet.app.telemetry.logs import configure_logs
@@ -100,7 +109,8 @@ def _serve(settings: Settings) -> None:
     configure_logs()
     log_unknown(os.environ)
     app = create_app(settings)
-    check(settings)  # else a service manager would take the server for started, and a client would connect in vain
+    # Before it listens, else a service manager would take the server for started.
+    launched.wait_until_checked()
     listener = _listen(settings.host, settings.port)
     config = ServerConfig(app, settings)
     server = uvicorn.Server(config)
@@ -110,11 +120,12 @@ def _serve(settings: Settings) -> None:
 
     keeper = app.state.service.backend
     keeper.on_failure = stop
+    keeper.launched = launched
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     with (
         contextlib.suppress(KeyboardInterrupt),
         asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
-        _heeding_signals(runner.get_loop(), keeper.reload_soon),
+        _signal_handlers(runner.get_loop(), keeper.reload_soon),
     ):
         print(f"OmniNet listens on http://{host}:{listener.getsockname()[1]}", flush=True)
         runner.run(server.serve(sockets=[listener]))
@@ -123,11 +134,11 @@ def _serve(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def _heeding_signals(loop: asyncio.AbstractEventLoop, reload: Callable[[], None]) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # where nobody can
+def _signal_handlers(loop: asyncio.AbstractEventLoop, reload: Callable[[], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # only the main thread can handle signals
         yield
         return
-    # uvicorn stops at SIGTERM as it does at SIGINT, and sends it once more when it has: that is no reason to fail.
+    # uvicorn stops at SIGTERM, restores this handler and raises the signal again; here it ends the runner cleanly.
     former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     loop.add_signal_handler(signal.SIGHUP, reload)
     try:
@@ -144,6 +155,6 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror}") from error
-    # An answer is sent in two pieces: else the second would wait 40 ms for the client to confirm the first.
+    # A response is sent in two segments: with Nagle's algorithm the second waits up to 40 ms for the client's ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

@@ -1,4 +1,4 @@
-"""One shape for every error: ``{"error": {"code", "message", "detail"}}``."""
+"""Error responses, all of the form ``{"error": {"code", "message", "detail"}}``."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ from starlette.types import Receive, Scope, Send
 
 from omninet.model.errors import InputError
 
-TOO_MUCH = ("_too_large", "_too_long")  # ends of the codes of an InputError whose status is 413; of all others 422
+TOO_LARGE_SUFFIXES = ("_too_large", "_too_long")  # codes of an InputError with status 413; all others have 422
 
-KINDS = {"int", "float", "constrained-int", "constrained-float"}
-MOST_PROBLEMS = 5  # told of one request
-# Codes and messages for the kinds of validation error that can occur.
-IN_WORDS = {
+NUMERIC_TYPES = {"int", "float", "constrained-int", "constrained-float"}
+MAX_PROBLEMS = 5  # validation errors reported for one request
+# pydantic's type of validation error -> code and message.
+VALIDATION_MESSAGES = {
     "json_invalid": ("invalid_json", "the body is not valid JSON: {error} at character {place}"),
-    "missing": ("missing_part", "the part {field!r} is missing; send it as curl -F {field}=... does"),
-    "extra_forbidden": ("unknown_field", "there is no field {field!r} here; /docs lists the fields"),
+    "missing": ("missing_part", "the part {field!r} is missing; send it, for example with curl -F {field}=..."),
+    "extra_forbidden": ("unknown_field", "there is no field {field!r}; /docs lists the fields of each endpoint"),
     "model_attributes_type": ("invalid_value", 'the body must be an object such as {{"text": "A dog runs."}}'),
 }
 
 
 class ServiceError(HTTPException):
-    """An answer other than the one asked for, which a client can act on.
+    """An error response that a client can act on.
 
     Args:
+        status: HTTP status.
         code: stable, machine-readable name of the problem.
-        message: what is wrong and what would be right, for a person.
+        message: what is wrong and what to do, for people.
+        headers: further headers of the response.
         detail: JSON values that locate the problem.
     """
 
@@ -49,7 +51,7 @@ class ServiceError(HTTPException):
         return _service_error, (self.status_code, self.code, self.message, self.headers, self.details)
 
     def response(self) -> Response:
-        """As HTTP."""
+        """Return the HTTP response."""
         return error_response(self.status_code, self.code, self.message, self.details, self.headers)
 
 
@@ -60,69 +62,71 @@ def _service_error(
 
 
 def client_closed() -> ServiceError:
-    """The client has gone; nobody will see it."""
+    """Return the error for a request whose client has disconnected; it reaches only logs and metrics."""
     return ServiceError(499, "client_closed_request", "the client closed the connection")
 
 
 def overloaded(message: str) -> ServiceError:
-    """There is more work than the service takes on."""
+    """Return the error for a request that is rejected because a queue is full."""
     return ServiceError(503, "overloaded", message, {"Retry-After": "1"})
 
 
 def shutting_down() -> ServiceError:
-    """The service takes on nothing any more."""
+    """Return the error for a request during shutdown."""
     return ServiceError(503, "shutting_down", "the server is stopping; try again soon", {"Retry-After": "5"})
 
 
 def deadline_exceeded(seconds: float) -> ServiceError:
-    """The answer would have come too late."""
-    message = f"there was no answer within {seconds:g} seconds; allow more time, or try again when there is less to do"
+    """Return the error for a request that exceeded its deadline of ``seconds``."""
+    message = f"there was no answer within {seconds:g} seconds; allow more time, or try again when the load is lower"
     return ServiceError(504, "deadline_exceeded", message, seconds=seconds)
 
 
 def internal_error() -> ServiceError:
-    """Something of ours failed; the server's log knows what, a client learns nothing of it."""
-    return ServiceError(500, "internal_error", "the server failed on this request; it is not your input's fault")
+    """Return the error for a failure of the server, whose details are only logged."""
+    return ServiceError(
+        500, "internal_error", "the server failed on this request, not because of its input; see the server log"
+    )
 
 
 def error_response(
     status: int, code: str, message: str, detail: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> Response:
-    """An error in the one shape."""
-    # Escaped to ASCII, since it may quote text that is no valid Unicode.
+    """Return the JSON response of an error."""
+    # json.dumps escapes to ASCII: the message may quote a lone surrogate, which UTF-8 cannot encode.
     body = {"error": {"code": code, "message": message, "detail": dict(detail)}}
     return Response(json.dumps(body, separators=(",", ":")), status, dict(headers or {}), "application/json")
 
 
 def note_code(scope: MutableMapping[str, Any], code: str) -> None:
-    """Remember with a request which error it is answered with."""
+    """Store the code of a request's error in its scope, for logs and metrics."""
     scope.setdefault("state", {})["error_code"] = code
 
 
 def code_of(scope: Mapping[str, Any]) -> str:
-    """The code that was noted; empty where the answer is no error."""
+    """Return the code stored by ``note_code``; empty without an error."""
     code: str = scope.get("state", {}).get("error_code", "")
     return code
 
 
-async def refuse(error: ServiceError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request with an error, from outside the endpoints."""
+async def send_error(error: ServiceError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send an error response, from middleware."""
     note_code(scope, error.code)
     await error.response()(scope, receive, send)
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Turn what endpoints raise to tell a client into the one shape; failures of ours are left to the middleware."""
+    """Convert exceptions meant for clients to error responses; the middleware converts all others."""
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(InputError, _input_error)
 
 
 def response_of(error: InputError | ServiceError) -> Response:
-    """As HTTP."""
+    """Return the HTTP response of an error."""
     if isinstance(error, ServiceError):
         return error.response()
-    status = 413 if error.code.endswith(TOO_MUCH) else 422
+    status = 413 if error.code.endswith(TOO_LARGE_SUFFIXES) else 422
     return error_response(status, error.code, error.message, error.detail)
 
 
@@ -157,9 +161,9 @@ def _http_message(request: Request, error: HTTPException) -> str:
 
 def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    # A value that may be left out is checked against nothing, too, which no form can hold.
-    told = [item for item in error.errors() if item["type"] != "none_required"]
-    problems = [_problem(item, error.body) for item in told[:MOST_PROBLEMS]]
+    # pydantic also reports that an optional value is not None, which is of no use, since a form cannot contain None.
+    relevant = [item for item in error.errors() if item["type"] != "none_required"]
+    problems = [_problem(item, error.body) for item in relevant[:MAX_PROBLEMS]]
     code = problems[0]["code"]
     note_code(request.scope, code)
     message = "; ".join(problem["message"] for problem in problems)
@@ -167,19 +171,19 @@ def _invalid_request(request: Request, error: Exception) -> Response:
 
 
 def _problem(item: Mapping[str, Any], body: Any) -> dict[str, str]:
-    """One validation error in our words: a code, a message and the name of the field."""
-    # Behind the name of a field there may be the kinds of value that it was held against.
-    names = [*item["loc"][1:2], *(part for part in item["loc"][2:] if not _is_kind(part))]
+    """Return code, message and field of a pydantic validation error."""
+    # The location continues after the field with the members of its union type that were tried; they are omitted.
+    names = [*item["loc"][1:2], *(part for part in item["loc"][2:] if not _is_type_name(part))]
     field = "" if item["type"] == "json_invalid" else ".".join(map(str, names))[:80]
-    code, message = _in_words(item, field, body)
+    code, message = _code_and_message(item, field, body)
     return {"code": code, "message": message, "field": field}
 
 
-def _is_kind(part: str | int) -> bool:
-    return part in KINDS or str(part).startswith("function-")
+def _is_type_name(part: str | int) -> bool:
+    return part in NUMERIC_TYPES or str(part).startswith("function-")
 
 
-def _in_words(item: Mapping[str, Any], field: str, body: Any) -> tuple[str, str]:
+def _code_and_message(item: Mapping[str, Any], field: str, body: Any) -> tuple[str, str]:
     kind, sent = item["type"], body.get(field) if isinstance(body, Mapping) else None
     if kind == "missing" and not field:
         return "missing_body", 'the body is missing; send JSON such as {"text": "A dog runs."}'
@@ -187,6 +191,6 @@ def _in_words(item: Mapping[str, Any], field: str, body: Any) -> tuple[str, str]
         return f"empty_{field}", f"the part {field!r} is empty; fill it in"
     if kind == "value_error" and isinstance(sent, str):
         return "not_a_file", f"the part {field!r} must be a file, as curl -F {field}=@FILE sends it"
-    code, words = IN_WORDS.get(kind, ("invalid_value", "{what} {message}"))
+    code, words = VALIDATION_MESSAGES.get(kind, ("invalid_value", "{what} {message}"))
     what, message, place = repr(field) if field else "the body", item["msg"], item["loc"][-1]
     return code, words.format(field=field, what=what, message=message, place=place, **item.get("ctx", {}))

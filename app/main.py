@@ -1,9 +1,10 @@
-"""The application."""
+"""The FastAPI application: middleware, routes and lifecycle."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
@@ -11,14 +12,13 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
 from omninet.app.backend import Backend
-from omninet.app.engine.engine import Engine
 from omninet.app.errors import add_error_handlers
 from omninet.app.http.keys import Keyring
 from omninet.app.http.middleware.api_keys import ApiKeys
 from omninet.app.http.middleware.body_limit import BodyLimit
 from omninet.app.http.middleware.cors import Cors
-from omninet.app.http.middleware.failures import Failures
-from omninet.app.http.middleware.metrics import Measured
+from omninet.app.http.middleware.failures import ErrorResponses
+from omninet.app.http.middleware.metrics import RequestMetrics
 from omninet.app.http.middleware.rate_limit import RateLimit
 from omninet.app.http.middleware.request_log import RequestLog
 from omninet.app.http.middleware.security_headers import SecurityHeaders
@@ -32,34 +32,33 @@ from omninet.app.http.service import Service
 from omninet.app.local.lifecycle import Keeper
 from omninet.app.settings import Settings
 from omninet.app.telemetry.metrics import Metrics
-from omninet.model.checkpoint import skim
 from omninet.model.errors import CheckpointError, ConfigError
 from omninet.model.extensions import load_extensions
 from omninet.model.network_config import OmniNetConfig
+from omninet.model.storage.layout import skim
 
 if TYPE_CHECKING:
+    from omninet.app.engine.engine import Engine
     from omninet.app.telemetry.tracing import Traces
 
-# Of the contract with clients, not of the package: it changes with the names and shapes of the JSON.
-API_VERSION = "1.0"
-DESCRIPTION = "One network for images, videos and text. The page to try it on is at [/](/)."
+DESCRIPTION = "One network for images, videos and text. The web page to try it is at [/](/)."
 
 
 def create_app(settings: Settings, engine: Engine | None = None, backend: Backend | None = None) -> FastAPI:
-    """Build the service; nothing is loaded before it is started. Its routes follow the model that is served.
+    """Build the application. The model is loaded when the application starts; the routes follow the loaded model.
 
     Args:
-        settings: every setting has a default, ``Settings()`` reads the environment.
-        engine: answers in place of one made from the settings; it is started and stopped with the application.
-        backend: answers in place of a model in the care of this server.
+        settings: of the service; ``Settings()`` reads them from the environment.
+        engine: used in place of an engine loaded by the settings; started and stopped with the application.
+        backend: used in place of a model managed by this server.
 
     Raises:
-        ConfigError: the keys of the settings make no sense, or what traces need is not installed.
+        ConfigError: the API keys are invalid, or the packages for traces are not installed.
     """
     load_extensions()
     traces, keys = _traces(settings), settings.keyring()
     metrics, tasks = Metrics(), TaskRoutes()
-    tasks.serve(engine.processor.config.network if engine else _expected(settings))
+    tasks.serve(engine.processor.config.network if engine else _configured_network(settings))
     if backend is None:
         backend = keeper = Keeper(settings, metrics, engine)
         keeper.on_model = tasks.serve
@@ -74,7 +73,7 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     app = FastAPI(
         title="OmniNet",
         description=DESCRIPTION,
-        version=API_VERSION,
+        version=version("omninet"),
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -86,14 +85,14 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     secured = [Depends(bearer)] if keys.required else []
     for router in (tasks.router, system.router):
         app.include_router(router, dependencies=secured)
-    app.include_router(admin.router, include_in_schema=keys.has_admin)  # asks for a key by itself
+    app.include_router(admin.router, include_in_schema=keys.has_admin)  # its endpoints require an admin key themselves
     app.include_router(system.health)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
 
-def _expected(settings: Settings) -> OmniNetConfig:
-    """What the folder of the checkpoint says that it has; where it says nothing, what this code knows."""
+def _configured_network(settings: Settings) -> OmniNetConfig:
+    """Return the network of the checkpoint's configuration, for the first routes; the default network without one."""
     try:
         return skim(settings.checkpoint_folder()).network
     except CheckpointError:
@@ -101,20 +100,20 @@ def _expected(settings: Settings) -> OmniNetConfig:
 
 
 def _middleware(settings: Settings, metrics: Metrics, keys: Keyring) -> list[Middleware]:
-    """What every request passes, from the outside in.
+    """Return the middleware from the outermost to the innermost.
 
-    Outermost are those that concern every answer, refusals and failures too: the id and the log, the figures, the
-    headers. CORS answers preflights, which have no key, and lets the pages that it allows read refusals as well. All
-    that is raised from there on becomes an answer in ``Failures``. Then a request is refused for as little work as
-    possible: by its key, by the rate of that key, and only then by its body, in time and in size.
+    Request log, metrics and security headers come first, since they apply to every response including errors. CORS
+    follows: it answers preflight requests, which have no key, and lets allowed pages read error responses.
+    ``ErrorResponses`` converts the exceptions of everything below it. The rest rejects requests in the order of
+    increasing cost: by key, by rate, then by the time-out and the size of the body.
     """
     rates = RateLimits(settings.rate_per_minute, settings.rate_burst)
     return [
         Middleware(RequestLog),
-        Middleware(Measured, metrics=metrics),
+        Middleware(RequestMetrics, metrics=metrics),
         Middleware(SecurityHeaders),
         *([Middleware(Cors, origins=settings.cors_origins)] if settings.cors_origins else []),
-        Middleware(Failures),
+        Middleware(ErrorResponses),
         Middleware(ApiKeys, keys=keys, rates=rates),
         Middleware(RateLimit, rates=rates),
         Middleware(UploadTime, seconds=settings.upload_seconds),

@@ -1,4 +1,4 @@
-"""What can be set, from the environment."""
+"""Settings of the service, from environment variables."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from omninet.app.http.keys import Keyring, read_keys
-from omninet.model.checkpoint import BUNDLED
 from omninet.model.media.limits import MediaLimits
 from omninet.model.modalities.language.words import MAX_CHARACTERS
+from omninet.model.storage.layout import BUNDLED
 
 MEBI = 2**20
 ORIGIN = re.compile(r"\*|https?://[^/\s]+")
@@ -29,7 +29,7 @@ def _is_network(text: str) -> bool:
 
 
 def _split(value: Any) -> Any:
-    """Entries of a variable, separated by commas or spaces."""
+    """Split a variable into its entries, separated by commas or spaces."""
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
@@ -37,69 +37,90 @@ Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
-    """Settings of the service; each is read from ``OMNINET_`` and its name in capitals."""
+    """Settings of the service, each read from the environment variable ``OMNINET_`` plus its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="OMNINET_", extra="forbid")
 
-    checkpoint: Path | None = Field(None, description="Folder of the checkpoint to serve; none is the bundled one.")
+    checkpoint: Path | None = Field(None, description="Folder of the checkpoint to serve; none for the bundled one.")
     device: str = Field(
         "auto",
-        description="auto, cpu, cuda or cuda:N; auto takes CUDA where there is one; several, as cuda:0,cuda:1, have"
-        " a copy of the model each.",
+        description="auto, cpu, cuda or cuda:N; auto uses CUDA if available; a list such as cuda:0,cuda:1 places a"
+        " replica of the model on each.",
     )
-    precision: str = Field("auto", description="auto, float32, bfloat16 or int8; /tasks says which it is.")
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every address of the machine.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any that is free.")
+    precision: str = Field("auto", description="auto, float32, bfloat16 or int8; /tasks reports the precision in use.")
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all addresses of the machine.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for any free port.")
 
-    max_upload_bytes: int = Field(64 * MEBI, gt=0, description="Largest request body with an image or a video.")
-    max_text_bytes: int = Field(MEBI // 4, gt=0, description="Largest request body of JSON.")
-    max_image_pixels: int = Field(50_000_000, gt=0, description="Largest image, width times height.")
-    max_frame_pixels: int = Field(10_000_000, gt=0, description="Largest frame of a video, width times height.")
-    max_video_seconds: float = Field(600.0, gt=0, description="Longest video.")
-    max_decoded_frames: int = Field(6_000, gt=0, description="Most frames decoded to sample one video.")
+    max_upload_bytes: int = Field(64 * MEBI, gt=0, description="Maximum size of a multipart request body, in bytes.")
+    max_text_bytes: int = Field(MEBI // 4, gt=0, description="Maximum size of a JSON request body, in bytes.")
+    max_image_pixels: int = Field(
+        50_000_000, gt=0, description="Maximum size of an image, width times height in pixels."
+    )
+    max_frame_pixels: int = Field(
+        10_000_000, gt=0, description="Maximum size of a video's frames, width times height in pixels."
+    )
+    max_video_seconds: float = Field(600.0, gt=0, description="Maximum length of a video, in seconds.")
+    max_decoded_frames: int = Field(6_000, gt=0, description="Maximum number of frames decoded to sample one video.")
 
-    media_processes: int = Field(2, gt=0, description="Processes that decode images and videos.")
-    media_seconds: float = Field(20.0, gt=0, description="Longest that decoding one file may take.")
-    media_memory_bytes: int = Field(1024 * MEBI, gt=0, description="Most memory that decoding one file may take.")
-    max_waiting_media: int = Field(64, gt=0, description="Uploads that may wait to be decoded; more are refused.")
+    media_processes: int = Field(2, gt=0, description="Number of processes that decode images and videos.")
+    media_seconds: float = Field(20.0, gt=0, description="Time-out for decoding one file, in seconds.")
+    media_memory_bytes: int = Field(1024 * MEBI, gt=0, description="Maximum memory for decoding one file, in bytes.")
+    max_waiting_media: int = Field(
+        64, gt=0, description="Maximum number of uploads waiting to be decoded; more are rejected."
+    )
     torch_threads: int | None = Field(
         None,
         gt=0,
-        description="Threads of each of the model's two stages on a CPU; none is half of the cores.",
+        description="Number of threads of each of the model's two stages on a CPU; none for half of the cores.",
     )
     batch_rows: int = Field(
-        32, gt=0, description="Most texts, and images, that the model has at once; of videos a quarter."
+        32,
+        gt=0,
+        description="Maximum number of texts, and of images, in progress in the model; a quarter of it for videos.",
     )
-    max_waiting_rows: int = Field(512, gt=0, description="Rows that may wait for the model; more are refused.")
+    max_waiting_rows: int = Field(
+        512, gt=0, description="Maximum number of rows waiting for the model; more are rejected."
+    )
     max_waiting_bytes: int = Field(
-        1024 * MEBI, gt=0, description="Memory of the rows that wait for the model; more are refused."
+        1024 * MEBI, gt=0, description="Maximum size of the rows waiting for the model, in bytes; more are rejected."
     )
     deadline_seconds: float = Field(
-        60.0, gt=0, description="Longest that an answer may take; a request's X-Timeout-Seconds can only be shorter."
+        60.0, gt=0, description="Deadline of a request, in seconds; the header X-Timeout-Seconds can only shorten it."
     )
     traces: AnyHttpUrl | None = Field(
-        None, description="Where traces are posted to (OTLP over HTTP), such as http://localhost:4318/v1/traces."
+        None, description="URL that traces are sent to (OTLP over HTTP), such as http://localhost:4318/v1/traces."
     )
-    shutdown_seconds: int = Field(30, ge=0, description="How long requests may take to end when the server stops.")
+    shutdown_seconds: int = Field(
+        30, ge=0, description="Time for requests to complete when the server stops, in seconds."
+    )
 
     api_keys: SecretStr = Field(
-        SecretStr(""), description="Keys that all but health needs, each NAME:DIGEST, as `omninet key NAME` prints it."
+        SecretStr(""),
+        description="API keys, as NAME:DIGEST of `omninet key NAME`; if set, all endpoints but health need one.",
     )
-    api_keys_file: Path | None = Field(None, description="File of such keys, one a line.")
-    admin_keys: SecretStr = Field(SecretStr(""), description="Keys for administration, good for the rest as well.")
-    admin_keys_file: Path | None = Field(None, description="File of keys for administration, one a line.")
+    api_keys_file: Path | None = Field(None, description="File with API keys, one on each line.")
+    admin_keys: SecretStr = Field(SecretStr(""), description="Admin keys, as NAME:DIGEST; valid for all endpoints.")
+    admin_keys_file: Path | None = Field(None, description="File with admin keys, one on each line.")
     rate_per_minute: float | None = Field(
-        None, gt=0, description="Requests a minute of one key, else of one address; none is no limit."
+        None,
+        gt=0,
+        description="Maximum rate of requests per minute for each key, or address without a key; none for no limit.",
     )
-    rate_burst: int = Field(20, gt=0, description="Requests that may come at once before that limit holds.")
+    rate_burst: int = Field(
+        20, gt=0, description="Number of requests that a client may send at once before the rate limit applies."
+    )
     trusted_proxies: Listed = Field(
-        (), description="Addresses or networks whose X-Forwarded-For is believed; `*` is all."
+        (), description="Addresses or networks of proxies whose X-Forwarded-For is trusted; `*` for all."
     )
-    cors_origins: Listed = Field((), description="Origins whose pages may ask, as https://example.org; `*` is all.")
-    header_seconds: float = Field(10.0, gt=0, description="Longest that the headers of a request may take to arrive.")
-    upload_seconds: float = Field(30.0, gt=0, description="Longest that the body of a request may take to arrive.")
+    cors_origins: Listed = Field(
+        (), description="Origins whose pages may send requests, such as https://example.org; `*` for all."
+    )
+    header_seconds: float = Field(
+        10.0, gt=0, description="Time-out for receiving the headers of a request, in seconds."
+    )
+    upload_seconds: float = Field(30.0, gt=0, description="Time-out for receiving the body of a request, in seconds.")
     max_text_characters: int = Field(
-        MAX_CHARACTERS, gt=0, le=MAX_CHARACTERS, description="Longest text, or question, in characters."
+        MAX_CHARACTERS, gt=0, le=MAX_CHARACTERS, description="Maximum length of a text or question, in characters."
     )
 
     @field_validator("trusted_proxies")
@@ -119,10 +140,10 @@ class Settings(BaseSettings):
         return values
 
     def keyring(self) -> Keyring:
-        """The keys of all four settings.
+        """Return the keys of all four settings for keys.
 
         Raises:
-            ConfigError: one of them makes no sense.
+            ConfigError: a key is invalid, or a file cannot be read or contains no key.
         """
         return Keyring(
             read_keys("OMNINET_API_KEYS", self.api_keys.get_secret_value(), self.api_keys_file),
@@ -130,15 +151,15 @@ class Settings(BaseSettings):
         )
 
     def checkpoint_folder(self) -> Path:
-        """Where the checkpoint is."""
+        """Return the folder of the checkpoint."""
         return self.checkpoint or BUNDLED
 
     def devices(self) -> list[str]:
-        """Name of each device."""
+        """Return the names of the devices."""
         return [name.strip() for name in self.device.split(",")]
 
     def media_limits(self) -> MediaLimits:
-        """What one upload may be."""
+        """Return the size limits on one upload."""
         return MediaLimits(
             image_pixels=self.max_image_pixels,
             frame_pixels=self.max_frame_pixels,

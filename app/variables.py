@@ -1,4 +1,4 @@
-"""Variables of the environment that look like settings and are none."""
+"""Warnings about OMNINET_ environment variables that are not settings, such as misspelt ones."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from omninet.app.settings import Settings
 
 logger = logging.getLogger(__name__)
 PREFIX = "OMNINET_"
-# Read by docker-compose.yml, model/extensions.py and the tests: no settings, but rightly set beside them.
-ELSEWHERE = {
+# Variables that are not settings but are read by docker-compose.yml, model/extensions.py or the tests.
+OTHER_VARIABLES = {
     "OMNINET_CHECKPOINTS",
     "OMNINET_EXTENSIONS",
     "OMNINET_GPU_PORT",
@@ -22,19 +22,19 @@ ELSEWHERE = {
 
 
 def log_unknown(environment: Mapping[str, str]) -> None:
-    """Warn of each variable that is named like a setting and is none: it may be a slip, and would go unnoticed."""
+    """Log a warning for each OMNINET_ variable that is not a setting; values are never logged."""
     for name, nearest in unknown(environment).items():
         hint = f"; did you mean {nearest}?" if nearest else ""
         logger.warning("%s is not a setting and has no effect%s", name, hint)
 
 
 def unknown(environment: Mapping[str, str]) -> dict[str, str | None]:
-    """Each variable that is named like a setting and is none, with the setting whose name is most like it."""
-    # Names of settings are read in capitals and in small letters alike.
+    """Return the name of each OMNINET_ variable that is not a setting -> the most similar setting, or None."""
+    # Names of settings are not case-sensitive.
     named = {name: name.upper() for name in environment if name.upper().startswith(PREFIX)}
     settings = [name.upper() for name in Settings.model_fields]
-    known = {PREFIX + name for name in settings} | ELSEWHERE
-    links = _links(named.values())
+    known = {PREFIX + name for name in settings} | OTHER_VARIABLES
+    links = _service_prefixes(named.values())
     return {
         name: _nearest(upper.removeprefix(PREFIX), settings)
         for name, upper in named.items()
@@ -42,8 +42,8 @@ def unknown(environment: Mapping[str, str]) -> dict[str, str | None]:
     }
 
 
-def _links(names: Iterable[str]) -> tuple[str, ...]:
-    """What the variables begin with by which Kubernetes tells a pod of the Services beside it."""
+def _service_prefixes(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the prefixes of the variables that Kubernetes sets in pods for Services, which may start with OMNINET_."""
     host = "_SERVICE_HOST"
     services = [name.removesuffix(host) for name in names if name.endswith(host)]
     return tuple(service + part for service in services for part in ("_SERVICE_", "_PORT"))

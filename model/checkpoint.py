@@ -27,22 +27,11 @@ from omninet.model.model_config import CONFIG, ModelConfig, read_config, read_js
 from omninet.model.network.omninet import OmniNet
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS
+from omninet.model.storage.layout import BUNDLED, CARD, INDEX, REQUIRED, TOKENIZER, VOCABULARIES, WEIGHTS, skim
 from omninet.model.storage.sealed import SUMS, check_no_other_files, check_sums, read_sums, write_atomically
-from omninet.model.storage.weights import (
-    INDEX,
-    WEIGHTS,
-    digest,
-    load_into,
-    meta_network,
-    places,
-    read_tensors,
-    write_weights,
-)
+from omninet.model.storage.weights import digest, load_into, meta_network, places, read_tensors, write_weights
 
-TOKENIZER, CARD = "tokenizer.model", "MODEL_CARD.md"
-REQUIRED = (CONFIG, WEIGHTS, TOKENIZER, CARD)
-VOCABULARIES = "vocabularies"
-BUNDLED = Path(__file__).parent / "bundled"
+__all__ = ["BUNDLED", "CARD", "REQUIRED", "TOKENIZER", "Checkpoint", "load", "replace_card", "save", "skim"]
 
 
 @dataclass(frozen=True)
@@ -133,16 +122,6 @@ def load(folder: Path, tasks: Collection[str] | None = None) -> Checkpoint:
         (folder / CARD).read_text(encoding="utf-8"),
         digest(sums, files),
     )
-
-
-def skim(folder: Path) -> ModelConfig:
-    """Read the configuration of a checkpoint and check that its files exist, without reading the weights.
-
-    Raises:
-        CheckpointError: a file is missing, or the configuration is invalid.
-    """
-    read_sums(folder, REQUIRED)
-    return read_config(folder)
 
 
 def _of_tasks(config: ModelConfig, tasks: Collection[str], folder: Path) -> ModelConfig:

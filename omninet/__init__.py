@@ -19,15 +19,16 @@ __all__ = ["load"]
 
 
 def load(folder: Path | str | None = None, *, device: str = "auto", precision: str = "auto") -> Model:
-    """Load a checkpoint, ready to answer.
+    """Load a checkpoint for inference.
 
     Args:
-        folder: of the checkpoint; None is the bundled one.
+        folder: of the checkpoint; None loads the bundled one.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: of products: ``auto``, ``float32``, ``bfloat16`` or ``int8``.
+        precision: of matrix products: ``auto``, ``float32``, ``bfloat16`` or ``int8``.
 
     Raises:
-        CheckpointError, DeviceError: say what is wrong with the folder or the device.
+        CheckpointError: the checkpoint cannot be loaded.
+        DeviceError: the device cannot be used, or does not support the precision.
     """
     from omninet.model.library import Model
 

@@ -1,4 +1,4 @@
-"""``python -m omninet``."""
+"""Entry point of ``python -m omninet``."""
 
 import sys
 

@@ -1,7 +1,7 @@
-"""The ``omninet`` command: one parser, on which each package mounts its own commands.
+"""The ``omninet`` command: one parser with the commands of all packages.
 
-A package offers ``add_commands(subparsers)`` in its ``cli.py``; each command sets ``run``, a function from the parsed
-arguments to an exit code. These modules import what is heavy inside ``run``, so that ``--help`` is there at once.
+Each package defines ``add_commands(subparsers)`` in its ``cli.py``; each command sets ``run``, a function from the
+parsed arguments to an exit code. Slow modules are imported inside ``run``, so that ``--help`` starts fast.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ EXAMPLES = """\
 examples:
   omninet serve                         the page and the API on http://127.0.0.1:8000
   omninet predict caption photo.jpg     one sentence about a photo
-  omninet predict activity clip.mp4     what is done in a clip, and the next best guesses
-  omninet predict pos "A dog runs."     a tag for every word; --json for all that is known
-  omninet COMMAND --help                everything about one command
+  omninet predict activity clip.mp4     the activity in a clip, and the next best guesses
+  omninet predict pos "A dog runs."     a tag for every word; --json for the complete result
+  omninet COMMAND --help                help on one command
 
 exit codes: 0 done; 2 an input, option, checkpoint or device cannot be used (one line on stderr); 130 interrupted"""
 
 
 class UsageError(OmniNetError):
-    """The arguments do not make a command."""
+    """The command-line arguments are invalid."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises where the original prints its usage and exits."""
+    """An ArgumentParser that raises UsageError in place of printing its usage and exiting."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise UsageError, naming the help of the command at hand."""
+        """Raise UsageError with a reference to the help of the current command."""
         raise UsageError(f"{message} (see `{self.prog} --help`)")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser with the commands of all packages."""
+    """Return the parser with the commands of all packages."""
     formatter = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog="omninet", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=formatter)
     parser.add_argument("--version", action="version", version=f"omninet {__version__}")
@@ -62,10 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: what follows ``omninet``; by default that of this process.
+        argv: arguments after ``omninet``; None for those of this process.
 
     Returns:
-        The exit code: 0, 2 for what the caller can mend, 130 after an interrupt.
+        The exit code: 0, 2 for an error that the user can fix, 130 after an interrupt.
     """
     try:
         args = build_parser().parse_args(argv)
@@ -79,7 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the parsed command; a missing library of the extra for training becomes an OmniNetError that says so."""
+    """Run the parsed command and return its exit code.
+
+    Raises:
+        OmniNetError: a training command needs a package that is not installed.
+    """
     try:
         code: int = args.run(args)
         return code

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_readme import address as address  # noqa: PLC0414 - a fixture
+from tests.test_documents import address as address  # noqa: PLC0414 - a fixture
 from tests.training.conftest import write_activities, write_daquar, write_ewt, write_flickr8k
 
 ROOT = Path(__file__).parents[1]

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import omninet
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
 from omninet.command import main
 from omninet.model import cli as model
 from omninet.model.errors import CheckpointError
@@ -117,3 +119,7 @@ def test_the_module_is_the_command() -> None:
         [sys.executable, "-m", "omninet", "--version"], cwd=root, capture_output=True, text=True, check=True
     )
     assert result.stdout == f"omninet {omninet.__version__}\n"
+
+
+def test_the_api_has_the_version_of_the_package() -> None:
+    assert create_app(Settings()).openapi()["info"]["version"] == omninet.__version__

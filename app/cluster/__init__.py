@@ -1,1 +1,1 @@
-"""The service on Ray Serve, over many machines; needs the extra ``ray``, and is imported only there."""
+"""The service on Ray Serve, for several machines; needs the extra ``ray`` and is imported only by Ray."""

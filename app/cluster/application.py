@@ -1,6 +1,6 @@
-"""The service as an application of Ray Serve: ``serve run omninet.app.cluster.application:build``.
+"""The Ray Serve application: ``serve run omninet.app.cluster.application:build``.
 
-All is set by the ``OMNINET_`` variables of its environment, as for a single server.
+It is configured by the ``OMNINET_`` environment variables, as a single server is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from omninet.app.cluster.model import Model
 from omninet.app.settings import Settings
 from omninet.model.model_config import read_config
 
-# Replaced one by one, each after its successor is ready; a replica that ends answers what it has begun.
+# Rolling updates: a replica is replaced after its successor is ready, and completes its requests before it ends.
 LASTING: dict[str, Any] = {
     "max_surge_percent": 100,
     "graceful_shutdown_wait_loop_s": 1.0,
@@ -24,11 +24,11 @@ LASTING: dict[str, Any] = {
     "health_check_period_s": 5.0,
     "health_check_timeout_s": 15.0,
     "max_constructor_retry_count": 3,
-    "logging_config": {"encoding": "JSON", "enable_access_log": False},  # the application logs its requests
+    "logging_config": {"encoding": "JSON", "enable_access_log": False},  # the application has its own request log
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "ingress": {
-        # More than it could serve: what is too much is refused by the queues behind it, in the shape of every error.
+        # More than it can serve: the queues behind it reject excess requests with JSON errors, Ray itself with text.
         "max_ongoing_requests": 1000,
         "autoscaling_config": {"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 100},
         "ray_actor_options": {"num_cpus": 0.5},
@@ -40,7 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "ray_actor_options": {"num_cpus": 0.5},
     },
     "model": {
-        # More than it runs at once, since texts overtake videos only inside of its engine.
+        # More than it runs at once: texts can overtake videos only in the engine's queue, not in Ray's.
         "max_ongoing_requests": 256,
         "max_queued_requests": 128,
         "autoscaling_config": {"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 16},
@@ -50,13 +50,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def build(_: dict[str, str]) -> Application:
-    """The three deployments: routes, decoders of uploads, and models.
+    """Build the application of three deployments: ingress (HTTP), decoder of uploads and model.
 
-    What cannot be used is found here, before anything is started or ended for it.
+    Settings and checkpoint are checked first, before Ray starts or replaces any replica.
 
     Raises:
-        ValidationError: a setting.
-        CheckpointError: the checkpoint's configuration.
+        ValidationError: a setting is invalid.
+        CheckpointError: the checkpoint's configuration cannot be read.
     """
     read_config(Settings().checkpoint_folder())
     decoder = _deployment("decoder", Decoder).bind()

@@ -1,4 +1,4 @@
-"""The backend of an ingress: decoders and models that Ray has somewhere."""
+"""The ingress's backend, which calls the decoder and model deployments of Ray Serve."""
 
 from __future__ import annotations
 
@@ -26,24 +26,35 @@ from ray.serve.exceptions import (
 )
 from ray.serve.handle import DeploymentHandle
 
-from omninet.app.backend import Answered, Description, Query, Tell, Upload
+from omninet.app.backend import Answered, Description, Notify, Query, Upload
 from omninet.app.cluster.messages import Found, OtherPeripheralError, Question, unpacked
 from omninet.app.errors import ServiceError, internal_error, overloaded
-from omninet.app.processes.link import pack
+from omninet.app.processes.messages import pack
 from omninet.app.telemetry.stopwatch import Stopwatch
 
 logger = logging.getLogger(__name__)
-# With its machine or its process, for no fault of the request.
-LOST = (RayActorError, ObjectLostError, WorkerCrashedError, NodeDiedError, OutOfMemoryError, ReplicaUnavailableError)
+# Errors of a replica that died with its process or machine; the request is not at fault and may be repeated.
+REPLICA_LOST = (
+    RayActorError,
+    ObjectLostError,
+    WorkerCrashedError,
+    NodeDiedError,
+    OutOfMemoryError,
+    ReplicaUnavailableError,
+)
 PAUSE_S = 0.1
-DESCRIBE_S = 2.0
-KNOWN_S = 5.0
+DESCRIBE_TIMEOUT_S = 2.0
+DESCRIPTION_TTL_S = 5.0
 
 
 class Cluster:
-    """Asks the decoders and the models of an application; a Backend.
+    """Backend that calls the decoder and model deployments.
 
-    What is lost with a machine is asked for again until the request's deadline, since nothing is changed by asking.
+    Calls are idempotent, so those lost with a replica are repeated until the request's deadline.
+
+    Args:
+        decoder: handle of the decoder deployment.
+        model: handle of the model deployment.
     """
 
     def __init__(self, decoder: DeploymentHandle[Any], model: DeploymentHandle[Any]) -> None:
@@ -51,36 +62,47 @@ class Cluster:
         self._description: tuple[float, Description] | None = None
 
     async def start(self) -> None:
-        """There is nothing to begin: Ray starts what is asked."""
+        """Do nothing: Ray starts the deployments."""
 
     async def stop(self) -> None:
-        """There is nothing to end: Ray waits for the requests of a replica, and ends the others by itself."""
+        """Do nothing: Ray waits for the requests of this replica and stops the other deployments."""
 
-    async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
-        """As of every Backend."""
+    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Answered:
+        """Process one request: decode its uploads, then run the model.
+
+        Raises:
+            InputError: the input cannot be used.
+            ServiceError: ``not_ready``, ``overloaded``, ``replica_lost`` or ``internal_error``.
+        """
         files = [await asyncio.to_thread(upload.file.read) for upload in query.uploads]
         while True:
             inputs, configs = dict(query.inputs), dict[str, Any]()
             try:
                 for upload, data in zip(query.uploads, files, strict=True):
-                    # By way of here: what waits for its decoder must not take up a place at a model.
+                    # Decoded before the model is called, so that waiting for a decoder takes up no place at a model.
                     found = await self._decoded(upload, data)
                     inputs[upload.keyword], configs[upload.peripheral] = found.value, found.config
                     times.add(decode_media=found.decode_ms)
-                answered = await self._ask_model(query, inputs, configs, tell)
+                answered = await self._ask_model(query, inputs, configs, notify)
             except OtherPeripheralError:
                 await asyncio.sleep(PAUSE_S)
             else:
                 return _timed(answered, times)
 
     async def describe(self) -> Description:
-        """As of every Backend; the same for some seconds, and longer where models are too busy to be asked."""
+        """Return the description of the current model.
+
+        It is cached for ``DESCRIPTION_TTL_S``, and used for longer while the model replicas are overloaded.
+
+        Raises:
+            ServiceError: ``not_ready``, ``overloaded`` or ``internal_error``.
+        """
         known = self._description
-        if known is not None and time.monotonic() - known[0] < KNOWN_S:
+        if known is not None and time.monotonic() - known[0] < DESCRIPTION_TTL_S:
             return known[1]
         try:
-            async with asyncio.timeout(DESCRIBE_S):
-                found: Description = await _asked(self._model.describe.remote)
+            async with asyncio.timeout(DESCRIBE_TIMEOUT_S):
+                found: Description = await _call_with_retries(self._model.describe.remote)
         except TimeoutError:
             raise _not_ready() from None
         except ServiceError as error:
@@ -90,34 +112,34 @@ class Cluster:
         self._description = time.monotonic(), found
         return found
 
-    async def figures(self) -> bytes:
-        """Ray has them, and those of all machines."""
-        raise ServiceError(404, "metrics_elsewhere", "on Ray Serve figures are Ray's: ask its metrics on each machine")
+    async def metrics_text(self) -> bytes:
+        """Raise ServiceError ``metrics_elsewhere``: metrics are exported by Ray."""
+        message = "metrics are exported by Ray Serve; scrape Ray's metrics port on each machine"
+        raise ServiceError(404, "metrics_elsewhere", message)
 
     async def reload(self) -> Description:
-        """Ray does it."""
-        raise ServiceError(
-            409, "reload_elsewhere", "on Ray Serve deploy a configuration that names the new checkpoint: serve deploy"
-        )
+        """Raise ServiceError ``reload_elsewhere``: Ray replaces models by ``serve deploy``."""
+        message = "Ray Serve does not reload models; run `serve deploy` with a configuration that names the checkpoint"
+        raise ServiceError(409, "reload_elsewhere", message)
 
     async def _decoded(self, upload: Upload, data: bytes) -> Found:
         decode = self._decoder.decode
-        found: Found = unpacked(await _asked(lambda: decode.remote(upload.peripheral, upload.form, data)))
+        found: Found = unpacked(await _call_with_retries(lambda: decode.remote(upload.peripheral, upload.form, data)))
         return found
 
     async def _ask_model(
-        self, query: Query, inputs: dict[str, Any], configs: dict[str, Any], tell: Tell | None
+        self, query: Query, inputs: dict[str, Any], configs: dict[str, Any], notify: Notify | None
     ) -> Answered:
         def message() -> bytes:
             return pack(Question(query.task, inputs, configs, max(0.0, query.until - time.monotonic())))
 
-        if tell is None:
-            answered: Answered = unpacked(await _asked(lambda: self._model.answer.remote(message())))
+        if notify is None:
+            answered: Answered = unpacked(await _call_with_retries(lambda: self._model.answer.remote(message())))
             return answered
-        return await self._follow(message, tell)
+        return await self._stream_answer(message, notify)
 
-    async def _follow(self, message: Callable[[], bytes], tell: Tell) -> Answered:
-        """The answer at the end of a stream, once what comes before has been told."""
+    async def _stream_answer(self, message: Callable[[], bytes], notify: Notify) -> Answered:
+        """Return the answer at the end of a stream, after passing each part before it to ``notify``."""
         streams: Any = self._model.options(stream=True).stream
         found: Any = None
         while True:
@@ -126,18 +148,21 @@ class Cluster:
                 async for part in stream:
                     found = unpacked(part)
                     if not isinstance(found, Answered):
-                        tell(found)
+                        notify(found)
                 assert isinstance(found, Answered)
                 return found
             except (RayError, RayServeException) as error:
-                await _bear(error, again=found is None)  # what was told cannot be taken back
+                await _pause_or_raise(error, again=found is None)  # parts that were sent cannot be revoked
             except BaseException:
                 _cancel(stream)
                 raise
 
 
-async def _asked(call: Callable[[], Any]) -> Any:
-    """The result of a call to a deployment, made again where it is lost; cancelled, so is the call.
+async def _call_with_retries(call: Callable[[], Any]) -> Any:
+    """Return the result of a call to a deployment; repeat it if the replica is lost, cancel it if cancelled.
+
+    Args:
+        call: starts the call and returns its response.
 
     Raises:
         ServiceError: ``overloaded``, ``not_ready`` or ``internal_error``.
@@ -147,43 +172,54 @@ async def _asked(call: Callable[[], Any]) -> Any:
         try:
             return await response
         except (RayError, RayServeException) as error:
-            await _bear(error, again=True)
+            await _pause_or_raise(error, again=True)
         except asyncio.CancelledError:
             _cancel(response)
             raise
 
 
 def _cancel(response: Any) -> None:
-    """End a call that nobody waits for; one that has just failed says so once more, which nobody wants to know."""
-    with suppress(Exception):
+    """Cancel a call."""
+    with suppress(Exception):  # cancelling a call that has failed raises its error
         response.cancel()
 
 
-async def _bear(error: Exception, *, again: bool) -> None:
-    """Wait a moment after something was lost; anything else, or what cannot be asked for again, is the end of it."""
-    if not isinstance(error, LOST):
-        _refuse(error)
-    logger.warning("a replica is gone: %s", type(error).__name__)
+async def _pause_or_raise(error: Exception, *, again: bool) -> None:
+    """Pause before a call is repeated if its replica was lost; raise a ServiceError otherwise.
+
+    Args:
+        error: of the call.
+        again: whether the call can be repeated.
+
+    Raises:
+        ServiceError: ``replica_lost``: the call cannot be repeated; ``overloaded``, ``not_ready`` or
+            ``internal_error``: ``error`` has another cause.
+    """
+    if not isinstance(error, REPLICA_LOST):
+        _raise_service_error(error)
+    logger.warning("a replica was lost during a call: %s", type(error).__name__)
     if not again:
-        raise ServiceError(503, "replica_lost", "the model was lost on the way; ask again", {"Retry-After": "1"})
+        raise ServiceError(
+            503, "replica_lost", "the model's replica was lost during the request; try again", {"Retry-After": "1"}
+        )
     await asyncio.sleep(PAUSE_S)
 
 
-def _refuse(error: Exception) -> NoReturn:
+def _raise_service_error(error: Exception) -> NoReturn:
     if isinstance(error, BackPressureError):
         raise overloaded("too many requests are waiting; try again in a moment") from None
     if isinstance(error, DeploymentUnavailableError):
         raise _not_ready() from None
-    logger.error("a deployment failed", exc_info=error)
+    logger.error("a call to a deployment failed", exc_info=error)
     raise internal_error() from None
 
 
 def _not_ready() -> ServiceError:
-    return ServiceError(503, "not_ready", "there is no model that answers yet", {"Retry-After": "2"})
+    return ServiceError(503, "not_ready", "no model replica is ready yet; try again in a moment", {"Retry-After": "2"})
 
 
 def _timed(answered: Answered, times: Stopwatch) -> Answered:
-    """With the times of this request, of which the model's are a part."""
+    """Return the answer with the timings of the whole request, which include those of the model replica."""
     of_model = answered.timings
     times.add(prepare=of_model["prepare"])
     return replace(answered, timings=times.stages(encode=of_model["encode"], decode=of_model["decode"]))

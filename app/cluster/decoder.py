@@ -1,4 +1,4 @@
-"""The deployment that decodes uploads."""
+"""The Ray deployment that decodes uploads."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from omninet.model.model_config import read_config
 
 
 class Decoder:
-    """Decodes in the confined processes of one server, for the checkpoint of the settings.
+    """Decodes uploads in sandboxed processes, for the checkpoint of the settings.
 
     Raises:
-        CheckpointError: its configuration cannot be read.
+        CheckpointError: the checkpoint's configuration cannot be read.
     """
 
     def __init__(self) -> None:
@@ -30,16 +30,18 @@ class Decoder:
         self._pool.start()
 
     async def decode(self, peripheral: str, form: str, data: bytes) -> bytes:
-        """What is in a file, as Found."""
+        """Decode a file; return a serialised Found, or a serialised error. See Sandbox.decode for the arguments."""
         return await packed(self._decode(Upload("", peripheral, form, BytesIO(data))))
 
     async def _decode(self, upload: Upload) -> Found:
-        if upload.peripheral not in self._peripherals:  # of another checkpoint, which is taking the place of this one
+        if (
+            upload.peripheral not in self._peripherals
+        ):  # during a rolling update the request may be for another checkpoint
             raise OtherPeripheralError
         times = Stopwatch()
         value = await self._pool.run(partial(decode, times, upload))
         return Found(value, self._peripherals[upload.peripheral], times.spent("decode_media"))
 
     def __del__(self) -> None:
-        if hasattr(self, "_pool"):  # else it never began
+        if hasattr(self, "_pool"):  # missing if the constructor failed
             self._pool.close()

@@ -1,4 +1,4 @@
-"""The deployment that speaks HTTP: the routes of the single server."""
+"""The Ray deployment that serves HTTP, with the routes of a single server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from omninet.app.variables import log_unknown
 
 
 class Ingress:
-    """The application of the settings, with decoders and models elsewhere."""
+    """The HTTP application, with decoder and model in deployments of their own.
+
+    Args:
+        decoder: handle of the decoder deployment.
+        model: handle of the model deployment.
+    """
 
     def __init__(self, decoder: DeploymentHandle[Any], model: DeploymentHandle[Any]) -> None:
         configure_logs()

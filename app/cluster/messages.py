@@ -1,24 +1,24 @@
-"""What the deployments say to one another: packed objects, errors among them."""
+"""Messages between the deployments: pickled objects, including errors."""
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from omninet.app.errors import ServiceError
-from omninet.app.processes.link import pack
+from omninet.app.processes.messages import pack, unpack
 from omninet.model.errors import InputError
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a decoder found in an upload.
+    """A decoded upload.
 
     Attributes:
-        config: of the peripheral that it has decoded it for.
-        decode_ms: that it took.
+        value: the decoded input.
+        config: configuration of the peripheral that it was decoded for.
+        decode_ms: milliseconds of decoding.
     """
 
     value: Any
@@ -28,12 +28,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Question:
-    """A query whose uploads have been decoded.
+    """A request to the model deployment, with decoded uploads.
 
     Attributes:
-        inputs: of ``Processor.prepare``.
-        configs: of the peripherals that uploads among them were decoded for, by name.
-        seconds: for which the answer is waited for.
+        task: name of a task of the model.
+        inputs: keyword arguments of ``Processor.prepare``.
+        configs: name of each peripheral with an upload -> the configuration that the upload was decoded for.
+        seconds: time left until the request's deadline.
     """
 
     task: str
@@ -43,11 +44,14 @@ class Question:
 
 
 class OtherPeripheralError(Exception):
-    """An upload was decoded for another checkpoint, as may be while one takes the place of another."""
+    """An upload was decoded for another checkpoint; happens during a rolling update."""
 
 
 async def packed(work: Awaitable[Any]) -> bytes:
-    """What comes of it, the errors too that a client is told: as values, since Ray would log and wrap them."""
+    """Return the pickled result of ``work``, or its pickled error if the error is meant for the client.
+
+    Errors are returned as values, since Ray would log and wrap raised ones.
+    """
     try:
         return pack(await work)
     except (InputError, ServiceError, OtherPeripheralError) as error:
@@ -56,7 +60,7 @@ async def packed(work: Awaitable[Any]) -> bytes:
 
 def unpacked(message: bytes) -> Any:
     """What was packed, or it is raised."""
-    found = pickle.loads(message)
+    found = unpack(message)
     if isinstance(found, Exception):
         raise found
     return found

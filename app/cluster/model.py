@@ -1,19 +1,18 @@
-"""The deployment that has the model."""
+"""The Ray deployment that runs the model."""
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import AsyncIterator
 from typing import Any
 
 import ray
 
-from omninet.app.answering import answer, describe, told
-from omninet.app.backend import Answered, Description, Tell
+from omninet.app.answering import answer, describe, with_updates
+from omninet.app.backend import Answered, Description, Notify
 from omninet.app.cluster.messages import OtherPeripheralError, Question, packed
 from omninet.app.engine.loading import load_engine
 from omninet.app.http.deadline import within
-from omninet.app.processes.link import pack
+from omninet.app.processes.messages import pack, unpack
 from omninet.app.settings import Settings
 from omninet.app.telemetry.logs import configure_logs
 from omninet.app.telemetry.stopwatch import Stopwatch
@@ -22,10 +21,11 @@ GRACE_S = 1.0
 
 
 class Model:
-    """A replica with an engine of its own, which batches across tasks, for the checkpoint of the settings.
+    """A replica with its own engine, for the checkpoint of the settings.
 
     Raises:
-        CheckpointError, DeviceError: say what is wrong with the folder or the devices.
+        CheckpointError: the checkpoint cannot be loaded.
+        DeviceError: a device cannot be used.
     """
 
     def __init__(self) -> None:
@@ -38,39 +38,39 @@ class Model:
 
     async def answer(self, message: bytes) -> bytes:
         """The answer to a Question, as Answered."""
-        return await packed(self._answer(pickle.loads(message)))
+        return await packed(self._answer(unpack(message)))
 
     async def stream(self, message: bytes) -> AsyncIterator[bytes]:
         """What is settled of a text, whenever that is more, and last the answer."""
-        question = pickle.loads(message)
-        found = told(lambda tell: packed(self._answer(question, tell)))
+        question = unpack(message)
+        found = with_updates(lambda notify: packed(self._answer(question, notify)))
         async for each in found:
             yield each if isinstance(each, bytes) else pack(each)
 
     async def describe(self) -> Description:
-        """The model of this replica."""
+        """Return the description of this replica's model."""
         return describe(self._engine)
 
     def check_health(self) -> None:
-        """Ray puts another replica in the place of one on which this raises."""
+        """Raise RuntimeError if the engine is broken; Ray then replaces the replica."""
         if not self._engine.is_alive:
-            raise RuntimeError("the model has failed")
+            raise RuntimeError("the engine has failed; the replica must be replaced")
 
-    async def _answer(self, question: Question, tell: Tell | None = None) -> Answered:
+    async def _answer(self, question: Question, notify: Notify | None = None) -> Answered:
         peripherals = self._engine.processor.config.network.peripherals
         if any(peripherals.get(name) != config for name, config in question.configs.items()):
             raise OtherPeripheralError
-        # Whoever asks gives up before, and says so to this replica; unless that machine is gone.
+        # The ingress cancels this call at the deadline. The time-out here is for an ingress that has died.
         seconds = question.seconds + GRACE_S
-        return await within(seconds, answer(self._engine, question.task, question.inputs, Stopwatch(), tell))
+        return await within(seconds, answer(self._engine, question.task, question.inputs, Stopwatch(), notify))
 
     async def __del__(self) -> None:
-        if hasattr(self, "_engine"):  # else it never began
+        if hasattr(self, "_engine"):  # missing if the constructor failed
             await self._engine.stop()
 
 
 def _threads() -> int:
-    """For each of the model's two stages: half of the cores that Ray has given this replica."""
+    """Return the number of threads of each of the model's two stages: half of the cores assigned by Ray."""
     context: Any = ray.get_runtime_context()
     cores = context.get_assigned_resources().get("CPU", 1.0)
     return max(1, int(cores) // 2)

@@ -1,6 +1,7 @@
-"""What Ray's own HTTP proxies add before the application, on every machine.
+"""Middleware for Ray's HTTP proxies: retries and JSON errors.
 
-Ray takes it from ``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=omninet.app.cluster.proxy:middleware`` in its environment.
+Enabled by the environment variable
+``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=omninet.app.cluster.proxy:middleware``.
 """
 
 from __future__ import annotations
@@ -18,81 +19,83 @@ from omninet.app.errors import ServiceError, internal_error
 from omninet.app.http.middleware.base import HttpMiddleware
 from omninet.app.http.middleware.request_log import ACCEPTED, HEADER, new_id
 
-RAYS_OWN = {"/-/healthz", "/-/routes"}  # where the proxy says how it is, and asks no replica
-# Headers, "-" for "_", by which a client would tell Ray what is not for clients to say.
-NOT_FOR_CLIENTS = {
+PROXY_PATHS = {"/-/healthz", "/-/routes"}  # answered by the proxy itself
+# Headers that control Ray, with "-" for "_"; removed from requests, since clients must not set them.
+RAY_CONTROL_HEADERS = {
     "x-request-timeout-seconds",
     "x-request-disconnect-disabled",
     "serve-multiplexed-model-id",
     "x-session-id",
 }
-KEPT_BYTES = 2**23  # of a body, for another attempt
-MESSAGE_BYTES = 512  # that a piece of it takes beside its own
-ATTEMPTS = 5
+MAX_KEPT_BYTES = 2**23  # largest body that is kept for retries
+MESSAGE_BYTES = 512  # memory overhead of each message of a body
+MAX_ATTEMPTS = 5
 PAUSE_S = 0.2
 CODES = {404: "not_found", 408: "deadline_exceeded", 429: "overloaded", 500: "internal_error", 503: "overloaded"}
 logger = logging.getLogger(__name__)
 
 
 def middleware() -> list[Middleware]:
-    """As Ray wants it."""
-    return [Middleware(Proxied)]
+    """Return the middleware; called by Ray."""
+    return [Middleware(ProxyRetry)]
 
 
-class Proxied(HttpMiddleware):
-    """Asks another replica where one is lost before it answers, and says in the shape of every error what Ray says.
+class ProxyRetry(HttpMiddleware):
+    """Repeats requests whose replica was lost before it responded, and converts Ray's errors to JSON errors.
 
-    Ray ends a request whose replica dies without an answer. Nothing is changed by asking, so it is asked again some
-    times, unless its body is too large to be kept.
+    Ray ends a request without a response if its replica dies. Requests are idempotent, so they are repeated up to
+    ``MAX_ATTEMPTS`` times, unless the body is larger than ``MAX_KEPT_BYTES``.
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As of every middleware."""
-        if scope["path"] in RAYS_OWN:
+        """Pass a request on, again if its replica is lost; answer ``replica_lost`` or ``internal_error`` at last."""
+        if scope["path"] in PROXY_PATHS:
             await self.app(scope, receive, send)
             return
-        request_id, body = _clean(scope), _Body(receive)
-        answer = _Answer(send, request_id, body.forget)
+        request_id, body = _clean_headers(scope), _ReplayableBody(receive)
+        answer = _Response(send, request_id, body.stop_keeping)
         try:
             await self._ask(scope, body, answer)
         except Exception:
             if answer.started:
                 raise
-            logger.exception("Ray's proxy failed")
-            await answer.refuse(internal_error())
+            logger.exception("unhandled exception in Ray's proxy; the client receives internal_error")
+            await answer.send_error(internal_error())
 
-    async def _ask(self, scope: Scope, body: _Body, answer: _Answer) -> None:
-        for attempt in range(ATTEMPTS):
+    async def _ask(self, scope: Scope, body: _ReplayableBody, answer: _Response) -> None:
+        for attempt in range(MAX_ATTEMPTS):
             if attempt:
                 await asyncio.sleep(PAUSE_S * 2**attempt)
-            await self.app(scope, body.again(), answer.send)
+            await self.app(scope, body.replay(), answer.send)
             if answer.started or body.gone:
                 return
-            logger.warning("a replica is gone, and with it request %s", Headers(scope=scope)[HEADER])
+            logger.warning("the replica of request %s was lost", Headers(scope=scope)[HEADER])
             if not body.is_kept:
                 break
-        await answer.refuse(
-            ServiceError(503, "replica_lost", "what was to answer was lost; ask again", {"Retry-After": "1"})
+        await answer.send_error(
+            ServiceError(
+                503, "replica_lost", "the replica was lost during the request; try again", {"Retry-After": "1"}
+            )
         )
 
 
-class _Body:
-    """What a client sends, as often as it is wanted.
+class _ReplayableBody:
+    """A request body that can be received repeatedly, as long as it is small enough to be kept.
 
     Attributes:
-        is_kept: whether all that came so far is.
-        gone: whether the client has hung up.
+        is_kept: whether all messages received so far are kept.
+        gone: whether the client has disconnected.
     """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._kept: list[Message] = []
         self._bytes = 0
-        self._receiving = asyncio.Lock()  # an attempt that has ended may still be waiting
+        self._receiving = asyncio.Lock()  # a previous attempt may still be waiting in receive
         self.is_kept, self.gone = True, False
 
-    def again(self) -> Receive:
-        """The messages from the first one on."""
+    def replay(self) -> Receive:
+        """Return an ASGI ``receive`` that starts at the first message."""
         position = 0
 
         async def receive() -> Message:
@@ -107,8 +110,8 @@ class _Body:
 
         return receive
 
-    def forget(self) -> None:
-        """Keep nothing any more."""
+    def stop_keeping(self) -> None:
+        """Drop the kept messages and keep no others."""
         self.is_kept = False
         self._kept.clear()
 
@@ -116,21 +119,23 @@ class _Body:
         message = await self._receive()
         self.gone = self.gone or message["type"] == "http.disconnect"
         self._bytes += len(message.get("body", b"")) + MESSAGE_BYTES
-        if self._bytes > KEPT_BYTES:
-            self.forget()
+        if self._bytes > MAX_KEPT_BYTES:
+            self.stop_keeping()
         if self.is_kept:
             self._kept.append(message)
         return message
 
 
-class _Answer:
-    """Passes an answer on; one of Ray's own is put into words of ours.
+class _Response:
+    """Sends a response to the client; replaces Ray's own error responses by JSON errors.
 
     Args:
-        begin: called when it begins.
+        send: of the server.
+        request_id: of the request, sent as a header.
+        begin: called when the response starts.
 
     Attributes:
-        started: whether it has.
+        started: whether the response has started.
     """
 
     def __init__(self, send: Send, request_id: str, begin: Callable[[], None]) -> None:
@@ -139,19 +144,19 @@ class _Answer:
         self.started = False
 
     async def send(self, message: Message) -> None:
-        """As of an application."""
+        """Send an ASGI message of the response."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            headers[HEADER] = self._request_id  # once: Ray has added what the application has said already
-            error = _rays_error(message["status"], headers)
+            headers[HEADER] = self._request_id  # replaces the header, which Ray duplicates
+            error = _ray_error(message["status"], headers)
             if error is not None:
-                await self.refuse(error)
+                await self.send_error(error)
         if not self._refused:
             self._start()
             await self._send(message)
 
-    async def refuse(self, error: ServiceError) -> None:
-        """Answer with an error of ours, whatever comes after it."""
+    async def send_error(self, error: ServiceError) -> None:
+        """Send a JSON error and ignore all later messages."""
         self._start()
         self._refused = True
         response = error.response()
@@ -165,19 +170,19 @@ class _Answer:
             self._begin()
 
 
-def _clean(scope: Scope) -> str:
-    """Leave a request one id, which is returned, and nothing that is for Ray alone."""
+def _clean_headers(scope: Scope) -> str:
+    """Remove headers that control Ray, set a valid request id and return it."""
     headers = MutableHeaders(scope=scope)
     for name in list(headers):
-        if name.replace("_", "-") in NOT_FOR_CLIENTS:
+        if name.replace("_", "-") in RAY_CONTROL_HEADERS:
             del headers[name]
     given = headers.get(HEADER, "")
     headers[HEADER] = given if ACCEPTED.fullmatch(given) else new_id()
     return headers[HEADER]
 
 
-def _rays_error(status: int, headers: Headers) -> ServiceError | None:
-    """What an answer says, if it is none of the application, whose errors are JSON."""
+def _ray_error(status: int, headers: Headers) -> ServiceError | None:
+    """Return the error for a response of Ray itself; None for the application's, whose errors are JSON."""
     if status < HTTPStatus.BAD_REQUEST or headers.get("content-type", "").startswith("application/json"):
         return None
     code = CODES.get(status, "internal_error")

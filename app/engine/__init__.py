@@ -1,1 +1,1 @@
-"""The engine: one queue, replicas of the model behind it, and the stages of each."""
+"""The inference engine: one work queue and a replica of the model on each device, each with two pipeline stages."""

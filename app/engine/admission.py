@@ -1,4 +1,4 @@
-"""What one replica has of the queue."""
+"""Admission: how many rows a replica may take from the queue."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from omninet.app.engine.work import Kind, Work, WorkQueue
 
 
 class Intake:
-    """Takes work from the queue, as much of each kind as there is room for.
+    """Takes work from the queue for one replica, up to a limit for each kind of work.
 
     Args:
-        room: rows of each kind that may be taken and not answered at a time.
+        queue: shared by all replicas.
+        room: maximum number of rows of each kind in progress.
     """
 
     def __init__(self, queue: WorkQueue, room: Mapping[Kind, int]) -> None:
@@ -21,11 +22,11 @@ class Intake:
 
     @property
     def held(self) -> int:
-        """Rows that are taken and not answered."""
+        """Number of rows in progress: taken and not yet released."""
         return sum(self._limits.values()) - sum(self._room.values())
 
     def take(self, kinds: Collection[Kind]) -> list[Work]:
-        """The oldest of these kinds."""
+        """Take the oldest works of the given kinds, as far as the limits allow; none while suspended."""
         with self.queue.changed:
             works = self.queue.take({kind: self._room[kind] for kind in kinds if not self._suspended})
             for work in works:
@@ -33,19 +34,19 @@ class Intake:
             return works
 
     def release(self, works: Collection[Work]) -> None:
-        """Have room again: these are answered, or nobody waits for them."""
+        """Free the places of works that are completed or abandoned."""
         with self.queue.changed:
             for work in works:
                 self._room[work.kind] += 1
             self.queue.changed.notify_all()
 
     def suspend(self) -> None:
-        """Take nothing more."""
+        """Take no more work until ``resume``; calls nest."""
         with self.queue.changed:
             self._suspended += 1
 
     def resume(self) -> None:
-        """Go on, once for every time that it was suspended."""
+        """Undo one ``suspend``."""
         with self.queue.changed:
             self._suspended -= 1
             self.queue.changed.notify_all()
@@ -56,18 +57,19 @@ class Intake:
         ready: Callable[[], bool] = lambda: False,
         over: Callable[[], bool] = lambda: True,
     ) -> bool:
-        """Until something of these kinds can be taken.
+        """Block until work of the given kinds can be taken.
 
         Args:
-            ready: whether there is something else to do.
-            over: whether nothing else will come.
+            kinds: kinds of work to wait for.
+            ready: whether there is other work to do; ends the wait.
+            over: whether no other work will come.
 
         Returns:
-            False at the end: the queue is closed, none of it is for this replica, and nothing else will come.
+            True if there is work; False at the end: the queue is closed and empty for this replica, and ``over()``.
         """
 
-        def waiting(somewhere: Mapping[Kind, int]) -> bool:
-            return not self._suspended and any(somewhere[kind] and self.queue.depths()[kind] for kind in kinds)
+        def waiting(capacity: Mapping[Kind, int]) -> bool:
+            return not self._suspended and any(capacity[kind] and self.queue.depths()[kind] for kind in kinds)
 
         def has_work() -> bool:
             return ready() or waiting(self._room)

@@ -1,4 +1,4 @@
-"""Rows through the Central Neural Processor."""
+"""Second stage: encoding and decoding by the Central Neural Processor (CNP)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from omninet.model.predictor import Predictor
 
 logger = logging.getLogger(__name__)
 TEXT: tuple[Kind, ...] = ("text",)
-PATIENCE = 3  # steps of the decoder
+MAX_WAIT_STEPS = 3  # decoder steps
 
 
 class CNPStage(Stage):
-    """Takes texts, and what the vision stage has seen, and decodes all of them in one running batch.
+    """Decodes texts, and images and videos from the vision stage, in one running batch (continuous batching).
 
-    Every step of the decoder advances every row by one output; rows join and leave between steps, and nothing waits
-    for a batch to end. But several rows are encoded for little more than one: while others decode, a row lets a few of
-    these steps pass for company.
+    Each decoder step advances every row by one output; rows join and leave between steps. Encoding several rows
+    together costs little more than encoding one, so while other rows decode, a new row waits up to ``MAX_WAIT_STEPS``
+    decoder steps for more rows to be encoded with.
     """
 
     def __init__(self, predictor: Predictor, intake: Intake, metrics: EngineMetrics, vision: VisionStage) -> None:
@@ -34,52 +34,52 @@ class CNPStage(Stage):
         self._vision = vision
 
     def join(self) -> None:
-        """The same; where it does not work any more, what was seen for it is given up."""
+        """Wait for the stage to end, then fail works of the vision stage that a broken CNP stage left behind."""
         super().join()
-        for work in self._vision.take_seen():
+        for work in self._vision.take_ready():
             self._fail(work)
 
-    def _begin_anew(self) -> None:
+    def _reset(self) -> None:
         self._ready: list[Work] = []
         self._running: dict[Search, Work] = {}
         self._batch = self.predictor.running_batch()
         self._steps = 0
 
-    def _inside(self) -> list[Work]:
+    def _pending(self) -> list[Work]:
         return [*self._ready, *self._running.values()]
 
     def _wait(self) -> bool:
-        return bool(self._inside()) or self.intake.wait(
-            TEXT, ready=lambda: bool(self._vision.seen), over=lambda: self._vision.has_ended
+        return bool(self._pending()) or self.intake.wait(
+            TEXT, ready=lambda: bool(self._vision.ready), over=lambda: self._vision.has_ended
         )
 
     def _advance(self) -> None:
         self._take()
-        self._drop_unwanted()
+        self._drop_abandoned()
         if self._ready or self._running:
             self._decode()
 
     def _take(self) -> None:
-        for work in self._vision.take_seen() + self.intake.take(TEXT):
+        for work in self._vision.take_ready() + self.intake.take(TEXT):
             work.since = self._steps
             self._ready.append(work)
 
-    def _drop_unwanted(self) -> None:
-        unwanted = {search: work for search, work in self._running.items() if work.abandoned}
-        self._let_go([*unwanted.values(), *(work for work in self._ready if work.abandoned)])
+    def _drop_abandoned(self) -> None:
+        abandoned = {search: work for search, work in self._running.items() if work.abandoned}
+        self._release_abandoned([*abandoned.values(), *(work for work in self._ready if work.abandoned)])
         self._ready = [work for work in self._ready if not work.abandoned]
-        self._batch.drop(unwanted)
-        for search in unwanted:
+        self._batch.drop(abandoned)
+        for search in abandoned:
             del self._running[search]
 
     def _is_due(self) -> bool:
-        """Whether the rows that wait to be encoded are enough, beside those that decode, or have been patient."""
+        """Whether to encode the ready rows now: nothing decodes, they are many, or the first has waited long enough."""
         if not self._ready or not self._running:
             return bool(self._ready)
-        return 4 * len(self._ready) >= len(self._running) or self._steps - self._ready[0].since >= PATIENCE
+        return 4 * len(self._ready) >= len(self._running) or self._steps - self._ready[0].since >= MAX_WAIT_STEPS
 
     def _decode(self) -> None:
-        """Admit what is ready, and advance everything by one output."""
+        """Encode and admit the ready rows if due, then advance the running batch by one decoder step."""
         ready = self._ready[:] if self._is_due() else []
         del self._ready[: len(ready)]
         self._steps += 1
@@ -87,31 +87,31 @@ class CNPStage(Stage):
             self._admit(ready)
             for work in ready:
                 work.batch_rows = len(self._batch)
-            self.metrics.stepped(self._batch.tasks())
+            self.metrics.record_step(self._batch.tasks())
             ended = self._batch.step()
         except Exception as error:
             works = [*ready, *self._running.values()]
-            # Some may have been admitted, or be a step ahead of the others.
+            # The batch may be inconsistent: some rows may have been admitted or advanced. Run all rows again.
             self._running, self._batch = {}, self.predictor.running_batch()
-            self._part_with(works, error)
+            self._isolate_failures(works, error)
             return
         for search in ended:
             self._end(self._running.pop(search), search.result())
         for search, work in self._running.items():
             if work.watch is not None:
-                work.tell(search.settled)
+                work.notify(search.settled)
 
     def _end(self, work: Work, decoded: Decoded) -> None:
         try:
-            self.predictor.explain(work.seen_row(), decoded)
+            self.predictor.explain(work.row_with_features(), decoded)
         except Exception:
-            logger.exception("the model failed to explain a row")
+            logger.exception("computing the explanation of a row failed; its request gets internal_error")
             self._fail(work)
         else:
             self._finish(work, decoded)
 
     def _admit(self, works: Sequence[Work]) -> None:
-        rows = [work.seen_row() for work in works]
+        rows = [work.row_with_features() for work in works]
         for members in group(row.shape for row in rows).values():
             started = time.perf_counter()
             searches = self.predictor.admit(self._batch, [rows[i] for i in members])

@@ -1,4 +1,4 @@
-"""Whose turn it is to use the model."""
+"""Fair sharing of the backbone between kinds of work."""
 
 from __future__ import annotations
 
@@ -8,31 +8,35 @@ from typing import Generic, TypeVar
 N = TypeVar("N", bound=str)
 
 
-class Turns(Generic[N]):
-    """Shares time out by weight: of two that always want it, one of twice the weight gets twice the time.
+class FairScheduler(Generic[N]):
+    """Shares time between queues in proportion to their weights.
 
-    Stride scheduling (Waldspurger, Weihl 1995), charged by what a turn took.
+    Stride scheduling (Waldspurger, Weihl 1995), charged by measured time.
 
     Args:
-        weights: name -> weight.
+        weights: name of each queue -> weight.
     """
 
     def __init__(self, weights: Mapping[N, float]) -> None:
         self._weights = weights
-        self._spent = dict.fromkeys(weights, 0.0)
-        self._wanted: Collection[N] = ()
-        self._level = 0.0  # of the last one to go on
+        self._spent = dict.fromkeys(weights, 0.0)  # weighted seconds: the pass value of each queue
+        self._busy: Collection[N] = ()  # queues with work at the last call of next
+        self._virtual_time = 0.0  # pass value of the queue that was served last
 
-    def next(self, wanted: Collection[N]) -> N:
-        """Who of ``wanted``, which is not empty, is to go on; who was idle has saved nothing up."""
-        for name in wanted:
-            if name not in self._wanted:
-                self._spent[name] = max(self._spent[name], self._level)
-        self._wanted = tuple(wanted)
-        chosen = min(self._wanted, key=self._spent.__getitem__)
-        self._level = self._spent[chosen]
+    def next(self, busy: Collection[N]) -> N:
+        """Return the queue to serve next; idle queues accumulate no credit.
+
+        Args:
+            busy: queues with work; not empty.
+        """
+        for name in busy:
+            if name not in self._busy:
+                self._spent[name] = max(self._spent[name], self._virtual_time)
+        self._busy = tuple(busy)
+        chosen = min(self._busy, key=self._spent.__getitem__)
+        self._virtual_time = self._spent[chosen]
         return chosen
 
     def charge(self, name: N, seconds: float) -> None:
-        """Note how long a turn took."""
+        """Charge a queue for the time that serving it took."""
         self._spent[name] += seconds / self._weights[name]

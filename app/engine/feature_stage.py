@@ -1,4 +1,4 @@
-"""Frames through the backbone."""
+"""First stage: features of images and videos by the backbone (a convolutional network)."""
 
 from __future__ import annotations
 
@@ -9,61 +9,64 @@ import numpy as np
 import torch
 
 from omninet.app.engine.admission import Intake
-from omninet.app.engine.fair_scheduler import Turns
+from omninet.app.engine.fair_scheduler import FairScheduler
 from omninet.app.engine.metrics import EngineMetrics
 from omninet.app.engine.stage import Stage
 from omninet.app.engine.work import Kind, Work
 from omninet.model.predictor import Predictor
 
-# Of the backbone's time, while there are both.
+# Shares of the backbone's time while images and videos are waiting.
 WEIGHTS: dict[Kind, float] = {"image": 2.0, "video": 1.0}
 
 
 class VisionStage(Stage):
-    """Takes images and videos, and brings their frames through the backbone, a few at a time.
+    """Computes the backbone's features of images and videos, a few frames at a time.
 
     Args:
-        frames: that go through the backbone at once.
+        predictor: runs the model.
+        intake: supplies works.
+        metrics: of the engine.
+        frames: batch size of the backbone.
 
     Attributes:
-        seen: work whose frames have been, which nobody has taken yet.
+        ready: works with all features that the CNP stage has not taken yet.
     """
 
     def __init__(self, predictor: Predictor, intake: Intake, metrics: EngineMetrics, frames: int) -> None:
         super().__init__(predictor, intake, metrics)
-        self.seen: list[Work] = []
+        self.ready: list[Work] = []
         self._frames = frames
-        self._turns = Turns(WEIGHTS)
+        self._scheduler = FairScheduler(WEIGHTS)
 
-    def take_seen(self) -> list[Work]:
-        """What is seen, for another thread to go on with."""
+    def take_ready(self) -> list[Work]:
+        """Remove and return the works with all features; called by the thread of the CNP stage."""
         with self.intake.queue.changed:
-            taken, self.seen = self.seen, []
+            taken, self.ready = self.ready, []
             return taken
 
-    def _begin_anew(self) -> None:
-        self._unseen: dict[Kind, list[Work]] = {kind: [] for kind in WEIGHTS}
+    def _reset(self) -> None:
+        self._waiting: dict[Kind, list[Work]] = {kind: [] for kind in WEIGHTS}
 
-    def _inside(self) -> list[Work]:
-        return [work for works in self._unseen.values() for work in works]
+    def _pending(self) -> list[Work]:
+        return [work for works in self._waiting.values() for work in works]
 
     def _wait(self) -> bool:
-        return bool(self._inside()) or self.intake.wait(tuple(WEIGHTS))
+        return bool(self._pending()) or self.intake.wait(tuple(WEIGHTS))
 
     def _advance(self) -> None:
         for work in self.intake.take(tuple(WEIGHTS)):
-            self._unseen[work.kind].append(work)
-        for works in self._unseen.values():
-            self._let_go([work for work in works if work.abandoned])
+            self._waiting[work.kind].append(work)
+        for works in self._waiting.values():
+            self._release_abandoned([work for work in works if work.abandoned])
             works[:] = [work for work in works if not work.abandoned]
-        if wanted := [kind for kind, works in self._unseen.items() if works]:
-            kind = self._turns.next(wanted)
+        if busy := [kind for kind, works in self._waiting.items() if works]:
+            kind = self._scheduler.next(busy)
             started = time.perf_counter()
-            self._see(self._unseen[kind])
-            self._turns.charge(kind, time.perf_counter() - started)
+            self._extract_features(self._waiting[kind])
+            self._scheduler.charge(kind, time.perf_counter() - started)
 
-    def _see(self, works: list[Work]) -> None:
-        """Bring the next frames of the oldest works through the backbone."""
+    def _extract_features(self, works: list[Work]) -> None:
+        """Run the backbone on the next frames of the oldest works; move works with all features to ``ready``."""
         peripheral, parts = _next_frames(works, self._frames)
         started = time.perf_counter()
         try:
@@ -71,26 +74,31 @@ class VisionStage(Stage):
         except Exception as error:
             failed = [work for work, _ in parts]
             works[:] = [work for work in works if work not in failed]
-            self._part_with(failed, error)
+            self._isolate_failures(failed, error)
             return
         self.metrics.frames.inc(len(found))
         spent = 1e3 * (time.perf_counter() - started)
         for (work, frames), features in zip(parts, torch.split(found, [len(f) for _, f in parts]), strict=True):
             work.features.append(features)
             work.encode_ms += spent * len(frames) / len(found)
-        seen = [work for work, _ in parts if work.is_seen]
-        works[:] = [work for work in works if work not in seen]
+        done = [work for work, _ in parts if work.has_all_features]
+        works[:] = [work for work in works if work not in done]
         with self.intake.queue.changed:
-            self.seen += seen
+            self.ready += done
             self.intake.queue.changed.notify_all()
 
 
 def _next_frames(works: Sequence[Work], count: int) -> tuple[str, list[tuple[Work, np.ndarray]]]:
-    """At most ``count`` frames that have not been seen yet, of the oldest works, all for one peripheral: its name."""
-    peripheral, _ = works[0].unseen()
+    """Select the next batch of frames for the backbone.
+
+    Returns:
+        The name of the oldest work's peripheral, and for each work that uses it its next frames, (f, 3, size, size),
+        at most ``count`` in all.
+    """
+    peripheral, _ = works[0].next_frames()
     parts: list[tuple[Work, np.ndarray]] = []
     for work in works:
-        wanted, frames = work.unseen()
+        wanted, frames = work.next_frames()
         if count > 0 and wanted == peripheral:
             parts.append((work, frames[:count]))
             count -= len(frames[:count])

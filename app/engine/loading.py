@@ -1,4 +1,4 @@
-"""From the settings to an engine whose model has been tried."""
+"""Loading of the engine from the settings, with a trial run of the model."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def check(settings: Settings) -> None:
-    """Find at once, before anything is loaded, what can be found to be wrong with the devices or the checkpoint.
+    """Check the devices and the checkpoint's metadata quickly, without loading the model.
 
     Raises:
-        CheckpointError, DeviceError: say what it is.
+        CheckpointError: the checkpoint's folder is missing or invalid.
+        DeviceError: a device does not exist or does not support the precision.
     """
     for name in settings.devices():
         foresee_precision(settings.precision, choose_device(name))
@@ -32,10 +33,11 @@ def check(settings: Settings) -> None:
 
 
 def load_engine(settings: Settings) -> Engine:
-    """Read the checkpoint and run every task on each device; it takes seconds.
+    """Load the checkpoint on each device and run every task once; takes seconds.
 
     Raises:
-        CheckpointError, DeviceError: say what is wrong with the folder or the devices.
+        CheckpointError: the checkpoint cannot be loaded, or a task gives NaN or infinite probabilities.
+        DeviceError: a device cannot be used.
     """
     load_extensions()
     engine = Engine(
@@ -45,20 +47,25 @@ def load_engine(settings: Settings) -> Engine:
         max_waiting_bytes=settings.max_waiting_bytes,
     )
     engine.warm_up()
-    _give_back_memory()
+    _release_heap()
     return engine
 
 
-def _give_back_memory() -> None:
-    """Let the system have what loading took and needs no more; of a large network that is half of its size."""
-    with suppress(AttributeError):  # glibc has it, other libraries have not
+def _release_heap() -> None:
+    """Return the heap memory that loading has freed to the operating system: up to half of a large network's size."""
+    with suppress(AttributeError):  # malloc_trim exists only in glibc
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def load_predictors(settings: Settings) -> list[Predictor]:
-    """The checkpoint, read once, on each device of the settings."""
+    """Load the checkpoint once and place a replica on each device of the settings.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be loaded.
+        DeviceError: a device cannot be used.
+    """
     names = settings.devices()
-    on_cpu = [choose_device(name).type for name in names].count("cpu")  # before minutes are spent on reading
+    on_cpu = [choose_device(name).type for name in names].count("cpu")  # first, so that a wrong device fails at once
     torch.set_num_threads(cpu_threads(settings.torch_threads, on_cpu))
     checkpoint = checkpoints.load(settings.checkpoint_folder())
     return [
@@ -68,16 +75,21 @@ def load_predictors(settings: Settings) -> list[Predictor]:
 
 
 def cpu_threads(wanted: int | None, replicas: int) -> int:
-    """How many of ``wanted`` threads a stage of each replica on the CPU has; None is half of ``cores()``."""
-    # Stages work beside one another. With more threads than cores, those that wait for one another would wait long.
+    """Return the number of threads of one stage of a replica on the CPU.
+
+    Args:
+        wanted: threads of all replicas together; None for half of ``cores()``.
+        replicas: number of replicas on the CPU.
+    """
+    # Both stages run concurrently. More threads than cores would slow down OpenMP's barriers.
     total = wanted or cores() // 2
     return max(1, total // max(1, replicas))
 
 
 def cores(quota: Path = CPU_QUOTA) -> int:
-    """How many this process may use: those of its affinity, and no more than the quota of its container."""
+    """Return the number of CPU cores that this process may use, by its affinity and its container's quota."""
     found = len(os.sched_getaffinity(0))
-    # Without a quota the file says "max"; where there is no container, or no cgroup v2, it is not there.
+    # Without a quota the file contains "max"; without cgroup v2 it does not exist.
     with suppress(OSError, ValueError):
         microseconds, period = map(int, quota.read_text().split())
         found = min(found, math.ceil(microseconds / period))

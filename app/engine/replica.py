@@ -1,4 +1,4 @@
-"""One copy of the model."""
+"""One replica of the model."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from omninet.model.predictor import Predictor
 
 
 class Replica:
-    """Takes work from the queue, brings it through the model and answers it, in two stages.
+    """Processes work from the queue in two pipeline stages, each with its own thread.
 
-    Images and videos first go through the backbone, which is most of their work; texts need the CNP alone, and its
-    steps go on beside the backbone, in a thread of their own.
+    Images and videos first pass the backbone, which takes most of their time; texts need the CNP only, so they are
+    decoded while the backbone runs.
 
     Args:
-        rows: of each kind that it has at a time.
-        frames: that go through the backbone at once.
+        predictor: the model on one device.
+        queue: shared by all replicas.
+        metrics: of the engine.
+        rows: maximum number of rows of each kind in progress; a quarter of it for videos.
+        frames: batch size of the backbone.
     """
 
     def __init__(
@@ -33,28 +36,28 @@ class Replica:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it works."""
+        """Whether both stages are healthy."""
         return self.cnp.is_alive and self.vision.is_alive
 
     @property
     def held(self) -> int:
-        """Rows that it has taken and not answered."""
+        """Number of rows in progress."""
         return self._intake.held
 
     def warm_up(self) -> None:
-        """Run every task once, before it is started.
+        """Run every task once; call it before ``start``.
 
         Raises:
-            CheckpointError: a probability is no number.
+            CheckpointError: a task gives NaN or infinite probabilities.
         """
         warm_up(self.predictor)
 
     def start(self) -> None:
-        """Begin to take work."""
+        """Start the threads of both stages."""
         self.vision.start()
         self.cnp.start()
 
     def join(self) -> None:
-        """Wait until the queue is closed and all work is answered, or nothing works any more."""
+        """Wait until both stages have ended: the queue is closed and all work is done, or the stage is broken."""
         self.vision.join()
         self.cnp.join()

@@ -1,4 +1,4 @@
-"""A part of the way through the model, and the thread that does it."""
+"""Base class of the pipeline stages, each of which runs in its own thread."""
 
 from __future__ import annotations
 
@@ -23,43 +23,50 @@ RETRY_S = 1.0
 
 
 class Stage(ABC):
-    """Does what there is to do, one thing after another, until the queue is closed and nothing is left.
+    """A thread that processes works until the queue is closed and no work is left.
+
+    After a failure that belongs to no row, the stage fails its works and restarts once a trial run succeeds.
+
+    Args:
+        predictor: runs the model.
+        intake: supplies works.
+        metrics: of the engine.
 
     Attributes:
-        is_alive: false from a failure that belongs to no row until the model has proved to work again.
-        has_ended: whether nothing comes from it any more.
+        is_alive: whether the stage is healthy; false from a failure until the trial run succeeds.
+        has_ended: whether the thread has ended, so that no more results will come.
     """
 
     def __init__(self, predictor: Predictor, intake: Intake, metrics: EngineMetrics) -> None:
         self.is_alive, self.has_ended = True, False
         self.predictor, self.intake, self.metrics = predictor, intake, metrics
-        self._begin_anew()
+        self._reset()
         name = f"{type(self).__name__} on {predictor.device}"
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin to take work."""
+        """Start the thread."""
         self._thread.start()
 
     def join(self) -> None:
-        """Wait until the queue is closed and all work is done, or nothing works any more."""
+        """Wait until the thread has ended: the queue is closed and all work is done, or the stage is broken."""
         self._thread.join()
 
     @abstractmethod
-    def _begin_anew(self) -> None:
-        """Have nothing to do."""
+    def _reset(self) -> None:
+        """Reset the state of the stage to that without any work."""
 
     @abstractmethod
-    def _inside(self) -> list[Work]:
-        """What there is to do."""
+    def _pending(self) -> list[Work]:
+        """Return all works in this stage."""
 
     @abstractmethod
     def _wait(self) -> bool:
-        """Until there is something to do; False is the end."""
+        """Block until there is work; return False when no more will come."""
 
     @abstractmethod
     def _advance(self) -> None:
-        """Go one step on with it."""
+        """Run one step: one batch of the backbone or one decoder step."""
 
     @torch.inference_mode()
     def _serve(self) -> None:
@@ -67,7 +74,9 @@ class Stage(ABC):
             try:
                 self._advance()
             except Exception:
-                logger.exception("the engine failed; it gives up %d rows and begins anew", len(self._inside()))
+                logger.exception(
+                    "a stage of the engine failed; its %d rows fail and the stage restarts", len(self._pending())
+                )
                 self._restart()
         with self.intake.queue.changed:
             self.has_ended = True
@@ -77,20 +86,20 @@ class Stage(ABC):
         self.is_alive = False
         self.intake.suspend()
         self.metrics.restarts.inc()
-        for work in self._inside():
+        for work in self._pending():
             self._fail(work)
-        self._begin_anew()
-        while not self._works():
+        self._reset()
+        while not self._passes_trial():
             if self.intake.queue.closes_within(RETRY_S):
                 return
         self.is_alive = True
         self.intake.resume()
 
-    def _works(self) -> bool:
+    def _passes_trial(self) -> bool:
         try:
             warm_up(self.predictor)
         except Exception:
-            logger.exception("the engine does not work yet")
+            logger.exception("the trial run after a failure of the engine failed, too; trying again")
             return False
         return True
 
@@ -104,30 +113,32 @@ class Stage(ABC):
         self.intake.release([work])
         work.fail(internal_error())
 
-    def _let_go(self, works: Sequence[Work]) -> None:
-        """Forget work whose requester has gone."""
+    def _release_abandoned(self, works: Sequence[Work]) -> None:
+        """Release works whose requests were cancelled."""
         if not works:
             return
         self.metrics.abandoned.inc(len(works))
         self.intake.release(works)
 
-    def _part_with(self, works: Sequence[Work], error: Exception) -> None:
-        """Answer works of which one or more have failed: halve them until the culprits are alone."""
-        logger.warning("%d rows failed together (%s); the culprits are being looked for", len(works), error)
-        self._run_apart(list(dict.fromkeys(works)))
+    def _isolate_failures(self, works: Sequence[Work], error: Exception) -> None:
+        """Run the works of a failed batch again by bisection, so that only the rows that cause the failure fail."""
+        logger.warning(
+            "a batch of %d rows failed (%s); running its halves to find the rows at fault", len(works), error
+        )
+        self._run_bisected(list(dict.fromkeys(works)))
 
-    def _run_apart(self, works: Sequence[Work]) -> None:
+    def _run_bisected(self, works: Sequence[Work]) -> None:
         try:
             for work in works:
                 work.admitted = time.perf_counter()
             decoded = self.predictor.run([work.row for work in works])
         except Exception:
             if len(works) == 1:
-                logger.exception("the model failed on a row")
+                logger.exception("the model failed on a single row; its request gets internal_error")
                 self._fail(works[0])
                 return
             for half in (works[: len(works) // 2], works[len(works) // 2 :]):
-                self._run_apart(half)
+                self._run_bisected(half)
         else:
             for work, result in zip(works, decoded, strict=True):
                 self._finish(work, result)

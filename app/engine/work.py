@@ -1,11 +1,11 @@
-"""Rows that wait for the model, and who waits for them."""
+"""The work queue: rows to be processed by the model, with futures for their results."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,29 +16,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from omninet.app.engine.result import Watch
 from omninet.app.errors import ServiceError, overloaded, shutting_down
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.rows import Row
 
 Kind = Literal["text", "image", "video"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-Watch = Callable[[Hypothesis], None]
 
 
 @dataclass(eq=False)
 class Work:
-    """A row on its way through the model.
+    """A row in progress.
 
     Attributes:
-        answer: where its result is awaited.
-        abandoned: whether nobody waits for it any more.
-        features: of its frames, as far as they have been through the backbone, each (f, s, channels).
-        since: number of the decoder's step at which it began to wait for its turn to be encoded.
-        admitted: when it was put into the running batch; seconds of ``perf_counter``.
-        encode_ms: time of the encoding that it was part of.
-        batch_rows: in the running batch when it joined, itself among them.
-        watch: is told what is settled of its outputs, whenever that is more.
-        told: outputs that it has been told of.
+        row: inputs and goal.
+        answer: future of the result.
+        abandoned: whether its request was cancelled.
+        features: features of the frames that have passed the backbone, in order, each (f, s, channels).
+        since: number of the decoder step at which it became ready for encoding.
+        admitted: time at which it joined the running batch, in seconds of ``perf_counter``.
+        encode_ms: milliseconds of backbone and encoder for this row.
+        batch_rows: size of the running batch when it joined, including itself.
+        watch: called with the final prefix of its outputs each time it grows.
+        notified: number of outputs that ``watch`` has received.
     """
 
     row: Row
@@ -50,44 +51,48 @@ class Work:
     encode_ms: float = 0.0
     batch_rows: int = 1
     watch: Watch | None = None
-    told: int = 0
+    notified: int = 0
 
     @property
     def frames(self) -> int:
-        """How many pictures of it go through a backbone; 0 for a text."""
+        """Number of frames for the backbone: 0 for a text, 1 for an image."""
         return sum(given.frames for given in self.row.inputs)
 
     @property
     def kind(self) -> Kind:
-        """By what it costs to encode."""
+        """Kind of work, by the cost of its encoding."""
         if not self.frames:
             return "text"
         return "image" if self.frames == 1 else "video"
 
     @cached_property
     def bytes(self) -> int:
-        """Memory that it takes while it waits."""
+        """Size of the inputs in bytes."""
         return sum(_size(given.value) for given in self.row.inputs)
 
     @property
-    def is_seen(self) -> bool:
-        """Whether all of its frames have been through the backbone."""
+    def has_all_features(self) -> bool:
+        """Whether all frames have passed the backbone."""
         return sum(map(len, self.features)) == self.frames
 
-    def unseen(self) -> tuple[str, np.ndarray]:
-        """The frames of one input that have not, (f, 3, size, size), and the name of its peripheral."""
+    def next_frames(self) -> tuple[str, np.ndarray]:
+        """Return the name of the next peripheral and the frames of its input without features, (f, 3, size, size).
+
+        Raises:
+            ValueError: all frames have features.
+        """
         seen = sum(map(len, self.features))
         for given in self.row.inputs:
             if seen < given.frames:
                 return given.peripheral, given.value[seen:]
             seen -= given.frames
-        raise ValueError("all frames have been through the backbone")
+        raise ValueError("all frames have features already")
 
-    def seen_row(self) -> Row:
-        """The row with the features of each input's frames in their place."""
+    def row_with_features(self) -> Row:
+        """Return the row with the frames of each input replaced by their features, (t, s, channels)."""
         if not self.frames:
             return self.row
-        # No part of the features has frames of two inputs.
+        # Each part of the features belongs to one input: next_frames returns frames of one input only.
         parts, inputs = iter(self.features), []
         for given in self.row.inputs:
             found: list[Tensor] = []
@@ -96,37 +101,41 @@ class Work:
             inputs.append(given._replace(value=torch.cat(found)) if found else given)
         return replace(self.row, inputs=tuple(inputs))
 
-    def tell(self, settled: Hypothesis) -> None:
-        """Tell who watches, if it is more than before."""
-        if self.watch is not None and len(settled.tokens) > self.told:
-            self.told = len(settled.tokens)
+    def notify(self, settled: Hypothesis) -> None:
+        """Call ``watch`` with the final prefix of the outputs if it has grown."""
+        if self.watch is not None and len(settled.tokens) > self.notified:
+            self.notified = len(settled.tokens)
             self.watch(settled)
 
     def finish(self, decoded: Decoded) -> None:
-        """Answer it."""
+        """Complete the row with its result."""
         decoded.encode_ms, decoded.decode_ms = self.encode_ms, 1e3 * (time.perf_counter() - self.admitted)
         decoded.batch_rows = self.batch_rows
-        with suppress(InvalidStateError):  # its requester has just gone
+        with suppress(InvalidStateError):  # the request has just been cancelled
             self.answer.set_result(decoded)
 
     def fail(self, error: ServiceError) -> None:
-        """Answer it with an error."""
+        """Complete the row with an error."""
         with suppress(InvalidStateError):
             self.answer.set_exception(error)
 
 
 def _size(value: Any) -> int:
-    """Bytes of an array, or of a tuple of them."""
+    """Return the size in bytes of an array or of nested tuples of arrays."""
     if isinstance(value, np.ndarray):
         return value.nbytes
     return sum(map(_size, value)) if isinstance(value, tuple) else 0
 
 
 class WorkQueue:
-    """Work of all kinds that no replica of the model has taken yet, limited by rows and by bytes.
+    """Rows of all kinds that no replica has taken yet, limited by number and size (back-pressure).
+
+    Args:
+        max_rows: number of rows from which on requests are rejected.
+        max_bytes: size of all rows from which on requests are rejected.
 
     Attributes:
-        changed: to be held while anything is changed, and told of it.
+        changed: condition variable; held during changes and notified of them.
     """
 
     def __init__(self, max_rows: int, max_bytes: int) -> None:
@@ -139,12 +148,12 @@ class WorkQueue:
         """Add the rows of one request, all or none.
 
         Raises:
-            ServiceError: ``overloaded`` or ``shutting_down``.
+            ServiceError: ``overloaded``: the queue is full; ``shutting_down``: it is closed.
         """
         with self.changed:
             if self._closed:
                 raise shutting_down()
-            # Any request fits into a queue with room, however many rows it has: else a long text would never be taken.
+            # A queue below its limits accepts a request of any size: otherwise a very long text could never be run.
             if self._is_full():
                 raise overloaded("too many requests are waiting for the model; try again in a moment")
             for work in works:
@@ -152,28 +161,28 @@ class WorkQueue:
             self.changed.notify_all()
 
     def take(self, room: Mapping[Kind, int]) -> list[Work]:
-        """Of each kind the oldest, as many as there is room for; those that nobody waits for are left out."""
+        """Remove and return the oldest works of each kind, up to the given numbers; abandoned works are discarded."""
         with self.changed:
             return [work for kind, count in room.items() for work in self._take(kind, count)]
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing is taken on any more."""
+        """Whether new work is rejected."""
         return self._closed
 
     def close(self) -> None:
-        """Refuse what comes from now on."""
+        """Reject new work from now on."""
         with self.changed:
             self._closed = True
             self.changed.notify_all()
 
     def closes_within(self, seconds: float) -> bool:
-        """Whether it is closed before so much time is over."""
+        """Wait up to ``seconds`` for the queue to be closed; return whether it is."""
         with self.changed:
             return self.changed.wait_for(lambda: self._closed, seconds)
 
     def withdraw(self, works: Collection[Work]) -> None:
-        """Nobody waits any more for the rows of a request: they leave at once, or the model at its next step."""
+        """Abandon the rows of a cancelled request: they leave the queue now, or the model at its next step."""
         for work in works:
             work.abandoned = True
         with self.changed:
@@ -181,18 +190,18 @@ class WorkQueue:
                 self._waiting[kind] = deque(work for work in waiting if not work.abandoned)
 
     def fail(self, error: ServiceError) -> None:
-        """Answer all that wait with an error."""
+        """Complete all waiting rows with an error."""
         with self.changed:
             for kind, waiting in self._waiting.items():
                 for work in self._take(kind, len(waiting)):
                     work.fail(error)
 
     def depths(self) -> dict[str, int]:
-        """Rows of each kind."""
+        """Return the number of waiting rows of each kind."""
         return {kind: len(works) for kind, works in self._waiting.items()}
 
     def size(self) -> int:
-        """Bytes of all rows."""
+        """Return the size of all waiting rows in bytes."""
         with self.changed:
             return sum(work.bytes for works in self._waiting.values() for work in works)
 

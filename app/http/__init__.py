@@ -1,1 +1,1 @@
-"""The HTTP application: routes, middleware, forms and replies."""
+"""The HTTP application: routes, middleware, request forms and JSON replies."""

@@ -1,4 +1,4 @@
-"""How long a request may take."""
+"""Request deadlines: the ``X-Timeout-Seconds`` header and the time limit on processing."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ T = TypeVar("T")
 HEADER = "X-Timeout-Seconds"
 
 
-def seconds_of(headers: Mapping[str, str], longest: float) -> float:
-    """What a request asks for, its header having been checked, at most ``longest``; without one it is that."""
+def timeout_seconds(headers: Mapping[str, str], longest: float) -> float:
+    """Return the time-out of a request in seconds.
+
+    Args:
+        headers: with an optional ``X-Timeout-Seconds``, which has been validated.
+        longest: upper limit in seconds, and the default without the header.
+    """
     return min(float(headers.get(HEADER, longest)), longest)
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """The result of ``work``, which is cancelled when the time is over.
+    """Return the result of ``work``; cancel it after ``seconds``.
 
     Raises:
-        ServiceError: ``deadline_exceeded``.
+        ServiceError: ``deadline_exceeded``: ``work`` did not finish in time.
     """
     try:
         async with asyncio.timeout(seconds) as limit:
@@ -30,6 +35,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
         if not limit.expired():
             raise
     finally:
-        # It knows the task, which when cancelled keeps the traceback, which would keep it, and the upload with it.
+        # Break the reference cycle limit -> task -> traceback -> limit, which would keep the upload in memory.
         del limit
-    raise deadline_exceeded(seconds)  # out here, where the other error, which knows the task as well, is forgotten
+    # Raised outside the except block, so that the TimeoutError, which references the task, is not chained to it.
+    raise deadline_exceeded(seconds)

@@ -1,4 +1,4 @@
-"""Work that ends when nobody waits for it any more."""
+"""Cancellation of work whose client has disconnected."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ T = TypeVar("T")
 
 
 async def until_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The result of ``work``, which is cancelled if the client goes away.
+    """Return the result of ``work``; cancel it if the client disconnects.
 
-    The request's body must have been read.
+    The body of ``request`` must have been read before.
 
     Raises:
-        ServiceError: ``client_closed_request``, which nobody will see.
+        ServiceError: ``client_closed_request``: the client disconnected first; the error only reaches the log.
     """
     task, gone = asyncio.create_task(work), asyncio.create_task(_disconnected(request))
     try:

@@ -1,4 +1,4 @@
-"""What a network offers: an endpoint for each use of each of its tasks."""
+"""HTTP endpoints of a network: one for each use of each of its tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from omninet.app.backend import Answered, Upload
 from omninet.app.http.fields import InputField, is_multipart
-from omninet.app.http.forms import Asking, ExplainForm, StreamForm, form_model
+from omninet.app.http.forms import ExplainForm, RequestForm, StreamForm, form_model
 from omninet.app.http.replies import reply_model, reply_to
 from omninet.app.http.schemas import Reply
 from omninet.model.modalities import kind_of
@@ -20,11 +20,11 @@ from omninet.model.tasks import TASKS, Task, Use
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A use of a task, over HTTP.
+    """One use of a task as an HTTP endpoint.
 
     Attributes:
-        fields: by which its inputs are given.
-        explains: whether an answer can say what it looked at.
+        fields: request fields that carry the task's inputs.
+        explains: whether a response can contain attention weights.
     """
 
     task: Task
@@ -34,48 +34,48 @@ class Endpoint:
 
     @property
     def path(self) -> str:
-        """Where it is."""
+        """URL path."""
         return f"/{self.use.name}"
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """Name for people."""
         return self.use.title or self.use.name
 
     @property
     def summary(self) -> str:
-        """What it does."""
+        """One clause that says what the endpoint does."""
         return self.use.summary or self.task.summary
 
     @property
     def output(self) -> Output:
-        """The kind of its answers."""
+        """Output kind of the task."""
         return OUTPUTS[self.task.output]
 
     @property
     def is_multipart(self) -> bool:
-        """Whether its body is a form with files; else it is JSON."""
+        """Whether the request body is multipart/form-data with files; JSON otherwise."""
         return is_multipart(self.fields)
 
     @cached_property
-    def form(self) -> type[Asking]:
-        """What it takes."""
+    def form(self) -> type[RequestForm]:
+        """Pydantic model of the request body."""
         wanted = ((ExplainForm, self.explains), (StreamForm, self.output.streams))
         bases = [base for base, is_wanted in wanted if is_wanted]
         name = "".join(word.title() for word in self.use.name.split("-")) + ("Form" if self.is_multipart else "Request")
-        return form_model(name, f"What {self.path} takes.", bases, self.fields, self.output.options)
+        return form_model(name, f"Request body of {self.path}.", bases, self.fields, self.output.options)
 
     @property
     def reply(self) -> type[Reply]:
-        """What it answers."""
+        """Pydantic model of the response body."""
         return reply_model(self.output, self.task)
 
-    def reply_to(self, done: Answered, form: Asking) -> Reply:
-        """Return an answer to a request as JSON."""
-        return reply_to(self.output, self.task, done, layers=form.wanted == "layers")
+    def reply_to(self, done: Answered, form: RequestForm) -> Reply:
+        """Return the response body of an answer to the request ``form``."""
+        return reply_to(self.output, self.task, done, layers=form.explain_mode == "layers")
 
-    def uploads(self, form: Asking) -> tuple[Upload, ...]:
-        """Return the files of a request."""
+    def uploads(self, form: RequestForm) -> tuple[Upload, ...]:
+        """Return the uploaded files of a request."""
         given = ((field, getattr(form, field.name)) for field in self.fields if field.form.upload)
         return tuple(
             Upload(field.name, field.input.peripheral, field.form_name, value.file)
@@ -83,22 +83,22 @@ class Endpoint:
             if value is not None
         )
 
-    def values(self, form: Asking) -> dict[str, Any]:
-        """Return the inputs of a request that are no files, by keyword."""
+    def values(self, form: RequestForm) -> dict[str, Any]:
+        """Return the inputs of a request that are not files, by keyword of ``Processor.prepare``."""
         return {field.name: getattr(form, field.name) for field in self.fields if not field.form.upload}
 
-    def options(self, form: Asking) -> dict[str, Any]:
-        """Return what a request says of the decoding."""
+    def options(self, form: RequestForm) -> dict[str, Any]:
+        """Return the decoding options of a request, by name."""
         return {name: getattr(form, name) for name in self.output.options}
 
 
 def endpoints_of(network: OmniNetConfig) -> list[Endpoint]:
-    """Return what a network offers, its tasks in the order of ``in_order``."""
-    return [_endpoint(network, task, use) for task in in_order(network) for use in task.uses]
+    """Return all endpoints of a network, its tasks in the order of ``ordered_tasks``."""
+    return [_endpoint(network, task, use) for task in ordered_tasks(network) for use in task.uses]
 
 
-def in_order(network: OmniNetConfig) -> list[Task]:
-    """Return the tasks of a network, those that are known here first."""
+def ordered_tasks(network: OmniNetConfig) -> list[Task]:
+    """Return the tasks of a network: the built-in tasks in the order of ``TASKS``, then all others."""
     known = [task for name, task in network.tasks.items() if name in TASKS]
     known.sort(key=lambda task: list(TASKS).index(task.name))
     return known + [task for name, task in network.tasks.items() if name not in TASKS]
@@ -111,7 +111,7 @@ def _endpoint(network: OmniNetConfig, task: Task, use: Use) -> Endpoint:
 
 
 def _fields(network: OmniNetConfig, task: Task, use: Use) -> Sequence[InputField]:
-    """Return the fields of the inputs in their order, each in the forms that the use and the output let it have."""
+    """Return the fields of all inputs in order, one field for each form that both the use and the output allow."""
     keywords = network.keywords(task)
     found: list[InputField] = []
     for given in task.inputs:

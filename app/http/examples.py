@@ -1,4 +1,4 @@
-"""What the documentation says of an endpoint: a line for a shell, and examples that work as given."""
+"""API documentation of an endpoint: a curl command and example bodies, all of which work unchanged."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ ANY_TEXT = "A dog runs."
 
 
 def description_of(endpoint: Endpoint) -> str:
-    """Return what an endpoint does, with a command that asks it."""
+    """Return the Markdown description of an endpoint: its summary and a curl command."""
     said = endpoint.summary[:1].upper() + endpoint.summary[1:]
     command = _form_command(endpoint) if endpoint.is_multipart else _json_command(endpoint)
     return f"{said}.\n\n```sh\n{command}\n```"
 
 
 def examples_of(endpoint: Endpoint) -> dict[str, Example]:
-    """Return bodies of JSON that an endpoint takes, by a name: all required fields, and one that is an alternative.
+    """Return example JSON bodies of an endpoint by name: each has all required fields and one example of a field.
 
-    There are none where a required field has no example.
+    The result is empty if a required field has no example.
     """
     wanted = [field for field in endpoint.fields if field.required]
     if not all(map(_examples, wanted)):
@@ -39,7 +39,7 @@ def examples_of(endpoint: Endpoint) -> dict[str, Example]:
 
 
 def _examples(field: InputField) -> tuple[Any, ...]:
-    """Values of a field; none where it takes what has no example."""
+    """Return example values of a field; empty if there are none for its type."""
     if field.form.examples or field.form.type is not str:
         return field.form.examples
     return (text_for(field.input.role) or ANY_TEXT,)
@@ -52,8 +52,11 @@ def _json_command(endpoint: Endpoint) -> str:
 
 
 def _form_command(endpoint: Endpoint) -> str:
-    """One sample may come from the service itself; where there are more files, they are the reader's."""
-    fields = _one_each(endpoint)
+    """Return a curl command for a multipart endpoint.
+
+    A single file is piped from the service's own samples; several files are placeholders for the reader to fill in.
+    """
+    fields = _first_field_per_input(endpoint)
     files = [field for field in fields if field.form.upload]
     sample = sample_for(files[0].form.accept) if len(files) == 1 else None
     parts = "".join(f" {_part(field, sample)}" for field in fields)
@@ -63,8 +66,8 @@ def _form_command(endpoint: Endpoint) -> str:
     return f"curl -s {SERVER}/static/samples/{sample.file}{line}curl{parts} {SERVER}{endpoint.path}"
 
 
-def _one_each(endpoint: Endpoint) -> list[InputField]:
-    """The first field of each input."""
+def _first_field_per_input(endpoint: Endpoint) -> list[InputField]:
+    """Return the first field of each input."""
     found = {field.input.role: field for field in reversed(endpoint.fields)}
     return [field for field in endpoint.fields if found[field.input.role] is field]
 

@@ -1,4 +1,4 @@
-"""Fields by which the inputs of a task are given, and what is accepted in them."""
+"""Request fields for the inputs of a task, and their types for pydantic."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ NotThere = SkipJsonSchema[None]
 
 @dataclass(frozen=True)
 class InputField:
-    """A field by which an input of a task is given.
+    """A request field that carries one input of a task.
 
     Attributes:
-        name: keyword of ``Processor.prepare``.
+        name: name of the field, which is the keyword of ``Processor.prepare``.
         kind: modality of the input.
-        form: what it takes, of the modality's forms ``form_name``.
-        required: whether there is no other field for the input.
+        form_name: name of ``form`` among the forms of the modality.
+        form: representation of the input that the field accepts.
+        required: whether this is the only field for the input.
     """
 
     name: str
@@ -47,27 +48,30 @@ class InputField:
 
 
 def is_multipart(fields: Sequence[InputField]) -> bool:
-    """Whether there is an upload among them."""
+    """Whether any of the fields is a file upload."""
     return any(field.form.upload for field in fields)
 
 
 def is_text(field: InputField, multipart: bool) -> bool:
-    """Whether a field takes a string as it is; others take files, or JSON."""
+    """Whether a field accepts a plain string; all other fields accept a file or JSON."""
     return field.form.type is str or (not multipart and str in get_args(field.form.type))
 
 
 def annotated(kind: Any, *metadata: Any) -> Any:
-    """Return a type with metadata, both of which are known only now."""
+    """Return ``Annotated[kind, *metadata]`` for a type that is known only at run time."""
     return cast(Any, Annotated)[(kind, *metadata)]
 
 
-def or_none(kind: Any, multipart: bool) -> Any:
-    """A type that may be left out; no form can hold a null, which a schema with None in it would promise."""
+def optional(kind: Any, multipart: bool) -> Any:
+    """Return ``kind`` as an optional type.
+
+    The schema of a multipart field omits null, since a multipart form cannot contain one.
+    """
     return kind | NotThere if multipart else kind | None
 
 
-def accepted(form: Form, multipart: bool) -> Any:
-    """Return the type of a field."""
+def field_type(form: Form, multipart: bool) -> Any:
+    """Return the pydantic type of a field."""
     if form.upload:
         return UploadFile
     if multipart and form.type is not str:
@@ -77,7 +81,7 @@ def accepted(form: Form, multipart: bool) -> Any:
 
 
 def _json(form: Form) -> Any:
-    """A part of a form that holds JSON."""
+    """Return the type of a multipart field that contains JSON."""
     adapter: TypeAdapter[Any] = TypeAdapter(annotated(form.type, UNICODE))
 
     def read(text: Any) -> Any:
@@ -91,7 +95,7 @@ def _json(form: Form) -> Any:
 
 
 def _shape(expected: str) -> WrapValidator:
-    """One plain sentence in place of an error for each member of a union."""
+    """Return a validator that reports one error, "must be ``expected``", instead of one for each member of a union."""
 
     def check(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         try:
@@ -103,7 +107,11 @@ def _shape(expected: str) -> WrapValidator:
 
 
 def _valid_unicode(value: T) -> T:
-    """JSON can spell half of a surrogate pair, which is no character."""
+    """Return ``value`` if all of its strings are valid Unicode: JSON can contain a lone surrogate, which is not.
+
+    Raises:
+        PydanticCustomError: ``invalid_unicode``.
+    """
     try:
         json.dumps(value, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Requests: their forms, made of what a task takes."""
+"""Pydantic models of request bodies, built from the inputs and options of a task."""
 
 from __future__ import annotations
 
@@ -7,71 +7,75 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from omninet.app.http.fields import InputField, accepted, annotated, is_multipart, or_none
+from omninet.app.http.fields import InputField, annotated, field_type, is_multipart, optional
 from omninet.app.http.samples import text_for
 from omninet.model.decoding.goal import Explain
 from omninet.model.decoding.options import Option
 
 
-class Asking(BaseModel):
-    """What every request has: no field but those of its form."""
+class RequestForm(BaseModel):
+    """Base of all request bodies; unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid")
 
     @property
-    def wanted(self) -> Explain | None:
-        """What is to be explained."""
+    def explain_mode(self) -> Explain | None:
+        """Requested detail of the attention weights; None for no explanation."""
         return None
 
 
-class ExplainForm(Asking):
-    """Whether an answer is to say what it looked at."""
+class ExplainForm(RequestForm):
+    """Request body of an endpoint that can return attention weights."""
 
-    explain: bool = Field(False, description="Say for each token of the answer what the model attended to.")
-    explain_layers: bool = Field(False, description="The same for every layer and head, beside their mean.")
-    format: Literal["json", "png"] = Field("json", description="png draws what was attended to, instead of the answer.")
+    explain: bool = Field(False, description="Return the attention weights of each token of the answer.")
+    explain_layers: bool = Field(False, description="Return those of every layer and head, too, besides their mean.")
+    format: Literal["json", "png"] = Field("json", description="png returns a picture of the attention weights only.")
 
     @property
-    def wanted(self) -> Explain | None:
-        """What is to be explained."""
+    def explain_mode(self) -> Explain | None:
+        """Requested detail of the attention weights; None for no explanation."""
         if self.explain_layers:
             return "layers"
         return "mean" if self.explain or self.format == "png" else None
 
 
-class StreamForm(Asking):
-    """Whether an answer is sent part by part."""
+class StreamForm(RequestForm):
+    """Request body of an endpoint that can stream its answer."""
 
-    stream: bool = Field(False, description="Send each subword as soon as it is settled, as server-sent events.")
+    stream: bool = Field(False, description="Send each subword as a server-sent event as soon as it is final.")
 
 
 def form_model(
     name: str,
     summary: str,
-    bases: Sequence[type[Asking]],
+    bases: Sequence[type[RequestForm]],
     fields: Sequence[InputField],
     options: Mapping[str, Option],
-) -> type[Asking]:
-    """Return the form of an endpoint; with an upload among its fields it is multipart, else JSON.
+) -> type[RequestForm]:
+    """Build the request body of an endpoint: multipart if any of its fields is an upload, JSON otherwise.
 
     Args:
-        bases: what else it says; none is nothing.
+        name: name of the class.
+        summary: docstring of the class.
+        bases: classes with further fields; empty for none.
+        fields: fields for the inputs.
+        options: decoding options by field name.
     """
     multipart = is_multipart(fields)
     made: dict[str, Any] = {name: _option(option, multipart) for name, option in options.items()}
     made |= {field.name: _input(field, multipart) for field in fields}
-    return create_model(name, __base__=tuple(bases) or Asking, __doc__=summary, __module__=__name__, **made)
+    return create_model(name, __base__=tuple(bases) or RequestForm, __doc__=summary, __module__=__name__, **made)
 
 
 def _option(option: Option, multipart: bool) -> tuple[Any, Any]:
     ranged = annotated(option.kind, Field(ge=option.least, le=option.most))
-    return or_none(ranged, multipart), Field(None, description=option.summary)
+    return optional(ranged, multipart), Field(None, description=option.summary)
 
 
 def _input(field: InputField, multipart: bool) -> tuple[Any, Any]:
     form, example = field.form, text_for(field.input.role)
     examples = [example] if example and form.type is str else None
-    kind = accepted(form, multipart)
+    kind = field_type(form, multipart)
     if field.required:
         return kind, Field(..., description=form.summary, examples=examples)
-    return or_none(kind, multipart), Field(None, description=form.summary, examples=examples)
+    return optional(kind, multipart), Field(None, description=form.summary, examples=examples)

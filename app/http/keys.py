@@ -1,6 +1,6 @@
-"""Keys of clients, of which only digests are kept.
+"""API keys of clients. Only SHA-256 digests are stored.
 
-A key is long and random, so that a plain digest of it cannot be reversed.
+Keys have 256 random bits, so an unsalted digest cannot be reversed by guessing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,12 @@ DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 @dataclass(frozen=True)
 class Key:
-    """Who has a key, and its SHA-256 in hexadecimal."""
+    """A stored key.
+
+    Attributes:
+        name: name of the key's owner.
+        digest: SHA-256 of the key, 64 hexadecimal digits.
+    """
 
     name: str
     digest: str
@@ -33,15 +38,15 @@ class Key:
 
 
 class Keyring:
-    """The keys that are good here.
+    """The keys that the service accepts.
 
     Args:
-        api: for everything but administration.
-        admin: for everything.
+        api: keys for all endpoints except ``/admin``.
+        admin: keys for all endpoints.
 
     Attributes:
-        required: whether nothing is to be had without a key.
-        has_admin: whether anybody may administer.
+        required: whether requests need a key.
+        has_admin: whether there is any admin key.
     """
 
     def __init__(self, api: Sequence[Key] = (), admin: Sequence[Key] = ()) -> None:
@@ -50,19 +55,19 @@ class Keyring:
         self._all = (*api, *admin)
 
     def name_of(self, key: str) -> str | None:
-        """Whose key it is; None where it is nobody's."""
+        """Return the name of a key's owner; None for an unknown key."""
         return _find(self._all, key)
 
     def is_admin(self, key: str) -> bool:
-        """Whether it is good for administration."""
+        """Whether ``key`` is an admin key."""
         return _find(self._admin, key) is not None
 
 
 def new_key(name: str) -> tuple[str, Key]:
-    """A new key, and what is kept of it.
+    """Return a new random key and its stored form.
 
     Raises:
-        ConfigError: the name cannot be one.
+        ConfigError: ``name`` is not 1 to 64 of the characters A-Z a-z 0-9 . _ -
     """
     if not NAME.fullmatch(name):
         raise ConfigError("the name of a key must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
@@ -71,14 +76,16 @@ def new_key(name: str) -> tuple[str, Key]:
 
 
 def read_keys(variable: str, text: str, file: Path | None) -> list[Key]:
-    """The keys of a setting, separated by commas or spaces, and those of a file, one a line.
+    """Return the keys of a setting and of a file.
 
     Args:
-        variable: name of the setting; that of the file is the same with ``_FILE``.
+        variable: name of the setting, for error messages; the setting of the file is ``variable`` plus ``_FILE``.
+        text: ``NAME:DIGEST`` entries, separated by commas or spaces.
+        file: with one ``NAME:DIGEST`` on each line and comments after ``#``; None for no file.
 
     Raises:
-        ConfigError: an entry is not ``NAME:DIGEST``, or a file cannot be read or has no key. The message repeats
-            nothing of either, since it may be a key.
+        ConfigError: an entry is not ``NAME:DIGEST``, or the file cannot be read or contains no key. The message never
+            quotes an entry, which may be a secret key.
     """
     keys = _entries(f"{variable}: entry", text.replace(",", " ").split())
     if file is not None:
@@ -87,7 +94,7 @@ def read_keys(variable: str, text: str, file: Path | None) -> list[Key]:
 
 
 def key_in(authorization: str) -> str:
-    """The key in an ``Authorization`` header: of Bearer, or the password of Basic; empty where there is none."""
+    """Return the key in an ``Authorization`` header: the Bearer token or the Basic password; empty without one."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()
@@ -103,15 +110,15 @@ def _read_file(variable: str, file: Path) -> list[Key]:
     except OSError as error:
         raise ConfigError(f"{variable}: the file cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{variable}: the file is no text in UTF-8") from None
+        raise ConfigError(f"{variable}: the file is not UTF-8 text") from None
     keys = _entries(f"{variable}: line", (line.partition("#")[0].strip() for line in lines))
     if not keys:
-        raise ConfigError(f"{variable}: there is no key in the file")
+        raise ConfigError(f"{variable}: the file contains no key; `omninet key NAME` prints one")
     return keys
 
 
 def _entries(where: str, texts: Iterable[str]) -> list[Key]:
-    """The keys that texts spell, but for empty ones."""
+    """Return the keys of ``NAME:DIGEST`` texts; empty texts are skipped."""
     keys = []
     for i, text in enumerate(texts, 1):
         name, _, digest = text.partition(":")
@@ -127,7 +134,7 @@ def _digest(key: str) -> str:
 
 
 def _find(keys: Sequence[Key], key: str) -> str | None:
-    """Whose key it is; compares with all of them, so that the time it takes says nothing."""
+    """Return the name of a key's owner; compares with all keys in constant time, against timing attacks."""
     digest, found = _digest(key), None
     for known in keys:
         if hmac.compare_digest(known.digest, digest):

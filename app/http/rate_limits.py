@@ -1,4 +1,4 @@
-"""How many requests each client may make."""
+"""Rate limits: a token bucket for each client."""
 
 from __future__ import annotations
 
@@ -9,40 +9,44 @@ from ipaddress import IPv6Address, ip_address
 
 from omninet.app.errors import ServiceError
 
-MOST_CLIENTS = 10_000
-ROUNDING = 1e-6  # of a request, that sums of times may be wrong by
+MAX_CLIENTS = 10_000
+ROUNDING = 1e-6  # requests; tolerance for rounding errors in sums of times
 
 
 class RateLimits:
-    """A token bucket for each client: it holds some requests and is filled up steadily.
+    """A token bucket for each client, refilled at a constant rate.
 
-    Of too many clients those that have not been seen for longest are forgotten, so that memory is bounded.
+    At most ``MAX_CLIENTS`` buckets are kept, to bound memory; the least recently used is dropped first.
 
     Args:
-        per_minute: by which a bucket is filled; None is no limit.
-        burst: requests that a full bucket holds.
-        clock: seconds.
+        per_minute: requests a minute at which a bucket is refilled; None for no limit.
+        burst: requests in a full bucket.
+        clock: returns the time in seconds.
     """
 
     def __init__(self, per_minute: float | None, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_minute and per_minute / 60
         self._burst = burst
         self._clock = clock
-        self._buckets: dict[str, tuple[float, float]] = {}  # requests left, and when; who was seen last stands last
+        self._buckets: dict[str, tuple[float, float]] = {}  # (requests left, time), least recently used first
 
     def __len__(self) -> int:
-        """Clients that are remembered."""
+        """Return the number of clients with a bucket."""
         return len(self._buckets)
 
     def charge_key(self, name: str) -> None:
-        """Take a request from whoever has the key of this name; errors as of ``charge_address``."""
+        """Charge one request to the key with this name.
+
+        Raises:
+            ServiceError: ``rate_limited``: the bucket is empty.
+        """
         self._charge(f"key {name}")
 
     def charge_address(self, address: str) -> None:
-        """Take a request from whoever has this address.
+        """Charge one request to the network of this IP address.
 
         Raises:
-            ServiceError: ``rate_limited``, there is none left.
+            ServiceError: ``rate_limited``: the bucket is empty.
         """
         self._charge(f"address {network_of(address)}")
 
@@ -55,18 +59,21 @@ class RateLimits:
         if has_one := left >= 1 - ROUNDING:
             left -= 1
         self._buckets[client] = left, now
-        if len(self._buckets) > MOST_CLIENTS:
+        if len(self._buckets) > MAX_CLIENTS:
             del self._buckets[next(iter(self._buckets))]
         if not has_one:
             raise _too_many(math.ceil((1 - ROUNDING - left) / self._per_second))
 
 
 def network_of(address: str) -> str:
-    """Whose an address is: itself, or of IPv6 the first 64 bits, since one client has all of the rest."""
+    """Return the network to charge for an address: an IPv4 address itself, or the /64 prefix of an IPv6 address.
+
+    One client usually controls a whole /64. Text that is not an IP address becomes ``unknown``.
+    """
     try:
         parsed = ip_address(address)
     except ValueError:
-        return "unknown"  # a proxy may hand on anything
+        return "unknown"  # a proxy may pass on any text
     if not isinstance(parsed, IPv6Address):
         return str(parsed)
     if parsed.ipv4_mapped:

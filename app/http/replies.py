@@ -1,4 +1,4 @@
-"""Answers of tasks, as JSON: what the output says, then what is about it."""
+"""Response bodies of task endpoints: the output's own fields plus model, timings, notes and explanation."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Any, cast
 from pydantic import BaseModel, create_model
 
 from omninet.app.backend import Answered
-from omninet.app.http.schemas import ExplanationBody, ModelName, Reply, SeenReply, Timings
+from omninet.app.http.schemas import ExplainedReply, ExplanationBody, ModelName, Reply, Timings
 from omninet.model.outputs import Output
 from omninet.model.tasks import Task
 
 
 def reply_model(output: Output, task: Task) -> type[Reply]:
-    """Return the JSON of a task's answers."""
-    return _with_the_rest(output.schema(task), SeenReply if output.explains else Reply)
+    """Return the pydantic model of a task's response body."""
+    return _combined_model(output.schema(task), ExplainedReply if output.explains else Reply)
 
 
 @cache
-def _with_the_rest(body: type[BaseModel], rest: type[Reply]) -> type[Reply]:
-    """The fields of the second base come first."""
+def _combined_model(body: type[BaseModel], rest: type[Reply]) -> type[Reply]:
+    """Combine the fields of an output with those of all replies; pydantic puts the output's fields first."""
     name = body.__name__.removesuffix("Body") + "Reply"
     bases: Any = (rest, body)
     return cast(type[Reply], create_model(name, __base__=bases, __doc__=body.__doc__, __module__=__name__))
 
 
 def reply_to(output: Output, task: Task, done: Answered, *, layers: bool = False) -> Reply:
-    """Return an answer, with what it was asked to explain.
+    """Return the response body of an answer, with its explanation if it has one.
 
     Args:
-        layers: whether it explains every layer and head.
+        layers: whether the explanation contains every layer and head.
     """
     body = output.body(task, done.answer)
     fields: dict[str, Any] = {name: getattr(body, name) for name in type(body).model_fields}

@@ -1,4 +1,4 @@
-"""Files and texts to try tasks on, which the page and the documentation show."""
+"""Sample files and texts of the page and the API documentation, from ``static/samples.json``."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ STATIC = Path(__file__).parents[1] / "static"
 
 @dataclass(frozen=True)
 class Sample:
-    """A file.
+    """A sample file.
 
     Attributes:
-        type: its media type.
-        texts: role of an input -> a text that goes with the file.
+        file: name below ``static/samples``.
+        type: media type.
+        label: description for people.
+        texts: role of an input -> matching text, such as a question about the file.
     """
 
     file: str
@@ -28,13 +30,13 @@ class Sample:
 
 
 def sample_for(accept: str) -> Sample | None:
-    """Return a file that a field takes, by the media types that it accepts; None where there is none."""
+    """Return the first sample whose media type matches ``accept``, a comma-separated list of patterns, or None."""
     patterns = [pattern.strip() for pattern in accept.split(",")]
     return next((each for each in _files() if any(fnmatch(each.type, pattern) for pattern in patterns)), None)
 
 
 def text_for(role: str, sample: Sample | None = None) -> str | None:
-    """Return a text for an input of a role, one that goes with a sample if there is one."""
+    """Return an example text for the input ``role``, preferably one that matches ``sample``; None without any."""
     if sample is not None and role in sample.texts:
         return sample.texts[role]
     texts = [*_read()["texts"].get(role, ()), *(each.texts[role] for each in _files() if role in each.texts)]

@@ -1,4 +1,4 @@
-"""Answers and errors, as JSON."""
+"""Pydantic models of responses and errors."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pydantic import BaseModel, Field
 
 
 class ModelName(BaseModel):
-    """Which model answered."""
+    """Name and version of the model that answered."""
 
     name: str
     version: str
 
 
 class Timings(BaseModel):
-    """Milliseconds. ``queue`` is the time spent waiting, for a decoder or for the model."""
+    """Milliseconds by stage. ``queue`` is the time spent waiting for a media decoder or for the model."""
 
     decode_media: float
     prepare: float
@@ -26,9 +26,9 @@ class Timings(BaseModel):
 
 
 class ExplainedToken(BaseModel):
-    """What the model attended to for one token of the answer: the mean over all layers and heads.
+    """Attention weights of one token of the answer, averaged over all layers and heads.
 
-    ``frames`` and ``words`` sum to 1 together; ``cells``, of each frame rows of columns, are weights after the gate.
+    ``frames`` (t) and ``words`` together sum to 1. ``cells`` (t, rows, columns) are spatial weights after the gate.
     """
 
     text: str
@@ -38,14 +38,21 @@ class ExplainedToken(BaseModel):
 
 
 class ExplainedLayers(BaseModel):
-    """The same of each layer, head and token; ``steps`` are frames, then words."""
+    """Attention weights of each layer, head and token.
+
+    ``steps`` (layers, heads, tokens, frames + words); ``cells`` (layers, heads, tokens, frames, rows, columns).
+    """
 
     steps: list[list[list[list[float]]]]
     cells: list[list[list[list[list[list[float]]]]]] | None
 
 
 class FramedBody(BaseModel):
-    """Which part of each picture the cells cover: ``share`` of the sides it was brought to, from the ``window``."""
+    """Part of each picture that the cells cover.
+
+    ``treatment`` is how the picture was fitted to a square, ``share`` the covered fraction of the square's side and
+    ``window`` the position of the covered part.
+    """
 
     treatment: str
     share: float
@@ -53,7 +60,10 @@ class FramedBody(BaseModel):
 
 
 class ExplanationBody(BaseModel):
-    """What the model attended to. ``times`` are those of a video's frames, in seconds; an empty word is no word."""
+    """Attention weights of an answer.
+
+    ``times`` are the times of a video's frames in seconds; empty ``words`` are the begin and end of the question.
+    """
 
     grid: list[int] = Field(description="Rows and columns of cells of a frame.")
     framing: FramedBody
@@ -64,21 +74,21 @@ class ExplanationBody(BaseModel):
 
 
 class Reply(BaseModel):
-    """What every answer carries; ``notes`` say what is worth knowing of the input."""
+    """Fields of every response of a task; ``notes`` are remarks about the input, such as that it was shortened."""
 
     model: ModelName
     timings_ms: Timings
     notes: list[str]
 
 
-class SeenReply(Reply):
-    """The same of what is seen; ``explanation`` is there if it was asked for."""
+class ExplainedReply(Reply):
+    """Response of a task with attention weights; ``explanation`` is present only if it was requested."""
 
     explanation: ExplanationBody | None = None
 
 
 class ErrorBody(BaseModel):
-    """What went wrong: ``code`` for programs, ``message`` for people."""
+    """An error: ``code`` for programs, ``message`` for people, ``detail`` with the values concerned."""
 
     code: str
     message: str
@@ -86,6 +96,6 @@ class ErrorBody(BaseModel):
 
 
 class ErrorReply(BaseModel):
-    """The shape of every error."""
+    """Response body of every error."""
 
     error: ErrorBody

@@ -1,4 +1,4 @@
-"""uvicorn, as the settings want it."""
+"""uvicorn with the service's settings, limits on request headers, and JSON errors below the application."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ HEADER_BYTES = 2**16
 
 
 class ServerConfig(uvicorn.Config):
-    """What uvicorn is to do.
+    """Configuration of uvicorn from the settings of the service.
 
     Attributes:
-        header_seconds: for the headers of a request.
-        metrics: where requests are counted that never reach the application.
+        header_seconds: time-out for the headers of a request.
+        metrics: counts requests that never reach the application.
     """
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         super().__init__(
             app,
-            http=Protocol,
+            http=LimitedHttpProtocol,
             ws="none",
             log_config=None,
             access_log=False,  # the application logs its requests
@@ -44,96 +44,99 @@ class ServerConfig(uvicorn.Config):
         self.metrics: Metrics = app.state.service.metrics
 
 
-class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 that neither waits nor reads for ever.
+class LimitedHttpProtocol(HttpToolsProtocol):
+    """HTTP/1.1 protocol with a header time-out and a limit on the size of headers and trailers.
 
-    The headers of a request must have come within some seconds of the connection, or of the last answer; so must what
-    is left of a body that was answered before all of it had come. httptools reads headers and trailers of any size:
-    here what is no body is limited, to some more bytes than there are of the body.
+    The time-out starts with the connection and after each response. It covers the headers of the next request and the
+    rest of a body whose response was sent before the body was complete. httptools accepts headers, trailers and chunk
+    framing of any size; here they may exceed the size of the body by ``HEADER_BYTES``.
     """
 
     config: ServerConfig
     _timer: asyncio.TimerHandle | None = None
-    _in_head = False  # whether a request has begun whose headers have not ended
-    _extra = 0  # bytes of this request that are no body, less those of the body
+    _in_headers = False  # a request has begun and its headers are incomplete
+    _overhead = 0  # bytes of this request outside the body minus bytes of the body
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start to wait for a request."""
+        """Start the time-out for the first request."""
         super().connection_made(transport)
-        self._wait()
+        self._update_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Go on with a request."""
-        self._extra += len(data)
+        """Parse received bytes; reject headers that are too large."""
+        self._overhead += len(data)
         super().data_received(data)
-        if self._extra > HEADER_BYTES:
+        if self._overhead > HEADER_BYTES:
             message = f"the headers of the request are too large; at most {HEADER_BYTES} bytes are accepted"
-            self._refuse(ServiceError(431, "headers_too_large", message, limit=HEADER_BYTES))
-        self._wait()
+            self._reject(ServiceError(431, "headers_too_large", message, limit=HEADER_BYTES))
+        self._update_timer()
 
     def on_response_complete(self) -> None:
-        """Start to wait for the next request, unless it is there."""
+        """Start the time-out for the next request, unless it has been received already."""
         super().on_response_complete()
-        self._wait()
+        self._update_timer()
 
     def on_message_begin(self) -> None:
-        """Expect headers."""
-        self._in_head, self._extra = True, 0
+        """Reset the counters for a new request."""
+        self._in_headers, self._overhead = True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Expect no more of them."""
-        self._in_head = False
+        """Note that the headers are complete."""
+        self._in_headers = False
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Go on with the body."""
-        self._extra -= 2 * len(body)
+        """Subtract the body from the overhead; twice, since ``data_received`` has added it once."""
+        self._overhead -= 2 * len(body)
         super().on_body(body)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Cancel the time-out."""
         super().connection_lost(exc)
-        self._stop()
+        self._cancel_timer()
 
     def send_400_response(self, msg: str) -> None:
-        """Say in the one shape that this is no HTTP."""
-        self._refuse(ServiceError(400, "invalid_http", msg))
+        """Answer malformed HTTP with a JSON error, in place of uvicorn's plain text."""
+        self._reject(ServiceError(400, "invalid_http", msg))
 
-    def _wait(self) -> None:
-        """Let the timer run just while no request is at work."""
-        if self._is_working() or self.transport.is_closing():
-            self._stop()
+    def _update_timer(self) -> None:
+        """Run the timer while no request is being processed; cancel it otherwise."""
+        if self._is_processing() or self.transport.is_closing():
+            self._cancel_timer()
         elif self._timer is None:
-            self._timer = self.loop.call_later(self.config.header_seconds, self._give_up)
+            self._timer = self.loop.call_later(self.config.header_seconds, self._on_timeout)
 
-    def _stop(self) -> None:
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _is_working(self) -> bool:
+    def _is_processing(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _is_due(self) -> bool:
-        """Whether no answer has begun to the request that comes."""
-        if self._is_working():
+    def _can_respond(self) -> bool:
+        """Whether the client expects a response and none has begun."""
+        if self._is_processing():
             return not self.cycle.response_started
-        return self._in_head or self.cycle is None or not self.cycle.more_body
+        return self._in_headers or self.cycle is None or not self.cycle.more_body
 
-    def _give_up(self) -> None:
-        if not self._in_head:  # a browser would take an answer for that to what it asks next
+    def _on_timeout(self) -> None:
+        if not self._in_headers:  # an idle browser would take an error for the response to its next request
             self.transport.close()
             return
         seconds = self.config.header_seconds
         message = f"the headers of the request have not arrived within {seconds:g} seconds"
-        self._refuse(ServiceError(408, "headers_too_slow", message, seconds=seconds))
+        self._reject(ServiceError(408, "headers_too_slow", message, seconds=seconds))
 
-    def _refuse(self, error: ServiceError) -> None:
-        """Answer past the application, where an answer is due, and close the connection."""
-        if self._is_due():
+    def _reject(self, error: ServiceError) -> None:
+        """Send an error without the application, if a response is expected, and close the connection."""
+        if self._can_respond():
             self.config.metrics.requests.labels("other", str(error.status_code), error.code).inc()
-            logger.info("refused", extra={"fields": {"code": error.code, "address": self.client and self.client[0]}})
+            logger.info(
+                "request rejected before it reached the application",
+                extra={"fields": {"code": error.code, "address": self.client and self.client[0]}},
+            )
             self.transport.write(_as_bytes(error))
         self.transport.close()
 

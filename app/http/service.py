@@ -1,4 +1,4 @@
-"""What the endpoints share: how long a request may take and be, and whether anybody still waits for it."""
+"""Request handling shared by all endpoints: deadline, cancellation on disconnect, metrics and traces."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
-from omninet.app.answering import told
-from omninet.app.backend import Answered, Backend, Query, Tell, Upload
-from omninet.app.http.deadline import seconds_of, within
+from omninet.app.answering import with_updates
+from omninet.app.backend import Answered, Backend, Notify, Query, Upload
+from omninet.app.http.deadline import timeout_seconds, within
 from omninet.app.http.disconnect import until_disconnected
 from omninet.app.settings import Settings
 from omninet.app.telemetry.metrics import Metrics
@@ -23,43 +23,46 @@ if TYPE_CHECKING:
 
 
 class Service:
-    """Answers the endpoints' requests by a backend.
+    """Processes the endpoints' requests with a backend.
 
     Args:
-        metrics: where answers are noted.
-        traces: of the requests, if somebody wants them.
+        settings: of the service.
+        backend: runs the model.
+        metrics: receives the duration of each request.
+        traces: receives a trace of each request; None disables tracing.
     """
 
     def __init__(self, settings: Settings, backend: Backend, metrics: Metrics, traces: Traces | None = None) -> None:
         self.settings, self.backend, self.metrics, self.traces = settings, backend, metrics, traces
 
     async def start(self) -> None:
-        """Begin to serve; may return before there is a model."""
+        """Start the backend; may return before a model is loaded."""
         await self.backend.start()
 
     async def stop(self) -> None:
-        """Answer what was accepted, then end."""
+        """Finish all accepted requests, then stop the backend and flush the traces."""
         await self.backend.stop()
         if self.traces is not None:
             await asyncio.to_thread(self.traces.close)
 
-    async def figures(self) -> bytes:
-        """All of them, those of the model included, as Prometheus reads them.
+    async def metrics_text(self) -> bytes:
+        """Return the metrics of the service and the model in the Prometheus text format.
 
         Raises:
-            ServiceError: they are elsewhere.
+            ServiceError: ``metrics_elsewhere``: metrics are exported by Ray.
         """
-        return self.metrics.text() + await self.backend.figures()
+        return self.metrics.text() + await self.backend.metrics_text()
 
     async def answer(
         self, request: Request, task: str, inputs: Mapping[str, Any], uploads: tuple[Upload, ...] = ()
     ) -> Answered:
-        """Answer one request; its work is dropped if the client goes away.
+        """Process one request; cancel it if the client disconnects.
 
         Args:
-            request: watched until the answer is there.
+            request: HTTP request, whose connection is watched.
             task: name of a task of the model.
-            inputs: those of ``Processor.prepare``, but for what is uploaded.
+            inputs: keyword arguments of ``Processor.prepare`` except for the uploads.
+            uploads: files to decode.
 
         Raises:
             InputError: the input cannot be used.
@@ -71,15 +74,14 @@ class Service:
     def stream(
         self, request: Request, task: str, inputs: Mapping[str, Any], uploads: tuple[Upload, ...] = ()
     ) -> AsyncIterator[Text | Answered]:
-        """What is settled of a text, whenever that is more, and last the whole answer; left early, the work is dropped.
+        """Yield the final part of the text each time it has grown, then the complete answer.
 
-        Args:
-            inputs, uploads: as those of ``answer``.
+        Closing the iterator early cancels the request. See ``answer`` for the arguments.
 
         Raises:
-            InputError, ServiceError: as ``answer``, when it is iterated over.
+            InputError, ServiceError: see ``answer``; raised during iteration.
         """
-        return told(lambda tell: self._in_time(request, task, inputs, uploads, tell))
+        return with_updates(lambda notify: self._in_time(request, task, inputs, uploads, notify))
 
     async def _in_time(
         self,
@@ -87,19 +89,19 @@ class Service:
         task: str,
         inputs: Mapping[str, Any],
         uploads: tuple[Upload, ...],
-        tell: Tell | None = None,
+        notify: Notify | None = None,
     ) -> Answered:
         times = Stopwatch(self.traces.request(task) if self.traces else None)
-        seconds = seconds_of(request.headers, self.settings.deadline_seconds)
+        seconds = timeout_seconds(request.headers, self.settings.deadline_seconds)
         query = Query(task, inputs, uploads, time.monotonic() + seconds)
-        answered = await within(seconds, self.backend.answer(query, times, tell))
+        answered = await within(seconds, self.backend.answer(query, times, notify))
         times.note(tokens=answered.tokens, batch_rows=answered.batch_rows)
-        self.metrics.answered(request.scope["route"].path, answered.timings)
+        self.metrics.record_completed(request.scope["route"].path, answered.timings)
         return answered
 
 
 async def get_service(request: Request) -> Service:
-    """The service of the application that the request came to."""
+    """Return the service of the application that handles ``request``; a FastAPI dependency."""
     service: Service = request.app.state.service
     return service
 

@@ -1,4 +1,4 @@
-"""What ``GET /tasks`` says of a network: enough for a client, or a page, to ask it."""
+"""Response body of ``GET /tasks``: all that a client needs to know to call the endpoints of a network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, Field
 
-from omninet.app.http.endpoints import Endpoint, endpoints_of, in_order
+from omninet.app.http.endpoints import Endpoint, endpoints_of, ordered_tasks
 from omninet.app.http.fields import InputField, is_text
 from omninet.app.settings import Settings
 from omninet.model.network_config import OmniNetConfig
@@ -14,49 +14,53 @@ from omninet.model.tasks import Task
 
 
 class ServedField(BaseModel):
-    """A field of a request by which an input of the task is given."""
+    """A request field that carries an input of the task."""
 
     name: str
-    role: str = Field(description="The input; of several fields of one role a request has one.")
+    role: str = Field(description="Name of the input; a request has one of the fields with the same role.")
     modality: str
     form: str
-    upload: bool = Field(description="Whether it is a file.")
-    text: bool = Field(description="Whether it is a string as it is; what is no file either is JSON.")
-    accept: str = Field(description="Media types and suffixes of files.")
+    upload: bool = Field(description="Whether the field is a file.")
+    text: bool = Field(
+        description="Whether the field is a plain string; fields that are neither file nor text are JSON."
+    )
+    accept: str = Field(description="Accepted media types and file suffixes.")
     summary: str
     required: bool
 
 
 class ServedUse(BaseModel):
-    """An endpoint: what it is called, and what it takes."""
+    """An endpoint and its request fields."""
 
     path: str
     title: str
     summary: str
-    multipart: bool = Field(description="Whether the body is a form with files; else it is JSON.")
-    streams: bool = Field(description="Whether `stream` sends the answer part by part.")
-    explains: bool = Field(description="Whether `explain` says what the model looked at.")
+    multipart: bool = Field(description="Whether the body is multipart/form-data; JSON otherwise.")
+    streams: bool = Field(description="Whether the option `stream` is available.")
+    explains: bool = Field(description="Whether the option `explain`, for attention weights, is available.")
     fields: list[ServedField]
 
 
 class ServedTask(BaseModel):
-    """A task: what it takes, what it gives, and where it is asked for."""
+    """A task with its inputs, output, limits and endpoints."""
 
     name: str
     summary: str
     inputs: list[str]
     output: str
-    vocabulary: int | None = Field(description="Classes that it chooses among.")
-    limits: dict[str, float] = Field(description="Most that an input may have.")
+    vocabulary: int | None = Field(description="Number of classes that the task predicts.")
+    limits: dict[str, float] = Field(description="Upper limits on the inputs, by name.")
     endpoints: list[str]
     uses: list[ServedUse]
 
 
-def listing(network: OmniNetConfig, settings: Settings, tags: Mapping[str, Sequence[str]]) -> list[ServedTask]:
+def list_tasks(network: OmniNetConfig, settings: Settings, tags: Mapping[str, Sequence[str]]) -> list[ServedTask]:
     """Return the tasks of a network.
 
     Args:
-        tags: path of each endpoint -> names of the tasks that it is for.
+        network: configuration of the network.
+        settings: supply the limits on inputs.
+        tags: path of each endpoint -> names of its tasks.
     """
     endpoints = endpoints_of(network)
     return [
@@ -70,7 +74,7 @@ def listing(network: OmniNetConfig, settings: Settings, tags: Mapping[str, Seque
             endpoints=[path for path, names in tags.items() if task.name in names],
             uses=[_use(endpoint) for endpoint in endpoints if endpoint.task == task],
         )
-        for task in in_order(network)
+        for task in ordered_tasks(network)
     ]
 
 
@@ -101,7 +105,7 @@ def _field(field: InputField, multipart: bool) -> ServedField:
 
 
 def _limits(network: OmniNetConfig, task: Task, settings: Settings) -> dict[str, float]:
-    """Those of the service and of the modalities that apply to the task."""
+    """Return the limits of the service and of the modalities that apply to a task."""
     found: dict[str, float] = {}
     for given in task.inputs:
         modality = network.modality(given.peripheral)

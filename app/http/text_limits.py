@@ -1,4 +1,4 @@
-"""How long a text may be."""
+"""Limit on the length of texts."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from omninet.app.errors import ServiceError
 
 
 def check_length(values: Iterable[tuple[str, Any]], most: int) -> None:
-    """Hold that no value has more than so many characters in all of its strings.
+    """Check the number of characters of each value, summed over all strings in it.
 
     Args:
-        values: each with the role of its input.
+        values: pairs of an input's role and its value, a string or nested lists and dictionaries of strings.
+        most: upper limit in characters.
 
     Raises:
-        ServiceError: the role and ``_too_long``, such as ``question_too_long``.
+        ServiceError: the role plus ``_too_long``, such as ``question_too_long``.
     """
     for role, value in values:
         if (characters := _characters(value)) > most:

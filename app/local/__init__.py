@@ -1,1 +1,1 @@
-"""A model in the care of this server: loaded, revived and replaced, in a process of its own."""
+"""Lifecycle of a model on this server: loaded in a child process, restarted after a crash, replaced by a reload."""

@@ -1,4 +1,4 @@
-"""A model in the care of this server: loaded, loaded anew when it has ended, replaced by another."""
+"""Lifecycle of the model on this server: load, restart after a crash, reload."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omninet.app.answering import AnyEngine, describe
-from omninet.app.backend import Answered, Description, Query, Tell
-from omninet.app.engine.engine import Engine
+from omninet.app.backend import Answered, Description, Notify, Query
 from omninet.app.errors import ServiceError
+from omninet.app.local.launch import LaunchedProcess
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.local.serving import Serving, load, opened
 from omninet.app.settings import Settings
@@ -21,20 +21,25 @@ from omninet.app.telemetry.stopwatch import Stopwatch
 from omninet.model.errors import OmniNetError
 from omninet.model.network_config import OmniNetConfig
 
+if TYPE_CHECKING:
+    from omninet.app.engine.engine import Engine
+
 logger = logging.getLogger(__name__)
 RETRY_S = 1.0
 
 
 class Keeper:
-    """Keeps a model at work; a Backend.
+    """Backend that manages one model: loads it in the background, restarts it after a crash and reloads it.
 
     Args:
-        metrics: are told of it.
-        engine: used as it is; None loads the checkpoint of the settings in the background.
+        settings: of the service.
+        metrics: receives reloads, restarts and the state of the model.
+        engine: used in place of the checkpoint of the settings; None loads that checkpoint in a child process.
 
     Attributes:
         failure: why the model could not be loaded, if it could not.
         on_failure: called then.
+        launched: process that has checked the settings and loads their model; None starts one.
         on_model: told of each network that answers from then on.
     """
 
@@ -44,15 +49,16 @@ class Keeper:
         self.failure: Exception | None = None
         self.on_failure: Callable[[], None] = lambda: None
         self.on_model: Callable[[OmniNetConfig], None] = lambda _: None
+        self.launched: LaunchedProcess | None = None
         self._given = engine
         self._serving: Serving | None = None
         self._loading: asyncio.Task[Any] | None = None
-        # Kept, else they could be collected as garbage.
+        # References to the tasks, since asyncio keeps weak references only.
         self._hangup: asyncio.Task[None] | None = None
         self._reviving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to serve; returns before a model is loaded."""
+        """Start loading the model; return before it is loaded. A given engine is started at once."""
         if self._given is None:
             self._loading = asyncio.create_task(self._load())
             return
@@ -62,7 +68,7 @@ class Keeper:
         self._given = None
 
     async def stop(self) -> None:
-        """Answer what was accepted, then end."""
+        """Cancel loading, complete the accepted requests, then stop the model."""
         for task in (self._reviving, self._loading):
             if task is not None:
                 task.cancel()
@@ -70,64 +76,75 @@ class Keeper:
         if self._serving is not None:
             await self._serving.stop()
 
-    async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
-        """Answer by the model that is served now, whatever takes its place meanwhile."""
-        return await self._ready().answer(query, times, tell)
+    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Answered:
+        """Process a request by the current model, even if a reload replaces it meanwhile. See Backend.answer."""
+        return await self._ready().answer(query, times, notify)
 
     async def describe(self) -> Description:
-        """The model that is served now."""
+        """Return the description of the current model.
+
+        Raises:
+            ServiceError: ``not_ready``.
+        """
         return describe(self.engine())
 
     def engine(self) -> AnyEngine:
-        """The engine that takes jobs now; it may be another one a moment later.
+        """Return the current engine, which a reload may replace at any time.
 
         Raises:
             ServiceError: ``not_ready``.
         """
         return self._ready().engine
 
-    async def figures(self) -> bytes:
-        """Those of the model; none without one."""
-        return await self._serving.engine.figures() if self._serving else b""
+    async def metrics_text(self) -> bytes:
+        """Return the metrics of the model in the Prometheus text format; empty before a model is loaded."""
+        return await self._serving.engine.metrics_text() if self._serving else b""
 
     async def reload(self) -> Description:
-        """Serve what is in the checkpoint's folder now; returns when nothing is left of what was served before.
+        """Load the checkpoint again and switch to it; return when the old model has been unloaded.
 
         Raises:
-            ServiceError: ``not_ready``, ``reload_running``, or ``reload_failed``, and all is as before.
+            ServiceError: ``not_ready``, ``reload_running`` or ``reload_failed``; the old model stays.
         """
         try:
-            return await asyncio.shield(self._begin_reload())  # it goes on if the client goes away
+            return await asyncio.shield(self._begin_reload())  # the reload continues if the client disconnects
         except ServiceError as error:
-            logger.warning("no reload: %s", error.message)
+            logger.warning("the checkpoint was not reloaded: %s", error.message)
             raise
 
     def reload_soon(self) -> None:
-        """The same, where nobody waits for it; the log says how it went."""
+        """Start a reload in the background (SIGHUP); its result is logged."""
         self._hangup = asyncio.create_task(self._reload_quietly())
 
     def is_ready(self) -> bool:
-        """Whether there is an engine that takes jobs."""
+        """Whether a model is loaded and healthy."""
         with suppress(ServiceError):
             return self.engine().is_alive
         return False
 
     def _loaded(self) -> Serving:
         if self._serving is None:
-            raise ServiceError(503, "not_ready", "the model is still being loaded", {"Retry-After": "2"})
+            raise ServiceError(
+                503, "not_ready", "the model is still being loaded; try again in a moment", {"Retry-After": "2"}
+            )
         return self._serving
 
     def _ready(self) -> Serving:
         if not (serving := self._loaded()).engine.is_alive:
-            raise ServiceError(503, "not_ready", "the model has failed and is being restarted", {"Retry-After": "2"})
+            raise ServiceError(
+                503,
+                "not_ready",
+                "the model has failed and is being restarted; try again in a moment",
+                {"Retry-After": "2"},
+            )
         return serving
 
     def _take_over(self, serving: Serving) -> None:
-        """Let it answer all requests that come from now on."""
+        """Send all requests from now on to ``serving``."""
         self._serving, engine = serving, serving.engine
         if isinstance(engine, ModelProcess):
             engine.on_end = self._revive_soon
-            if not engine.is_alive:  # it has ended in the meantime
+            if not engine.is_alive:  # it died before on_end was set
                 self._revive_soon()
         name, version = engine.processor.name, engine.processor.version
         self.on_model(engine.processor.config.network)
@@ -139,7 +156,7 @@ class Keeper:
         self._reviving = asyncio.create_task(self._revive())
 
     async def _revive(self) -> None:
-        """Load the model again whose process has ended; where a reload is under way already, that may do."""
+        """Load the model again after its process has died; wait for a running reload first, which may replace it."""
         self.metrics.revivals.inc()
         while not (old := self._loaded()).engine.is_alive:
             if self._loading is not None:
@@ -150,7 +167,7 @@ class Keeper:
             try:
                 new = await self._loading
             except Exception:
-                logger.exception("the model cannot be loaded again yet")
+                logger.exception("the restart of the model failed; trying again")
                 await asyncio.sleep(RETRY_S)
             else:
                 self._take_over(new)
@@ -158,10 +175,11 @@ class Keeper:
 
     async def _load(self) -> None:
         try:
-            self._take_over(await load(self.settings))
+            launched, self.launched = self.launched, None
+            self._take_over(await load(self.settings, launched=launched))
         except Exception as error:
             if not isinstance(error, OmniNetError):
-                logger.exception("the model could not be loaded")
+                logger.exception("loading the model failed")
             self.failure = error
             self.on_failure()
         self._loading = None
@@ -182,7 +200,7 @@ class Keeper:
         try:
             new = await load(self.settings, old)
         except Exception as error:
-            # A task keeps its exception, and that one all that it came through, such as a model that is too large.
+            # Not raised here: the task would keep the exception, whose traceback keeps all local variables in memory.
             failure = _reload_failed(error, self.settings.checkpoint_folder())
         else:
             self.metrics.reloads.labels("succeeded").inc()
@@ -197,10 +215,10 @@ class Keeper:
 
 
 def _reload_failed(error: Exception, folder: Path) -> ServiceError:
-    """What a client learns of it: where the folder is stays with us."""
+    """Return the error for clients, with the checkpoint's name in place of its path, which is private."""
     if isinstance(error, OmniNetError):
         reason = str(error).replace(str(folder), folder.absolute().name)
     else:
-        logger.error("the checkpoint could not be reloaded", exc_info=error)
-        reason = "it failed in a way that the server's log tells"
-    return ServiceError(409, "reload_failed", f"the former model goes on, since the new one cannot be used: {reason}")
+        logger.error("the reload of the checkpoint failed", exc_info=error)
+        reason = "see the server log for the traceback"
+    return ServiceError(409, "reload_failed", f"reload failed, the former model stays in service: {reason}")

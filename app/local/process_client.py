@@ -1,44 +1,56 @@
-"""The engine, in a process of its own: what serves HTTP and what runs the model do not wait for one another."""
+"""Client of the engine in a child process, so that HTTP and the model do not share an interpreter lock (GIL)."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
-from multiprocessing.context import ForkServerProcess
-from typing import Any, NoReturn
+from multiprocessing.process import BaseProcess
+from typing import Any, NoReturn, TypeVar
 
-from omninet.app.engine.engine import Result
+from omninet.app.engine.result import Result, Watch
 from omninet.app.engine.warm_up import probe
-from omninet.app.engine.work import Watch
 from omninet.app.errors import ServiceError, internal_error, shutting_down
-from omninet.app.local.process_host import Ask, Drop, Health, Loaded, Reply, Settled, Stop, host
-from omninet.app.processes.link import Link
-from omninet.app.processes.start import context
+from omninet.app.local.launch import Checked, LaunchedProcess, end, ended_early
+from omninet.app.local.model_messages import (
+    CancelJob,
+    Health,
+    JobReply,
+    Loaded,
+    PartialResult,
+    Shutdown,
+    SubmitJob,
+)
+from omninet.app.processes.messages import AsyncConnection
 from omninet.app.settings import Settings
 from omninet.model.job import Job
 
 logger = logging.getLogger(__name__)
-FIGURES_S = 2.0
+METRICS_TIMEOUT_S = 2.0
+M = TypeVar("M")
 
 
 class ModelProcess:
-    """As an Engine, for the server; it has one life, from ``begin`` to ``stop`` or the end of its process.
+    """An engine in a child process, with the interface of Engine; it ends with ``stop`` or the death of the process.
+
+    Args:
+        process: the child process.
+        link: connection to it.
+        loaded: its first message.
 
     Attributes:
-        is_alive: whether it works.
-        on_end: called when the process has ended, though nobody wanted that.
+        is_alive: whether the engine is healthy.
+        on_end: called when the process has ended without ``stop``.
     """
 
-    def __init__(self, process: ForkServerProcess, link: Link, loaded: Loaded) -> None:
+    def __init__(self, process: BaseProcess, connection: AsyncConnection, loaded: Loaded) -> None:
         self.processor, self.devices = loaded.processor, loaded.devices
         self.precision, self.agreement = loaded.precision, loaded.agreement
         self.is_alive = True
         self.on_end: Callable[[], None] = lambda: None
-        self._process, self._link = process, link
+        self._process, self._connection = process, connection
         self._numbers = count()
         self._awaited: dict[int, asyncio.Future[Any]] = {}
         self._watching: dict[int, Watch] = {}
@@ -46,60 +58,70 @@ class ModelProcess:
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
-    async def begin(cls, settings: Settings) -> ModelProcess:
-        """Load the model of the settings in a new process; it takes seconds.
+    async def begin(cls, settings: Settings, launched: LaunchedProcess | None = None) -> ModelProcess:
+        """Load the model of the settings in a process; it takes seconds.
+
+        Args:
+            launched: a process that has checked the settings already; None starts one.
 
         Raises:
             CheckpointError, DeviceError: say what is wrong with the folder or the devices.
-            RuntimeError: it could not be loaded for another reason.
+            RuntimeError: the process could not load the model for another reason.
         """
-        ours, theirs = socket.socketpair()
-        link = await Link.over(ours)
-        process = context().Process(target=host, args=(theirs, settings), name="model", daemon=True)
-        starting = asyncio.ensure_future(asyncio.to_thread(process.start))
+        starting = asyncio.ensure_future(asyncio.to_thread(LaunchedProcess)) if launched is None else None
+        connection: AsyncConnection | None = None
         try:
-            await asyncio.shield(starting)
-            theirs.close()
-            loaded = await _loaded(link)
+            if starting is not None:
+                launched = await asyncio.shield(starting)
+            assert launched is not None
+            connection = await AsyncConnection.over(launched.end)
+            if starting is not None:
+                connection.send(settings)
+                await _received(connection, Checked)
+            loaded = await _received(connection, Loaded)
             await asyncio.to_thread(probe, loaded.processor)  # what it loads late is loaded now
         except BaseException:
-            await asyncio.wait([starting])  # else it would go on to start what nobody ends
-            theirs.close()
-            await asyncio.to_thread(_end, process)
-            await link.close()
+            if starting is not None:
+                await asyncio.wait([starting])  # else it would go on to start what nobody ends
+                launched = starting.result()
+            assert launched is not None
+            if connection is not None:
+                await connection.close()
+            await asyncio.to_thread(launched.close)
             raise
-        return cls(process, link, loaded)
+        return cls(launched.process, connection, loaded)
 
     async def run(self, job: Job, watch: Watch | None = None) -> Result:
-        """The result of a job; cancelled, its rows leave the model at the next step.
+        """Run a job and return its result; if cancelled, its rows leave the model at the next decoder step.
 
         Args:
-            watch: is told what is settled of the first row's outputs, whenever that is more.
+            job: rows to run.
+            watch: called with the final prefix of the first row's outputs each time it grows.
 
         Raises:
-            ServiceError: ``overloaded``, ``shutting_down``, or ``internal_error`` if the model failed on it.
+            ServiceError: ``overloaded``, ``shutting_down``, or ``internal_error``: the model failed on the job.
         """
         result: Result = await self._ask(job, watch)
         return result
 
-    async def figures(self) -> bytes:
-        """As Prometheus reads them; none where the process has ended or does not answer."""
+    async def metrics_text(self) -> bytes:
+        """Return the metrics in the Prometheus text format; empty if the process does not respond in time."""
         with suppress(TimeoutError, ServiceError):
-            async with asyncio.timeout(FIGURES_S):
-                figures: bytes = await self._ask(None)
-                return figures
+            async with asyncio.timeout(METRICS_TIMEOUT_S):
+                text: bytes = await self._ask(None)
+                return text
         return b""
 
     async def stop(self) -> None:
-        """Refuse new jobs, answer those that were accepted, and end."""
+        """Reject new jobs, complete the accepted ones and end the process."""
         if not self._stopping:
             self._stopping = True
-            self._link.send(Stop())
+            self._connection.send(Shutdown())
         try:
             await asyncio.shield(self._listening)
         finally:
-            await asyncio.to_thread(_end, self._process)
-            await self._link.close()
+            await asyncio.to_thread(end, self._process)
+            await self._connection.close()
 
     async def _ask(self, job: Job | None, watch: Watch | None = None) -> Any:
         if self._stopping:
@@ -110,11 +132,11 @@ class ModelProcess:
         answer = self._awaited[number] = asyncio.get_running_loop().create_future()
         if watch is not None:
             self._watching[number] = watch
-        self._link.send(Ask(number, job, watched=watch is not None))
+        self._connection.send(SubmitJob(number, job, watched=watch is not None))
         try:
             return await answer
         except asyncio.CancelledError:
-            self._link.send(Drop(number))
+            self._connection.send(CancelJob(number))
             raise
         finally:
             del self._awaited[number]
@@ -126,29 +148,29 @@ class ModelProcess:
         except (EOFError, OSError):
             pass
         except Exception:
-            logger.exception("the process of the model sent what cannot be read")
+            logger.exception("cannot read a message of the model process; the model is considered dead")
         self.is_alive = False
         for answer in self._awaited.values():
             if not answer.done():
                 answer.set_exception(internal_error())
         if not self._stopping:
-            logger.error("the process of the model has ended, with exit code %s", self._process.exitcode)
+            logger.error("the model process ended unexpectedly, with exit code %s", self._process.exitcode)
             self.on_end()
 
     async def _receive(self) -> NoReturn:
         while True:
-            message = await self._link.receive()
+            message = await self._connection.receive()
             if isinstance(message, Health):
                 self.is_alive = message.is_alive
-            elif isinstance(message, Settled):
+            elif isinstance(message, PartialResult):
                 if message.number in self._watching:  # else its requester has just gone
                     self._watching[message.number](message.hypothesis)
             else:
                 self._settle(message)
 
-    def _settle(self, reply: Reply) -> None:
+    def _settle(self, reply: JobReply) -> None:
         answer = self._awaited.get(reply.number)
-        if answer is None or answer.done():  # its requester has just gone
+        if answer is None or answer.done():  # the request was just cancelled
             return
         if isinstance(reply.result, Exception):
             answer.set_exception(reply.result)
@@ -156,18 +178,12 @@ class ModelProcess:
             answer.set_result(reply.result)
 
 
-async def _loaded(link: Link) -> Loaded:
+async def _received(connection: AsyncConnection, kind: type[M]) -> M:
     try:
-        message = await link.receive()
+        message = await connection.receive()
     except (EOFError, OSError):
-        raise RuntimeError("the process of the model ended before the model was loaded") from None
+        raise ended_early() from None
     if isinstance(message, Exception):
         raise message
-    assert isinstance(message, Loaded)
+    assert isinstance(message, kind)
     return message
-
-
-def _end(process: ForkServerProcess) -> None:
-    if process.pid is not None:
-        process.kill()
-        process.join()

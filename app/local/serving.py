@@ -1,4 +1,4 @@
-"""A checkpoint at work, from its first request to its last."""
+"""A loaded checkpoint with its media processes, from the first to the last request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from omninet.app.answering import AnyEngine, answer
-from omninet.app.backend import Answered, Query, Tell, Upload
+from omninet.app.backend import Answered, Notify, Query, Upload
+from omninet.app.local.launch import LaunchedProcess
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.media.pool import MediaPool
 from omninet.app.media.sandbox import Limits, Sandbox
@@ -21,9 +22,13 @@ from omninet.model.processor import Processor
 
 
 class Serving:
-    """An engine, the processes that decode media for it, and how many requests are at it.
+    """An engine with its media processes and a count of the requests that use them.
 
-    Another may take its place at any time: a request keeps to the one that it began with.
+    A reload replaces the Serving; a request continues with the one that it started with.
+
+    Args:
+        engine: runs the model.
+        media: decodes uploads.
     """
 
     def __init__(self, engine: AnyEngine, media: MediaPool) -> None:
@@ -34,7 +39,7 @@ class Serving:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep it alive inside."""
+        """Count a request: ``retire`` waits until all blocks have ended."""
         self._users += 1
         self._unused.clear()
         try:
@@ -44,17 +49,17 @@ class Serving:
             if not self._users:
                 self._unused.set()
 
-    async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
-        """As a Backend."""
+    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Answered:
+        """Process one request. See Backend.answer."""
         with self.in_use():
             self._check(query)
             inputs = dict(query.inputs)
             for upload in query.uploads:
                 inputs[upload.keyword] = await self.media.run(partial(decode, times, upload))
-            return await answer(self.engine, query.task, inputs, times, tell)
+            return await answer(self.engine, query.task, inputs, times, notify)
 
     def _check(self, query: Query) -> None:
-        """Hold that the model still has what the endpoint was made for: a reload may just have ended.
+        """Check that the model has the task and inputs of the endpoint, since a reload may just have replaced it.
 
         Raises:
             InputError: ``unknown_task``, ``unexpected_input``.
@@ -68,7 +73,7 @@ class Serving:
                 raise InputError("unexpected_input", message, input=upload.keyword)
 
     async def retire(self, successor: Serving) -> None:
-        """Wait for its last request, then end what the successor does not use; cancelled, end it at once."""
+        """Wait for the last request, then stop what ``successor`` does not share; if cancelled, stop it at once."""
         try:
             await self._unused.wait()
         finally:
@@ -77,19 +82,23 @@ class Serving:
                 await asyncio.to_thread(self.media.close)
 
     async def stop(self) -> None:
-        """Answer what was accepted, then end."""
+        """Complete the accepted requests, then stop engine and media processes."""
         await self.engine.stop()
         await asyncio.to_thread(self.media.close)
 
 
-async def load(settings: Settings, old: Serving | None = None) -> Serving:
+async def load(settings: Settings, old: Serving | None = None, launched: LaunchedProcess | None = None) -> Serving:
     """Load what the settings say, without any effect on the ``old`` one, whose processes for media it uses if it can.
 
+    Args:
+        launched: see ``ModelProcess.begin``.
+
     Raises:
-        CheckpointError, DeviceError: say what is wrong with the folder or the devices.
-        RuntimeError: it could not be loaded for another reason.
+        CheckpointError: the checkpoint cannot be loaded.
+        DeviceError: a device cannot be used.
+        RuntimeError: loading failed for another reason.
     """
-    engine = await ModelProcess.begin(settings)
+    engine = await ModelProcess.begin(settings, launched)
     try:
         if old is not None and _decoders(old.engine.processor) == _decoders(engine.processor):
             return Serving(engine, old.media)
@@ -100,35 +109,40 @@ async def load(settings: Settings, old: Serving | None = None) -> Serving:
 
 
 async def opened(settings: Settings, engine: AnyEngine) -> Serving:
-    """An engine, with processes for media of its own."""
+    """Start media processes for an engine and return both.
+
+    Raises:
+        RuntimeError: a media process does not start.
+    """
     media = media_pool(settings, engine.processor.modalities)
     starting = asyncio.ensure_future(asyncio.to_thread(media.start))
     try:
         await asyncio.shield(starting)
     except BaseException:
-        await asyncio.wait([starting])  # else it would go on to start what nobody ends
+        await asyncio.wait([starting])  # the thread cannot be cancelled and would leave processes running
         media.close()
         raise
     return Serving(engine, media)
 
 
 def media_pool(settings: Settings, modalities: Mapping[str, Modality]) -> MediaPool:
-    """Processes for media as the settings want them, not started yet; a model that takes no files still has some."""
+    """Return the pool of media processes of the settings, not started; also for a model without file inputs."""
     limits = Limits(settings.media_limits(), settings.media_seconds, settings.media_memory_bytes)
     return MediaPool(modalities, limits, settings.media_processes, settings.max_waiting_media)
 
 
 def _decoders(processor: Processor) -> dict[str, Any]:
-    """What the processes for media know of a model: the configuration of each peripheral that takes files."""
+    """Return what media processes depend on: name and configuration of each peripheral with file inputs."""
     found = processor.modalities.items()
     return {name: each.config for name, each in found if any(form.upload for form in each.forms.values())}
 
 
 def decode(times: Stopwatch, upload: Upload, sandbox: Sandbox) -> Any:
-    """What is in an upload; the name of its file is never looked at.
+    """Decode an upload and measure the time as stage ``decode_media``; the file's name is ignored.
 
     Raises:
-        InputError: it cannot be decoded.
+        InputError: the file cannot be decoded.
+        ClosedError: the sandbox has been closed.
     """
     with times.stage("decode_media"):
         return sandbox.decode(upload.peripheral, upload.form, upload.file.read())

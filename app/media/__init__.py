@@ -1,1 +1,1 @@
-"""Confined processes that decode uploads."""
+"""Sandboxed worker processes that decode uploaded images and videos."""

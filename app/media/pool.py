@@ -1,4 +1,4 @@
-"""Untrusted files: where they are decoded, and how many at a time."""
+"""A pool of sandboxed processes for decoding untrusted files, with a limited queue."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ T = TypeVar("T")
 
 
 class MediaPool:
-    """Processes that decode, so that a slow or deadly file holds up or ends nothing but itself.
+    """A pool of sandboxes, so that a slow or malicious file affects only its own request.
 
     Args:
-        modalities: name of each peripheral -> what decodes for it.
-        processes: files that are decoded at the same time.
-        max_waiting: files that wait for that; more are refused.
+        modalities: name of each peripheral -> its modality, which decodes files.
+        limits: of time, memory and size for each file.
+        processes: number of sandboxes.
+        max_waiting: maximum number of files waiting for a sandbox; more are rejected.
     """
 
     def __init__(self, modalities: Mapping[str, Modality], limits: Limits, processes: int, max_waiting: int) -> None:
@@ -34,15 +35,22 @@ class MediaPool:
         self._room = processes + max_waiting
 
     def start(self) -> None:
-        """Start the processes; it takes seconds."""
+        """Start the processes; takes seconds.
+
+        Raises:
+            RuntimeError: a process does not start.
+            ClosedError: the pool has been closed.
+        """
         for sandbox in self._sandboxes:
             sandbox.start()
 
     async def run(self, work: Callable[[Sandbox], T]) -> T:
-        """Do ``work`` with a process when its turn comes; cancelled before that, it is never done.
+        """Run ``work`` in a thread as soon as a sandbox is free and return its result.
+
+        ``work`` never runs if the call is cancelled before.
 
         Raises:
-            ServiceError: ``overloaded``, too much is waiting; ``shutting_down``, it was closed meanwhile.
+            ServiceError: ``overloaded``: too many files are waiting; ``shutting_down``: the pool was closed meanwhile.
         """
         if not self._room:
             raise overloaded("too many uploads are waiting to be decoded; try again in a moment")
@@ -53,19 +61,19 @@ class MediaPool:
             self._room += 1
 
     def busy(self) -> int:
-        """Processes that decode."""
+        """Return the number of sandboxes in use."""
         return len(self._sandboxes) - self._idle.qsize()
 
     def waiting(self) -> int:
-        """Uploads that no process has taken."""
+        """Return the number of files waiting for a sandbox."""
         return max(0, len(self._sandboxes) + self._max_waiting - self._room - self.busy())
 
     def replaced(self) -> int:
-        """Processes that another one has taken the place of."""
+        """Return the number of processes that were replaced by a new one."""
         return sum(max(0, sandbox.processes - 1) for sandbox in self._sandboxes)
 
     def close(self) -> None:
-        """End the processes."""
+        """Cancel waiting files and kill the processes."""
         self._executor.shutdown(wait=False, cancel_futures=True)
         for sandbox in self._sandboxes:
             sandbox.close()

@@ -1,8 +1,8 @@
-"""Processes that decode untrusted media.
+"""Sandboxed processes that decode untrusted media.
 
-A decoder may crash, hang or eat memory. It does so in a process that is then killed and replaced, which costs the
-file's sender an error and nobody else anything. What comes back is read as JSON and bytes: a process that was taken
-over by a file must not be believed further than that.
+A malicious file can make a decoder crash, hang or exhaust memory. This happens in a separate process, which is then
+killed and replaced; only the request with the file fails. The process could also be compromised by a file, so its
+replies are parsed as JSON and raw bytes and never unpickled.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
-import torch
-
-from omninet.app.processes.channel import Channel, channels
+from omninet.app.processes.messages import BlockingConnection, connected
 from omninet.app.processes.start import MEDIA, call_this, context
 from omninet.model.errors import InputError
 from omninet.model.media.limits import MediaLimits
@@ -33,20 +31,21 @@ from omninet.model.modalities import Modality
 logger = logging.getLogger(__name__)
 HEADER_BYTES = 2**16
 START_SECONDS = 60.0
-STARTS = 10  # that may fail in a row: no file is to blame for that
-CRASHES = 3  # of processes that a file is to blame for; one may have been damaged by the file before
-DYING_SECONDS = 1.0
-FORK_SERVER_GONE = 255  # what multiprocessing takes for the exit code then
+MAX_START_ATTEMPTS = 10
+MAX_CRASHES = 3  # crashes after which a file is rejected; the first may be due to the file decoded before
+EXIT_WAIT_SECONDS = 1.0
+FORK_SERVER_GONE = 255  # exit code that multiprocessing reports if the fork server has ended
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What decoding one file may cost.
+    """Limits on decoding one file.
 
     Attributes:
-        seconds: wall time, and time of a processor.
-        memory: bytes beyond those that the process has to begin with.
+        media: limits on the size of images and videos.
+        seconds: limit on wall-clock time, and on CPU time.
+        memory: bytes of address space beyond those in use when the process starts.
     """
 
     media: MediaLimits
@@ -55,152 +54,156 @@ class Limits:
 
 
 class ClosedError(Exception):
-    """The sandbox has been closed: it decodes nothing any more."""
+    """The sandbox has been closed."""
 
 
 class Sandbox:
-    """One process, started at the first file and after each that it did not survive.
+    """One sandboxed process, started on first use and replaced after each crash.
 
     Args:
-        modalities: name of each peripheral -> what decodes for it.
+        modalities: name of each peripheral -> its modality, which decodes files.
+        limits: of time, memory and size for each file.
 
     Attributes:
-        processes: that it has had so far.
+        processes: number of processes started so far.
     """
 
     def __init__(self, modalities: Mapping[str, Modality], limits: Limits) -> None:
         self._modalities, self._limits = modalities, limits
         self.processes = 0
         self._process: ForkServerProcess | None = None
-        self._channel: Channel | None = None
+        self._connection: BlockingConnection | None = None
         self._closed = False
-        self._beginning = threading.Lock()  # held while a process is made, or forbidden to be made
-        self._busy = threading.RLock()  # held by whoever uses the process
+        self._beginning = threading.Lock()  # held to start a process and to forbid further starts
+        self._busy = threading.RLock()  # held while the process is in use
 
     def start(self) -> None:
-        """Have a process that is ready; without effect where there is one.
+        """Start a process and wait until it is ready; does nothing if one is running.
 
         Raises:
-            ClosedError: it has been, meanwhile perhaps.
+            ClosedError: the sandbox has been closed.
+            RuntimeError: the process failed to start ``MAX_START_ATTEMPTS`` times.
         """
         with self._busy:
-            for _ in range(STARTS):
+            for _ in range(MAX_START_ATTEMPTS):
                 if self._process is not None and self._process.is_alive():
                     return
-                self._end()
-                if self._begin():
+                self._terminate()
+                if self._spawn():
                     return
-        raise RuntimeError("a process for media does not start")
+        raise RuntimeError(f"the media process failed to start {MAX_START_ATTEMPTS} times; see the log for its errors")
 
-    def _begin(self) -> bool:
-        self._channel, theirs = channels()
+    def _spawn(self) -> bool:
+        """Start a process; return whether it said that it is ready in time."""
+        self._connection, theirs = connected()
         arguments = theirs, self._modalities, self._limits
         with self._beginning:
             if self._closed:
                 theirs.close()
                 raise ClosedError
-            self._process = context().Process(target=_work, args=arguments, name="media", daemon=True)
+            self._process = context().Process(target=_run_worker, args=arguments, name="media", daemon=True)
             self._process.start()
             self.processes += 1
         theirs.close()
         with suppress(OSError):
-            return self._channel.receive(HEADER_BYTES, time.monotonic() + START_SECONDS) == b"ready"
+            return self._connection.receive(HEADER_BYTES, time.monotonic() + START_SECONDS) == b"ready"
         return False
 
     def decode(self, peripheral: str, form: str, data: bytes) -> Any:
-        """What is in a file, as the modality of a peripheral decodes it.
+        """Decode a file.
 
         Args:
-            form: that the file has, of its modality's.
+            peripheral: name of the peripheral, whose modality decodes the file.
+            form: form of the file among those of the modality.
+            data: contents of the file.
 
         Raises:
             InputError: the file cannot be decoded, or not within the limits.
-            ClosedError: the sandbox has been, meanwhile perhaps.
+            ClosedError: the sandbox has been closed.
         """
         crashes, until = 0, time.monotonic() + self._limits.seconds
         with self._busy:
-            while crashes < CRASHES and time.monotonic() < until:
+            while crashes < MAX_CRASHES and time.monotonic() < until:
                 self.start()
-                assert self._channel is not None
+                assert self._connection is not None
                 try:
-                    return self._ask(self._channel, peripheral, form, data)
+                    return self._ask(self._connection, peripheral, form, data)
                 except InputError:
                     raise
                 except TimeoutError:
-                    self._end()
+                    self._terminate()
                     raise too_expensive(f"it took longer than {self._limits.seconds:g} s") from None
-                except Exception as error:  # whatever it was made to send
+                except Exception as error:  # a compromised process can send anything
                     crashes += not self._was_killed()
-                    self._end()
-                    logger.warning("a process for media died: %s", error or type(error).__name__)
+                    self._terminate()
+                    logger.warning("a media process failed and is replaced: %s", error or type(error).__name__)
         raise too_expensive("its decoder crashed")
 
     def _was_killed(self) -> bool:
-        """Whether the process was ended from outside, for want of memory perhaps: no file can be blamed for that."""
+        """Whether the process was killed from outside, such as by the OOM killer; the file is not at fault then."""
         assert self._process is not None
-        self._process.join(DYING_SECONDS)
+        self._process.join(EXIT_WAIT_SECONDS)
         return self._process.exitcode in {-signal.SIGKILL, FORK_SERVER_GONE}
 
-    def _ask(self, channel: Channel, peripheral: str, form: str, data: bytes) -> Any:
+    def _ask(self, connection: BlockingConnection, peripheral: str, form: str, data: bytes) -> Any:
         modality = self._modalities[peripheral]
         until = time.monotonic() + self._limits.seconds
-        channel.send(json.dumps([peripheral, form]).encode(), until)
-        channel.send(data, until)
-        header = json.loads(channel.receive(HEADER_BYTES, until))
+        connection.send(json.dumps([peripheral, form]).encode(), until)
+        connection.send(data, until)
+        header = json.loads(connection.receive(HEADER_BYTES, until))
         if "error" in header:
             raise InputError(header["error"], header["message"], **header["detail"])
-        return modality.unpack(form, header["found"], channel.receive(modality.most_bytes, until))
+        return modality.unpack(form, header["found"], connection.receive(modality.most_bytes, until))
 
     def close(self) -> None:
-        """End the process for good, whatever it is doing."""
+        """Kill the process, even while it decodes, and start no other."""
         with self._beginning:
             self._closed = True
             if (process := self._process) is not None:
                 process.kill()
-        with self._busy:  # whoever waited for the process has noticed
-            self._end()
+        with self._busy:  # the thread that used the process has seen it end
+            self._terminate()
 
-    def _end(self) -> None:
+    def _terminate(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
             process.join()
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 def too_expensive(why: str) -> InputError:
-    """A file that was given up."""
-    return InputError("media_too_expensive", f"decoding the file was given up: {why}; send a smaller or an intact one")
+    """Return the error for a file whose decoding exceeded a limit or crashed."""
+    return InputError("media_too_expensive", f"decoding the file was aborted: {why}; send a smaller or an intact file")
 
 
-def _work(channel: Channel, modalities: Mapping[str, Modality], limits: Limits) -> None:
-    """The body of the process: what a file is and the file come in, a header and the decoded bytes go out."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # the service ends it, by closing the channel or for good
+def _run_worker(connection: BlockingConnection, modalities: Mapping[str, Modality], limits: Limits) -> None:
+    """Receive files with their peripheral and form, and send back headers and decoded bytes, until the service ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # the service ends this process by closing the connection
         signal.signal(number, signal.SIG_IGN)
     call_this(MEDIA)
-    torch.set_num_threads(1)
     with suppress(OSError):
-        _die_with_the_service(channel.fileno())
+        _die_with_fork_server(connection.fileno())
         _warm_up(modalities)
         _confine(limits)
-        channel.send(b"ready")
+        connection.send(b"ready")
         while True:
-            peripheral, form = json.loads(channel.receive())
-            data = channel.receive()
+            peripheral, form = json.loads(connection.receive())
+            data = connection.receive()
             _limit_time(limits.seconds)
             header, found = _decode(modalities[peripheral], form, data, limits.media)
-            channel.send(json.dumps(header).encode())
+            connection.send(json.dumps(header).encode())
             if found is not None:
-                channel.send(found)
+                connection.send(found)
 
 
-def _die_with_the_service(kept: int) -> None:
-    """Be killed as soon as the fork server ends, which it does with the service; a process that hangs hears of no end.
+def _die_with_fork_server(kept: int) -> None:
+    """Have the kernel kill this process when the fork server ends, which ends with the service.
 
-    For that nothing but one descriptor is kept open: as long as anybody has the pipe by which the fork server sees who
-    needs it, it does not end.
+    A hanging decoder would not notice that its channel is closed. All file descriptors except ``kept`` are closed: the
+    fork server runs as long as any process holds its alive pipe.
     """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.closerange(3, kept)
@@ -213,14 +216,14 @@ def _decode(modality: Modality, form: str, data: bytes, limits: MediaLimits) -> 
         return {"found": header}, found
     except InputError as error:
         return {"error": error.code, "message": error.message, "detail": error.detail}, None
-    except (MemoryError, RuntimeError) as error:  # torch says RuntimeError where memory is short
+    except (MemoryError, RuntimeError) as error:  # some libraries raise RuntimeError where memory is short
         logger.warning("a file could not be decoded: %s", error)
         given_up = too_expensive("it needs too much memory")
         return {"error": given_up.code, "message": given_up.message, "detail": {}}, None
 
 
 def _warm_up(modalities: Mapping[str, Modality]) -> None:
-    """Load what is loaded late: afterwards no file can be opened any more."""
+    """Decode a tiny file of each form to load all libraries, since no file can be opened after ``_confine``."""
     for modality in modalities.values():
         for name, form in modality.forms.items():
             if form.upload:
@@ -228,7 +231,7 @@ def _warm_up(modalities: Mapping[str, Modality]) -> None:
 
 
 def _confine(limits: Limits) -> None:
-    """Take away what decoding does not need: memory without end, and files or sockets to open."""
+    """Limit the address space, and forbid core dumps and opening files or sockets."""
     with open("/proc/self/statm", encoding="ascii") as sizes:
         now = int(sizes.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + limits.memory, now + limits.memory))
@@ -237,7 +240,7 @@ def _confine(limits: Limits) -> None:
 
 
 def _limit_time(seconds: float) -> None:
-    """Let the processor's time of this process end with this file's."""
+    """Limit the CPU time of this process to what it has used so far plus ``seconds``."""
     used = time.process_time()
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used + seconds), hard))

@@ -1,1 +1,1 @@
-"""How processes are started, and how they exchange messages."""
+"""Start of child processes, and message passing between processes."""

@@ -1,4 +1,4 @@
-// Tabs, and what is shown and asked on them.
+// The page: tabs, inputs, requests and answers.
 
 import { element } from "./elements.js";
 import { showPreview, textField, uploadField } from "./inputs.js";
@@ -11,7 +11,7 @@ import { takes, usesOf } from "./uses.js";
 const $ = (id) => document.getElementById(id);
 const here = new URL(".", location.href);
 
-// Files and texts are kept by what they are: one picture serves each tab that takes one.
+// Chosen files and entered texts are shared between tabs: files by form and position, texts by role.
 const chosen = {};
 const written = {};
 const answers = {};
@@ -83,7 +83,7 @@ function buildInputs() {
   $("inputs").replaceChildren(...[...use.uploads, ...use.values].map((field) => shown[field.name].section));
 }
 
-// A text to begin with: one that goes with the first sample that is shown.
+// The initial text of a field: that of the first sample shown, or a general one.
 function exampleOf(field) {
   return samplesOf()[0]?.texts[field.role] ?? samples.texts[field.role]?.[0] ?? "";
 }
@@ -104,7 +104,7 @@ function chooseOwn(field, file) {
   else if (use.uploads.every((each) => chosen[slot(each)])) run();
 }
 
-// Where there are several uploads, samples fill one after another.
+// The upload field that the next sample fills: the first empty one.
 function nextUpload() {
   return use.uploads.find((field) => !chosen[slot(field)]) ?? use.uploads[0];
 }
@@ -181,7 +181,7 @@ async function run() {
   $("run").removeAttribute("aria-busy");
   answers[asked.id] = parts;
   $("answer").replaceChildren(...parts);
-  // On a narrow screen the answer is below the form.
+  // On narrow screens the answer is below the form, out of sight.
   $("answer-title").scrollIntoView({ block: "nearest" });
 }
 
@@ -199,7 +199,7 @@ async function ask(asked, signal) {
   }
 }
 
-// The last event of a stream, the others having been shown.
+// Show the tokens of a stream as they arrive; return the data of its last event.
 async function lastOf(response, signal) {
   const [text] = showWriting();
   $("answer").replaceChildren(text);
@@ -222,7 +222,7 @@ $("copy").addEventListener("click", async () => {
   range.selectNodeContents($("curl"));
   getSelection().removeAllRanges();
   getSelection().addRange(range);
-  // The clipboard is closed to pages that came over plain HTTP from another machine: the line stays selected.
+  // Browsers provide no clipboard to pages over plain HTTP from another machine; the command stays selected there.
   const copied = await navigator.clipboard?.writeText($("curl").textContent).then(() => true, () => false);
   $("copy").textContent = copied ? "Copied" : "Selected";
   setTimeout(() => ($("copy").textContent = "Copy"), 1500);
@@ -230,8 +230,8 @@ $("copy").addEventListener("click", async () => {
 
 // ---- start
 
-// What the served model has, once it is loaded.
-async function whatIsServed() {
+// The response of GET /tasks; polls until the model is loaded.
+async function servedTasks() {
   try {
     const response = await fetch(new URL("tasks", here));
     if (response.ok) return await response.json();
@@ -240,12 +240,12 @@ async function whatIsServed() {
     $("model").textContent = "The server cannot be reached";
   }
   await new Promise((done) => setTimeout(done, 1500));
-  return whatIsServed();
+  return servedTasks();
 }
 
 async function start() {
   const reading = fetch(new URL("static/samples.json", here)).then((response) => response.json());
-  const { model, tasks } = await whatIsServed();
+  const { model, tasks } = await servedTasks();
   samples = await reading;
   uses = usesOf(tasks);
   buildTabs();
@@ -255,7 +255,7 @@ async function start() {
   beginWithSamples();
 }
 
-// Each tab that takes one file begins with the first sample for it.
+// Choose the first matching sample in each tab with one upload.
 async function beginWithSamples() {
   for (const item of uses.filter((each) => each.uploads.length === 1)) {
     const [field] = item.uploads;

@@ -1,11 +1,11 @@
-// Where the model looked: heat over the photo, a strip of a clip's frames with their weights, words that were read.
+// Attention weights: a heat map over a photo, a strip of a clip's frames, and the words of a question.
 
 import { bar, element } from "./elements.js";
 
 const HEAT = "255, 96, 0";
 const THUMB = 96;
 
-// The part of a picture (width, height) that the grid covers, as fractions of it: left, top, width, height.
+// The part of a picture that the grid of cells covers: [left, top, width, height] as fractions of the picture.
 export function covered({ treatment, share, window: place }, width, height) {
   const start = (length) => (place === "corner" ? 0 : (1 - length) / 2);
   if (treatment === "squash") return [start(share), start(share), share, share];
@@ -18,7 +18,7 @@ export function covered({ treatment, share, window: place }, width, height) {
   return [from(width), from(height), (padded * share) / width, (padded * share) / height];
 }
 
-// Paint cells (rows of columns) on a canvas over a picture; the brightest is the most that is given.
+// Paint weights of cells (rows of columns) on a canvas over a picture; weight `most` has full intensity.
 function paint(canvas, cells, most, area) {
   const small = document.createElement("canvas");
   [small.height, small.width] = [cells.length, cells[0]?.length ?? 0];
@@ -37,14 +37,14 @@ function paint(canvas, cells, most, area) {
 
 const most = (numbers) => Math.max(1e-9, ...numbers.flat(Infinity));
 
-// What is in the preview now may be another file than the answer is about.
+// The element of the preview, or null if the preview shows another file than the answer's by now.
 function shown(preview, kind, url) {
   const view = preview.querySelector(kind);
   return view?.src === url ? view : null;
 }
 
-// Over the photo of the preview, and over one beside the answer, which a phone shows instead; returns that one, and
-// what shows a token, or with null nothing.
+// Heat maps over the photo in the preview and over a copy beside the answer, for narrow screens. Returns the copy and
+// a function that shows the weights of a token by its index; null hides them.
 export function overPicture(explanation, preview, url) {
   const beside = element("div", { class: "beside" }, element("img", { src: url ?? "", alt: "" }));
   const show = (index) => [preview, beside].forEach((holder) => {
@@ -65,7 +65,8 @@ function heatOver(picture, explanation, index) {
   return canvas;
 }
 
-// The frames that were looked at: each goes to its moment in the player.
+// A strip of the sampled frames with their weights; a click on a frame seeks the player to its time. Returns the strip
+// and a function that shows the weights of a token by its index; null shows the mean over all tokens.
 export function filmStrip(explanation, preview, url) {
   const frames = explanation.times.map((time) => {
     const [still, heat, weight] = [element("canvas"), element("canvas", { class: "heat" }), bar(0)];
@@ -88,12 +89,12 @@ export function filmStrip(explanation, preview, url) {
       if (tokens.length === 1) paint(heat, tokens[0].cells[i], hottest, covered(explanation.framing, width, height));
     });
   }
-  const strip = element("div", { class: "strip", role: "group", "aria-label": "Frames that it looked at" },
+  const strip = element("div", { class: "strip", role: "group", "aria-label": "Frames that the model looked at" },
     ...frames.map(({ button }) => button));
   return [strip, show];
 }
 
-// A clip that this browser cannot show leaves the frames empty; their weights are there all the same.
+// Draw the stills of the strip; they stay empty if the browser cannot decode the clip.
 async function drawStills(frames, times, url) {
   const video = Object.assign(document.createElement("video"), { src: url, muted: true, preload: "auto" });
   const next = (name) => new Promise((done, failed) => {
@@ -114,7 +115,7 @@ async function drawStills(frames, times, url) {
   }
 }
 
-// Where the sampled moments are in the clip.
+// Mark the times of the sampled frames below the player.
 function markMoments(times, player) {
   if (!player || player.nextElementSibling?.className === "moments") return;
   const line = element("div", { class: "moments", "aria-hidden": "true" }, ...times.map(() => element("i")));
@@ -127,7 +128,7 @@ function markMoments(times, player) {
   else player.addEventListener("loadedmetadata", place);
 }
 
-// The words of a question with the weight of each.
+// A list of the question's words with their weights.
 export function wordsRead(explanation) {
   const weights = explanation.tokens[0].words;
   const heaviest = most(weights);

@@ -1,4 +1,4 @@
-// Pieces that answers are made of. Whatever comes from the server or the user is set as text, never as markup.
+// Helpers to build DOM elements. Content from the server or the user is always set as text, never as markup.
 
 export function element(name, attributes = {}, ...children) {
   const node = document.createElement(name);
@@ -13,7 +13,7 @@ export function bar(probability) {
   return element("span", { class: "bar", "aria-hidden": "true" }, fill);
 }
 
-// A part of an answer that shows where the model looked while it is pointed at; with null it shows nothing.
+// A part of an answer that calls show(index) when hovered or focused, and show(null) afterwards.
 export function pointedAt(text, index, show) {
   const word = element("button", { type: "button", class: "piece" }, text);
   for (const name of ["pointerenter", "focus"]) word.addEventListener(name, () => show(index));

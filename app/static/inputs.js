@@ -1,11 +1,11 @@
-// The inputs of a use: a chooser with a preview for each upload, a line or an area for each text.
+// Input fields: a file chooser with a preview for each upload, a text field for each other input.
 
 import { element } from "./elements.js";
 import { mainType } from "./uses.js";
 
 const CAPTURES = { image: "Take a photo", video: "Record a clip" };
 
-// A chooser; `choose` is told of a file.
+// A file chooser; calls `choose` with the file.
 export function uploadField(field, several, choose) {
   const preview = element("div", { class: "preview" });
   const [file, camera] = [chooser(`file-${field.name}`, field.accept), chooser(`camera-${field.name}`, `${mainType(field)}/*`)];
@@ -27,7 +27,7 @@ function chooser(id, accept) {
   return element("input", { id, type: "file", accept, class: "visually-hidden" });
 }
 
-// A text beside files is a line; alone it is an area, as is JSON.
+// A text field: one line next to uploads, otherwise and for JSON a text area.
 export function textField(field, beside, value, changed) {
   const id = `text-${field.name}`;
   const input = beside && field.text
@@ -45,7 +45,7 @@ export function showPreview(preview, pick) {
   const view = viewOf(pick, name);
   view.muted = true;
   view.addEventListener("error", () => {
-    const words = `${name}: this browser cannot show it, the server may still read it`;
+    const words = `${name}: this browser cannot display it, but the server may be able to read it`;
     view.replaceWith(element("p", { class: "muted" }, words));
   });
   return preview.replaceChildren(view);

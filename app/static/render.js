@@ -1,9 +1,9 @@
-// Answers to elements: what the output's renderer makes of it, where the model looked, notes and times.
+// Rendering of answers: the output's own renderer, attention weights, notes and timings.
 
 import { filmStrip, overPicture, wordsRead } from "./attention.js";
 import { element, milliseconds } from "./elements.js";
 
-// The module of an output; one that has none is shown as it is.
+// The renderer module of an output; plain JSON for outputs without one.
 export async function rendererOf(output) {
   try {
     return await import(`./outputs/${output}.js`);
@@ -12,13 +12,13 @@ export async function rendererOf(output) {
   }
 }
 
-// With a preview, what the model looked at can be pointed at.
+// Render a reply; attention weights are drawn over the preview if it still shows `url`.
 export function showAnswer(reply, renderer, preview, url) {
   const looked = reply.explanation ? lookedAt(reply, preview, url) : { parts: [], show: () => {} };
   return [looked.beside ?? "", renderer.render(reply, looked.show), ...looked.parts, ...reply.notes.map(note), details(reply)];
 }
 
-// A text as it comes in.
+// An empty text that is filled while an answer streams.
 export function showWriting() {
   const text = element("p", { class: "headline writing" });
   return [text];
@@ -38,7 +38,7 @@ export function showBusy() {
 }
 
 export function showNothing() {
-  return [element("p", { class: "empty" }, "Nothing asked yet. Choose an input, or try a sample.")];
+  return [element("p", { class: "empty" }, "No answer yet. Choose an input, or try a sample.")];
 }
 
 function lookedAt(reply, preview, url) {
@@ -49,7 +49,7 @@ function lookedAt(reply, preview, url) {
     return { beside, parts, show };
   }
   const [strip, show] = filmStrip(explanation, preview, url);
-  // Sizes are known once it is on the page.
+  // The strip has no size before it is on the page.
   requestAnimationFrame(() => show(null));
   return { parts: [element("h3", {}, "Where it looked"), strip, ...parts], show };
 }

@@ -1,8 +1,8 @@
-// A request, and a shell command that makes it.
+// The request of a form, and the equivalent curl command.
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-// What fetch sends: `files` and `texts` are by the names of the fields.
+// The headers and body for fetch; `files` and `texts` map names of fields to values.
 export function bodyOf(use, files, texts) {
   if (!use.multipart) {
     return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(values(use, texts)) };
@@ -27,7 +27,7 @@ export function commandOf(use, files, texts, here) {
 
 const nameOf = (pick) => (pick?.file.name ?? "FILE").replace(/["\\]/g, "\\$&");
 
-// What is no text is written as JSON; while it is none it is sent as a text, which the server refuses in its words.
+// Fields that are not texts contain JSON; invalid JSON is sent as a string, so that the server reports the error.
 function values(use, texts) {
   return Object.fromEntries(use.values.map((field) => [field.name, field.text ? texts[field.name] : parsed(texts[field.name])]));
 }

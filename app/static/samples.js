@@ -1,4 +1,4 @@
-// Files and texts to try a tab on.
+// Buttons for sample files and texts.
 
 import { element } from "./elements.js";
 

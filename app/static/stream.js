@@ -1,4 +1,4 @@
-// Server-sent events of a response to a POST, which EventSource cannot make.
+// Parser for server-sent events of a POST response; EventSource supports GET only.
 
 export async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

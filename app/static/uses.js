@@ -1,6 +1,6 @@
-// What the page offers: the uses of the tasks that the served model has, in the order of their tabs.
+// The uses of the served model's tasks, in the order of their tabs.
 
-// First what takes images, then what takes no files, then the rest.
+// Uses with an image come first, then those without files, then the rest.
 export function usesOf(tasks) {
   const uses = tasks.flatMap((task) => task.uses.map((use) => ({ ...use, output: task.output, inputs: inputsOf(use) })));
   return uses
@@ -16,7 +16,7 @@ export function usesOf(tasks) {
     .sort((one, other) => one.rank - other.rank);
 }
 
-// One field for each input: where several give one input, the first of them.
+// The first field of each input.
 function inputsOf(use) {
   const roles = new Map();
   for (const field of use.fields) if (!roles.has(field.role)) roles.set(field.role, field);
@@ -28,10 +28,10 @@ function rank([first]) {
   return mainType(first) === "image" ? 0 : 2;
 }
 
-// The first part of the media type that a field takes above all: image, video or another one.
+// The main type of the first media type that a field accepts, such as image or video.
 export const mainType = (field) => field.accept.split("/", 1)[0];
 
-// Whether a field takes files of a media type.
+// Whether a field accepts files of a media type.
 export function takes(field, type) {
   return field.accept.split(",").some((each) => each === type || (each.endsWith("/*") && type.startsWith(each.slice(0, -1))));
 }

@@ -1,4 +1,4 @@
-"""Logs: a JSON object a line, to stderr."""
+"""Logging to stderr as JSON lines."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-# Of the request that is being worked on; empty outside of any.
+# Id of the current request; empty outside a request.
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
 
 class JsonFormatter(logging.Formatter):
-    """What a record says, what it has in ``extra={"fields": {...}}``, and the traceback of its exception."""
+    """Formats a record as a JSON object: message, ``extra={"fields": {...}}`` and the traceback of an exception."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """Return a record as one line of JSON."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -32,7 +32,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logs() -> None:
-    """Write everything that is logged, and every warning, as JSON."""
+    """Log everything from level INFO on, and Python warnings, as JSON lines."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])

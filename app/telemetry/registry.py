@@ -1,19 +1,19 @@
-"""What is counted and measured, for Prometheus."""
+"""Base class of the Prometheus metrics."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
 
-class Figures:
-    """A set of figures, all of them at zero."""
+class MetricSet:
+    """A set of metrics with a registry of its own."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a gauge beside every counter, which nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # omits an unused "_created" gauge for each counter
         self.registry = CollectorRegistry()
 
     def text(self) -> bytes:
-        """As Prometheus reads it."""
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self.registry)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

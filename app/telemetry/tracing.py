@@ -1,6 +1,6 @@
-"""Traces of requests, for OpenTelemetry: what is asked for and how long its stages take, never what it holds.
+"""OpenTelemetry traces of requests: tasks and durations of stages, never the contents of a request.
 
-Needs the extra ``otel``; imported only where traces are wanted.
+Needs the extra ``otel``; imported only if OMNINET_TRACES is set.
 """
 
 from __future__ import annotations
@@ -19,26 +19,30 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Tracer, get_current_span, set_span_in_context
 
 UNTRACED = ("/healthz", "/readyz", "/metrics")
-PATIENCE_S = 3.0
+SHUTDOWN_TIMEOUT_S = 3.0
 
 
 class Traces:
-    """Where spans go, a batch every few seconds: one for each request, which FastAPI makes, and those of its stages."""
+    """Exports spans in batches: one for each request, created by FastAPI, and one for each of its stages.
+
+    Args:
+        exporter: sends the spans.
+    """
 
     def __init__(self, exporter: SpanExporter) -> None:
-        name = os.environ.get("OTEL_SERVICE_NAME", "omninet")  # or the SDK would make one up
+        name = os.environ.get("OTEL_SERVICE_NAME", "omninet")  # the SDK's default is unknown_service
         resource = Resource.create({SERVICE_NAME: name, SERVICE_VERSION: version("omninet")})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._provider.add_span_processor(_WithoutQueries(exporter))
+        self._provider.add_span_processor(_QueryRedactor(exporter))
         self._tracer = self._provider.get_tracer("omninet")
 
     @classmethod
     def to(cls, url: str) -> Traces:
-        """Traces that are posted to ``url`` by OTLP."""
+        """Create traces that are sent to ``url`` by OTLP over HTTP."""
         return cls(OTLPSpanExporter(url))
 
     def telemetry(self) -> TelemetryConfig:
-        """For FastAPI: spans of requests and nothing else, but not of those that ask how the service is."""
+        """Return FastAPI's telemetry settings: spans of requests only, except for health checks and metrics."""
         return {
             "tracer_provider": self._provider,
             "metrics": False,
@@ -48,23 +52,24 @@ class Traces:
         }
 
     def request(self, task: str) -> Trace:
-        """That of the request which is being served, for a task."""
+        """Return the trace of the current request, and set the name of its task as an attribute."""
         span = get_current_span()
         span.set_attribute("omninet.task", task)
         return Trace(self._tracer, set_span_in_context(span))
 
     def close(self) -> None:
-        """Send what is left, and end; a collector that does not answer is not waited for as long as the SDK would."""
+        """Send the remaining spans and shut down, within ``SHUTDOWN_TIMEOUT_S``: the SDK itself would wait longer."""
         ending = Thread(target=self._provider.shutdown, daemon=True)
         ending.start()
-        ending.join(PATIENCE_S)
+        ending.join(SHUTDOWN_TIMEOUT_S)
 
 
 class Trace:
-    """That of one request.
+    """Trace of one request.
 
     Args:
-        context: in which the request's span is the current one.
+        tracer: creates the spans.
+        context: OpenTelemetry context whose current span is the request's.
     """
 
     def __init__(self, tracer: Tracer, context: Context) -> None:
@@ -72,21 +77,21 @@ class Trace:
         self._epoch = time.time() - time.perf_counter()
 
     def stage(self, name: str, started: float, ended: float) -> None:
-        """Add a stage; seconds of ``perf_counter``."""
+        """Add the span of a stage; ``started`` and ``ended`` are seconds of ``perf_counter``."""
         begin, end = (round(1e9 * (self._epoch + moment)) for moment in (started, ended))
         self._tracer.start_span(name, self._context, start_time=begin).end(end)
 
     def note(self, **attributes: int) -> None:
-        """Say something about the request."""
+        """Set attributes of the request's span, prefixed by ``omninet.``."""
         span = get_current_span(self._context)
         span.set_attributes({f"omninet.{name}": value for name, value in attributes.items()})
 
 
-class _WithoutQueries(BatchSpanProcessor):
-    """No endpoint takes a query; what a client puts there all the same is its content."""
+class _QueryRedactor(BatchSpanProcessor):
+    """Redacts URL queries: no endpoint has query parameters, so a query can only be a client's private content."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Before anything is sent."""
+        """Redact the query of a new span."""
         if "url.query" in (span.attributes or {}):
             span.set_attribute("url.query", "REDACTED")
         super().on_start(span, parent_context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import NamedTuple, cast
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from omninet.model.decoding.batch import decode
 from omninet.model.decoding.goal import Goal
+from omninet.model.fast.agreement import Agreement
 from omninet.model.fast.devices import Precision, check_precision, multiplies_bfloat16
 from omninet.model.fast.inference import for_inference
 from omninet.model.network.cnp import group
@@ -22,32 +23,9 @@ from omninet.model.processor import Processor
 from omninet.model.rows import Row
 
 MARGIN = 0.1  # nats; if float32 prefers a class by more, a lower precision must choose the same class
-TOLERANCE = 0.05  # nats; maximum mean absolute difference of log-probabilities
 LARGE = 2**26  # parameters; smaller networks are not limited by memory bandwidth, so bfloat16 gains nothing
 STEPS = 12  # tokens decoded per trial row
 SAMPLES = 4  # trial requests per task
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Comparison of a precision with float32, given the same previous tokens (teacher forcing).
-
-    Attributes:
-        outputs: number of compared outputs.
-        clear: outputs whose likeliest class in float32 leads by more than ``MARGIN``.
-        flipped: clear outputs with another likeliest class in the lower precision.
-        difference: mean absolute difference of the log-probabilities of all classes, in nats.
-    """
-
-    outputs: int
-    clear: int
-    flipped: int
-    difference: float
-
-    @property
-    def holds(self) -> bool:
-        """True if no clear output is flipped and the difference is within ``TOLERANCE``."""
-        return not self.flipped and self.difference <= TOLERANCE
 
 
 class Settled(NamedTuple):

@@ -17,9 +17,7 @@ from torch import Tensor
 from omninet.model.errors import CheckpointError
 from omninet.model.network.omninet import OmniNet
 from omninet.model.network_config import OmniNetConfig
-
-WEIGHTS = "model.safetensors"
-INDEX = f"{WEIGHTS}.index.json"
+from omninet.model.storage.layout import INDEX, WEIGHTS
 
 
 def write_weights(network: OmniNet, folder: Path, dtype: torch.dtype, apart: Mapping[str, str]) -> None:

@@ -19,6 +19,7 @@ LIGHT = [
     "omninet.model.media.videos",
     "omninet.model.modalities",
     "omninet.model.modalities.language.modality",
+    "omninet.model.modalities.vision.fit",
     "omninet.model.modalities.vision.modality",
     "omninet.model.model_config",
     "omninet.model.outputs",
@@ -29,7 +30,7 @@ LIGHT = [
     "omninet.model.rows",
     "omninet.model.tasks",
 ]
-HEAVY = {"peripheral.py", "head.py", "chain.py", "compact.py", "fit.py"}
+HEAVY = {"peripheral.py", "head.py", "chain.py", "compact.py"}
 LINES = re.compile(r"^(import|from) torch", re.MULTILINE)
 
 

@@ -20,13 +20,13 @@ from omninet.model.errors import CheckpointError, ConfigError
 from omninet.model.media.images import decode_image
 from omninet.model.media.videos import decode_video
 from omninet.model.modalities.vision.config import Framing, VisionConfig
-from omninet.model.modalities.vision.fit import fit
 from omninet.model.modalities.vision.peripheral import VisionPeripheral, build_backbone, changes
 from omninet.model.predictor import Predictor
 from omninet.training.config import RunConfig
 from omninet.training.data import DataError
 from omninet.training.pipeline import features
 from omninet.training.pipeline.features import LEAST, VIEWS, Features, compute_features, read_views
+from omninet.training.pipeline.squares import fit_tensor
 from omninet.training.runtime.card import write_card
 from omninet.training.runtime.states import Progress
 from omninet.training.setup import Setup, most_frequent, set_up
@@ -121,12 +121,12 @@ def test_the_first_view_is_what_serving_sees(setup: Setup) -> None:
 
     views = read_views(photo, vision, False)
     pixels = torch.from_numpy(decode_image(photo.read_bytes()).pixels)
-    assert torch.equal(views[0], fit(pixels[None], vision.image, vision.size))
+    assert torch.equal(views[0], fit_tensor(pixels[None], vision.image, vision.size))
     assert torch.equal(views[1], views[0].flip(-1))
     assert torch.equal(read_views(photo, vision, False), views)
     moving = read_views(clip, vision, True)
     frames = torch.from_numpy(decode_video(clip.read_bytes(), vision.frames).frames)
-    assert torch.equal(moving[0], fit(frames, vision.video, vision.size))
+    assert torch.equal(moving[0], fit_tensor(frames, vision.video, vision.size))
 
 
 def test_the_other_views_show_most_of_the_picture(
@@ -137,9 +137,9 @@ def test_the_other_views_show_most_of_the_picture(
 
     def note(frames: Tensor, framing: Framing, size: int) -> Tensor:
         shown.append(tuple(frames.shape[-2:]))
-        return fit(frames, framing, size)
+        return fit_tensor(frames, framing, size)
 
-    monkeypatch.setattr(features, "fit", note)
+    monkeypatch.setattr(features, "fit_tensor", note)
     for i in range(20):
         path = tmp_path / f"{i}.png"
         path.write_bytes(image_bytes(picture(100, 80)))
@@ -222,7 +222,7 @@ def test_a_broken_picture_is_left_out_and_too_many_are_an_error(
         setup = set_up(make_config(max_skipped=0.3), copy, "random", tmp_path)
 
     assert len(setup.examples["caption"]) == 6
-    assert "caption: 6 examples; left out: 2 unreadable, 0 too long, 0 of rare labels" in caplog.messages
+    assert "caption: 6 examples; skipped: 2 unreadable, 0 too long, 0 with rare labels" in caplog.messages
     with pytest.raises(DataError, match=r"caption: 1 of 4 files cannot be read, more than the share 0.2 .*train1\.jpg"):
         set_up(make_config(max_skipped=0.2), copy, "random", tmp_path)
 
@@ -281,7 +281,7 @@ def test_tasks_are_mixed_by_what_can_be_used(data: Path, work: Path) -> None:
     }
 
 
-def test_what_a_worker_is_given_travels(setup: Setup) -> None:
+def test_the_arguments_of_a_worker_can_be_pickled(setup: Setup) -> None:
     example = setup.examples["caption"][0]
 
     encoder = pickle.loads(pickle.dumps(setup.encoder))
@@ -301,8 +301,8 @@ def test_examples_that_are_too_long_are_left_out(copy: Path, tmp_path: Path, cap
         setup = set_up(make_config(), copy, "random", tmp_path)
 
     assert len(setup.examples["caption"]) == 8
-    assert "caption: 8 examples; left out: 0 unreadable, 1 too long, 0 of rare labels" in caplog.messages
-    assert "pos: 9 examples; left out: 0 unreadable, 0 too long, 0 of rare labels" in caplog.messages
+    assert "caption: 8 examples; skipped: 0 unreadable, 1 too long, 0 with rare labels" in caplog.messages
+    assert "pos: 9 examples; skipped: 0 unreadable, 0 too long, 0 with rare labels" in caplog.messages
 
 
 @pytest.mark.parametrize(("kind", "name"), [("activities", "train.txt"), ("ewt", "en_ewt-ud-train.conllu")])
@@ -316,13 +316,13 @@ def test_a_split_without_examples_is_named(copy: Path, tmp_path: Path, kind: str
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        ({"smell": {}}, "network.smell is of no modality: its kind must be one of vision, language"),
+        ({"smell": {}}, "network.smell has no known modality: set its kind to one of vision, language"),
         ({"cnp": {"d_modle": 3}}, "network.cnp.d_modle is unknown"),
         ({"vision": {"size": 0}}, "size must be a whole number above 0"),
         ({"vision": {"backbone": "hat"}}, "'hat' is none of 'compact', 'chain', nor"),
     ],
 )
-def test_a_network_that_cannot_be(data: Path, work: Path, network: dict[str, Any], message: str) -> None:
+def test_an_invalid_network_is_refused(data: Path, work: Path, network: dict[str, Any], message: str) -> None:
     values = run_values()["network"] | network
 
     with pytest.raises(ConfigError, match=message):

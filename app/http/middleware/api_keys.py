@@ -1,4 +1,4 @@
-"""Who may ask."""
+"""Authentication by API key."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from omninet.app.http.middleware.scope import HEALTH, address_of, note_key, path
 from omninet.app.http.rate_limits import RateLimits
 
 MISSING = "this service needs a key; send Authorization: Bearer KEY, or the key as the password of HTTP Basic"
-# A browser asks its user for a password where it sees the first.
+# A Basic challenge makes browsers show a password prompt; clients that sent a Bearer token get a Bearer challenge.
 BASIC = {"WWW-Authenticate": 'Basic realm="OmniNet", charset="UTF-8"'}
 BEARER = {"WWW-Authenticate": 'Bearer realm="OmniNet", error="invalid_token"'}
 
 
 class ApiKeys(HttpMiddleware):
-    """Finds out whose key a request has; where keys are set it refuses one without, health apart.
+    """Identifies the key of a request; rejects requests without a valid key if any API keys are set.
+
+    The health endpoints are exempt.
 
     Args:
-        rates: what failed attempts are charged to, by address.
+        app: next ASGI application.
+        keys: accepted keys.
+        rates: charged by address for each failed attempt.
     """
 
     def __init__(self, app: ASGIApp, keys: Keyring, rates: RateLimits) -> None:
@@ -30,7 +34,7 @@ class ApiKeys(HttpMiddleware):
         self.rates = rates
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As of every middleware.
+        """Authenticate a request and pass it on.
 
         Raises:
             ServiceError: ``missing_api_key``, ``invalid_api_key``, ``rate_limited``.
@@ -45,5 +49,10 @@ class ApiKeys(HttpMiddleware):
             if not key:
                 raise ServiceError(401, "missing_api_key", MISSING, BASIC)
             challenge = BEARER if authorization.lower().startswith("bearer") else BASIC
-            raise ServiceError(401, "invalid_api_key", "there is no such key", challenge)
+            raise ServiceError(
+                401,
+                "invalid_api_key",
+                "the API key is unknown; check OMNINET_API_KEYS or ask the operator for a key",
+                challenge,
+            )
         await self.app(scope, receive, send)

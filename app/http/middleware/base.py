@@ -1,4 +1,4 @@
-"""What every middleware of ours is."""
+"""Base class of the middleware."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class HttpMiddleware(ABC):
-    """Handles requests; the start and the end of the application pass it by."""
+    """ASGI middleware for HTTP requests; passes lifespan events on unchanged.
+
+    Args:
+        app: next ASGI application.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Call ``handle`` for an HTTP request, the next application for anything else."""
         handle = self.handle if scope["type"] == "http" else self.app
         await handle(scope, receive, send)
 
     @abstractmethod
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI, of a request."""
+        """Handle one HTTP request: an ASGI application."""

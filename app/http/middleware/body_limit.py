@@ -1,4 +1,4 @@
-"""How large a request may be."""
+"""Limit on the size of request bodies."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ DRAIN_SECONDS = 10
 
 
 class BodyLimit(HttpMiddleware):
-    """Refuses a body that is too large: at once where its length is declared, else when it has grown so far.
+    """Rejects a body that is too large: by its Content-Length, or while it is received if that is missing.
 
     Args:
-        upload: most bytes of a multipart body.
-        other: most bytes of any other body.
+        app: next ASGI application.
+        upload: size limit of a multipart body in bytes.
+        other: size limit of any other body in bytes.
     """
 
     def __init__(self, app: ASGIApp, upload: int, other: int) -> None:
@@ -28,12 +29,16 @@ class BodyLimit(HttpMiddleware):
         self.other = other
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As of every middleware."""
+        """Pass a request on with a size limit on its body.
+
+        Raises:
+            ServiceError: ``body_too_large``.
+        """
         headers = Headers(scope=scope)
         limit = self.upload if headers.get("content-type", "").startswith("multipart/") else self.other
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
-            if "expect" not in headers:  # else the client waits for our word before it sends anything
+            if "expect" not in headers:  # with Expect: 100-continue the client has not sent any of the body
                 await _drain(receive, limit)
             raise _too_large(limit)
         received = 0
@@ -51,7 +56,7 @@ class BodyLimit(HttpMiddleware):
 
 
 async def _drain(receive: Receive, at_most: int) -> None:
-    """Throw away what is still coming: a client that is cut off while it sends does not read the answer."""
+    """Read and discard up to ``at_most`` bytes: a client that is cut off while sending never reads the response."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
             while at_most > 0 and (message := await receive()).get("more_body"):

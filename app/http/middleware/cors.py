@@ -1,4 +1,4 @@
-"""Which pages of other origins may ask."""
+"""CORS: access from web pages of other origins."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from omninet.app.errors import ServiceError, refuse
+from omninet.app.errors import ServiceError, send_error
 
 
 class Cors(CORSMiddleware):
-    """Starlette's, with refusals in the one shape. Cookies, and passwords that a browser keeps, are not let through.
+    """Starlette's CORS middleware with JSON errors; does not allow credentials (cookies, HTTP authentication).
 
     Args:
-        origins: such as ``https://example.org``; ``*`` is all.
+        app: next ASGI application.
+        origins: allowed origins such as ``https://example.org``; ``*`` allows all.
     """
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
@@ -29,17 +30,17 @@ class Cors(CORSMiddleware):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handle one request; send a JSON error for a rejected preflight request."""
         try:
             await super().__call__(scope, receive, send)
         except ServiceError as error:
-            await refuse(error, scope, receive, send)
+            await send_error(error, scope, receive, send)
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Say to a browser what a page may send.
+        """Return the response to a preflight request.
 
         Raises:
-            ServiceError: ``cors_refused``.
+            ServiceError: ``cors_refused``: the origin, method or a header is not allowed.
         """
         response = super().preflight_response(request_headers)
         if response.status_code != 200:

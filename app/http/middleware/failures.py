@@ -1,4 +1,4 @@
-"""What becomes of that which is raised."""
+"""Conversion of exceptions to JSON error responses."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import logging
 
 from starlette.types import Message, Receive, Scope, Send
 
-from omninet.app.errors import ServiceError, internal_error, refuse
+from omninet.app.errors import ServiceError, internal_error, send_error
 from omninet.app.http.middleware.base import HttpMiddleware
 
 logger = logging.getLogger(__name__)
 
 
-class Failures(HttpMiddleware):
-    """Answers in the one shape where the rest has raised: what was meant for the client, or that we have failed."""
+class ErrorResponses(HttpMiddleware):
+    """Converts exceptions to JSON error responses: a ServiceError to its own code, all others to ``internal_error``."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As of every middleware."""
+        """Pass a request on; respond with an error if it raises before the response has started."""
         started = False
 
         async def send_and_note(message: Message) -> None:
@@ -27,9 +27,9 @@ class Failures(HttpMiddleware):
         try:
             await self.app(scope, receive, send_and_note)
         except Exception as error:
-            if started:  # too late for another answer: the server logs it and closes the connection
+            if started:  # the status has been sent: the server logs the exception and closes the connection
                 raise
             if not isinstance(error, ServiceError):
-                logger.exception("the request failed")
+                logger.exception("unhandled exception in a request; the client receives internal_error")
                 error = internal_error()
-            await refuse(error, scope, receive, send)
+            await send_error(error, scope, receive, send)

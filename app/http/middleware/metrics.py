@@ -1,4 +1,4 @@
-"""Figures of every request."""
+"""Metrics of requests."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from omninet.app.http.middleware.scope import endpoint_of
 from omninet.app.telemetry.metrics import Metrics
 
 
-class Measured(HttpMiddleware):
-    """Counts every request, by endpoint, status and code."""
+class RequestMetrics(HttpMiddleware):
+    """Counts requests by endpoint, status and error code, and measures their duration."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         super().__init__(app)
         self.metrics = metrics
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As of every middleware."""
+        """Pass a request on, then record its metrics."""
         started = time.perf_counter()
         status = 500
 

@@ -1,4 +1,4 @@
-"""How often somebody may ask."""
+"""Rate limit on requests."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from omninet.app.http.rate_limits import RateLimits
 
 
 class RateLimit(HttpMiddleware):
-    """Charges every request to its key, or to its address where it has none; health and static files are free."""
+    """Charges each request to its key, or to its address without one; health checks and static files are free."""
 
     def __init__(self, app: ASGIApp, rates: RateLimits) -> None:
         super().__init__(app)
         self.rates = rates
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As of every middleware.
+        """Charge a request and pass it on.
 
         Raises:
             ServiceError: ``rate_limited``.

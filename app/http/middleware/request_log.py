@@ -1,4 +1,4 @@
-"""The request's id, and its line in the log."""
+"""Request ids and the access log."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ logger = logging.getLogger(__name__)
 
 
 class RequestLog(HttpMiddleware):
-    """Gives every request an id, the client's own where it has one, and logs a line of it when it is over.
+    """Assigns each request an id and logs one line when it is complete.
 
-    The line tells nothing of what was sent: the template of the route stands for the path.
+    A valid ``X-Request-ID`` of the client is kept. The line contains the route template in place of the path, so it
+    never contains what a client sent.
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As of every middleware."""
+        """Pass a request on with its id, then log it."""
         started = time.perf_counter()
         status, received = 500, 0
         given = Headers(scope=scope).get(HEADER, "")
@@ -54,7 +55,7 @@ class RequestLog(HttpMiddleware):
 
 
 def new_id() -> str:
-    """One that no other request has."""
+    """Return a new random request id (UUID 4, 32 hexadecimal digits)."""
     return uuid.uuid4().hex
 
 

@@ -1,4 +1,4 @@
-"""What is known of a request: what its scope says, and what was noted there on the way."""
+"""Accessors for the ASGI scope of a request, including the state that the middleware stores there."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ HEALTH = frozenset({"/healthz", "/readyz"})
 
 
 def path_of(scope: Mapping[str, Any]) -> str:
-    """The path below the prefix that the service is mounted at."""
+    """Return the path of a request without the prefix that the service is mounted at."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))
 
 
 def endpoint_of(scope: Mapping[str, Any]) -> str:
-    """The template of the route that was taken; what matches none is one endpoint, ``other``."""
+    """Return the template of the matched route; ``other`` if none matched."""
     path: str = getattr(scope.get("route"), "path", "other")
     return path
 
 
 def address_of(scope: Mapping[str, Any]) -> str:
-    """Of the client; empty where it has none."""
+    """Return the IP address of the client; empty if unknown."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
 def note_key(scope: MutableMapping[str, Any], name: str) -> None:
-    """Remember with a request whose key it came with."""
+    """Store the name of a request's key in its scope."""
     scope.setdefault("state", {})["key_name"] = name
 
 
 def key_of(scope: Mapping[str, Any]) -> str:
-    """The name that was noted; empty without a key."""
+    """Return the key name stored by ``note_key``; empty without a key."""
     name: str = scope.get("state", {}).get("key_name", "")
     return name

@@ -1,4 +1,4 @@
-"""What browsers may do with an answer."""
+"""Security headers of responses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# FastAPI's /docs takes its scripts from this address and starts them inline.
+# FastAPI's /docs loads Swagger UI from this CDN and starts it by an inline script.
 DOCS_CSP = (
     "default-src 'self'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
     "style-src 'unsafe-inline' https://cdn.jsdelivr.net; img-src 'self' data:; "
@@ -28,14 +28,19 @@ SECURITY_HEADERS = {
 
 
 class SecurityHeaders(HttpMiddleware):
-    """Tells browsers to load nothing from elsewhere and to embed the page nowhere."""
+    """Adds a Content-Security-Policy and further security headers to every response.
+
+    Args:
+        app: next ASGI application.
+        docs_path: path of the API documentation, which has a policy of its own.
+    """
 
     def __init__(self, app: ASGIApp, docs_path: str = "/docs") -> None:
         super().__init__(app)
         self.docs_path = docs_path
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As of every middleware."""
+        """Pass a request on and add the headers to its response."""
         csp = DOCS_CSP if path_of(scope) == self.docs_path else CSP
 
         async def send_with_headers(message: Message) -> None:

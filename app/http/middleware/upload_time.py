@@ -1,4 +1,4 @@
-"""How long a request may take to arrive."""
+"""Time-out for receiving request bodies."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from omninet.app.http.middleware.base import HttpMiddleware
 
 
 class UploadTime(HttpMiddleware):
-    """Cuts off a client that sends its body too slowly, and notices one that went away while it sent.
+    """Rejects a request whose body arrives too slowly or is cut off.
 
     Args:
-        seconds: for the whole body.
+        app: next ASGI application.
+        seconds: time-out for the complete body.
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
@@ -22,7 +23,11 @@ class UploadTime(HttpMiddleware):
         self.seconds = seconds
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As of every middleware."""
+        """Pass a request on with a time-out on receiving its body.
+
+        Raises:
+            ServiceError: ``upload_too_slow``, or ``client_closed_request``: the client disconnected while sending.
+        """
         end = asyncio.get_running_loop().time() + self.seconds
         complete = False
 

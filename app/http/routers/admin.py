@@ -1,4 +1,4 @@
-"""What only administrators may ask for."""
+"""Endpoints for administrators."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ router = APIRouter(
 
 @router.post("/reload", summary="Serve what the checkpoint's folder holds now")
 async def reload(service: ServiceDependency) -> ModelName:
-    """Answers when the new model has taken over and nothing of the old one is left.
+    """Load the checkpoint again and switch to it; respond when the old model has been unloaded.
 
-    No request is lost: those that the old model has begun it also ends. If the new one cannot be read, or a task fails
-    on it, the old one stays and the answer is 409 `reload_failed` with the reason. SIGHUP does the same.
+    No request is lost: the old model completes the requests that it has started. If the new checkpoint cannot be
+    loaded, or a task fails on it, the old model stays and the response is 409 `reload_failed` with the reason. The
+    signal SIGHUP starts a reload, too.
 
     ```sh
     curl -X POST -H "Authorization: Bearer $KEY" http://127.0.0.1:8000/admin/reload

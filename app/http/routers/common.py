@@ -1,4 +1,4 @@
-"""What the endpoints have in common."""
+"""Dependencies and error responses shared by the routers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorReply, "description": "The body cannot be parsed"},
     408: {"model": ErrorReply, "description": "The body did not arrive in time"},
     413: {"model": ErrorReply, "description": "The input is larger than accepted"},
-    415: {"model": ErrorReply, "description": "The body is of another content type"},
+    415: {"model": ErrorReply, "description": "The Content-Type of the body is not supported"},
     422: {"model": ErrorReply, "description": "The input cannot be used"},
     503: {"model": ErrorReply, "description": "Not ready or overloaded; try again after Retry-After seconds"},
     504: {"model": ErrorReply, "description": "There was no answer before the deadline"},
@@ -35,32 +35,36 @@ bearer = HTTPBearer(auto_error=False, scheme_name="key", description="A key of t
 async def require_admin(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 ) -> None:
-    """Hold that a request has an admin key, as Bearer: a password of Basic is one that browsers send for other sites.
+    """Require an admin key as a Bearer token.
+
+    HTTP Basic is not accepted, since browsers attach stored passwords to requests that other sites forge (CSRF).
 
     Raises:
         ServiceError: ``admin_disabled``, ``missing_admin_key``, ``invalid_admin_key``.
     """
     keys: Keyring = request.app.state.keys
     if not keys.has_admin:
-        raise ServiceError(403, "admin_disabled", "nobody may do this, since OMNINET_ADMIN_KEYS is not set")
+        raise ServiceError(403, "admin_disabled", "administration is disabled; set OMNINET_ADMIN_KEYS to enable it")
     challenge = {"WWW-Authenticate": 'Bearer realm="OmniNet"'}
     if credentials is None:
         raise ServiceError(401, "missing_admin_key", "send Authorization: Bearer KEY with an admin key", challenge)
     if not keys.is_admin(credentials.credentials):
-        raise ServiceError(401, "invalid_admin_key", "this is no admin key", challenge)
+        raise ServiceError(
+            401, "invalid_admin_key", "the key is not an admin key; use a key of OMNINET_ADMIN_KEYS", challenge
+        )
 
 
 async def timeout(
     x_timeout_seconds: Annotated[
         Annotated[float, Field(gt=0, allow_inf_nan=False)] | SkipJsonSchema[None],
-        Header(description="After which nobody waits for the answer any more"),
+        Header(description="Deadline of the request in seconds; at most OMNINET_DEADLINE_SECONDS"),
     ] = None,
 ) -> None:
-    """Check the header that shortens the deadline."""
+    """Validate the header ``X-Timeout-Seconds``, which shortens the deadline."""
 
 
 async def require_multipart(request: Request) -> None:
-    """Hold that the body is a form with files in which no part comes twice.
+    """Require a multipart/form-data body without repeated parts.
 
     Raises:
         ServiceError: ``unsupported_media_type``, ``repeated_part``.
@@ -69,11 +73,13 @@ async def require_multipart(request: Request) -> None:
     form = await request.form()
     for name in form:
         if len(form.getlist(name)) > 1:
-            raise ServiceError(422, "repeated_part", f"the part {name!r} came more than once; send it once", part=name)
+            raise ServiceError(
+                422, "repeated_part", f"the part {name!r} was sent more than once; send it once", part=name
+            )
 
 
 async def require_json(request: Request) -> None:
-    """Hold that the body is JSON.
+    """Require a JSON body.
 
     Raises:
         ServiceError: ``unsupported_media_type``.
@@ -89,6 +95,6 @@ def _require(expected: str, request: Request, hint: str) -> None:
         raise ServiceError(
             415,
             "unsupported_media_type",
-            f"the body must be {expected}, {hint}; the Content-Type says {stated}",
+            f"the body must be {expected}, {hint}; the Content-Type is {stated}",
             expected=expected,
         )

@@ -1,4 +1,4 @@
-"""Answers that are sent part by part."""
+"""Streaming of answers as server-sent events."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ from omninet.app.backend import Answered
 from omninet.app.errors import ServiceError, note_code, response_of
 from omninet.app.http.disconnect import until_disconnected
 from omninet.app.http.endpoints import Endpoint
-from omninet.app.http.forms import Asking, ExplainForm
+from omninet.app.http.forms import ExplainForm, RequestForm
 from omninet.app.http.service import Service
 from omninet.model.errors import InputError
 from omninet.model.outputs.text.answer import Text
 
 Step = Text | Answered
 
-# Proxies may keep a short answer until it is complete; nginx does not if it is told.
+# Proxies may buffer a short response until it is complete; X-Accel-Buffering turns that off in nginx.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
-WHAT = "The answer; with `stream` server-sent events: a `token` for each subword, then the `answer`, or an `error`"
+EVENT_STREAM_CONTENT = {"text/event-stream": {"schema": {"type": "string"}}}
+STREAM_DESCRIPTION = (
+    "The answer; with `stream` server-sent events: a `token` for each subword, then the `answer`, or an `error`"
+)
 
 
 async def stream(
-    endpoint: Endpoint, form: Asking, service: Service, request: Request, inputs: Mapping[str, Any]
+    endpoint: Endpoint, form: RequestForm, service: Service, request: Request, inputs: Mapping[str, Any]
 ) -> StreamingResponse:
-    """The reply to a request, as server-sent events.
+    """Return the response to a request as a stream of server-sent events.
 
     Raises:
-        InputError, ServiceError: as ``Service.answer``; once the stream has begun they are its last event.
+        InputError: ``bad_option``: a picture cannot be streamed.
+        InputError, ServiceError: see ``Service.answer``. Errors after the first part become an ``error`` event.
     """
     if isinstance(form, ExplainForm) and form.format == "png":
         raise InputError("bad_option", "a picture cannot be streamed; leave out stream or format", option="format")
@@ -48,7 +51,7 @@ async def _next(steps: AsyncIterator[Step]) -> Step:
 
 
 async def _events(
-    endpoint: Endpoint, form: Asking, request: Request, first: Step, others: AsyncIterator[Step]
+    endpoint: Endpoint, form: RequestForm, request: Request, first: Step, others: AsyncIterator[Step]
 ) -> AsyncIterator[str]:
     sent = 0
     try:
@@ -58,13 +61,13 @@ async def _events(
                 yield _event("token", part.model_dump_json())
             sent = len(parts)
             if isinstance(found, Answered):
-                yield _event("answer", await run_in_threadpool(_last, endpoint, form, found))
+                yield _event("answer", await run_in_threadpool(_final_json, endpoint, form, found))
     except (InputError, ServiceError) as error:
         note_code(request.scope, error.code)
         yield _event("error", bytes(response_of(error).body).decode())
 
 
-def _last(endpoint: Endpoint, form: Asking, done: Answered) -> str:
+def _final_json(endpoint: Endpoint, form: RequestForm, done: Answered) -> str:
     return endpoint.reply_to(done, form).model_dump_json(exclude_unset=True)
 
 

@@ -1,4 +1,4 @@
-"""The page, and what the service says of itself."""
+"""The web page, health checks, metrics and the list of tasks."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from omninet.app.http.routers.common import REFUSALS
 from omninet.app.http.samples import STATIC
 from omninet.app.http.schemas import ErrorReply, ModelName
 from omninet.app.http.service import ServiceDependency
-from omninet.app.http.task_list import ServedTask, listing
+from omninet.app.http.task_list import ServedTask, list_tasks
 
 router = APIRouter(tags=["system"], responses=REFUSALS)
-health = APIRouter(tags=["system"])  # for everybody, with or without a key
+health = APIRouter(tags=["system"])  # needs no key
 
 
 class Status(BaseModel):
-    """How the service is."""
+    """Result of a health check."""
 
     status: Literal["ok"] = "ok"
 
 
 class Agreement(BaseModel):
-    """What the model says beside what it says in float32, both told the same outputs before."""
+    """Comparison of the model with float32 by teacher forcing: both predict each output from the same prefix."""
 
-    outputs: int = Field(description="that were compared")
-    clear: int = Field(description="of which float32 is sure")
-    flipped: int = Field(description="clear ones for which another class is the likeliest")
-    difference: float = Field(description="of log-probabilities, absolute, the mean, in nats")
+    outputs: int = Field(description="Number of outputs that were compared.")
+    clear: int = Field(description="Number of outputs with a clear winner in float32.")
+    flipped: int = Field(description="Number of clear outputs whose likeliest class differs.")
+    difference: float = Field(description="Mean absolute difference of log-probabilities in nats.")
 
 
 class ServedModel(ModelName):
-    """The model, and where it runs: a copy on each device."""
+    """The model that is served; there is a replica on each device."""
 
     devices: list[str]
     precision: str
-    agreement: Agreement | None = Field(description="with float32, of a trial at the start, where it is not float32")
+    agreement: Agreement | None = Field(description="Comparison with float32 at the start; null in float32.")
 
 
 class Tasks(BaseModel):
-    """What the service can do."""
+    """The model and its tasks."""
 
     model: ServedModel
     tasks: list[ServedTask]
@@ -53,13 +53,13 @@ class Tasks(BaseModel):
 
 @router.get("/", include_in_schema=False)
 def page() -> FileResponse:
-    """The page to try everything on."""
+    """Return the web page."""
     return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/docs", include_in_schema=False)
 def docs(request: Request) -> HTMLResponse:
-    """Interactive documentation; its scripts come from a content network."""
+    """Return the interactive API documentation, whose scripts are loaded from a CDN."""
     root = request.scope.get("root_path", "").rstrip("/")
     return get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json", title="OmniNet", swagger_favicon_url=f"{root}/static/icon.svg"
@@ -68,26 +68,26 @@ def docs(request: Request) -> HTMLResponse:
 
 @health.get("/healthz", summary="Is the process alive?")
 async def healthz() -> Status:
-    """Answers as soon as the server listens."""
+    """Respond 200 as soon as the server listens."""
     return Status()
 
 
 @health.get("/readyz", summary="Is the model loaded?", responses={503: {"model": ErrorReply}})
 async def readyz(service: ServiceDependency) -> Status:
-    """503 until the model can answer."""
+    """Respond 200 if the model is ready, 503 otherwise."""
     await service.backend.describe()
     return Status()
 
 
-@router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse)
 async def metrics(service: ServiceDependency) -> Response:
-    """Counters, queues and times since the start."""
-    return Response(await service.figures(), media_type=CONTENT_TYPE_LATEST)
+    """Return counters, queue lengths and durations since the start in the Prometheus text format."""
+    return Response(await service.metrics_text(), media_type=CONTENT_TYPE_LATEST)
 
 
-@router.get("/tasks", summary="What can be asked", responses={503: {"model": ErrorReply}})
+@router.get("/tasks", summary="List the tasks", responses={503: {"model": ErrorReply}})
 async def tasks(request: Request, service: ServiceDependency) -> Tasks:
-    """The tasks with their inputs, outputs, limits and endpoints, and the model that does them."""
+    """Return the served model and its tasks with their inputs, outputs, limits and endpoints."""
     model = await service.backend.describe()
     paths = request.app.openapi()["paths"]
     tags = {path: methods["post"].get("tags", ()) for path, methods in paths.items() if "post" in methods}
@@ -99,4 +99,4 @@ async def tasks(request: Request, service: ServiceDependency) -> Tasks:
         precision=model.precision,
         agreement=agreement,
     )
-    return Tasks(model=named, tasks=listing(model.network, service.settings, tags))
+    return Tasks(model=named, tasks=list_tasks(model.network, service.settings, tags))

@@ -1,4 +1,4 @@
-"""The endpoints of the tasks that the model has: a route for each use of a task."""
+"""Routes of the model's tasks, one for each use of a task."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from omninet.app.backend import Answered
 from omninet.app.http.endpoints import Endpoint, endpoints_of
 from omninet.app.http.examples import description_of, examples_of
 from omninet.app.http.fields import annotated
-from omninet.app.http.forms import Asking, ExplainForm
+from omninet.app.http.forms import ExplainForm, RequestForm
 from omninet.app.http.routers.common import ERRORS, require_json, require_multipart, timeout
-from omninet.app.http.routers.streaming import EVENTS, WHAT, stream
+from omninet.app.http.routers.streaming import EVENT_STREAM_CONTENT, STREAM_DESCRIPTION, stream
 from omninet.app.http.schemas import Reply
 from omninet.app.http.service import Service, ServiceDependency
 from omninet.app.http.text_limits import check_length
@@ -23,23 +23,23 @@ from omninet.model.explain.heatmaps import draw
 from omninet.model.network_config import OmniNetConfig
 
 MULTIPART = Form(media_type="multipart/form-data")
-PICTURE = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
+PNG_CONTENT = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
 
 
 class TaskRoutes:
-    """The routes of the tasks of the model that is served; another model may bring others.
+    """Routes of the served model's tasks, replaced when another model is loaded.
 
-    A path that the application answers by a route of its own, included before, keeps that.
+    Routes of the application that were included earlier take precedence over a task with the same path.
 
     Attributes:
-        router: to be included once.
+        router: to be included in the application once.
     """
 
     def __init__(self) -> None:
         self.router = APIRouter(responses=ERRORS)
 
     def serve(self, network: OmniNetConfig) -> None:
-        """Offer what a network has, and nothing else."""
+        """Replace all routes by those of ``network``."""
         added = [(endpoint, _route(endpoint)) for endpoint in endpoints_of(network)]
         self.router.routes.clear()
         for endpoint, route in added:
@@ -47,9 +47,9 @@ class TaskRoutes:
 
 
 def _route(endpoint: Endpoint) -> dict[str, Any]:
-    """The arguments of a route, for FastAPI."""
-    content = (PICTURE if endpoint.explains else {}) | (EVENTS if endpoint.output.streams else {})
-    said = {"description": WHAT} if endpoint.output.streams else {}
+    """Return the keyword arguments of ``add_api_route`` for an endpoint."""
+    content = (PNG_CONTENT if endpoint.explains else {}) | (EVENT_STREAM_CONTENT if endpoint.output.streams else {})
+    said = {"description": STREAM_DESCRIPTION} if endpoint.output.streams else {}
     return {
         "methods": ["POST"],
         "name": endpoint.use.name.replace("-", "_"),
@@ -64,9 +64,9 @@ def _route(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _handler(endpoint: Endpoint) -> Callable[..., Awaitable[Any]]:
-    """What FastAPI calls; it reads of the signature what the body must be."""
+    """Return the handler of an endpoint, with a signature from which FastAPI derives the type of the body."""
 
-    async def handle(form: Asking, service: Service, request: Request) -> Reply | Response:
+    async def handle(form: RequestForm, service: Service, request: Request) -> Reply | Response:
         return await _answer(endpoint, form, service, request)
 
     body = MULTIPART if endpoint.is_multipart else Body(openapi_examples=examples_of(endpoint))
@@ -76,25 +76,26 @@ def _handler(endpoint: Endpoint) -> Callable[..., Awaitable[Any]]:
     return handle
 
 
-async def _answer(endpoint: Endpoint, form: Asking, service: Service, request: Request) -> Reply | Response:
-    """The reply to a request, with what it asks to be explained.
+async def _answer(endpoint: Endpoint, form: RequestForm, service: Service, request: Request) -> Reply | Response:
+    """Return the response to a request: JSON, a picture or a stream of events.
 
     Raises:
-        InputError, ServiceError: as ``Service.answer``.
+        InputError: the input cannot be used.
+        ServiceError: a text is too long, or see ``Service.answer``.
     """
     values = endpoint.values(form)
     roles = [(field.input.role, values[field.name]) for field in endpoint.fields if field.name in values]
     check_length(roles, service.settings.max_text_characters)
-    inputs = values | endpoint.options(form) | {"explain": form.wanted}
+    inputs = values | endpoint.options(form) | {"explain": form.explain_mode}
     if getattr(form, "stream", False):
         return await stream(endpoint, form, service, request, inputs)
     done = await service.answer(request, endpoint.task.name, inputs, endpoint.uploads(form))
-    if form.wanted is None:
+    if form.explain_mode is None:
         return endpoint.reply_to(done, form)
-    return await run_in_threadpool(_explained, endpoint, form, done)  # numbers by the hundred thousand take their time
+    return await run_in_threadpool(_explained, endpoint, form, done)  # serialising many weights takes long
 
 
-def _explained(endpoint: Endpoint, form: Asking, done: Answered) -> Response:
+def _explained(endpoint: Endpoint, form: RequestForm, done: Answered) -> Response:
     if isinstance(form, ExplainForm) and form.format == "png":
         assert done.frames is not None
         assert done.explanation is not None

@@ -1,4 +1,4 @@
-// One class, and the likeliest others. The task may call it by a name of its own.
+// Renderer of label outputs: the predicted class and the most likely others. The key of the class depends on the task.
 
 import { bar, element, percent, pointedAt, readable } from "../elements.js";
 

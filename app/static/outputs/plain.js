@@ -1,4 +1,4 @@
-// An answer of a kind that has no renderer here, as JSON.
+// Renderer of outputs without a renderer of their own: plain JSON.
 
 import { element } from "../elements.js";
 

@@ -1,4 +1,4 @@
-// A tag for every word.
+// Renderer of tag outputs: words with their tags.
 
 import { element, percent } from "../elements.js";
 

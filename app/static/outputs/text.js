@@ -1,4 +1,4 @@
-// A text that was written, piece by piece.
+// Renderer of text outputs: the text and the probability of each piece.
 
 import { bar, element, percent, pointedAt } from "../elements.js";
 
@@ -11,7 +11,7 @@ export function render(reply, show) {
   return element("div", {},
     element("p", { class: "headline" }, ...(reply.explanation ? words(reply, show) : [reply.caption || "(no words)"])),
     reply.explanation ? element("p", { class: "muted" }, "Point at a word, or tab to it, to see where the model looked.") : "",
-    element("h3", {}, "How sure it was of each piece"),
+    element("h3", {}, "Probability of each piece"),
     element("ol", { class: "pieces" }, ...pieces),
     element("p", { class: "muted" }, `Log-probability of the whole: ${reply.log_probability.toFixed(2)}`));
 }

@@ -15,7 +15,8 @@ from omninet.model.media.images import Picture, decode_image, image_to_array
 from omninet.model.media.limits import MediaLimits
 from omninet.model.media.videos import Clip, decode_video
 from omninet.model.modalities.base import Form, Modality, Ready, Resources
-from omninet.model.modalities.vision.config import Framed, Framing, VisionConfig
+from omninet.model.modalities.vision.config import Framed, VisionConfig
+from omninet.model.modalities.vision.fit import fit
 
 if TYPE_CHECKING:
     from omninet.model.modalities.vision.peripheral import VisionPeripheral
@@ -60,11 +61,11 @@ class VisionModality(Modality):
         """Decode an image or video and fit it to the backbone's input size."""
         if form == "video":
             clip = value if isinstance(value, Clip) else self._clip(bytes_of(value), resources.limits)
-            frames = clip.frames if clip.fitted else self._fit(clip.frames, self.config.video)
+            frames = clip.frames if clip.fitted else fit(clip.frames, self.config.video, self.config.size)
             return Ready(frames, len(frames), (CUT_VIDEO,) if clip.truncated else (), clip.times)
         picture = _picture(value, resources.limits)
         frames = picture.pixels[None]
-        frames = frames if picture.fitted else self._fit(frames, self.config.image)
+        frames = frames if picture.fitted else fit(frames, self.config.image, self.config.size)
         return Ready(frames, 1, (CUT_IMAGE,) if picture.truncated else ())
 
     def sample(self, number: int) -> Image.Image:
@@ -76,9 +77,12 @@ class VisionModality(Modality):
         """Decode a file to frames and fit them to the backbone's input size."""
         if form == "video":
             clip = self._clip(data, limits)
-            return Clip(self._fit(clip.frames, self.config.video), clip.times, clip.duration, clip.truncated, True)
+            return Clip(
+                fit(clip.frames, self.config.video, self.config.size), clip.times, clip.duration, clip.truncated, True
+            )
         picture = decode_image(data, limits)
-        return Picture(self._fit(picture.pixels[None], self.config.image)[0], picture.truncated, True)
+        (square,) = fit(picture.pixels[None], self.config.image, self.config.size)
+        return Picture(square, picture.truncated, fitted=True)
 
     def pack(self, value: Picture | Clip) -> tuple[dict[str, Any], bytes]:
         """Serialise a decoded picture or clip: metadata as JSON values, pixels as bytes."""
@@ -128,15 +132,6 @@ class VisionModality(Modality):
 
     def _clip(self, data: bytes, limits: MediaLimits) -> Clip:
         return decode_video(data, self.config.frames, limits, self.config.sampling)
-
-    def _fit(self, frames: np.ndarray, framing: Framing) -> np.ndarray:
-        """Fit frames to the backbone's input size: uint8 RGB (t, 3, height, width) -> (t, 3, size, size)."""
-        import torch
-
-        from omninet.model.modalities.vision.fit import fit
-
-        fitted: np.ndarray = fit(torch.from_numpy(frames), framing, self.config.size).contiguous().numpy()
-        return fitted
 
 
 def _picture(image: ImageInput, limits: MediaLimits) -> Picture:

@@ -11,7 +11,8 @@ import torch
 
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.fast import precision
-from omninet.model.fast.precision import Agreement, Reference, compare, settle, trials
+from omninet.model.fast.agreement import TOLERANCE, Agreement
+from omninet.model.fast.precision import Reference, compare, settle, trials
 from omninet.model.predictor import Predictor
 
 CPU = torch.device("cpu")
@@ -71,14 +72,14 @@ def test_a_large_network_with_bfloat16_products_uses_bfloat16(toy: Checkpoint, t
     assert chosen == "bfloat16"
     assert agreement is not None
     assert agreement.outputs == sum(row.goal.steps for batch in trials(toy_predictor) for row in batch)
-    assert 0 < agreement.difference < precision.TOLERANCE
+    assert 0 < agreement.difference < TOLERANCE
 
 
 @pytest.mark.usefixtures("large")
 def test_without_agreement_float32_is_used(
     toy: Checkpoint, toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "TOLERANCE", 0.0)
+    monkeypatch.setattr("omninet.model.fast.agreement.TOLERANCE", 0.0)
 
     assert settle(toy.network, CPU, "auto", toy_predictor)[1:] == ("float32", None)
     assert settle(toy.network, CPU, "bfloat16", toy_predictor).precision == "bfloat16"  # an explicit choice is kept

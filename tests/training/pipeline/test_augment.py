@@ -1,4 +1,4 @@
-"""What augmentation changes, and what it leaves alone."""
+"""Effects and invariants of the augmentation."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import torch
 from torch import Tensor
 
 from omninet.model.modalities.vision.config import Framing, Treatment, VisionConfig
-from omninet.model.modalities.vision.fit import GREY, fit
+from omninet.model.modalities.vision.fit import GREY
 from omninet.training.pipeline import augment as augmentation
 from omninet.training.pipeline.augment import augment
+from omninet.training.pipeline.squares import fit_tensor
 
 SIZE = 32
 
 
 def config(treatment: Treatment = "squash") -> VisionConfig:
-    """Of a small square."""
+    """Return a configuration with a small input size."""
     return VisionConfig(backbone="compact", size=SIZE, image=Framing(treatment), video=Framing(treatment))
 
 
@@ -60,7 +61,7 @@ def test_the_generator_alone_decides() -> None:
     assert not torch.equal(views[0], views[2])
 
 
-def test_what_goes_in_stays_as_it_is(generator: random.Random) -> None:
+def test_the_input_is_not_changed(generator: random.Random) -> None:
     frames = places()
     for _ in range(5):
         augment(frames, config(), generator)
@@ -77,7 +78,7 @@ def test_all_frames_are_treated_alike(generator: random.Random) -> None:
 
 
 def test_a_colour_is_the_same_in_all_frames(generator: random.Random, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the rest of the frame, and with it the frame's mean, differs."""
+    """The frames' means differ, but equal colours must stay equal."""
     monkeypatch.setattr(augmentation, "region", lambda *_: (0, 0, SIZE, SIZE))
     frames = torch.full((2, 3, SIZE, SIZE), 100, dtype=torch.uint8)
     frames[1, :, 5:] = 250
@@ -124,7 +125,7 @@ def test_a_region_becomes_a_square_as_in_serving(
     monkeypatch.setattr(augmentation, "region", lambda *_: (5, 10, 30, 60))
     views = [augment(places(), config(treatment), generator) for _ in range(10)]
 
-    served = fit(places()[..., 5:35, 10:70], Framing(treatment), SIZE)
+    served = fit_tensor(places()[..., 5:35, 10:70], Framing(treatment), SIZE)
     assert all(torch.equal(view, served) or torch.equal(view, served.flip(-1)) for view in views)
     assert bool((served[0, 2, 0] == GREY).all()) == (treatment == "pad")
 

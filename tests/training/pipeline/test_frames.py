@@ -21,10 +21,10 @@ from omninet.model.errors import InputError
 from omninet.model.media.images import decode_image
 from omninet.model.media.videos import decode_video
 from omninet.model.modalities.vision.config import VisionConfig
-from omninet.model.modalities.vision.fit import fit
 from omninet.training.pipeline import frames as reading
 from omninet.training.pipeline.augment import augment
 from omninet.training.pipeline.frames import LIMIT, SHARERS, ClipCache, Frames
+from omninet.training.pipeline.squares import fit_tensor
 from tests.samples import jpeg_bytes, video_bytes
 from tests.training.conftest import put
 
@@ -42,7 +42,7 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Of the cache."""
+    """Return the folder of the cache."""
     return tmp_path / "cache"
 
 
@@ -83,7 +83,7 @@ def test_a_plain_view_is_what_serving_sees(tmp_path: Path, folder: Path, generat
     pixels = Frames(CONFIG, folder).get(tmp_path / "photo.jpg", generator, plain=True)
 
     served = torch.from_numpy(decode_image(jpeg_bytes()).pixels)[None]
-    assert torch.equal(pixels, fit(served, CONFIG.image, CONFIG.size))
+    assert torch.equal(pixels, fit_tensor(served, CONFIG.image, CONFIG.size))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_clip_is_decoded_once(clip: Path, folder: Path, decoded: list[int]) ->
     assert [path.suffix for path in folder.iterdir()] == [".npy"]
 
 
-def test_what_is_stored_is_small_and_not_augmented(clip: Path, folder: Path) -> None:
+def test_cached_clips_are_small_and_not_augmented(clip: Path, folder: Path) -> None:
     pixels = view(Frames(CONFIG, folder), clip)
 
     stored = np.load(next(folder.iterdir()))
@@ -208,7 +208,7 @@ def test_many_processes_hold_the_limit_together(tmp_path: Path, folder: Path) ->
     assert limit / 2 < sum(path.stat().st_size for path in folder.iterdir()) <= limit
 
 
-def test_a_full_disk_is_no_disaster(
+def test_a_full_disk_only_disables_the_cache(
     clip: Path, folder: Path, decoded: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def save(file: object, values: object) -> None:
@@ -223,7 +223,7 @@ def test_a_full_disk_is_no_disaster(
     assert len(decoded) == 2
     assert list(folder.iterdir()) == []
     assert [r.getMessage() for r in caplog.records] == [
-        f"no more decoded clips are kept in {folder}: No space left on device"
+        f"decoded clips are no longer cached in {folder}: No space left on device"
     ]
 
 
@@ -261,7 +261,7 @@ def test_threads_share_a_cache(clip: Path, folder: Path) -> None:
     assert [path.suffix for path in folder.iterdir()] == [".npy"]
 
 
-def test_frames_travel_to_other_processes(clip: Path, folder: Path) -> None:
+def test_frames_can_be_pickled(clip: Path, folder: Path) -> None:
     frames = Frames(CONFIG, folder)
 
     assert torch.equal(view(pickle.loads(pickle.dumps(frames)), clip), view(frames, clip))
