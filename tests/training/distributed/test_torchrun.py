@@ -49,7 +49,7 @@ def test_a_killed_rank_is_restarted_from_the_last_state(config_file: Path, data:
     assert process.returncode == 0, said
     assert f"{out / 'checkpoint'}\n" in said
     assert (out / "checkpoint" / "model.safetensors").is_file()
-    assert " on 2 ranks; torchrun has started all ranks again, time 1" in messages_of(out)
+    assert " on 2 ranks; torchrun has restarted all ranks, restart 1" in messages_of(out)
     assert [step["step"] for step in steps_of(out)] == list(range(1, 61))
 
 
