@@ -35,6 +35,14 @@ class Given(NamedTuple):
     value: Any
 
 
+class CheckedRequest(NamedTuple):
+    """A request that fits its task: the inputs in the task's order, as given, and what to decode."""
+
+    task: Task
+    inputs: list[Given]
+    goal: Goal
+
+
 class Processor:
     """Prepares requests and converts decoded class ids to answers; thread-safe.
 
@@ -98,6 +106,18 @@ class Processor:
         Raises:
             InputError: the task is unknown, or an input is missing, unexpected or invalid.
         """
+        spec, inputs, goal = self.check(task, **given)
+        return OUTPUTS[spec.output].prepare(self, spec, inputs, goal)
+
+    def check(self, task: str, **given: Any) -> CheckedRequest:
+        """Check a request against its task: which inputs it has, and its options; no input is read or decoded.
+
+        Args:
+            given: those of ``prepare``; the value of an input may be anything but None.
+
+        Raises:
+            InputError: ``unknown_task``, ``unexpected_input``, ``missing_input``, or ``bad_option``.
+        """
         spec = self.task(task)
         output = OUTPUTS[spec.output]
         given = {name: value for name, value in given.items() if value is not None}
@@ -107,7 +127,7 @@ class Processor:
         inputs = self._gather(spec, given)
         if explain is not None and not (output.explains and self._has_one_picture(spec)):
             raise _unexpected(task, "explain")
-        return output.prepare(self, spec, inputs, replace(output.goal(spec, self, options), explain=explain))
+        return CheckedRequest(spec, inputs, replace(output.goal(spec, self, options), explain=explain))
 
     def one_row(self, task: Task, given: Sequence[Given], goal: Goal) -> Job:
         """Prepare a request as one row with all inputs."""

@@ -59,10 +59,12 @@ class Serving:
             return await answer(self.engine, query.task, inputs, times, notify)
 
     def _check(self, query: Query) -> None:
-        """Check that the model has the task and inputs of the endpoint, since a reload may just have replaced it.
+        """Check the inputs and options before any media are decoded.
+
+        A reload may just have ended: the model may lack a task or an input of the endpoint.
 
         Raises:
-            InputError: ``unknown_task``, ``unexpected_input``.
+            InputError: see ``Processor.check``.
         """
         processor = self.engine.processor
         keywords = processor.config.network.keywords(processor.task(query.task))
@@ -71,6 +73,7 @@ class Serving:
             if wanted is None or (wanted[0].peripheral, wanted[1]) != (upload.peripheral, upload.form):
                 message = f"task {query.task} takes no {upload.keyword}"
                 raise InputError("unexpected_input", message, input=upload.keyword)
+        processor.check(query.task, **{**query.inputs, **{upload.keyword: upload for upload in query.uploads}})
 
     async def retire(self, successor: Serving) -> None:
         """Wait for the last request, then stop what ``successor`` does not share; if cancelled, stop it at once."""

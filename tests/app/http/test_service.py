@@ -84,7 +84,7 @@ async def test_a_checkpoint_that_cannot_be_loaded_is_reported(tmp_path: Path) ->
 async def test_a_model_that_breaks_while_it_is_loaded_is_reported(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def begin(_: Settings) -> None:
+    async def begin(*_: object) -> None:
         raise RuntimeError("no memory")
 
     monkeypatch.setattr(ModelProcess, "begin", begin)
@@ -115,6 +115,29 @@ async def test_a_slow_video_does_not_delay_a_text(serve: Serve, monkeypatch: pyt
         assert not any(video.done() for video in videos)
         released.set()
         assert [video.status_code for video in await asyncio.gather(*videos)] == [200] * 3
+
+
+BROKEN = b"no picture at all"
+BEFORE_MEDIA: dict[str, tuple[str, dict[str, str], str]] = {
+    "out of range": ("/caption", {"max_length": "9999"}, "bad_option"),
+    "contradiction": ("/caption", {"beams": "2", "temperature": "1"}, "bad_option"),
+    "more texts than beams": ("/caption", {"beams": "2", "n_best": "3"}, "bad_option"),
+    "lengths": ("/caption", {"min_length": "5", "max_length": "4"}, "bad_option"),
+    "streamed": ("/caption", {"beams": "2", "n_best": "3", "stream": "true"}, "bad_option"),
+}
+
+
+@pytest.mark.parametrize("case", BEFORE_MEDIA)
+async def test_options_are_checked_before_media_are_decoded(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    path, options, code = BEFORE_MEDIA[case]
+    decoded: list[object] = []
+    monkeypatch.setattr(Sandbox, "decode", lambda _, *file: decoded.append(file))
+    async with serve() as client:
+        for data in (BROKEN, bytes(2**22)):
+            check(await client.post(path, files={"image": data}, data=options), 422, code)
+    assert decoded == []
 
 
 async def test_a_model_that_has_failed_is_not_ready(toy_predictor: Predictor) -> None:

@@ -134,7 +134,7 @@ async def test_a_broken_checkpoint_changes_nothing(
 async def test_unexpected_reload_failure_is_only_logged(
     served: Lasting, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail(_: Settings) -> None:
+    async def fail(_: Settings, _launched: object = None) -> None:
         raise MemoryError("secret")
 
     monkeypatch.setattr(ModelProcess, "begin", fail)

@@ -140,7 +140,7 @@ async def test_process_that_died_before_it_took_over_is_replaced(
 ) -> None:
     begin, begun = ModelProcess.begin, []
 
-    async def dies_at_first(settings: Settings) -> ModelProcess:
+    async def dies_at_first(settings: Settings, _launched: object = None) -> ModelProcess:
         model = await begin(settings)
         begun.append(model)
         if len(begun) == 1:
@@ -187,7 +187,7 @@ async def test_killed_process_during_a_reload_is_loaded_once(
         await until_ready(client)
         (pid,) = model_processes()
 
-        async def held_up(settings: Settings) -> ModelProcess:
+        async def held_up(settings: Settings, _launched: object = None) -> ModelProcess:
             going.set()
             await go_on.wait()
             return await begin(settings)

@@ -192,7 +192,7 @@ async def test_one_reload_at_a_time(client: httpx.AsyncClient, monkeypatch: pyte
     going, go_on = asyncio.Event(), asyncio.Event()
     begin = ModelProcess.begin
 
-    async def held_up(settings: Settings) -> ModelProcess:
+    async def held_up(settings: Settings, _launched: object = None) -> ModelProcess:
         going.set()
         await go_on.wait()
         return await begin(settings)
@@ -287,7 +287,7 @@ async def test_reload_before_the_first_load_is_rejected(folder: Path, monkeypatc
     go_on = asyncio.Event()
     begin = ModelProcess.begin
 
-    async def held_up(settings: Settings) -> ModelProcess:
+    async def held_up(settings: Settings, _launched: object = None) -> ModelProcess:
         await go_on.wait()
         return await begin(settings)
 
