@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
-from omninet.app.backend import Answered, Description, Notify
+from omninet.app.backend import Description, Notify, Prediction
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.telemetry.stopwatch import Stopwatch
 from omninet.model.job import Job
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 async def answer(
     engine: AnyEngine, task: str, inputs: Mapping[str, Any], times: Stopwatch, notify: Notify | None = None
-) -> Answered:
+) -> Prediction:
     """Preprocess a request's inputs, run the model and postprocess its outputs; if cancelled, the rows are withdrawn.
 
     Args:
@@ -41,7 +41,7 @@ async def answer(
     processor = engine.processor
     job = await run_in_threadpool(_prepare, processor, task, times, inputs)
     result = await engine.run(job, notify and (lambda settled: notify(processor.text_of(settled))))
-    return Answered(
+    return Prediction(
         processor.finish(job, result.decoded),
         processor.name,
         processor.version,

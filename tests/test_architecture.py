@@ -7,7 +7,9 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -156,3 +158,76 @@ def test_code_of_a_kind_is_in_its_own_files(question: str) -> None:
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
         if asking.search(line)
     ] == []
+
+
+MOST_LOOSE = {"app": 10, "training": 12}
+
+
+@pytest.mark.parametrize("package", MOST_LOOSE)
+def test_few_files_lie_loose(package: str) -> None:
+    assert len(list((ROOT / package).glob("*.py"))) <= MOST_LOOSE[package]
+
+
+def test_a_class_name_means_one_thing() -> None:
+    homes: dict[str, list[str]] = defaultdict(list)
+    for package in PACKAGES:
+        for file in source_files(package):
+            for node in ast.parse(file.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    homes[node.name].append(str(file.relative_to(ROOT)))
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
+def module_of(file: Path) -> str:
+    """``omninet.app.main`` of ``app/main.py``; a package is the name of its folder."""
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(("omninet", *(parts[:-1] if parts[-1] == "__init__" else parts)))
+
+
+def is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def imports_at_run_time(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """All imports of a file, at its head or in a function, but those under TYPE_CHECKING."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif is_for_type_checkers(node):
+            assert isinstance(node, ast.If)
+            for other in node.orelse:
+                yield from imports_at_run_time(other)
+        else:
+            yield from imports_at_run_time(node)
+
+
+def modules_imported_by(file: Path, known: set[str]) -> set[str]:
+    """Those of our modules that a file imports; of a package the submodule, where it is one that is named."""
+    found: set[str] = set()
+    for node in imports_at_run_time(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif not node.level:
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else str(node.module) for name in full}
+    return found & known
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    files = {module_of(file): file for package in PACKAGES for file in source_files(package)}
+    imports = {module: modules_imported_by(file, set(files)) - {module} for module, file in files.items()}
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        pytest.fail(f"these modules import one another: {' <- '.join(error.args[1])}")
+
+
+def test_the_service_and_its_media_workers_import_no_torch() -> None:
+    program = """if True:
+        import sys
+        import omninet.app.cli, omninet.app.main, omninet.app.http.server, omninet.app.media.sandbox
+
+        print("torch" in sys.modules)
+    """
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["False"]

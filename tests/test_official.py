@@ -24,7 +24,7 @@ from omninet.model import checkpoint as checkpoints
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.errors import CheckpointError
 from omninet.model.modalities.vision.peripheral import VisionPeripheral
-from omninet.model.official.importing import Source, import_official
+from omninet.model.official.importing import OfficialSource, import_official
 from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
 from tests.app.http.test_service import until_ready
@@ -42,17 +42,19 @@ def state() -> Mapping[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def source(state: Mapping[str, Tensor], tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Source:
+def source(
+    state: Mapping[str, Tensor], tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path
+) -> OfficialSource:
     """What the authors publish."""
     folder = tmp_path_factory.mktemp("released")
     torch.save(dict(state), folder / "model.pth")
-    return Source(
+    return OfficialSource(
         folder / "model.pth", write_conf(folder / "conf"), write_tokenizer(tokenizer_file, folder / "subwords.model")
     )
 
 
 @pytest.fixture(scope="module")
-def imported(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def imported(source: OfficialSource, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint folder that the command makes of it."""
     out = tmp_path_factory.mktemp("imported") / "official"
     arguments = ["--vocab", str(source.conf), "--tokenizer", str(source.tokenizer), "--out", str(out)]
@@ -178,18 +180,18 @@ async def test_all_six_endpoints(imported: Path, predictor: Predictor, anyio_bac
     assert answers["/video-qa"]["answer"] == alone["/video-qa"].label
 
 
-def test_a_file_that_lacks_an_entry(source: Source, state: Mapping[str, Tensor], tmp_path: Path) -> None:
+def test_a_file_that_lacks_an_entry(source: OfficialSource, state: Mapping[str, Tensor], tmp_path: Path) -> None:
     lacking = {name: tensor for name, tensor in state.items() if name != "cnp.output_clfs.3.bias"}
     torch.save(lacking, tmp_path / "model.pth")
 
     with pytest.raises(CheckpointError, match=r"missing cnp\.classifiers\.vqa\.bias"):
-        import_official(Source(tmp_path / "model.pth", source.conf, source.tokenizer), tmp_path / "out")
+        import_official(OfficialSource(tmp_path / "model.pth", source.conf, source.tokenizer), tmp_path / "out")
 
     assert not list(tmp_path.glob("*out*"))
 
 
 def test_another_tokenizer(
-    source: Source, tokenizer_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: OfficialSource, tokenizer_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--vocab", str(source.conf), "--tokenizer", str(tokenizer_file), "--out", str(tmp_path / "out")]
 

@@ -14,7 +14,7 @@ from omninet.model.modalities.vision.peripheral import VisionPeripheral, publish
 from omninet.model.network.omninet import OmniNet
 from omninet.model.storage.weights import load_weights
 from omninet.training.data import DataError
-from omninet.training.runtime.states import States
+from omninet.training.runtime.states import RunStates
 
 PUBLISHED, RANDOM = "published", "random"
 KEPT = "frozen-backbone.safetensors"  # in a run's folder, since its states contain only trained parameters
@@ -66,7 +66,7 @@ def source_of_resumed(folder: Path, needed: bool = True) -> str | None:
     Raises:
         DataError: the folder holds no run, or an old one that has not kept its backbone.
     """
-    States(folder).newest()
+    RunStates(folder).newest()
     kept = folder / KEPT
     if kept.exists():
         return str(kept)

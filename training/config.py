@@ -73,7 +73,7 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = 
             yield f"{prefix}{name}", a, b
 
 
-class Source(Strict):
+class DataSource(Strict):
     """A data set of a task.
 
     Attributes:
@@ -98,7 +98,7 @@ class Source(Strict):
         return DATASETS[self.dataset](data / self.folder)
 
 
-class TaskRun(Source):
+class TaskRun(DataSource):
     """A task of a run, with its first data set, which is the one in tables and in comparisons with the paper.
 
     Attributes:
@@ -119,11 +119,11 @@ class TaskRun(Source):
     classes: Annotated[int, Field(ge=1)] | None = None
     jobs: Annotated[int, Field(ge=1)] = 1
     device: str = "auto"
-    more: tuple[Source, ...] = ()
+    more: tuple[DataSource, ...] = ()
 
     @field_validator("more")
     @classmethod
-    def _once(cls, value: tuple[Source, ...], info: ValidationInfo) -> tuple[Source, ...]:
+    def _once(cls, value: tuple[DataSource, ...], info: ValidationInfo) -> tuple[DataSource, ...]:
         places = [(source.dataset, source.folder) for source in value]
         places.append((info.data.get("dataset", ""), info.data.get("folder", "")))
         for dataset, folder in places:
@@ -132,7 +132,7 @@ class TaskRun(Source):
         return value
 
     @property
-    def sources(self) -> tuple[Source, ...]:
+    def sources(self) -> tuple[DataSource, ...]:
         """Return all data sets of the task, the first one first."""
         return (self, *self.more)
 
@@ -230,7 +230,7 @@ class RunConfig(Recipe):
         check_network(self)
         return self
 
-    def title(self, source: Source) -> str:
+    def title(self, source: DataSource) -> str:
         """Return a name that distinguishes a data set from the run's others: the folder's name if that is unique."""
         others = [s for run in self.tasks.values() for s in run.sources if s is not source]
         if all(Path(other.folder).name != Path(source.folder).name for other in others):

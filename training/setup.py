@@ -25,7 +25,7 @@ from omninet.model.network.omninet import OmniNet
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS
 from omninet.training.backbone import RANDOM, backbones_of, check_source, fill_backbone
-from omninet.training.config import RunConfig, Source
+from omninet.training.config import DataSource, RunConfig
 from omninet.training.data import DataError, Example, thinned
 from omninet.training.network import named_vocabularies, needs_backbone, network_config, tasks_of
 from omninet.training.pipeline.batches import Encoder, Media, keyword_of, spread_captions, texts_of, texts_read
@@ -162,7 +162,7 @@ def _read(config: RunConfig, data: Path) -> dict[str, Sequence[Example]]:
     return examples
 
 
-def _examples(source: Source, data: Path) -> Sequence[Example]:
+def _examples(source: DataSource, data: Path) -> Sequence[Example]:
     """Return the training examples of one data set."""
     found = thinned(source.data_set(data).read("train"), source.limit)
     if not found:

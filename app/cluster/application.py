@@ -10,9 +10,9 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
-from omninet.app.cluster.decoder import Decoder
+from omninet.app.cluster.decoder import MediaDecoder
 from omninet.app.cluster.ingress import Ingress
-from omninet.app.cluster.model import Model
+from omninet.app.cluster.model import ModelDeployment
 from omninet.app.settings import Settings
 from omninet.model.model_config import read_config
 
@@ -59,8 +59,8 @@ def build(_: dict[str, str]) -> Application:
         CheckpointError: the checkpoint's configuration cannot be read.
     """
     read_config(Settings().checkpoint_folder())
-    decoder = _deployment("decoder", Decoder).bind()
-    model = _deployment("model", Model).bind()
+    decoder = _deployment("decoder", MediaDecoder).bind()
+    model = _deployment("model", ModelDeployment).bind()
     application: Application = _deployment("ingress", serve.ingress()(Ingress)).bind(decoder, model)
     return application
 

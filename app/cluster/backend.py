@@ -26,7 +26,7 @@ from ray.serve.exceptions import (
 )
 from ray.serve.handle import DeploymentHandle
 
-from omninet.app.backend import Answered, Description, Notify, Query, Upload
+from omninet.app.backend import Description, Notify, Prediction, Query, Upload
 from omninet.app.cluster.messages import Found, OtherPeripheralError, Question, unpacked
 from omninet.app.errors import ServiceError, internal_error, overloaded
 from omninet.app.processes.messages import pack
@@ -67,7 +67,7 @@ class Cluster:
     async def stop(self) -> None:
         """Do nothing: Ray waits for the requests of this replica and stops the other deployments."""
 
-    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Answered:
+    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
         """Process one request: decode its uploads, then run the model.
 
         Raises:
@@ -129,16 +129,16 @@ class Cluster:
 
     async def _ask_model(
         self, query: Query, inputs: dict[str, Any], configs: dict[str, Any], notify: Notify | None
-    ) -> Answered:
+    ) -> Prediction:
         def message() -> bytes:
             return pack(Question(query.task, inputs, configs, max(0.0, query.until - time.monotonic())))
 
         if notify is None:
-            answered: Answered = unpacked(await _call_with_retries(lambda: self._model.answer.remote(message())))
+            answered: Prediction = unpacked(await _call_with_retries(lambda: self._model.answer.remote(message())))
             return answered
         return await self._stream_answer(message, notify)
 
-    async def _stream_answer(self, message: Callable[[], bytes], notify: Notify) -> Answered:
+    async def _stream_answer(self, message: Callable[[], bytes], notify: Notify) -> Prediction:
         """Return the answer at the end of a stream, after passing each part before it to ``notify``."""
         streams: Any = self._model.options(stream=True).stream
         found: Any = None
@@ -147,9 +147,9 @@ class Cluster:
             try:
                 async for part in stream:
                     found = unpacked(part)
-                    if not isinstance(found, Answered):
+                    if not isinstance(found, Prediction):
                         notify(found)
-                assert isinstance(found, Answered)
+                assert isinstance(found, Prediction)
                 return found
             except (RayError, RayServeException) as error:
                 await _pause_or_raise(error, again=found is None)  # parts that were sent cannot be revoked
@@ -218,7 +218,7 @@ def _not_ready() -> ServiceError:
     return ServiceError(503, "not_ready", "no model replica is ready yet; try again in a moment", {"Retry-After": "2"})
 
 
-def _timed(answered: Answered, times: Stopwatch) -> Answered:
+def _timed(answered: Prediction, times: Stopwatch) -> Prediction:
     """Return the answer with the timings of the whole request, which include those of the model replica."""
     of_model = answered.timings
     times.add(prepare=of_model["prepare"])

@@ -14,7 +14,7 @@ from omninet.app.telemetry.stopwatch import Stopwatch
 from omninet.model.model_config import read_config
 
 
-class Decoder:
+class MediaDecoder:
     """Decodes uploads in sandboxed processes, for the checkpoint of the settings.
 
     Raises:

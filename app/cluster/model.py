@@ -8,7 +8,7 @@ from typing import Any
 import ray
 
 from omninet.app.answering import answer, describe, with_updates
-from omninet.app.backend import Answered, Description, Notify
+from omninet.app.backend import Description, Notify, Prediction
 from omninet.app.cluster.messages import OtherPeripheralError, Question, packed
 from omninet.app.engine.loading import load_engine
 from omninet.app.http.deadline import within
@@ -20,7 +20,7 @@ from omninet.app.telemetry.stopwatch import Stopwatch
 GRACE_S = 1.0
 
 
-class Model:
+class ModelDeployment:
     """A replica with its own engine, for the checkpoint of the settings.
 
     Raises:
@@ -37,7 +37,7 @@ class Model:
         self._engine.start()
 
     async def answer(self, message: bytes) -> bytes:
-        """The answer to a Question, as Answered."""
+        """The answer to a Question, as Prediction."""
         return await packed(self._answer(unpack(message)))
 
     async def stream(self, message: bytes) -> AsyncIterator[bytes]:
@@ -56,7 +56,7 @@ class Model:
         if not self._engine.is_alive:
             raise RuntimeError("the engine has failed; the replica must be replaced")
 
-    async def _answer(self, question: Question, notify: Notify | None = None) -> Answered:
+    async def _answer(self, question: Question, notify: Notify | None = None) -> Prediction:
         peripherals = self._engine.processor.config.network.peripherals
         if any(peripherals.get(name) != config for name, config in question.configs.items()):
             raise OtherPeripheralError

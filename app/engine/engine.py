@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 
 from omninet.app.engine.metrics import EngineMetrics
-from omninet.app.engine.replica import Replica
+from omninet.app.engine.replica import EngineReplica
 from omninet.app.engine.result import Result, Watch
 from omninet.app.engine.work import Work, WorkQueue
 from omninet.app.errors import internal_error
@@ -56,7 +56,9 @@ class Engine:
         self.metrics = EngineMetrics()
         largest = max(modality.frame_pixels for modality in self.processor.modalities.values())
         frames = max(1, pixels // max(1, largest))
-        self._replicas = [Replica(p, self._queue, self.metrics, rows=batch_rows, frames=frames) for p in predictors]
+        self._replicas = [
+            EngineReplica(p, self._queue, self.metrics, rows=batch_rows, frames=frames) for p in predictors
+        ]
 
     def start(self) -> None:
         """Start the replicas."""

@@ -11,7 +11,7 @@ from omninet.app.engine.work import Kind, WorkQueue
 from omninet.model.predictor import Predictor
 
 
-class Replica:
+class EngineReplica:
     """Processes work from the queue in two pipeline stages, each with its own thread.
 
     Images and videos first pass the backbone, which takes most of their time; texts need the CNP only, so they are

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from omninet.app.backend import Answered, Upload
+from omninet.app.backend import Prediction, Upload
 from omninet.app.http.fields import InputField, is_multipart
 from omninet.app.http.forms import ExplainForm, RequestForm, StreamForm, form_model
 from omninet.app.http.replies import reply_model, reply_to
@@ -70,7 +70,7 @@ class Endpoint:
         """Pydantic model of the response body."""
         return reply_model(self.output, self.task)
 
-    def reply_to(self, done: Answered, form: RequestForm) -> Reply:
+    def reply_to(self, done: Prediction, form: RequestForm) -> Reply:
         """Return the response body of an answer to the request ``form``."""
         return reply_to(self.output, self.task, done, layers=form.explain_mode == "layers")
 

@@ -9,7 +9,7 @@ from fastapi.openapi.models import Example
 
 from omninet.app.http.endpoints import Endpoint
 from omninet.app.http.fields import InputField
-from omninet.app.http.samples import Sample, sample_for, text_for
+from omninet.app.http.samples import PageSample, sample_for, text_for
 
 SERVER = "http://127.0.0.1:8000"
 ANY_TEXT = "A dog runs."
@@ -72,7 +72,7 @@ def _first_field_per_input(endpoint: Endpoint) -> list[InputField]:
     return [field for field in endpoint.fields if found[field.input.role] is field]
 
 
-def _part(field: InputField, sample: Sample | None) -> str:
+def _part(field: InputField, sample: PageSample | None) -> str:
     if field.form.upload:
         return f"-F {field.name}=@{'-' if sample else 'FILE'}"
     if field.form.type is str:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, create_model
 
-from omninet.app.backend import Answered
+from omninet.app.backend import Prediction
 from omninet.app.http.schemas import ExplainedReply, ExplanationBody, ModelName, Reply, Timings
 from omninet.model.outputs import Output
 from omninet.model.tasks import Task
@@ -26,7 +26,7 @@ def _combined_model(body: type[BaseModel], rest: type[Reply]) -> type[Reply]:
     return cast(type[Reply], create_model(name, __base__=bases, __doc__=body.__doc__, __module__=__name__))
 
 
-def reply_to(output: Output, task: Task, done: Answered, *, layers: bool = False) -> Reply:
+def reply_to(output: Output, task: Task, done: Prediction, *, layers: bool = False) -> Reply:
     """Return the response body of an answer, with its explanation if it has one.
 
     Args:

@@ -13,7 +13,7 @@ STATIC = Path(__file__).parents[1] / "static"
 
 
 @dataclass(frozen=True)
-class Sample:
+class PageSample:
     """A sample file.
 
     Attributes:
@@ -29,13 +29,13 @@ class Sample:
     texts: dict[str, str]
 
 
-def sample_for(accept: str) -> Sample | None:
+def sample_for(accept: str) -> PageSample | None:
     """Return the first sample whose media type matches ``accept``, a comma-separated list of patterns, or None."""
     patterns = [pattern.strip() for pattern in accept.split(",")]
     return next((each for each in _files() if any(fnmatch(each.type, pattern) for pattern in patterns)), None)
 
 
-def text_for(role: str, sample: Sample | None = None) -> str | None:
+def text_for(role: str, sample: PageSample | None = None) -> str | None:
     """Return an example text for the input ``role``, preferably one that matches ``sample``; None without any."""
     if sample is not None and role in sample.texts:
         return sample.texts[role]
@@ -43,8 +43,8 @@ def text_for(role: str, sample: Sample | None = None) -> str | None:
     return texts[0] if texts else None
 
 
-def _files() -> list[Sample]:
-    return [Sample(**each) for each in _read()["files"]]
+def _files() -> list[PageSample]:
+    return [PageSample(**each) for each in _read()["files"]]
 
 
 @cache

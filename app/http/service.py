@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 
 from omninet.app.answering import with_updates
-from omninet.app.backend import Answered, Backend, Notify, Query, Upload
+from omninet.app.backend import Backend, Notify, Prediction, Query, Upload
 from omninet.app.http.deadline import timeout_seconds, within
 from omninet.app.http.disconnect import until_disconnected
 from omninet.app.settings import Settings
@@ -55,7 +55,7 @@ class Service:
 
     async def answer(
         self, request: Request, task: str, inputs: Mapping[str, Any], uploads: tuple[Upload, ...] = ()
-    ) -> Answered:
+    ) -> Prediction:
         """Process one request; cancel it if the client disconnects.
 
         Args:
@@ -73,7 +73,7 @@ class Service:
 
     def stream(
         self, request: Request, task: str, inputs: Mapping[str, Any], uploads: tuple[Upload, ...] = ()
-    ) -> AsyncIterator[Text | Answered]:
+    ) -> AsyncIterator[Text | Prediction]:
         """Yield the final part of the text each time it has grown, then the complete answer.
 
         Closing the iterator early cancels the request. See ``answer`` for the arguments.
@@ -90,7 +90,7 @@ class Service:
         inputs: Mapping[str, Any],
         uploads: tuple[Upload, ...],
         notify: Notify | None = None,
-    ) -> Answered:
+    ) -> Prediction:
         times = Stopwatch(self.traces.request(task) if self.traces else None)
         seconds = timeout_seconds(request.headers, self.settings.deadline_seconds)
         query = Query(task, inputs, uploads, time.monotonic() + seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,6 @@ from omninet.app.processes.start import spawn
 
 if TYPE_CHECKING:
     from omninet.app.settings import Settings
-
-
-@dataclass(frozen=True)
-class Checked:
-    """The first message from the process: the devices and the checkpoint's configuration can be used."""
 
 
 class LaunchedProcess:

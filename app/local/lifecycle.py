@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omninet.app.answering import AnyEngine, describe
-from omninet.app.backend import Answered, Description, Notify, Query
+from omninet.app.backend import Description, Notify, Prediction, Query
 from omninet.app.errors import ServiceError
 from omninet.app.local.launch import LaunchedProcess
 from omninet.app.local.process_client import ModelProcess
@@ -76,7 +76,7 @@ class Keeper:
         if self._serving is not None:
             await self._serving.stop()
 
-    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Answered:
+    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
         """Process a request by the current model, even if a reload replaces it meanwhile. See Backend.answer."""
         return await self._ready().answer(query, times, notify)
 

@@ -12,6 +12,11 @@ from omninet.model.processor import Processor
 
 
 @dataclass(frozen=True)
+class Checked:
+    """The first message from the process: the devices and the checkpoint's configuration can be used."""
+
+
+@dataclass(frozen=True)
 class Loaded:
     """The message after ``Checked``: what the service must know of the model."""
 

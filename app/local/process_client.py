@@ -13,9 +13,10 @@ from typing import Any, NoReturn, TypeVar
 from omninet.app.engine.result import Result, Watch
 from omninet.app.engine.warm_up import probe
 from omninet.app.errors import ServiceError, internal_error, shutting_down
-from omninet.app.local.launch import Checked, LaunchedProcess, end, ended_early
+from omninet.app.local.launch import LaunchedProcess, end, ended_early
 from omninet.app.local.model_messages import (
     CancelJob,
+    Checked,
     Health,
     JobReply,
     Loaded,

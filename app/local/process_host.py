@@ -18,9 +18,9 @@ from omninet.app.engine.loading import check, load_engine
 from omninet.app.engine.result import Result
 from omninet.app.engine.work import Work
 from omninet.app.errors import ServiceError
-from omninet.app.local.launch import Checked
 from omninet.app.local.model_messages import (
     CancelJob,
+    Checked,
     Health,
     JobReply,
     Loaded,

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from omninet.app.answering import AnyEngine, answer
-from omninet.app.backend import Answered, Notify, Query, Upload
+from omninet.app.backend import Notify, Prediction, Query, Upload
 from omninet.app.local.launch import LaunchedProcess
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.media.pool import MediaPool
@@ -49,7 +49,7 @@ class Serving:
             if not self._users:
                 self._unused.set()
 
-    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Answered:
+    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
         """Process one request. See Backend.answer."""
         with self.in_use():
             self._check(query)

@@ -52,7 +52,7 @@ imported. The weights are theirs, unchanged; nothing was trained here.
 
 
 @dataclass(frozen=True)
-class Source:
+class OfficialSource:
     """Files of an official checkpoint.
 
     Attributes:
@@ -70,7 +70,7 @@ class Source:
     tasks: Sequence[str] = tuple(TASKS)
 
 
-def import_official(source: Source, out: Path, name: str = "omninet-official") -> Converted:
+def import_official(source: OfficialSource, out: Path, name: str = "omninet-official") -> Converted:
     """Convert an official checkpoint to a checkpoint folder; return the converted and dropped entries.
 
     Raises:
@@ -88,7 +88,7 @@ def import_official(source: Source, out: Path, name: str = "omninet-official") -
     return converted
 
 
-def network_config(source: Source) -> OmniNetConfig:
+def network_config(source: OfficialSource) -> OmniNetConfig:
     """Return the configuration of the authors' network, with their preprocessing of images and videos.
 
     Raises:
@@ -153,7 +153,7 @@ def _check_numbers(tensors: Mapping[str, Tensor]) -> None:
             raise CheckpointError(f"{name} has values that are NaN or infinite")
 
 
-def _card(name: str, source: Source, converted: Converted) -> str:
+def _card(name: str, source: OfficialSource, converted: Converted) -> str:
     reasons = Counter(converted.dropped.values())
     used, dropped = len(converted.tensors), len(converted.dropped)
     with source.weights.open("rb") as file:

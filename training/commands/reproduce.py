@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from omninet.training.evaluate.plots import plot_table
     from omninet.training.reproduce import Study
     from omninet.training.runtime.interrupt import Stopped
-    from omninet.training.runtime.states import States
+    from omninet.training.runtime.states import RunStates
     from omninet.training.train import Options, train
 
     prepare(args.threads)
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     options = Options(args.data, args.backbone, runner=args.runner, threads=args.threads, work=args.out / "work")
 
     def train_part(part: RunConfig, folder: Path) -> None:
-        train(part, folder, replace(options, resume=bool(States(folder).all())), whole=config)
+        train(part, folder, replace(options, resume=bool(RunStates(folder).all())), whole=config)
 
     study = Study(config, args.data, args.out, train_part, args.limit, tuple(args.seeds))
     try:

@@ -19,7 +19,7 @@ BATCH = 64
 
 
 @dataclass(frozen=True)
-class Agreement:
+class TeacherAgreement:
     """How well a student reproduces its teachers.
 
     Attributes:
@@ -42,7 +42,7 @@ class Agreement:
 
 
 @torch.inference_mode()
-def measure(student: Student, loader: ViewLoader, targets: Targets, photos: Tensor) -> Agreement:
+def measure(student: Student, loader: ViewLoader, targets: Targets, photos: Tensor) -> TeacherAgreement:
     """Compare a student with its teachers on the first view of each photo; ``photos`` holds their numbers, (n,)."""
     student.eval()
     device = targets.device
@@ -60,7 +60,7 @@ def measure(student: Student, loader: ViewLoader, targets: Targets, photos: Tens
             hits.append(likeliest == wanted.logits.argmax(1)[:, None])
     cosine, explained = torch.cat(cosines).mean(0), 1 - torch.cat(errors).mean(0)
     found = torch.cat(hits) if hits else None
-    return Agreement(
+    return TeacherAgreement(
         len(photos),
         tuple(cosine.tolist()),
         tuple(explained.tolist()),

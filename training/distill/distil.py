@@ -21,7 +21,7 @@ from omninet.training.distill.fit import Fit
 from omninet.training.distill.networks import build_student, load_teachers
 from omninet.training.distill.pack import Pack, pack
 from omninet.training.distill.sources import (
-    Source,
+    PictureSource,
     dev_of_datasets,
     of_datasets,
     of_folder,
@@ -138,7 +138,7 @@ def _write(backbone: nn.Module, target: Path) -> None:
 def _pack(config: DistillConfig, photos: Photos, target: Path) -> None:
     if photos.data is None and photos.pictures is None:
         raise DataError(f"{target} is missing: name the pictures with --data or --pictures")
-    sources: list[Source] = []
+    sources: list[PictureSource] = []
     excluded = Exclusion()
     if photos.data:
         sources += of_datasets(config.datasets, photos.data) + of_lists(config.folders, photos.data)

@@ -16,7 +16,7 @@ from torch.nn import functional
 from omninet.model.fast.devices import multiplies_bfloat16
 from omninet.training.distill.config import DistillConfig
 from omninet.training.distill.networks import Student, StudentOutput
-from omninet.training.distill.optimiser import Optimiser
+from omninet.training.distill.optimiser import DistillOptimiser
 from omninet.training.distill.state import load_state, save_state
 from omninet.training.distill.targets import Targets, TeacherOutput
 from omninet.training.distill.view_loader import ViewLoader, numbers_of, seed_of
@@ -57,7 +57,7 @@ class Fit:
         self.loader, self.targets = loader, targets
         self.student = student.to(device)
         self.average = copy.deepcopy(self.student).requires_grad_(False)
-        self.optimiser = Optimiser(self.student, config.decay)
+        self.optimiser = DistillOptimiser(self.student, config.decay)
         self.progress = load_state(folder, config, self.student, self.average, self.optimiser)
 
     @property

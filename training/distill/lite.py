@@ -16,7 +16,7 @@ EPSILON = 1e-3  # of its batch normalisation
 
 
 @dataclass(frozen=True)
-class Stage:
+class LiteStage:
     """Blocks of one width: number, kernel size, stride of the first block, expansion factor and output channels."""
 
     depth: int
@@ -27,13 +27,13 @@ class Stage:
 
 
 STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
+    LiteStage(1, 3, 1, 1, 16),
+    LiteStage(2, 3, 2, 6, 24),
+    LiteStage(2, 5, 2, 6, 40),
+    LiteStage(3, 3, 2, 6, 80),
+    LiteStage(3, 5, 1, 6, 112),
+    LiteStage(4, 5, 2, 6, 192),
+    LiteStage(1, 3, 1, 6, 320),
 )
 # Published layer names -> ours.
 INNER = {
@@ -62,7 +62,7 @@ def _conv(channels: int, width: int, kernel: int = 1, stride: int = 1, groups: i
     return [*padding, conv, nn.BatchNorm2d(width, eps=EPSILON)]
 
 
-class Part(nn.Sequential):
+class LitePart(nn.Sequential):
     """Optional padding, convolution, batch normalisation and an optional activation."""
 
     def __init__(self, layers: Sequence[nn.Module], active: bool) -> None:
@@ -70,15 +70,15 @@ class Part(nn.Sequential):
         super().__init__(OrderedDict([*named, ("act", nn.ReLU6())] if active else named))
 
 
-class Block(nn.Module):
+class LiteBlock(nn.Module):
     """Inverted residual block (Sandler et al. 2018)."""
 
-    def __init__(self, channels: int, stage: Stage, stride: int) -> None:
+    def __init__(self, channels: int, stage: LiteStage, stride: int) -> None:
         super().__init__()
         inner = channels * stage.expansion
-        self.expand = nn.Identity() if stage.expansion == 1 else Part(_conv(channels, inner), active=True)
-        self.depthwise = Part(_conv(inner, inner, stage.kernel, stride, inner), active=True)
-        self.project = Part(_conv(inner, stage.width), active=False)
+        self.expand = nn.Identity() if stage.expansion == 1 else LitePart(_conv(channels, inner), active=True)
+        self.depthwise = LitePart(_conv(inner, inner, stage.kernel, stride, inner), active=True)
+        self.project = LitePart(_conv(inner, stage.width), active=False)
         self.residual = channels == stage.width and stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
@@ -92,15 +92,15 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = Part(_conv(3, 32, 3, 2), active=True)
+        self.stem = LitePart(_conv(3, 32, 3, 2), active=True)
         blocks: list[nn.Module] = []
         channels = 32
         for stage in STAGES:
             for i in range(stage.depth):
-                blocks.append(Block(channels, stage, stage.stride if i == 0 else 1))
+                blocks.append(LiteBlock(channels, stage, stage.stride if i == 0 else 1))
                 channels = stage.width
         self.blocks = nn.Sequential(*blocks)
-        self.top = Part(_conv(channels, 1280), active=True)
+        self.top = LitePart(_conv(channels, 1280), active=True)
         self.classifier = nn.Linear(1280, CLASSES)
 
     def forward(self, pixels: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch.optim import AdamW, Optimizer
 from omninet.model.errors import OmniNetError
 
 
-class Optimiser:
+class DistillOptimiser:
     """Muon (Jordan et al. 2024: updates along the orthogonalised momentum) for kernels, AdamW for the rest.
 
     torch's Muon requires matrices, so each kernel is viewed as one, with a row per output channel. The views share

@@ -28,7 +28,7 @@ from omninet.model.media.videos import decode_video
 from omninet.training.data import DataError
 from omninet.training.distill.config import Pictures
 from omninet.training.distill.exclusion import Exclusion, perceptual_hash
-from omninet.training.distill.sources import Source
+from omninet.training.distill.sources import PictureSource
 
 LOG = logging.getLogger(__name__)
 INDEX = "index.tsv"
@@ -113,7 +113,9 @@ class Pack:
         return (~ours).nonzero().flatten(), ours.nonzero().flatten()
 
 
-def pack(sources: Sequence[Source], config: Pictures, target: Path, excluded: Exclusion | None = None) -> Counter[str]:
+def pack(
+    sources: Sequence[PictureSource], config: Pictures, target: Path, excluded: Exclusion | None = None
+) -> Counter[str]:
     """Write all photos, and some frames of every clip, to ``target``, a ZIP of JPEG files with an index.
 
     Unreadable files, excluded photos and copies of earlier photos are left out.
@@ -160,7 +162,7 @@ def _table(entries: Sequence[Entry]) -> str:
     return "".join("\t".join(value.translate(clean) for value in row) + "\n" for row in rows)
 
 
-def _read(sources: Sequence[Source], config: Pictures) -> Iterator[tuple[Source, list[Encoded]]]:
+def _read(sources: Sequence[PictureSource], config: Pictures) -> Iterator[tuple[PictureSource, list[Encoded]]]:
     """Encode all sources in parallel processes, one per core; results are in order."""
     encode = partial(_encode_source, config=config)
     processes = min(os.cpu_count() or 1, len(sources) // CHUNK)
@@ -172,7 +174,7 @@ def _read(sources: Sequence[Source], config: Pictures) -> Iterator[tuple[Source,
         yield from zip(sources, bar(pool.imap(encode, sources, CHUNK)), strict=True)
 
 
-def _encode_source(source: Source, config: Pictures) -> list[Encoded]:
+def _encode_source(source: PictureSource, config: Pictures) -> list[Encoded]:
     try:
         data = source.path.read_bytes()
         if source.clip:

@@ -18,7 +18,7 @@ UNLABELLED = {"", "-"}
 
 
 @dataclass(frozen=True)
-class Source:
+class PictureSource:
     """A photo or a clip on disk.
 
     Attributes:
@@ -35,23 +35,23 @@ class Source:
     clip: bool = False
 
 
-def of_datasets(datasets: Mapping[str, str], data: Path) -> list[Source]:
+def of_datasets(datasets: Mapping[str, str], data: Path) -> list[PictureSource]:
     """List training photos and clips of data sets, name -> folder inside ``data``, without those also in dev."""
     held_back = {source.path for source in dev_of_datasets(datasets, data)}
     return [source for source in _media(datasets, data, "train") if source.path not in held_back]
 
 
-def dev_of_datasets(datasets: Mapping[str, str], data: Path) -> list[Source]:
+def dev_of_datasets(datasets: Mapping[str, str], data: Path) -> list[PictureSource]:
     """List dev photos and clips of data sets, name -> folder inside ``data``."""
     return _media(datasets, data, "dev")
 
 
-def of_lists(folders: Mapping[str, Folder], data: Path) -> list[Source]:
+def of_lists(folders: Mapping[str, Folder], data: Path) -> list[PictureSource]:
     """List the photos of configured folders inside ``data``; a folder may have a list that selects some of them."""
     return [source for name, folder in folders.items() for source in _of_list(name, folder, data)]
 
 
-def of_folder(folder: Path, classes: Mapping[tuple[str, str], str] | None = None) -> list[Source]:
+def of_folder(folder: Path, classes: Mapping[tuple[str, str], str] | None = None) -> list[PictureSource]:
     """List every photo below a folder; each subfolder is a collection.
 
     Args:
@@ -66,7 +66,7 @@ def of_folder(folder: Path, classes: Mapping[tuple[str, str], str] | None = None
         collection = parts[0] if len(parts) > 1 else folder.name
         name = "/".join(parts[1:]) or parts[0]
         label = (classes or {}).get((collection, name), "")
-        sources.append(Source(collection, name, path, label))
+        sources.append(PictureSource(collection, name, path, label))
     return sources
 
 
@@ -88,7 +88,7 @@ def read_classes(path: Path) -> dict[tuple[str, str], str]:
         raise DataError(f"{path} is no list of classes (header, then tab-separated folder, path, class)") from error
 
 
-def subsample(sources: Sequence[Source], most: int | None, seed: int) -> list[Source]:
+def subsample(sources: Sequence[PictureSource], most: int | None, seed: int) -> list[PictureSource]:
     """Keep at most ``most`` sources per class of a collection, drawn at random, in the original order; None keeps all.
 
     Sources without a class are always kept.
@@ -105,15 +105,15 @@ def subsample(sources: Sequence[Source], most: int | None, seed: int) -> list[So
     return [sources[i] for i in sorted(kept)]
 
 
-def _of_list(name: str, folder: Folder, data: Path) -> list[Source]:
+def _of_list(name: str, folder: Folder, data: Path) -> list[PictureSource]:
     home = data / folder.folder
     if folder.list is None:
-        return [Source(name, path.name, path) for path in _photos(home)]
+        return [PictureSource(name, path.name, path) for path in _photos(home)]
     try:
         lines = (data / folder.list).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{data / folder.list} is no list of the photos in {home}: {error}") from error
-    return [Source(name, line.strip(), home / line.strip()) for line in lines if line.strip()]
+    return [PictureSource(name, line.strip(), home / line.strip()) for line in lines if line.strip()]
 
 
 def _photos(folder: Path) -> list[Path]:
@@ -123,10 +123,10 @@ def _photos(folder: Path) -> list[Path]:
     return found
 
 
-def _media(datasets: Mapping[str, str], data: Path, split: str) -> list[Source]:
-    found: dict[Path, Source] = {}
+def _media(datasets: Mapping[str, str], data: Path, split: str) -> list[PictureSource]:
+    found: dict[Path, PictureSource] = {}
     for name, folder in datasets.items():
         for example in DATASETS[name](data / folder).read(split):
             for path in example.media:
-                found.setdefault(path, Source(name, path.name, path, clip=path == example.video))
+                found.setdefault(path, PictureSource(name, path.name, path, clip=path == example.video))
     return list(found.values())

@@ -17,7 +17,7 @@ from omninet.model.storage.weights import load_weights
 from omninet.training.config import CONFIG, differences
 from omninet.training.data import DataError
 from omninet.training.distill.config import DistillConfig
-from omninet.training.distill.optimiser import Optimiser
+from omninet.training.distill.optimiser import DistillOptimiser
 
 LIMIT = 8 * 2**20  # maximum bytes per file, except for a single larger tensor
 STEP = "step.json"
@@ -28,7 +28,7 @@ FREE = {"steps", "cooldown", "measured"}
 
 
 @dataclass
-class Progress:
+class DistillProgress:
     """Steps done and training time in seconds."""
 
     step: int = 0
@@ -40,8 +40,8 @@ def save_state(
     config: DistillConfig,
     student: nn.Module,
     average: nn.Module,
-    optimiser: Optimiser,
-    progress: Progress,
+    optimiser: DistillOptimiser,
+    progress: DistillProgress,
 ) -> None:
     """Write ``state/`` atomically: after a kill at any moment, ``state/`` or ``state.old/`` is complete."""
     fresh, home, old = folder / "state.part", folder / "state", folder / "state.old"
@@ -61,8 +61,8 @@ def save_state(
 
 
 def load_state(
-    folder: Path, config: DistillConfig, student: nn.Module, average: nn.Module, optimiser: Optimiser
-) -> Progress:
+    folder: Path, config: DistillConfig, student: nn.Module, average: nn.Module, optimiser: DistillOptimiser
+) -> DistillProgress:
     """Load the last state and return its progress; without a state, progress is 0.
 
     Raises:
@@ -70,7 +70,7 @@ def load_state(
     """
     homes = [folder / name for name in ("state", "state.old") if (folder / name / STEP).exists()]
     if not homes:
-        return Progress()
+        return DistillProgress()
     home = homes[0]
     _check_config(home, config)
     tensors: dict[str, Tensor] = {}
@@ -80,7 +80,7 @@ def load_state(
         for network, prefix in ((student, STUDENT), (average, AVERAGE)):
             mine = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
             load_weights(network, mine, str(home))
-        progress = Progress(**json.loads((home / STEP).read_text()))
+        progress = DistillProgress(**json.loads((home / STEP).read_text()))
     except (SafetensorError, CheckpointError, ValueError, TypeError) as error:
         raise DataError(f"{home} is incomplete or damaged: {error}") from error
     optimiser.restore(tensors)

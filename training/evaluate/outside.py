@@ -24,7 +24,7 @@ from omninet.training.evaluate.asking import captioning, questioning
 from omninet.training.evaluate.markdown import rows
 from omninet.training.evaluate.measures import Measure, measure
 from omninet.training.evaluate.tables import table
-from omninet.training.evaluate.things import Naming, name_things, naming_section
+from omninet.training.evaluate.things import ThingNaming, name_things, naming_section
 
 HEADING = "## Outside its data"
 QUESTION = "what is in the picture?"
@@ -87,7 +87,7 @@ class Outside:
 
     said: tuple[Said, ...]
     coco: Measure | None
-    naming: Naming | None = None
+    naming: ThingNaming | None = None
 
 
 def outside(

@@ -11,7 +11,7 @@ from omninet.training.evaluate import outside
 from omninet.training.evaluate.markdown import with_section
 from omninet.training.evaluate.measures import Measure
 from omninet.training.evaluate.outside import Outside
-from omninet.training.evaluate.shuffled import Order, shuffled_table
+from omninet.training.evaluate.shuffled import FrameOrder, shuffled_table
 from omninet.training.evaluate.tables import motion_table, naming_table, table
 from omninet.training.evaluate.zero_shot import ZeroShot
 
@@ -33,7 +33,7 @@ class Report:
     split: str
     measures: tuple[Measure, ...]
     zero_shot: ZeroShot | None = None
-    orders: tuple[Order, ...] = ()
+    orders: tuple[FrameOrder, ...] = ()
     outside: Outside | None = None
 
     def to_json(self) -> str:

@@ -22,7 +22,7 @@ SHUFFLES = 5
 
 
 @dataclass(frozen=True)
-class Order:
+class FrameOrder:
     """Accuracy for one order of the frames, in percent.
 
     Attributes:
@@ -40,16 +40,16 @@ class Order:
     family_count: int
 
 
-def shuffled(predictor: Predictor, answered: Iterable[Answered]) -> tuple[Order, ...]:
+def shuffled(predictor: Predictor, answered: Iterable[Answered]) -> tuple[FrameOrder, ...]:
     """Evaluate all data sets of clips whose task uses motion."""
-    found: list[Order] = []
+    found: list[FrameOrder] = []
     for given in answered:
         if given.task.moves and given.examples[0].video:
             found += compare_orders(predictor, given.examples, given.data, given.dataset.family)
     return tuple(found)
 
 
-def compare_orders(predictor: Predictor, examples: Sequence[Example], data: str, family: str) -> list[Order]:
+def compare_orders(predictor: Predictor, examples: Sequence[Example], data: str, family: str) -> list[FrameOrder]:
     """Evaluate clips with their frames in several orders, and the best constant class.
 
     Args:
@@ -63,9 +63,9 @@ def compare_orders(predictor: Predictor, examples: Sequence[Example], data: str,
     all_right = _right(scores, range(len(classes)), classes, wanted)
     kin_right = _right(scores[members], kin, classes, [wanted[i] for i in members]) if members and kin else None
 
-    def order(name: str, columns: slice) -> Order:
+    def order(name: str, columns: slice) -> FrameOrder:
         of_kin = None if kin_right is None else median(kin_right[columns])
-        return Order(name, data, median(all_right[columns]), of_kin, len(examples), len(members))
+        return FrameOrder(name, data, median(all_right[columns]), of_kin, len(examples), len(members))
 
     constant = _most_common([wanted[i] for i in members]) if kin_right else None
     return [
@@ -73,7 +73,7 @@ def compare_orders(predictor: Predictor, examples: Sequence[Example], data: str,
         order("reversed", slice(1, 2)),
         order("the middle one, repeated", slice(2, 3)),
         order(f"shuffled, median of {SHUFFLES}", slice(3, None)),
-        Order("always the most common class", data, _most_common(wanted), constant, len(examples), len(members)),
+        FrameOrder("always the most common class", data, _most_common(wanted), constant, len(examples), len(members)),
     ]
 
 
@@ -110,7 +110,7 @@ def _most_common(wanted: Sequence[str]) -> float:
     return 100 * max(Counter(wanted).values()) / len(wanted)
 
 
-def shuffled_table(found: Sequence[Order]) -> str:
+def shuffled_table(found: Sequence[FrameOrder]) -> str:
     """Return a Markdown table with a row for each order."""
     cells = [
         (

@@ -37,7 +37,7 @@ class Thing:
 
 
 @dataclass(frozen=True)
-class Naming:
+class ThingNaming:
     """How many objects were named.
 
     Attributes:
@@ -86,7 +86,7 @@ def check_photos(folder: Path) -> list[Thing]:
     return things
 
 
-def name_things(predictor: Predictor, folder: Path) -> Naming:
+def name_things(predictor: Predictor, folder: Path) -> ThingNaming:
     """Caption each photo of a folder's list and ask what is in it, then count the named objects.
 
     Raises:
@@ -105,7 +105,7 @@ def _said(predictor: Predictor, examples: Sequence[Example]) -> list[str]:
     return [output.line(answer) for answer in answer_all(predictor, examples, title="things")]
 
 
-def count(things: Sequence[Thing], captions: Sequence[str], answers: Sequence[str]) -> Naming:
+def count(things: Sequence[Thing], captions: Sequence[str], answers: Sequence[str]) -> ThingNaming:
     """Count the captions and answers that name their thing."""
     kinds = {thing.kind for thing in things}
     alike = begins_alike(captions)
@@ -114,7 +114,7 @@ def count(things: Sequence[Thing], captions: Sequence[str], answers: Sequence[st
         for thing, caption in zip(things, captions, strict=True)
     ]
     answered = [names(answer, thing.words) for thing, answer in zip(things, answers, strict=True)]
-    return Naming(
+    return ThingNaming(
         len(things),
         len(kinds),
         0.0 if alike else 100 * sum(named) / len(things),
@@ -138,7 +138,7 @@ def begins_alike(captions: Sequence[str]) -> bool:
     return 2 * max(beginnings.values(), default=0) > len(captions)
 
 
-def naming_section(found: Naming, shown: int = 20) -> str:
+def naming_section(found: ThingNaming, shown: int = 20) -> str:
     """Return the results in Markdown, with ``shown`` evenly spaced examples."""
     spread = [found.said[i * len(found.said) // shown] for i in range(min(shown, len(found.said)))]
     alike = "More than half of the captions begin with the same three words: none counts.\n" if found.alike else ""

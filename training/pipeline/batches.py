@@ -28,7 +28,7 @@ Drawn = tuple[Example, int]  # an example, and the random seed for reading it
 
 
 @dataclass
-class Row:
+class TrainingRow:
     """An example for which a batch is being built.
 
     Attributes:
@@ -112,7 +112,7 @@ class Encoder:
         """Make a batch from examples of one task, without unreadable ones; None if no example can be read."""
         task = self.network.tasks[drawn[0][0].task]
         # Each row has its own generator, so that its random numbers do not depend on the other rows or on threads.
-        rows = [Row(example, random.Random(seed)) for example, seed in drawn]
+        rows = [TrainingRow(example, random.Random(seed)) for example, seed in drawn]
         for given in task.inputs:
             rows = self._with_input(rows, task, given)
             if not rows:
@@ -136,12 +136,12 @@ class Encoder:
         self.reported += len(new)
         return [f"{path} is skipped: {why}" for path, why in new]
 
-    def _with_input(self, rows: Sequence[Row], task: Task, given: Input) -> list[Row]:
+    def _with_input(self, rows: Sequence[TrainingRow], task: Task, given: Input) -> list[TrainingRow]:
         """Add one input to the rows, and drop rows whose file cannot be read."""
         keywords = self.network.keywords(task)
-        media, kept = self.media.get(given.peripheral), list[Row]()
+        media, kept = self.media.get(given.peripheral), list[TrainingRow]()
 
-        def read(row: Row) -> Any:
+        def read(row: TrainingRow) -> Any:
             keyword = keyword_of(row.example, given, keywords)
             value = row.example.inputs[keyword]
             try:
@@ -161,7 +161,7 @@ class Encoder:
                 kept.append(row)
         return kept
 
-    def _varied(self, row: Row, given: Input, form: str, value: Any) -> Any:
+    def _varied(self, row: TrainingRow, given: Input, form: str, value: Any) -> Any:
         """Return an input of a peripheral without a backbone, with random variation such as BPE dropout."""
         variation = Variation(row.generator, self.bpe_dropout)
         return self.modalities[given.peripheral].varied(given.role, form, value, self.resources, variation)

@@ -22,7 +22,7 @@ from omninet.training.evaluate import answer_data
 from omninet.training.runtime.card import write_card
 from omninet.training.runtime.resuming import changes
 from omninet.training.runtime.shared import GlobalModel
-from omninet.training.runtime.states import Progress, States
+from omninet.training.runtime.states import Progress, RunStates
 from omninet.training.runtime.step import ALONE, Peers
 from omninet.training.runtime.trainer import TrainingError
 from omninet.training.setup import Setup
@@ -57,7 +57,7 @@ class Run:
         self.setup, self.folder, self.how, self.devices = setup, folder, how, devices
         self.jobs = {task: run.jobs for task, run in setup.config.tasks.items()}
         self.model = GlobalModel(setup.network, sum(self.jobs.values()), devices[0])
-        self.states = States(folder, setup.config.checkpoints.keep)
+        self.states = RunStates(folder, setup.config.checkpoints.keep)
         self.changes: list[str] = []
         self.progress = self._begin(resume)
         self.began = time.time() - self.progress.seconds

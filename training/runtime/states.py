@@ -47,7 +47,7 @@ class Progress:
 
 
 @dataclass
-class States:
+class RunStates:
     """The saved states of a run, ``states/<step>.pt`` in its folder.
 
     Attributes:

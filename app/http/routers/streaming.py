@@ -9,7 +9,7 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from omninet.app.backend import Answered
+from omninet.app.backend import Prediction
 from omninet.app.errors import ServiceError, note_code, response_of
 from omninet.app.http.disconnect import until_disconnected
 from omninet.app.http.endpoints import Endpoint
@@ -18,7 +18,7 @@ from omninet.app.http.service import Service
 from omninet.model.errors import InputError
 from omninet.model.outputs.text.answer import Text
 
-Step = Text | Answered
+Step = Text | Prediction
 
 # Proxies may buffer a short response until it is complete; X-Accel-Buffering turns that off in nginx.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -56,18 +56,18 @@ async def _events(
     sent = 0
     try:
         async for found in _chained(first, others):
-            parts = endpoint.output.parts(found.answer if isinstance(found, Answered) else found)
+            parts = endpoint.output.parts(found.answer if isinstance(found, Prediction) else found)
             for part in parts[sent:]:
                 yield _event("token", part.model_dump_json())
             sent = len(parts)
-            if isinstance(found, Answered):
+            if isinstance(found, Prediction):
                 yield _event("answer", await run_in_threadpool(_final_json, endpoint, form, found))
     except (InputError, ServiceError) as error:
         note_code(request.scope, error.code)
         yield _event("error", bytes(response_of(error).body).decode())
 
 
-def _final_json(endpoint: Endpoint, form: RequestForm, done: Answered) -> str:
+def _final_json(endpoint: Endpoint, form: RequestForm, done: Prediction) -> str:
     return endpoint.reply_to(done, form).model_dump_json(exclude_unset=True)
 
 

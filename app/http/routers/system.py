@@ -27,7 +27,7 @@ class Status(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-class Agreement(BaseModel):
+class AgreementBody(BaseModel):
     """Comparison of the model with float32 by teacher forcing: both predict each output from the same prefix."""
 
     outputs: int = Field(description="Number of outputs that were compared.")
@@ -41,7 +41,7 @@ class ServedModel(ModelName):
 
     devices: list[str]
     precision: str
-    agreement: Agreement | None = Field(description="Comparison with float32 at the start; null in float32.")
+    agreement: AgreementBody | None = Field(description="Comparison with float32 at the start; null in float32.")
 
 
 class Tasks(BaseModel):
@@ -91,7 +91,7 @@ async def tasks(request: Request, service: ServiceDependency) -> Tasks:
     model = await service.backend.describe()
     paths = request.app.openapi()["paths"]
     tags = {path: methods["post"].get("tags", ()) for path, methods in paths.items() if "post" in methods}
-    agreement = model.agreement and Agreement(**asdict(model.agreement))
+    agreement = model.agreement and AgreementBody(**asdict(model.agreement))
     named = ServedModel(
         name=model.name,
         version=model.version,

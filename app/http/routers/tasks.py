@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Body, Depends, Form, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from omninet.app.backend import Answered
+from omninet.app.backend import Prediction
 from omninet.app.http.endpoints import Endpoint, endpoints_of
 from omninet.app.http.examples import description_of, examples_of
 from omninet.app.http.fields import annotated
@@ -95,7 +95,7 @@ async def _answer(endpoint: Endpoint, form: RequestForm, service: Service, reque
     return await run_in_threadpool(_explained, endpoint, form, done)  # serialising many weights takes long
 
 
-def _explained(endpoint: Endpoint, form: RequestForm, done: Answered) -> Response:
+def _explained(endpoint: Endpoint, form: RequestForm, done: Prediction) -> Response:
     if isinstance(form, ExplainForm) and form.format == "png":
         assert done.frames is not None
         assert done.explanation is not None

@@ -13,7 +13,7 @@ from omninet.model.modalities.language.config import LanguageConfig, Subwords
 from omninet.model.modalities.peripheral import Peripheral
 
 
-class Text(NamedTuple):
+class TextBatch(NamedTuple):
     """Padded texts, each (b, t); the mask is true at real subwords."""
 
     tokens: Tensor
@@ -37,13 +37,13 @@ class LanguagePeripheral(Peripheral):
         self.embedding.weight.data *= 0.3
 
     @staticmethod
-    def collate(rows: Sequence[Subwords]) -> Text:
+    def collate(rows: Sequence[Subwords]) -> TextBatch:
         """Collate texts of any lengths, padded to the longest."""
         tokens, words = ([torch.as_tensor(part) for part in parts] for parts in zip(*rows, strict=True))
         mask = pad_sequence([torch.ones_like(row, dtype=torch.bool) for row in tokens], batch_first=True)
-        return Text(pad_sequence(tokens, batch_first=True), pad_sequence(words, batch_first=True), mask)
+        return TextBatch(pad_sequence(tokens, batch_first=True), pad_sequence(words, batch_first=True), mask)
 
-    def forward(self, batch: Text, moves: bool = True) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+    def forward(self, batch: TextBatch, moves: bool = True) -> tuple[Tensor, Tensor]:  # noqa: ARG002
         """Encode texts (b, t) to (b, t or words, 1, d); return the mask (b, t or words) as well."""
         tokens = batch.tokens.masked_fill(~batch.mask, self.config.vocabulary)
         x, mask = self.embedding(tokens), batch.mask

@@ -13,7 +13,7 @@ from ray.exceptions import ActorDiedError, NodeDiedError, ObjectLostError, OutOf
 from ray.serve._private.common import DeploymentID
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, ReplicaUnavailableError
 
-from omninet.app.backend import Answered, Description, Query, Upload
+from omninet.app.backend import Description, Prediction, Query, Upload
 from omninet.app.cluster import backend
 from omninet.app.cluster.backend import Cluster
 from omninet.app.cluster.messages import Found, OtherPeripheralError, Question, packed, unpacked
@@ -26,7 +26,7 @@ from omninet.model.outputs.text.answer import Caption, Text
 
 pytestmark = pytest.mark.anyio
 VISION: Any = "as one checkpoint sees"
-CAPTION = Answered(Caption("A dog", -1.0, ()), "toy", "1", dict.fromkeys(("prepare", "encode", "decode"), 2.0), 2, 1)
+CAPTION = Prediction(Caption("A dog", -1.0, ()), "toy", "1", dict.fromkeys(("prepare", "encode", "decode"), 2.0), 2, 1)
 LOST = ActorDiedError()
 failed: Any = RayTaskError
 FAILED = failed("answer", "Traceback", ValueError("secret"))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from omninet.app.engine.metrics import EngineMetrics
-from omninet.app.engine.replica import Replica
+from omninet.app.engine.replica import EngineReplica
 from omninet.app.engine.work import Work, WorkQueue
 from omninet.model.decoding.batch import RunningBatch
 from omninet.model.decoding.hypotheses import Decoded
@@ -52,7 +52,7 @@ def alone(toy_predictor: Predictor, rows: list[Row]) -> list[Decoded]:
 def replica(predictor: Predictor, **limits: int) -> Iterator[Callable[[Sequence[Row]], list[Work]]]:
     """Return a function that queues rows on a replica; check at the end that all were completed."""
     queue = WorkQueue(1000, 2**40)
-    running = Replica(predictor, queue, EngineMetrics(), **{"rows": 8, "frames": 2} | limits)
+    running = EngineReplica(predictor, queue, EngineMetrics(), **{"rows": 8, "frames": 2} | limits)
     every: list[Work] = []
 
     def put(some: Sequence[Row]) -> list[Work]:
@@ -240,7 +240,7 @@ def test_stage_failure_fails_its_rows_and_restarts(
 
     queue = WorkQueue(1000, 2**40)
     metrics = EngineMetrics()
-    running = Replica(Broken(), queue, metrics, rows=8, frames=2)  # type: ignore[arg-type]
+    running = EngineReplica(Broken(), queue, metrics, rows=8, frames=2)  # type: ignore[arg-type]
     monkeypatch.setattr("omninet.app.engine.stage.RETRY_S", 0.01)
     monkeypatch.setattr(getattr(running, stage), method, fail)
     lost, later = Work(rows[row]), Work(rows[row])

@@ -9,7 +9,7 @@ import pytest
 
 from omninet.command import main
 from omninet.model.official import importing
-from omninet.model.official.importing import Source
+from omninet.model.official.importing import OfficialSource
 from omninet.model.official.names import Converted
 from tests.model.official.test_fetch import CONF, WEIGHTS, Store, store
 
@@ -40,7 +40,7 @@ def test_fetch_converts_what_it_downloads(
 
     downloads = tmp_path / "official-downloads"
     weights = downloads / "280k_caption" / "model.pth"
-    assert converted == [(Source(weights, downloads / "conf", subwords, "rgb", ("caption",)), out, "theirs")]
+    assert converted == [(OfficialSource(weights, downloads / "conf", subwords, "rgb", ("caption",)), out, "theirs")]
     assert weights.read_bytes() == WEIGHTS
     assert {path.name for path in (downloads / "conf").iterdir()} == set(CONF)
     assert "     2 no task uses it\n" in capsys.readouterr().out
@@ -63,4 +63,4 @@ def test_import_takes_the_given_tasks(tmp_path: Path, converted: list[tuple[Any,
     assert main(["import-official", "model.pth", *arguments]) == 0
 
     ((source, _, _),) = converted
-    assert source == Source(Path("model.pth"), Path("conf"), Path("subwords"), "bgr", ("vqa", "pos"))
+    assert source == OfficialSource(Path("model.pth"), Path("conf"), Path("subwords"), "bgr", ("vqa", "pos"))

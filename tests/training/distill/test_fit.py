@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from omninet.training.distill import fit as fitting
 from omninet.training.distill.fit import Fit, distillation_loss, mirror, schedule, update_average
 from omninet.training.distill.networks import Student, StudentOutput
-from omninet.training.distill.optimiser import Optimiser
+from omninet.training.distill.optimiser import DistillOptimiser
 from omninet.training.distill.targets import TeacherOutput
 from omninet.training.runtime.interrupt import Interrupt
 from tests.training.distill.conftest import MakeFit, make_config
@@ -211,7 +211,7 @@ def test_kernels_are_stepped_by_muon_and_the_rest_by_adam() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, groups=4), nn.Conv2d(4, 2, 1))
     network.to(memory_format=torch.channels_last)
-    optimiser = Optimiser(network, decay=0.0)
+    optimiser = DistillOptimiser(network, decay=0.0)
     before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
 
     network(torch.rand(2, 3, 12, 12)).square().sum().backward()
@@ -230,6 +230,6 @@ def test_kernels_are_stepped_by_muon_and_the_rest_by_adam() -> None:
 
 
 def test_an_incomplete_state_is_refused(student: Student) -> None:
-    optimiser = Optimiser(student, decay=0.0)
+    optimiser = DistillOptimiser(student, decay=0.0)
 
     assert optimiser.tensors() == {}

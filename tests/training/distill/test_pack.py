@@ -13,7 +13,7 @@ from omninet.training.data import DataError
 from omninet.training.distill import pack as packing
 from omninet.training.distill.exclusion import Exclusion, perceptual_hash
 from omninet.training.distill.pack import Pack, pack
-from omninet.training.distill.sources import Source, of_folder
+from omninet.training.distill.sources import PictureSource, of_folder
 from tests.samples import video_bytes
 from tests.training.conftest import photo, put
 from tests.training.distill.conftest import make_config, make_pictures, put_pictures
@@ -120,7 +120,7 @@ def test_frames_of_a_clip_are_held_back_together(tmp_path: Path) -> None:
     sources = []
     for name in "abcdef":
         put(tmp_path / f"{name}.mp4", video_bytes(frames=24))
-        sources.append(Source("clips", f"{name}.mp4", tmp_path / f"{name}.mp4", clip=True))
+        sources.append(PictureSource("clips", f"{name}.mp4", tmp_path / f"{name}.mp4", clip=True))
 
     pack(sources, CONFIG, tmp_path / "p.zip")
 

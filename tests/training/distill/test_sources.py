@@ -11,7 +11,7 @@ from PIL import Image
 
 from omninet.training.data import DataError
 from omninet.training.distill.config import Folder
-from omninet.training.distill.sources import Source, of_datasets, of_folder, of_lists, read_classes, subsample
+from omninet.training.distill.sources import PictureSource, of_datasets, of_folder, of_lists, read_classes, subsample
 from tests.samples import image_bytes, video_bytes
 from tests.training.conftest import put
 
@@ -55,7 +55,7 @@ def test_a_malformed_list_of_classes_is_named(content: bytes | None, tmp_path: P
 
 def test_each_class_of_a_collection_is_limited() -> None:
     sources = [
-        Source(collection, f"{i}", Path(f"{collection}{i}"), label)
+        PictureSource(collection, f"{i}", Path(f"{collection}{i}"), label)
         for collection, label, number in (("a", "cat", 9), ("a", "", 7), ("b", "cat", 3))
         for i in range(number)
     ]

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from omninet.training.data import DataError
 from omninet.training.distill import state as states
 from omninet.training.distill.fit import Fit
-from omninet.training.distill.state import Progress, load_state
+from omninet.training.distill.state import DistillProgress, load_state
 from tests.training.distill.conftest import MakeFit, make_config
 
 PHOTOS = torch.arange(6)
@@ -37,8 +37,8 @@ def goes_on(fit: Fit, make_fit: MakeFit) -> Fit:
 
 
 def test_nothing_saved_is_step_0(fit: Fit, tmp_path: Path) -> None:
-    assert load_state(tmp_path / "nowhere", fit.config, fit.student, fit.average, fit.optimiser) == Progress()
-    assert fit.progress == Progress(0, 0.0)
+    assert load_state(tmp_path / "nowhere", fit.config, fit.student, fit.average, fit.optimiser) == DistillProgress()
+    assert fit.progress == DistillProgress(0, 0.0)
 
 
 def test_a_state_is_small_files(saved: Fit, make_fit: MakeFit, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from omninet.model.errors import ConfigError, DeviceError
 from omninet.training.data import DataError
 from omninet.training.distributed import RankedRun, Ranks
 from omninet.training.runtime.launch import Launch
-from omninet.training.runtime.states import States
+from omninet.training.runtime.states import RunStates
 from omninet.training.setup import set_up
 from omninet.training.train import Options, train
 from tests.training.conftest import make_config
@@ -42,7 +42,7 @@ def options(data: Path, work: Path, **values: Any) -> Options:
 
 
 def values_of(folder: Path) -> dict[str, torch.Tensor]:
-    state = torch.load(States(folder).all()[-1], weights_only=True)["model"]
+    state = torch.load(RunStates(folder).all()[-1], weights_only=True)["model"]
     return {f"{name} {kind}": torch.as_tensor(value) for name, part in state.items() for kind, value in part.items()}
 
 

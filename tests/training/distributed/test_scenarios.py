@@ -14,7 +14,7 @@ from omninet.training.config import RunConfig
 from omninet.training.runtime.interrupt import Interrupt
 from omninet.training.runtime.run import Run
 from omninet.training.runtime.single import run_single
-from omninet.training.runtime.states import States
+from omninet.training.runtime.states import RunStates
 from omninet.training.setup import set_up
 from tests.training.distributed.conftest import messages_of, output_of, steps_of, torchrun
 from tests.training.distributed.scenarios import STOP, break_a_picture, lone, plain
@@ -43,7 +43,7 @@ def single(values: dict[str, Any], data: Path, work: Path, folder: Path) -> None
 
 
 def state_of(folder: Path) -> dict[str, Any]:
-    state: dict[str, Any] = torch.load(States(folder).all()[-1], weights_only=True)
+    state: dict[str, Any] = torch.load(RunStates(folder).all()[-1], weights_only=True)
     return state
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from omninet.training.runtime.states import States
+from omninet.training.runtime.states import RunStates
 from omninet.training.train import Options, train
 from tests.training.conftest import make_config
 from tests.training.distributed.conftest import PATIENCE_S, messages_of, output_of, steps_of, torchrun
@@ -42,7 +42,7 @@ def test_a_killed_rank_is_restarted_from_the_last_state(config_file: Path, data:
     command = ("-m", "omninet", "train", config_file, "--runner", "distributed", "--data", data, "--out", out)
 
     with torchrun("--max-restarts=1", *command, *changes) as process:
-        wait_for(lambda: bool(States(out).all()) and has_steps(out, 8))
+        wait_for(lambda: bool(RunStates(out).all()) and has_steps(out, 8))
         ranks_of(process)[1].send_signal(signal.SIGKILL)
         said = output_of(process)
 
@@ -64,7 +64,7 @@ def test_sigterm_saves_and_stops_and_fewer_ranks_resume(
         process.send_signal(signal.SIGTERM)
         said = output_of(process)
 
-    (state,) = States(tmp_path).all()
+    (state,) = RunStates(tmp_path).all()
     stopped = len(steps_of(tmp_path))
     assert stopped == int(state.stem) < 10_000
     assert said.count(f"stopped at step {stopped}; continue with --resume") == 1

@@ -14,7 +14,7 @@ from omninet.training.data import Example
 from omninet.training.evaluate import Figure, Measure, Report, table, write_to_card
 from omninet.training.evaluate.output import write_report
 from omninet.training.evaluate.outside import Outside, Said
-from omninet.training.evaluate.shuffled import Order
+from omninet.training.evaluate.shuffled import FrameOrder
 from omninet.training.evaluate.zero_shot import Comparison, Naming, ZeroShot
 from omninet.training.setup import Setup
 from tests.training.evaluate.conftest import answered, captions
@@ -33,14 +33,14 @@ ZERO_SHOT = ZeroShot(
     ),
     (Naming("fight", 40.0, 12.34, 15),),
 )
-ORDERS = (Order("reversed", "clips", 50.0, 40.0, 8, 5),)
+ORDERS = (FrameOrder("reversed", "clips", 50.0, 40.0, 8, 5),)
 OUTSIDE = Outside((Said("cat.png", "dark", "a dog", 0.3, "table", 0.5),), None)
 
 
 def make(
     *measures: Measure,
     zero_shot: ZeroShot | None = None,
-    orders: tuple[Order, ...] = (),
+    orders: tuple[FrameOrder, ...] = (),
     outside: Outside | None = None,
 ) -> Report:
     return Report("tiny", "0.0.1", "abc", "dev", measures, zero_shot, orders, outside)

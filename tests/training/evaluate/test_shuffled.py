@@ -13,7 +13,14 @@ from omninet.model.rows import Row
 from omninet.training.data import Example
 from omninet.training.evaluate import answer_data
 from omninet.training.evaluate import shuffled as module
-from omninet.training.evaluate.shuffled import Order, compare_orders, orders, score_orders, shuffled, shuffled_table
+from omninet.training.evaluate.shuffled import (
+    FrameOrder,
+    compare_orders,
+    orders,
+    score_orders,
+    shuffled,
+    shuffled_table,
+)
 from tests.training.conftest import make_config
 
 
@@ -85,7 +92,7 @@ def test_only_activities_are_measured(predictor: Predictor, data: Path) -> None:
 
 
 def test_the_table() -> None:
-    found = [Order("reversed", "clips", 50.0, 33.33, 8, 3), Order("as they are", "clips", 50.0, None, 8, 0)]
+    found = [FrameOrder("reversed", "clips", 50.0, 33.33, 8, 3), FrameOrder("as they are", "clips", 50.0, None, 8, 0)]
 
     assert shuffled_table(found).splitlines() == [
         "| frames of clips | data | top-1 | clips | tennis strokes among themselves | clips |",

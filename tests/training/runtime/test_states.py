@@ -13,7 +13,7 @@ from torch import nn
 
 from omninet.training.data import DataError
 from omninet.training.runtime.shared import GlobalModel
-from omninet.training.runtime.states import Progress, States
+from omninet.training.runtime.states import Progress, RunStates
 
 JOBS = {"pos": 1, "vqa": 2}
 # Forks children that write states for ever, and kills each at a random moment. Torch is imported once.
@@ -23,11 +23,11 @@ from pathlib import Path
 import torch
 from torch import nn
 from omninet.training.runtime.shared import GlobalModel
-from omninet.training.runtime.states import Progress, States
+from omninet.training.runtime.states import Progress, RunStates
 
 torch.set_num_threads(1)  # threads do not survive a fork
 folder, generator = Path(sys.argv[1]), random.Random(0)
-states, model = States(folder, keep=2), GlobalModel(nn.Linear(700, 700), 1)
+states, model = RunStates(folder, keep=2), GlobalModel(nn.Linear(700, 700), 1)
 for round in range(20):
     child = os.fork()
     if child == 0:
@@ -56,9 +56,9 @@ def model() -> GlobalModel:
 def test_a_state_comes_back(tmp_path: Path) -> None:
     saved, loaded = model(), model()
     saved.values.fill_(0.5)
-    States(tmp_path).save(saved, progress(4))
+    RunStates(tmp_path).save(saved, progress(4))
 
-    found = States(tmp_path).restore(loaded, JOBS)
+    found = RunStates(tmp_path).restore(loaded, JOBS)
 
     assert found == progress(4)
     assert (found.step, found.of("vqa")) == (7, 3)
@@ -66,7 +66,7 @@ def test_a_state_comes_back(tmp_path: Path) -> None:
 
 
 def test_the_last_ones_are_kept(tmp_path: Path) -> None:
-    states = States(tmp_path, keep=2)
+    states = RunStates(tmp_path, keep=2)
     for step in (9, 10, 100):
         states.save(model(), Progress({"pos": [step]}))
 
@@ -74,15 +74,15 @@ def test_the_last_ones_are_kept(tmp_path: Path) -> None:
 
 
 def test_another_number_of_workers_shares_the_steps(tmp_path: Path) -> None:
-    States(tmp_path).save(model(), progress(7))
+    RunStates(tmp_path).save(model(), progress(7))
 
-    found = States(tmp_path).restore(model(), {"pos": 3, "vqa": 2})
+    found = RunStates(tmp_path).restore(model(), {"pos": 3, "vqa": 2})
 
     assert found.drawn == {"pos": [3, 2, 2], "vqa": [2, 1]}
 
 
 def test_states_that_cannot_be_resumed_are_named(tmp_path: Path) -> None:
-    states = States(tmp_path)
+    states = RunStates(tmp_path)
     with pytest.raises(DataError, match="holds no state: there is no run to resume"):
         states.restore(model(), JOBS)
     path = states.save(model(), progress(1))

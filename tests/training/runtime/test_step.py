@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from omninet.model.modalities.language.peripheral import LanguagePeripheral, Text
+from omninet.model.modalities.language.peripheral import LanguagePeripheral, TextBatch
 from omninet.model.network.layers import Losses
 from omninet.model.network.memory import Memory
 from omninet.model.network.omninet import OmniNet
@@ -89,7 +89,7 @@ def test_padding_does_not_count(setup: Setup) -> None:
     network = setup.network.eval()
     batch = batch_of(setup, "pos")
     ((_, _, text),) = batch.inputs
-    wider = Text(
+    wider = TextBatch(
         *(torch.cat([part, torch.full((3, 4), fill)], 1) for part, fill in zip(text, (5, 3, False), strict=True))
     )
     padded = Batch(
