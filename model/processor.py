@@ -170,7 +170,7 @@ class Processor:
 
     def finish(self, job: Job, decoded: Sequence[Decoded]) -> Answer:
         """Convert the decoded rows of a request to its answer."""
-        return self.output(job.task).answer(self, job, decoded)
+        return self.output(job.task).build(self, job, decoded)
 
     def output(self, task: str) -> Output:
         """Return the output of a task."""

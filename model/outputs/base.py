@@ -79,7 +79,7 @@ class Output(ABC):
         return forms
 
     @abstractmethod
-    def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Answer:
+    def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Answer:
         """Convert the decoded rows of a request to its answer."""
 
     def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> Sequence[float]:  # noqa: ARG002

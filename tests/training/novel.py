@@ -129,7 +129,7 @@ class NumbersOutput(Output):
         """One step of the decoder."""
         return Goal(task.name, 1, reads="hidden")
 
-    def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Numbers:
+    def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Numbers:
         """The values."""
         (row,) = decoded
         assert row.values is not None

@@ -31,7 +31,7 @@ class LabelOutput(Output):
     answers = Label
     counted: ClassVar[str] = "answers"
 
-    def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Label:
+    def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Label:
         """Return the five likeliest classes."""
         names = processor.names_of(job.task)
         found = tuple(Candidate(names[i], math.exp(value)) for i, value in decoded[0].candidates)

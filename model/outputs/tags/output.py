@@ -67,7 +67,7 @@ class TagsOutput(Output):
             rows.append(Row((prepared,), replace(goal, steps=len(words)), task.moves))
         return processor.job(task, rows, sentences)
 
-    def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Tagging:
+    def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Tagging:
         """Return the words of each sentence with their tags."""
         names = processor.names_of(job.task)
         tagged = [

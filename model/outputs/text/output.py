@@ -38,7 +38,7 @@ class TextOutput(Output):
         config = processor.config
         return text_goal(task.name, processor.tokenizer.end, config.text_steps, config.beams, options)
 
-    def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Caption:
+    def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Caption:
         """Convert the best hypothesis and the alternatives to text."""
         (row,) = decoded
         found = Hypothesis(tuple(row.tokens), tuple(row.log_probabilities))

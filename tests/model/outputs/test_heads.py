@@ -71,7 +71,7 @@ class VectorOutput(Output):
     def goal(self, task: Task, processor: Processor, options: Mapping[str, Any]) -> Goal:
         return Goal(task.name, 1, reads=self.wanted)
 
-    def answer(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Vector:
+    def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Vector:
         assert decoded[0].values is not None
         return Vector(tuple(map(float, decoded[0].values)), notes=job.notes)
 
