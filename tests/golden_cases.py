@@ -21,13 +21,14 @@ from torch import Tensor
 from omninet.model.config import CNPConfig, Gate
 from omninet.model.network.cnp import CNP
 from omninet.model.network.memory import Memory
-from omninet.model.official.names import DOMAINS, TASKS, convert
+from omninet.model.official.names import TASKS, convert
 
 GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-4}
 PREFIX = {torch.float64: "f64", torch.float32: "f32"}
 # Gate variants of the golden data that OmniNet implements; the other two are not used.
 GATES: dict[str, Gate] = {"code.interleaved": "official", "paper.aligned": "paper"}
+DOMAINS = {"english": "ENGLISH", "german": "GERMAN", "image": "IMAGE"}
 OURS = {theirs: ours for ours, theirs in {**TASKS, **DOMAINS}.items()}
 
 # The rules that make weights and inputs from names; the file is the authors' of the golden data, untyped.

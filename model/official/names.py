@@ -15,9 +15,8 @@ from omninet.model.errors import CheckpointError
 from omninet.model.network.layers import sinusoid_table
 from omninet.model.network_config import OmniNetConfig
 
-# OmniNet's names of tasks and domains -> the authors'.
+# OmniNet's names of tasks -> the authors'.
 TASKS = {"pos": "PENN", "activity": "HMDB", "caption": "IMAGE_CAPTION", "vqa": "VQA"}
-DOMAINS = {"english": "ENGLISH", "german": "GERMAN", "image": "IMAGE"}
 
 # The authors' name -> OmniNet's. {i} is a layer, {task} a task (a number there, a name here), {p} any parameter.
 NAMES = {
