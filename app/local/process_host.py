@@ -33,6 +33,7 @@ from omninet.app.processes.start import MODEL, SERVICE_SIGNALS, call_this
 from omninet.app.settings import Settings
 from omninet.app.telemetry.logs import configure_logs
 from omninet.model.errors import OmniNetError
+from omninet.model.extensions import load_extensions
 from omninet.model.job import Job
 from omninet.model.processor import Processor
 
@@ -63,6 +64,7 @@ def _host(connection: BlockingConnection) -> None:
     except OSError:  # the service has ended
         return
     try:
+        load_extensions()
         check(settings)
         connection.send(pack(Checked()))
         engine = load_engine(settings)

@@ -6,6 +6,7 @@ import asyncio
 import platform
 import threading
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -189,7 +190,7 @@ async def test_metrics_of_the_served_model(serve: Serve) -> None:
         failed = figures((await client.get("/metrics")).text)
 
     assert of(found, "model_info", name="toy", version="0.0.1", precision="float32") == 1
-    made_of = {"version": omninet.__version__, "python": platform.python_version(), "torch": str(torch.__version__)}
+    made_of = {"version": omninet.__version__, "python": platform.python_version(), "torch": version("torch")}
     assert of(found, "build_info", **made_of) == 1
     assert of(found, "deadline_seconds") == 7
     assert of(found, "waiting_rows_limit") == 3
