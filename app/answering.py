@@ -22,7 +22,7 @@ AnyEngine: TypeAlias = "Engine | ModelProcess"
 T = TypeVar("T")
 
 
-async def answer(
+async def prepare_and_run(
     engine: AnyEngine, task: str, inputs: Mapping[str, Any], times: Stopwatch, notify: Notify | None = None
 ) -> Prediction:
     """Preprocess a request's inputs, run the model and postprocess its outputs; if cancelled, the rows are withdrawn.

@@ -108,7 +108,7 @@ class Backend(Protocol):
     async def stop(self) -> None:
         """Complete the accepted requests, then stop."""
 
-    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
+    async def predict(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
         """Process one request; if cancelled, its rows are withdrawn.
 
         Args:

@@ -67,7 +67,7 @@ class Cluster:
     async def stop(self) -> None:
         """Do nothing: Ray waits for the requests of this replica and stops the other deployments."""
 
-    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
+    async def predict(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
         """Process one request: decode its uploads, then run the model.
 
         Raises:
@@ -134,7 +134,7 @@ class Cluster:
             return pack(Question(query.task, inputs, configs, max(0.0, query.until - time.monotonic())))
 
         if notify is None:
-            answered: Prediction = unpacked(await _call_with_retries(lambda: self._model.answer.remote(message())))
+            answered: Prediction = unpacked(await _call_with_retries(lambda: self._model.predict.remote(message())))
             return answered
         return await self._stream_answer(message, notify)
 

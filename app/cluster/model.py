@@ -7,7 +7,7 @@ from typing import Any
 
 import ray
 
-from omninet.app.answering import answer, describe, with_updates
+from omninet.app.answering import describe, prepare_and_run, with_updates
 from omninet.app.backend import Description, Notify, Prediction
 from omninet.app.cluster.messages import OtherPeripheralError, Question, packed
 from omninet.app.engine.loading import load_engine
@@ -36,14 +36,14 @@ class ModelDeployment:
         self._engine = load_engine(settings)
         self._engine.start()
 
-    async def answer(self, message: bytes) -> bytes:
+    async def predict(self, message: bytes) -> bytes:
         """The answer to a Question, as Prediction."""
-        return await packed(self._answer(unpack(message)))
+        return await packed(self._predict(unpack(message)))
 
     async def stream(self, message: bytes) -> AsyncIterator[bytes]:
         """What is settled of a text, whenever that is more, and last the answer."""
         question = unpack(message)
-        found = with_updates(lambda notify: packed(self._answer(question, notify)))
+        found = with_updates(lambda notify: packed(self._predict(question, notify)))
         async for each in found:
             yield each if isinstance(each, bytes) else pack(each)
 
@@ -56,13 +56,13 @@ class ModelDeployment:
         if not self._engine.is_alive:
             raise RuntimeError("the engine has failed; the replica must be replaced")
 
-    async def _answer(self, question: Question, notify: Notify | None = None) -> Prediction:
+    async def _predict(self, question: Question, notify: Notify | None = None) -> Prediction:
         peripherals = self._engine.processor.config.network.peripherals
         if any(peripherals.get(name) != config for name, config in question.configs.items()):
             raise OtherPeripheralError
         # The ingress cancels this call at the deadline. The time-out here is for an ingress that has died.
         seconds = question.seconds + GRACE_S
-        return await within(seconds, answer(self._engine, question.task, question.inputs, Stopwatch(), notify))
+        return await within(seconds, prepare_and_run(self._engine, question.task, question.inputs, Stopwatch(), notify))
 
     async def __del__(self) -> None:
         if hasattr(self, "_engine"):  # missing if the constructor failed

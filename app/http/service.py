@@ -53,7 +53,7 @@ class Service:
         """
         return self.metrics.text() + await self.backend.metrics_text()
 
-    async def answer(
+    async def handle(
         self, request: Request, task: str, inputs: Mapping[str, Any], uploads: tuple[Upload, ...] = ()
     ) -> Prediction:
         """Process one request; cancel it if the client disconnects.
@@ -76,10 +76,10 @@ class Service:
     ) -> AsyncIterator[Text | Prediction]:
         """Yield the final part of the text each time it has grown, then the complete answer.
 
-        Closing the iterator early cancels the request. See ``answer`` for the arguments.
+        Closing the iterator early cancels the request. See ``handle`` for the arguments.
 
         Raises:
-            InputError, ServiceError: see ``answer``; raised during iteration.
+            InputError, ServiceError: see ``handle``; raised during iteration.
         """
         return with_updates(lambda notify: self._in_time(request, task, inputs, uploads, notify))
 
@@ -94,7 +94,7 @@ class Service:
         times = Stopwatch(self.traces.request(task) if self.traces else None)
         seconds = timeout_seconds(request.headers, self.settings.deadline_seconds)
         query = Query(task, inputs, uploads, time.monotonic() + seconds)
-        answered = await within(seconds, self.backend.answer(query, times, notify))
+        answered = await within(seconds, self.backend.predict(query, times, notify))
         times.note(tokens=answered.tokens, batch_rows=answered.batch_rows)
         self.metrics.record_completed(request.scope["route"].path, answered.timings)
         return answered

@@ -76,9 +76,9 @@ class Keeper:
         if self._serving is not None:
             await self._serving.stop()
 
-    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
-        """Process a request by the current model, even if a reload replaces it meanwhile. See Backend.answer."""
-        return await self._ready().answer(query, times, notify)
+    async def predict(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
+        """Process a request by the current model, even if a reload replaces it meanwhile. See Backend.predict."""
+        return await self._ready().decode_and_predict(query, times, notify)
 
     async def describe(self) -> Description:
         """Return the description of the current model.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from omninet.app.answering import AnyEngine, answer
+from omninet.app.answering import AnyEngine, prepare_and_run
 from omninet.app.backend import Notify, Prediction, Query, Upload
 from omninet.app.local.launch import LaunchedProcess
 from omninet.app.local.process_client import ModelProcess
@@ -49,14 +49,14 @@ class Serving:
             if not self._users:
                 self._unused.set()
 
-    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
-        """Process one request. See Backend.answer."""
+    async def decode_and_predict(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
+        """Process one request. See Backend.predict."""
         with self.in_use():
             self._check(query)
             inputs = dict(query.inputs)
             for upload in query.uploads:
                 inputs[upload.keyword] = await self.media.run(partial(decode, times, upload))
-            return await answer(self.engine, query.task, inputs, times, notify)
+            return await prepare_and_run(self.engine, query.task, inputs, times, notify)
 
     def _check(self, query: Query) -> None:
         """Check the inputs and options before any media are decoded.

@@ -35,7 +35,7 @@ async def stream(
 
     Raises:
         InputError: ``bad_option``: a picture cannot be streamed.
-        InputError, ServiceError: see ``Service.answer``. Errors after the first part become an ``error`` event.
+        InputError, ServiceError: see ``Service.handle``. Errors after the first part become an ``error`` event.
     """
     if isinstance(form, ExplainForm) and form.format == "png":
         raise InputError("bad_option", "a picture cannot be streamed; leave out stream or format", option="format")

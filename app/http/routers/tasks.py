@@ -67,7 +67,7 @@ def _handler(endpoint: Endpoint) -> Callable[..., Awaitable[Any]]:
     """Return the handler of an endpoint, with a signature from which FastAPI derives the type of the body."""
 
     async def handle(form: RequestForm, service: Service, request: Request) -> Reply | Response:
-        return await _answer(endpoint, form, service, request)
+        return await _respond(endpoint, form, service, request)
 
     body = MULTIPART if endpoint.is_multipart else Body(openapi_examples=examples_of(endpoint))
     annotations = {"form": annotated(endpoint.form, body), "service": ServiceDependency, "request": Request}
@@ -76,12 +76,12 @@ def _handler(endpoint: Endpoint) -> Callable[..., Awaitable[Any]]:
     return handle
 
 
-async def _answer(endpoint: Endpoint, form: RequestForm, service: Service, request: Request) -> Reply | Response:
+async def _respond(endpoint: Endpoint, form: RequestForm, service: Service, request: Request) -> Reply | Response:
     """Return the response to a request: JSON, a picture or a stream of events.
 
     Raises:
         InputError: the input cannot be used.
-        ServiceError: a text is too long, or see ``Service.answer``.
+        ServiceError: a text is too long, or see ``Service.handle``.
     """
     values = endpoint.values(form)
     roles = [(field.input.role, values[field.name]) for field in endpoint.fields if field.name in values]
@@ -89,7 +89,7 @@ async def _answer(endpoint: Endpoint, form: RequestForm, service: Service, reque
     inputs = values | endpoint.options(form) | {"explain": form.explain_mode}
     if getattr(form, "stream", False):
         return await stream(endpoint, form, service, request, inputs)
-    done = await service.answer(request, endpoint.task.name, inputs, endpoint.uploads(form))
+    done = await service.handle(request, endpoint.task.name, inputs, endpoint.uploads(form))
     if form.explain_mode is None:
         return endpoint.reply_to(done, form)
     return await run_in_threadpool(_explained, endpoint, form, done)  # serialising many weights takes long

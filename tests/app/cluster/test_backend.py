@@ -115,7 +115,7 @@ def seen(frames: Any = "frames") -> bytes:
 async def test_an_upload_is_decoded_and_its_frames_go_to_a_model() -> None:
     decode, answer = Method(seen()), Method(pack(CAPTION))
     asked = query(b"file")
-    found = await cluster(decode, answer=answer).answer(asked, Stopwatch())
+    found = await cluster(decode, predict=answer).predict(asked, Stopwatch())
     assert found.answer == CAPTION.answer
     assert decode.calls == [("vision", "image", b"file")]
     question = unpacked(answer.calls[0][0])
@@ -131,7 +131,7 @@ async def test_each_of_several_uploads_is_decoded() -> None:
     uploads = tuple(
         Upload(side, eye, "image", io.BytesIO(side.encode())) for side, eye in (("left", "a"), ("right", "b"))
     )
-    await cluster(decode, answer=answer).answer(Query("same", {}, uploads, time.monotonic() + 10), Stopwatch())
+    await cluster(decode, predict=answer).predict(Query("same", {}, uploads, time.monotonic() + 10), Stopwatch())
     assert decode.calls == [("a", "image", b"left"), ("b", "image", b"right")]
     question = unpacked(answer.calls[0][0])
     assert question.inputs == {"left": "one", "right": "two"}
@@ -141,7 +141,7 @@ async def test_each_of_several_uploads_is_decoded() -> None:
 @pytest.mark.parametrize("lost", ALL_LOST)
 async def test_lost_calls_are_repeated(lost: Exception) -> None:
     decode, answer = Method(lost, seen()), Method(lost, lost, pack(CAPTION))
-    found = await cluster(decode, answer=answer).answer(query(b"file"), Stopwatch())
+    found = await cluster(decode, predict=answer).predict(query(b"file"), Stopwatch())
     assert found.answer == CAPTION.answer
     assert decode.calls == [("vision", "image", b"file")] * 2
     assert len(answer.calls) == 3
@@ -150,7 +150,7 @@ async def test_lost_calls_are_repeated(lost: Exception) -> None:
 async def test_upload_for_another_checkpoint_is_decoded_again() -> None:
     other = await packed(_raise(OtherPeripheralError()))
     decode, answer = Method(seen("old"), seen("new")), Method(other, pack(CAPTION))
-    await cluster(decode, answer=answer).answer(query(b"file"), Stopwatch())
+    await cluster(decode, predict=answer).predict(query(b"file"), Stopwatch())
     assert [unpacked(call[0]).inputs["image"] for call in answer.calls] == ["old", "new"]
 
 
@@ -168,7 +168,7 @@ async def _raise(error: Exception) -> None:
 )
 async def test_ray_errors_become_service_errors(found: Exception, status: int, code: str) -> None:
     with pytest.raises(ServiceError) as error:
-        await cluster(answer=Method(found)).answer(query(), Stopwatch())
+        await cluster(predict=Method(found)).predict(query(), Stopwatch())
     assert (error.value.status_code, error.value.code) == (status, code)
     assert ("Retry-After" in (error.value.headers or {})) == (status == 503)
 
@@ -176,7 +176,7 @@ async def test_ray_errors_become_service_errors(found: Exception, status: int, c
 async def test_deployment_errors_are_passed_on() -> None:
     refused = await packed(_raise(InputError("not_an_image", "it is none", limit=1)))
     with pytest.raises(InputError) as error:
-        await cluster(Method(refused)).answer(query(b""), Stopwatch())
+        await cluster(Method(refused)).predict(query(b""), Stopwatch())
     assert (error.value.code, error.value.detail) == ("not_an_image", {"limit": 1})
 
 
@@ -185,7 +185,7 @@ async def test_cancellation_cancels_the_call() -> None:
         await asyncio.sleep(60)
 
     answer = Method(last)
-    asking = asyncio.create_task(cluster(answer=answer).answer(query(), Stopwatch()))
+    asking = asyncio.create_task(cluster(predict=answer).predict(query(), Stopwatch()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     asking.cancel()
@@ -199,32 +199,32 @@ A, A_DOG = (pack(Text(caption, -1.0, ())) for caption in ("A", "A dog"))
 
 async def test_stream_passes_on_updates() -> None:
     told: list[Text] = []
-    found = await cluster(stream=Method([A, A_DOG, pack(CAPTION)])).answer(query(), Stopwatch(), told.append)
+    found = await cluster(stream=Method([A, A_DOG, pack(CAPTION)])).predict(query(), Stopwatch(), told.append)
     assert [text.caption for text in told] == ["A", "A dog"]
     assert found.answer == CAPTION.answer
 
 
 async def test_stream_lost_before_its_first_part_is_repeated() -> None:
     told: list[Text] = []
-    await cluster(stream=Method([LOST], [A, pack(CAPTION)])).answer(query(), Stopwatch(), told.append)
+    await cluster(stream=Method([LOST], [A, pack(CAPTION)])).predict(query(), Stopwatch(), told.append)
     assert [text.caption for text in told] == ["A"]
 
 
 async def test_stream_lost_later_is_an_error() -> None:
     with pytest.raises(ServiceError) as error:
-        await cluster(stream=Method([A, LOST])).answer(query(), Stopwatch(), lambda _: None)
+        await cluster(stream=Method([A, LOST])).predict(query(), Stopwatch(), lambda _: None)
     assert (error.value.status_code, error.value.code) == (503, "replica_lost")
 
 
 async def test_a_full_queue_refuses_a_stream() -> None:
     with pytest.raises(ServiceError) as error:
-        await cluster(stream=Method([BackPressureError(2, 2)])).answer(query(), Stopwatch(), lambda _: None)
+        await cluster(stream=Method([BackPressureError(2, 2)])).predict(query(), Stopwatch(), lambda _: None)
     assert error.value.code == "overloaded"
 
 
 async def test_a_stream_that_has_ended_is_not_cancelled() -> None:
     stream = Method([A, pack(CAPTION)])
-    await cluster(stream=stream).answer(query(), Stopwatch(), lambda _: None)
+    await cluster(stream=stream).predict(query(), Stopwatch(), lambda _: None)
     assert not stream.responses[0].is_cancelled
 
 
@@ -234,7 +234,7 @@ async def test_a_stream_that_nobody_reads_is_cancelled() -> None:
 
     stream = Method([A, A_DOG])
     with pytest.raises(asyncio.CancelledError):
-        await cluster(stream=stream).answer(query(), Stopwatch(), leave)
+        await cluster(stream=stream).predict(query(), Stopwatch(), leave)
     assert stream.responses[0].is_cancelled
 
 

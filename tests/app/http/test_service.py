@@ -39,7 +39,7 @@ async def test_health_check_works_before_the_model_is_loaded(
 ) -> None:
     loaded = asyncio.Event()
 
-    async def begin(_: Settings) -> Engine:
+    async def begin(*_: object) -> Engine:
         await loaded.wait()
         engine.warm_up()
         engine.start()

@@ -367,7 +367,7 @@ async def test_request_for_a_task_removed_by_a_reload_is_rejected(folder: Path, 
         upload = Upload("image", "vision", "image", io.BytesIO(PICTURE))
         for task in ("caption", "pos"):
             with pytest.raises(InputError, match=r"there is no task|takes no image"):
-                await app.state.service.backend.answer(Query(task, {}, (upload,), time.monotonic() + 9), Stopwatch())
+                await app.state.service.backend.predict(Query(task, {}, (upload,), time.monotonic() + 9), Stopwatch())
 
 
 def named(toy: Checkpoint, *names: str) -> dict[str, tuple[str, ...]]:
