@@ -23,7 +23,7 @@ from omninet.model.checkpoint import BUNDLED
 from omninet.model.decoding.goal import Goal
 from omninet.model.fast.devices import Precision
 from omninet.model.fast.inference import for_inference
-from omninet.model.fast.precision import STEPS, Said, compare, repeat, say
+from omninet.model.fast.precision import STEPS, Reference, compare, decode_reference, score_reference
 from omninet.model.network.cnp import group
 from omninet.model.network.encoding import encode
 from omninet.model.network.omninet import OmniNet
@@ -81,21 +81,21 @@ def main() -> int:
     predictor = Predictor(checkpoint, device="cpu", precision="float32")
     pixels = inputs(predictor, args.inputs)
     features = [seen(predictor.network, rows) for rows in pixels]
-    said = [say(predictor.network, CPU, rows) for rows in pixels]
+    said = [decode_reference(predictor.network, CPU, rows) for rows in pixels]
     wrong = _count_wrong(checkpoint.network, pixels, said)
     total = sum(len(rows) for rows in pixels)
     print(f"float32: the authors' tokens for {total - wrong} of {total} inputs")
-    of_features = [say(predictor.network, CPU, rows) for rows in features]
+    of_features = [decode_reference(predictor.network, CPU, rows) for rows in features]
     names: tuple[Precision, ...] = ("bfloat16", "int8")
     for name in names:
         quick = for_inference(checkpoint.network, CPU, name)
         for what, batches, before in (("features", features, of_features), ("pixels", pixels, said)):
-            again = [repeat(quick, CPU, rows, each) for rows, each in zip(batches, before, strict=True)]
+            again = [score_reference(quick, CPU, rows, each) for rows, each in zip(batches, before, strict=True)]
             print(f"{name} from {what}: {asdict(compare(before, again))}", flush=True)
     return int(wrong > 0)
 
 
-def _count_wrong(network: OmniNet, batches: Sequence[Sequence[Row]], said: Sequence[Said]) -> int:
+def _count_wrong(network: OmniNet, batches: Sequence[Sequence[Row]], said: Sequence[Reference]) -> int:
     """Rows whose tokens are not the authors'."""
     wrong = 0
     for rows, mine in zip(batches, said, strict=True):

@@ -18,13 +18,8 @@ C = TypeVar("C")
 KIND = "kind"  # JSON field of a peripheral: its modality, a name in MODALITIES
 
 
-ABOUT_REQUESTS = {
-    "explain",
-    "explain_layers",
-    "format",
-    "images",
-    "stream",
-}  # request fields that are not inputs of a task
+# Request fields that are not inputs of a task.
+ABOUT_REQUESTS = {"explain", "explain_layers", "format", "images", "stream"}
 PAPER = {"pos": 48, "activity": 52, "caption": 25000, "vqa": 3500}  # the paper's tasks and their numbers of classes
 
 

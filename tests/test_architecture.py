@@ -94,7 +94,7 @@ def test_serving_needs_no_extra(package: str) -> None:
     assert imports_of(package) & extras == OPTIONAL[package]
 
 
-def test_traces_cost_nothing_where_nobody_wants_them() -> None:
+def test_tracing_is_imported_only_if_enabled() -> None:
     assert [file.name for file in source_files("app") if "opentelemetry" in imported(file)] == ["tracing.py"]
     program = """if True:
         import sys
@@ -146,7 +146,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_what_differs_between_kinds_is_in_their_own_files(question: str) -> None:
+def test_code_of_a_kind_is_in_its_own_files(question: str) -> None:
     asking = re.compile(QUESTIONS[question])
     files = {str(file.relative_to(ROOT)): file for package in PACKAGES for file in source_files(package)}
     assert [

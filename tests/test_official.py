@@ -164,7 +164,7 @@ async def test_all_six_endpoints(imported: Path, predictor: Predictor, anyio_bac
         "/video-caption": predictor.predict("caption", video=clip),
         "/video-qa": predictor.predict("vqa", video=clip, question=question),
     }
-    # Labels hardly depend on what such weights are shown; probabilities do.
+    # With random weights labels hardly depend on the input, but probabilities do.
     for path in ("/vqa", "/activity", "/video-qa"):
         served = [candidate["probability"] for candidate in answers[path]["candidates"]]
         assert served == pytest.approx([each.probability for each in alone[path].candidates], rel=1e-4)
@@ -195,4 +195,4 @@ def test_another_tokenizer(
 
     assert main(["import-official", str(source.weights), *arguments]) == 2
 
-    assert "has 120 subwords; the weights are for BPEmb's English one of 25000" in capsys.readouterr().err
+    assert "has 120 subwords; the weights need BPEmb's English model with 25000" in capsys.readouterr().err

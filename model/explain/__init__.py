@@ -1,1 +1,1 @@
-"""What an answer attended to, as numbers and as pictures."""
+"""Explanations: the attention of an answer as numbers and as heat maps."""

@@ -1,4 +1,4 @@
-"""The attention of the decoder to what was encoded, recomputed for a row that has been decoded."""
+"""Attention of the decoder to the memory, recomputed after a row has been decoded."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ from omninet.model.rows import Row
 
 @torch.inference_mode()
 def attend(network: OmniNet, device: torch.device, row: Row, tokens: Sequence[int]) -> Attention:
-    """The attention of a row that has decoded tokens.
+    """Return the cross-attention of a decoded row.
 
-    All of them go through the decoder at once, as in training: it is told what it said, and looks where it looked.
+    The decoded tokens run through the decoder at once with teacher forcing, which gives the same attention as the
+    decoding itself. Fast decoding therefore needs no record of the attention.
+
+    Args:
+        tokens: decoded class ids, the end token included.
     """
     cnp = network.cnp
     memory = encode(network, device, [row])

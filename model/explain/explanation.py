@@ -1,4 +1,4 @@
-"""What the network looked at: its attention over pictures, moments and words, while it wrote each output."""
+"""Explanation of an answer: attention over frames, spatial cells and words for each decoded output."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from omninet.model.modalities.vision.config import Framed
 
 @dataclass(frozen=True, eq=False)
 class Attention:
-    """The decoder's attention to a row's memory, after the gate; each run of a layer is a layer of its own.
+    """Cross-attention of a row's decoder, one layer for each decoder layer and recurrent step.
 
-    Where only their mean was asked for, there is one layer of one head.
+    If the request asked for the mean, there is one layer with one head.
 
     Attributes:
-        temporal: weights of the steps, (layers, h, n, R).
-        spatial: what multiplied the values of the cells, (layers, h, n, P); None where there are no cells.
+        temporal: weights of the temporal cache, (layers, h, n, R).
+        spatial: gated weights of the spatial cache, (layers, h, n, P); None if the spatial cache is empty.
     """
 
     temporal: np.ndarray
@@ -28,16 +28,17 @@ class Attention:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What each output of an answer attended to: the frames of what is seen, their cells, and the question's words.
+    """Attention of each output of an answer to the frames, their spatial cells, and the words of the question.
 
-    The mean over all layers and heads is what the methods give; ``attention`` has each of them, if they were asked for.
+    The methods return the mean over layers and heads; ``attention`` has all of them if the request asked for layers.
 
     Attributes:
-        outputs: the tokens of a caption, or the one label.
-        frames: of a picture there is one.
-        times: of a video's frames, in seconds from its start.
-        words: of the question, as the network takes them; an empty one is its begin or its end.
-        framing: which part of each picture the cells cover.
+        outputs: texts of the outputs: the tokens of a caption, or the label.
+        frames: number of frames; 1 for an image.
+        times: time stamps of a video's frames, in seconds from its start.
+        words: text of each time step of the question; empty for the begin and end tokens.
+        framing: part of each picture that the cells cover.
+        attention: attention weights.
     """
 
     outputs: tuple[str, ...]
@@ -49,19 +50,22 @@ class Explanation:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Rows and columns of cells that a frame has; 0 where it is one vector."""
+        """Rows and columns of the cells of a frame; (0, 0) without a spatial cache."""
         if self.attention.spatial is None:
             return 0, 0
         side = math.isqrt(self.attention.spatial.shape[-1] // self.frames)
         return side, side
 
     def steps(self) -> np.ndarray:
-        """Weights of frames and words, in this order, (n, frames + words); each row sums to 1."""
+        """Return the weights of frames, then words, (n, frames + words); each row sums to 1."""
         mean: np.ndarray = self.attention.temporal.mean((0, 1))
         return mean[: len(self.outputs)]
 
     def cells(self) -> np.ndarray:
-        """Weights of cells, (n, frames, rows, columns); no more than 1 in all, less where the gate is the paper's."""
+        """Return the weights of cells, (n, frames, rows, columns).
+
+        The sum for each output is at most 1; with the paper's gate it is less.
+        """
         if self.attention.spatial is None:
             return np.zeros((len(self.outputs), self.frames, 0, 0), np.float32)
         mean: np.ndarray = self.attention.spatial.mean((0, 1))[: len(self.outputs)]
@@ -69,11 +73,11 @@ class Explanation:
 
     @property
     def numbers(self) -> int:
-        """How many there are in all."""
+        """Total number of attention weights."""
         return self.attention.temporal.size + (0 if self.attention.spatial is None else self.attention.spatial.size)
 
     def to_dict(self, layers: bool = False) -> dict[str, Any]:
-        """JSON values; with ``layers`` also those of every layer and head, (layers, h, n, ...)."""
+        """Convert to JSON values; with ``layers`` also the weights of all layers and heads, (layers, h, n, ...)."""
         steps, cells = self.steps(), self.cells()
         found: dict[str, Any] = {
             "grid": list(self.grid),

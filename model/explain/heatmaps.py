@@ -1,4 +1,4 @@
-"""Explanations as pictures: what was seen, brighter where the network looked."""
+"""Heat maps of explanations: the input pictures, brighter where the attention is higher."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from omninet.model.explain.explanation import Explanation
 from omninet.model.job import Job
 from omninet.model.outputs.answer import Answer
 
-PICTURE, FRAME = 160, 96  # pixels of a panel's side, of a picture's and of a video's
-COLUMNS = 5  # panels of a picture beside one another
+PICTURE, FRAME = 160, 96  # side of a panel in pixels, for an image and for a video frame
+COLUMNS = 5  # panels per row, for an image
 TEXT, BAR, GAP = 18, 12, 6
 HEAT, INK, PAPER = (255, 96, 0), (24, 24, 24), (255, 255, 255)
-DIM = 0.35  # what is left of the light where nobody looked
+DIM = 0.35  # brightness of cells without attention
 
 
 def draw(frames: np.ndarray, explanation: Explanation) -> bytes:
-    """A PNG: of a picture a panel for each output, of a video a strip of its frames, with their weights as bars.
+    """Draw an explanation as a PNG.
+
+    An image gets one panel per output. A video gets one strip of frames per output, with the frame weights as bars.
 
     Args:
-        frames: that the network saw, uint8 RGB (t, 3, size, size).
+        frames: prepared frames of the input, uint8 RGB (t, 3, size, size).
     """
     pictures = [Image.fromarray(np.ascontiguousarray(frame.transpose(1, 2, 0))) for frame in frames]
     sheet = _panels(pictures[0], explanation) if len(pictures) == 1 else _strips(pictures, explanation)
@@ -32,7 +34,7 @@ def draw(frames: np.ndarray, explanation: Explanation) -> bytes:
 
 
 def draw_answer(job: Job, answer: Answer) -> bytes:
-    """A PNG of what an answer that was asked to explain itself attended to."""
+    """Draw the explanation of an answer as a PNG; the request must have asked for one."""
     assert answer.explanation is not None
     assert job.frames is not None
     return draw(job.frames, answer.explanation)
@@ -70,14 +72,14 @@ def _strips(pictures: list[Image.Image], explanation: Explanation) -> Image.Imag
 
 
 def _lit(picture: Image.Image, cells: np.ndarray, side: int, most: float | None = None) -> Image.Image:
-    """A picture that is dim, but for what its cells (rows, columns) have weight for; ``most`` is full light."""
-    seen = picture.resize((side, side), Image.Resampling.BILINEAR)
+    """Scale a picture to ``side`` and light it by the weights of its cells (rows, columns); ``most`` is full light."""
+    scaled = picture.resize((side, side), Image.Resampling.BILINEAR)
     if not cells.size:
-        return seen
+        return scaled
     share = np.clip(cells / max(most or float(cells.max()), 1e-9), 0, 1)
     light = Image.fromarray((255 * share).astype(np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
-    dim = Image.blend(Image.new("RGB", seen.size), seen, DIM)
-    warm = Image.blend(seen, Image.new("RGB", seen.size, HEAT), 0.25)
+    dim = Image.blend(Image.new("RGB", scaled.size), scaled, DIM)
+    warm = Image.blend(scaled, Image.new("RGB", scaled.size, HEAT), 0.25)
     return Image.composite(warm, dim, light)
 
 

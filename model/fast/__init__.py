@@ -1,1 +1,1 @@
-"""How inference is made quick: folding, packing, precision, devices."""
+"""Fast inference: batch norm folding, merged and packed linear layers, reduced precision, devices."""

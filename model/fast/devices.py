@@ -1,4 +1,4 @@
-"""Where the network runs and in which precision."""
+"""Selection and validation of device and precision."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Precision = Literal["float32", "bfloat16", "int8"]
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` is the first CUDA device where there is one, else the CPU.
+    """Return the device with a name; ``auto`` is the first CUDA device, or the CPU if there is none.
 
     Raises:
-        DeviceError: the device does not exist here.
+        DeviceError: the name is unknown, or the machine does not have the device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -32,10 +32,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def check_precision(name: str, device: torch.device) -> None:
-    """Hold that a device computes in the precision of that name; ``auto`` is one that it does.
+    """Check that a device supports a precision; ``auto`` is always supported.
 
     Raises:
-        DeviceError: it does not, or there is no such precision.
+        DeviceError: the precision is unknown, or the device does not support it.
     """
     foresee_precision(name, device)
     if device.type == "cuda" and name == "bfloat16" and not torch.cuda.is_bf16_supported():
@@ -43,12 +43,12 @@ def check_precision(name: str, device: torch.device) -> None:
 
 
 def foresee_precision(name: str, device: torch.device) -> None:
-    """Hold that such a device may compute in the precision of that name, by what is known without asking it.
+    """Check that devices of this type can support a precision, without querying the device.
 
-    A process that asks a GPU takes memory on it.
+    A query would create a CUDA context, which takes GPU memory in the calling process.
 
     Raises:
-        DeviceError: there is no such precision, or no device of this kind has it.
+        DeviceError: the precision is unknown, or no device of this type supports it.
     """
     if name not in ("auto", *get_args(Precision)):
         raise DeviceError(f"precision {name!r} is unknown; choose auto, float32, bfloat16 or int8")
@@ -61,13 +61,14 @@ def _cannot_compute(name: str, device: torch.device) -> DeviceError:
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware has products of bfloat16, so that it is quicker in them than in float32."""
+    """Return True if the hardware has bfloat16 matrix products, which are faster than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return cpu_has("avx512_bf16", "amx_bf16", "bf16")
 
 
 def cpu_has(*instructions: str) -> bool:
-    """Whether this processor has any of them, by torch's names."""
-    found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # newer than the oldest torch we take
+    """Return True if the CPU supports any of the instruction sets, by the names of torch.cpu.get_capabilities."""
+    # get_capabilities is missing in older supported versions of torch.
+    found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(found.get(name, False) for name in instructions)

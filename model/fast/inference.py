@@ -1,4 +1,4 @@
-"""A network as it answers quickest: the same numbers within rounding, and nothing that could be trained or saved."""
+"""Optimised networks for inference: equal outputs within rounding; they cannot be trained or saved."""
 
 from __future__ import annotations
 
@@ -11,79 +11,80 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
 from omninet.model.fast.devices import Precision
-from omninet.model.fast.linear import QuickLinear, after
+from omninet.model.fast.linear import QuickLinear, compose
 from omninet.model.modalities.peripheral import backboned
 from omninet.model.modalities.vision.chain import ChainNet
 from omninet.model.network.layers import DecoderLayer, EncoderLayer
 from omninet.model.network.omninet import OmniNet
 
 M = TypeVar("M", bound=nn.Module)
-Replacements = dict[int, Any]  # what stands in the place of a module, by its id
+Replacements = dict[int, Any]  # id of a module -> its replacement
 
 
 def for_inference(network: OmniNet, device: torch.device, precision: Precision) -> OmniNet:
-    """A network beside the given one, of which it shares what it can, on a device.
+    """Return an optimised copy of a network on a device; on the CPU it shares unchanged tensors with the original.
 
-    On a CPU only products are of another precision than float32: sums, norms, attention and caches are quicker and more
-    exact in float32. On a GPU all is of one type.
+    On a CPU only matrix products use ``precision``: sums, norms, attention and caches stay in float32, which is faster
+    and more accurate there. On a GPU all tensors have one dtype.
     """
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     quick = replaced(network, _folded_backbones(network)).eval().requires_grad_(False)
     if device.type != "cpu":
-        return copy.deepcopy(quick).to(device, dtype)  # what is shared must stay where and as it is
+        # A deep copy: tensors shared with the original must not move or change dtype.
+        return copy.deepcopy(quick).to(device, dtype)
     for peripheral in backboned(quick):
         peripheral.backbone.to(dtype)
     return replaced(quick, _quick_modules(quick, precision))
 
 
 def _folded_backbones(network: OmniNet) -> Replacements:
-    """What stands in the places of the backbones."""
+    """Return the backbones with folded batch norms, as replacements."""
     return {id(peripheral.backbone): folded(peripheral.backbone) for peripheral in backboned(network)}
 
 
 class QuickEncoderLayer(EncoderLayer):
-    """With one product for queries, keys and values."""
+    """EncoderLayer with one matrix product for queries, keys and values."""
 
     def __init__(self, layer: EncoderLayer, precision: Precision) -> None:
         nn.Module.__init__(self)
         attention = layer.attention
-        joined = [attention.query, attention.key, attention.value]
-        self.queries_keys_values = QuickLinear(joined, precision)
-        _take_children(self, layer, joined, precision)
+        merged = [attention.query, attention.key, attention.value]
+        self.queries_keys_values = QuickLinear(merged, precision)
+        _copy_children(self, layer, merged, precision)
 
     def self_attention_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
-        """As EncoderLayer's."""
+        """Project x (N, d) to queries, keys and values in one product; see EncoderLayer."""
         return self.queries_keys_values.parts(x)
 
 
 class QuickDecoderLayer(DecoderLayer):
-    """With one product for what is made of one input: seven of a layer's products are three."""
+    """DecoderLayer that merges the linear layers of one input: three matrix products instead of seven."""
 
     def __init__(self, layer: DecoderLayer, precision: Precision) -> None:
         nn.Module.__init__(self)
         own, steps, cells = layer.self_attention, layer.temporal_attention, layer.spatial_attention
-        joined = [own.query, own.key, own.value]
-        self.queries_keys_values = QuickLinear(joined, precision)
+        merged = [own.query, own.key, own.value]
+        self.queries_keys_values = QuickLinear(merged, precision)
         pairs = [[layer.temporal_projection, steps.query], [layer.spatial_projection, cells.query]]
-        # The queries are made of what is projected: one after the other, the two layers are another linear layer.
-        self.to_steps, self.to_cells = (QuickLinear([one, after(one, other)], precision) for one, other in pairs)
-        _take_children(self, layer, [*joined, *pairs[0], *pairs[1]], precision)
+        # The queries are a linear layer of the projection: composed, both are one linear layer of x.
+        self.to_steps, self.to_cells = (QuickLinear([one, compose(one, other)], precision) for one, other in pairs)
+        _copy_children(self, layer, [*merged, *pairs[0], *pairs[1]], precision)
 
     def self_attention_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
-        """As DecoderLayer's."""
+        """Project x (N, d) to queries, keys and values in one product; see DecoderLayer."""
         return self.queries_keys_values.parts(x)
 
     def temporal_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
-        """As DecoderLayer's."""
+        """Return the input of the temporal attention, (N, d), and its queries, (N, h * k); see DecoderLayer."""
         return self.to_steps.parts(x)
 
     def spatial_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
-        """As DecoderLayer's."""
+        """Return the input of the spatial attention, (N, d), and its queries, (N, h * k); see DecoderLayer."""
         return self.to_cells.parts(x)
 
 
 def _quick_modules(network: OmniNet, precision: Precision) -> Replacements:
-    """What stands in the places of the CNP's layers, and of the linear layers around them."""
+    """Return the replacements of the encoder and decoder layers and of all other linear layers."""
     found: Replacements = {}
     for module in network.modules():
         if type(module) is EncoderLayer:
@@ -95,22 +96,22 @@ def _quick_modules(network: OmniNet, precision: Precision) -> Replacements:
     return found | {id(linear): QuickLinear([linear], precision) for linear in linears}
 
 
-def _take_children(to: nn.Module, layer: nn.Module, joined: Sequence[nn.Linear], precision: Precision) -> None:
-    """Let ``to`` have what ``layer`` has, but for linear layers that are joined to others."""
+def _copy_children(to: nn.Module, layer: nn.Module, merged: Sequence[nn.Linear], precision: Precision) -> None:
+    """Copy the children of ``layer`` to ``to``; merged linear layers become identities, others QuickLinear."""
     linears = [module for module in layer.modules() if type(module) is nn.Linear]
-    modules: Replacements = {id(linear): nn.Identity() for linear in joined}
+    modules: Replacements = {id(linear): nn.Identity() for linear in merged}
     modules |= {id(linear): QuickLinear([linear], precision) for linear in linears if id(linear) not in modules}
     for name, child in layer.named_children():
         setattr(to, name, modules[id(child)] if id(child) in modules else replaced(child, modules))
 
 
 def folded(backbone: nn.Module) -> nn.Module:
-    """The same maps from a copy that has every batch norm in the convolution before it."""
+    """Return a copy of a backbone in which every batch norm is folded into the convolution before it."""
     merged = backbone.merged() if isinstance(backbone, ChainNet) else backbone
     return fuse(merged).to(memory_format=torch.channels_last)
 
 
 def replaced(module: M, modules: Replacements) -> M:
-    """A module with other ones in the places of some; all else has the same tensors."""
+    """Return a copy of a module with some submodules replaced; all other tensors are shared, not copied."""
     memo: dict[int, Any] = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
     return copy.deepcopy(module, memo | modules)

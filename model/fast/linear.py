@@ -1,4 +1,4 @@
-"""Products of a CPU with weights that lie as its libraries read them, in one of the precisions."""
+"""Linear layers for CPU inference: weights packed for oneDNN, in float32, bfloat16 or int8."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from omninet.model.fast.devices import Precision, cpu_has
 
 Product = Callable[[Tensor], Tensor]
 
-LARGE = 2**16  # weights; below that, eight bits save nothing
-EVEN = 4  # the largest weight of an output, in their root mean square; above it eight bits are too few for the others
+MIN_WEIGHTS = 2**16  # weights of a layer; smaller layers are not faster in int8
+MAX_PEAK = 4  # peak weight / RMS weight of an output; above it int8 is too coarse for the other weights
 
 
 class QuickLinear(nn.Module):
-    """Linear layers of one input as one product: float32 comes in and goes out, whatever is between.
+    """Linear layers of the same input, merged into one matrix product; input and output are float32.
 
     Args:
-        layers: none with a bias, or all.
+        layers: layers to merge; either all have a bias or none has.
     """
 
     def __init__(self, layers: Sequence[nn.Linear], precision: Precision) -> None:
@@ -36,20 +36,20 @@ class QuickLinear(nn.Module):
 
     @property
     def out_features(self) -> int:
-        """Of all layers."""
+        """Total output width of all layers."""
         return sum(self.widths)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., in) -> (..., out)."""
+        """Compute the outputs of all layers, joined: (..., in) -> (..., out)."""
         return self.product(x)
 
     def parts(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(..., in) -> what each layer makes of it."""
+        """Compute the output of each layer: (..., in) -> (..., width of the layer) each."""
         return torch.split(self.product(x), self.widths, -1)
 
 
-def after(first: nn.Linear, second: nn.Linear) -> nn.Linear:
-    """The one layer that is two, one after the other."""
+def compose(first: nn.Linear, second: nn.Linear) -> nn.Linear:
+    """Compose two linear layers into one: second(first(x))."""
     one = nn.Linear(first.in_features, second.out_features, device="meta")
     weight, then = first.weight.detach().double(), second.weight.detach().double()
     one.weight = nn.Parameter((then @ weight).float(), requires_grad=False)
@@ -58,9 +58,16 @@ def after(first: nn.Linear, second: nn.Linear) -> nn.Linear:
 
 
 def product(weight: Tensor, bias: Tensor | None, precision: Precision) -> Product:
-    """x (..., in) -> x @ weight.T + bias, weight (out, in) and bias (out) in float32."""
-    if precision == "int8" and weight.numel() >= LARGE and _is_even(weight):
-        return _of_bytes(weight, bias)
+    """Return the function x (..., in) -> x @ weight.T + bias, computed in a precision.
+
+    Args:
+        weight, bias: (out, in) and (out,), float32.
+
+    Raises:
+        DeviceError: ``int8`` is not supported here.
+    """
+    if precision == "int8" and weight.numel() >= MIN_WEIGHTS and _suits_int8(weight):
+        return _int8_product(weight, bias)
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     weight, bias = weight.to(dtype), None if bias is None else bias.to(dtype)
     if not can_pack(dtype):
@@ -70,7 +77,7 @@ def product(weight: Tensor, bias: Tensor | None, precision: Precision) -> Produc
 
 
 def can_pack(dtype: torch.dtype) -> bool:
-    """Whether this torch and this processor do it, and do it right; the operators are not public."""
+    """Return True if packed products work and are correct here; tested, because the torch operators are private."""
     weight, bias, x = torch.eye(16, 32, dtype=dtype), torch.ones(16, dtype=dtype), torch.ones(2, 32, dtype=dtype)
     try:
         return torch.equal(_multiply(x, _pack(weight), bias), functional.linear(x, weight, bias))
@@ -79,7 +86,7 @@ def can_pack(dtype: torch.dtype) -> bool:
 
 
 def _pack(weight: Tensor) -> Tensor:
-    """As oneDNN reads it: twice as quick as one that packs it at every call."""
+    """Reorder a weight to the layout of oneDNN; without it, oneDNN reorders at every call, which is half as fast."""
     return cast("Tensor", torch.ops.mkldnn._reorder_linear_weight(weight.contiguous()))
 
 
@@ -87,26 +94,26 @@ def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return cast("Tensor", torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], ""))
 
 
-def _is_even(weight: Tensor) -> bool:
-    """Whether no weight is far above the others; in a layer that began as the identity those of the diagonal are."""
-    return bool((weight.abs().amax(1) / weight.square().mean(1).sqrt()).median() <= EVEN)
+def _suits_int8(weight: Tensor) -> bool:
+    """Return False for weights with outliers, such as the diagonal of layers initialised as the identity."""
+    return bool((weight.abs().amax(1) / weight.square().mean(1).sqrt()).median() <= MAX_PEAK)
 
 
-def _of_bytes(weight: Tensor, bias: Tensor | None) -> Product:
-    """Weights in eight bits with a scale for each output, inputs in eight bits with a scale for each call.
+def _int8_product(weight: Tensor, bias: Tensor | None) -> Product:
+    """Return an int8 product: weights with one scale per output, inputs quantised dynamically with one scale per call.
 
     Raises:
-        DeviceError: this torch has no such product.
+        DeviceError: this build of torch has no int8 products.
     """
     scale = (weight.abs().amax(1) / 127).clamp(min=torch.finfo(torch.float32).tiny).double()
     zeros = torch.zeros(len(scale), dtype=torch.long)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that torch will drop its quantised tensors one day
+            warnings.simplefilter("ignore")  # deprecation warning of quantised tensors
             quantised = torch.quantize_per_channel(weight, scale, zeros, 0, torch.qint8)
             packed = torch.ops.quantized.linear_prepack(quantised, bias)
     except (AttributeError, RuntimeError) as error:
-        raise DeviceError(f"this torch has no products of int8 here: {error}") from error
-    # Without these instructions sums of sixteen bits overflow, unless inputs have but seven.
+        raise DeviceError(f"this build of torch has no int8 products: {error}; choose float32") from error
+    # Without these instructions int16 sums would overflow, unless inputs are reduced to seven bits.
     seven_bits = not cpu_has("avx512_vnni", "avx_vnni", "amx_int8")
     return lambda x: cast("Tensor", torch.ops.quantized.linear_dynamic(x, packed, seven_bits))

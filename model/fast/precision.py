@@ -1,4 +1,4 @@
-"""In which precision a network answers, and how near that comes to what it says in float32."""
+"""Choice of the inference precision, and its comparison with float32."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from omninet.model.network.omninet import OmniNet
 from omninet.model.processor import Processor
 from omninet.model.rows import Row
 
-CLEAR = 0.1  # nats; a class that is likelier than all others by more must stay so
-NEAR = 0.05  # nats, the mean difference of log-probabilities
-LARGE = 2**26  # parameters; what a smaller network takes is not the reading of its weights
-STEPS = 12  # outputs of each trial
-SAMPLES = 4  # of each task
+MARGIN = 0.1  # nats; if float32 prefers a class by more, a lower precision must choose the same class
+TOLERANCE = 0.05  # nats; maximum mean absolute difference of log-probabilities
+LARGE = 2**26  # parameters; smaller networks are not limited by memory bandwidth, so bfloat16 gains nothing
+STEPS = 12  # tokens decoded per trial row
+SAMPLES = 4  # trial requests per task
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What a network says beside what it says in float32, both told the same outputs before.
+    """Comparison of a precision with float32, given the same previous tokens (teacher forcing).
 
     Attributes:
-        outputs: that were compared.
-        clear: those of them that float32 is sure of by more than ``CLEAR``.
-        flipped: clear ones for which another class is the likeliest.
-        difference: of the log-probabilities of all classes, absolute, the mean.
+        outputs: number of compared outputs.
+        clear: outputs whose likeliest class in float32 leads by more than ``MARGIN``.
+        flipped: clear outputs with another likeliest class in the lower precision.
+        difference: mean absolute difference of the log-probabilities of all classes, in nats.
     """
 
     outputs: int
@@ -46,12 +46,12 @@ class Agreement:
 
     @property
     def holds(self) -> bool:
-        """Whether answers are as good as the same."""
-        return not self.flipped and self.difference <= NEAR
+        """True if no clear output is flipped and the difference is within ``TOLERANCE``."""
+        return not self.flipped and self.difference <= TOLERANCE
 
 
 class Settled(NamedTuple):
-    """A network as it answers; how it agrees with float32, where it does not compute in that itself."""
+    """A network for inference, its precision, and its agreement with float32 (None if the precision is float32)."""
 
     network: OmniNet
     precision: Precision
@@ -59,22 +59,28 @@ class Settled(NamedTuple):
 
 
 def settle(network: OmniNet, device: torch.device, wanted: str, processor: Processor) -> Settled:
-    """A network at the wanted precision; where that is not float32, it is tried.
+    """Prepare a network for inference in the wanted precision, and compare it with float32.
 
-    ``auto`` is bfloat16 where the device multiplies it, the network is so large that reading its weights is most of the
-    work, and the two agree; else float32.
+    ``auto`` chooses bfloat16 if the device has bfloat16 products, the network has at least ``LARGE`` parameters and the
+    agreement with float32 holds; otherwise float32.
+
+    Args:
+        wanted: ``auto``, ``float32``, ``bfloat16`` or ``int8``.
+        processor: prepares the synthetic requests of the trial.
 
     Raises:
-        DeviceError: the device cannot compute in the wanted precision.
+        DeviceError: the device does not support the precision.
     """
     precision = _candidate(network, device, wanted)
     plain = for_inference(network, device, "float32")
     if precision == "float32":
         return Settled(plain, precision, None)
     batches = trials(processor)
-    said = [say(plain, device, rows) for rows in batches]
+    references = [decode_reference(plain, device, rows) for rows in batches]
     quick = for_inference(network, device, precision)
-    agreement = compare(said, [repeat(quick, device, *each) for each in zip(batches, said, strict=True)])
+    agreement = compare(
+        references, [score_reference(quick, device, *each) for each in zip(batches, references, strict=True)]
+    )
     if wanted == "auto" and not agreement.holds:
         return Settled(plain, "float32", None)
     return Settled(quick, precision, agreement)
@@ -89,7 +95,7 @@ def _candidate(network: OmniNet, device: torch.device, wanted: str) -> Precision
 
 
 def trials(processor: Processor) -> list[list[Row]]:
-    """Return batches of every task, of made-up inputs; texts have no end."""
+    """Return batches of synthetic requests of every task; texts are decoded without an end token."""
     numbers = count()
     rows = [
         row for task in processor.tasks for _ in range(SAMPLES) for row in processor.sample(task, next(numbers)).rows
@@ -102,35 +108,35 @@ def trials(processor: Processor) -> list[list[Row]]:
     return [[rows[i] for i in alike] for alike in group((row.shape, row.goal) for row in rows).values()]
 
 
-class Said(NamedTuple):
-    """Tokens (b, n) and the log-probabilities of all classes at each, (b, n, c)."""
+class Reference(NamedTuple):
+    """Decoded tokens (b, n) and the float32 log-probabilities of all classes at each position, (b, n, c)."""
 
     tokens: Tensor
     log_probabilities: Tensor
 
 
 @torch.inference_mode()
-def say(network: OmniNet, device: torch.device, rows: Sequence[Row]) -> Said:
-    """What a network decodes from rows of one goal."""
+def decode_reference(network: OmniNet, device: torch.device, rows: Sequence[Row]) -> Reference:
+    """Decode rows with equal goals, and compute the log-probabilities of all classes along the decoded tokens."""
     memory = encode(network, device, rows)
     decoded = decode(network.cnp, memory, [row.goal for row in rows])
     tokens = torch.tensor([each.tokens for each in decoded], device=device)
-    return Said(tokens, network.cnp.decode(memory, rows[0].goal.task, tokens))
+    return Reference(tokens, network.cnp.decode(memory, rows[0].goal.task, tokens))
 
 
 @torch.inference_mode()
-def repeat(network: OmniNet, device: torch.device, rows: Sequence[Row], said: Said) -> Tensor:
-    """The log-probabilities of all classes where the tokens are given."""
-    return network.cnp.decode(encode(network, device, rows), rows[0].goal.task, said.tokens)
+def score_reference(network: OmniNet, device: torch.device, rows: Sequence[Row], references: Reference) -> Tensor:
+    """Return the log-probabilities (b, n, c) of a network along the tokens of a reference."""
+    return network.cnp.decode(encode(network, device, rows), rows[0].goal.task, references.tokens)
 
 
-def compare(said: Sequence[Said], found: Sequence[Tensor]) -> Agreement:
-    """Log-probabilities with those of float32."""
+def compare(references: Sequence[Reference], found: Sequence[Tensor]) -> Agreement:
+    """Compare log-probabilities (b, n, c) with those of float32, one tensor per reference."""
     outputs = clear = flipped = classes = 0
     difference = 0.0
-    for (tokens, wanted), values in zip(said, found, strict=True):
+    for (tokens, wanted), values in zip(references, found, strict=True):
         best = wanted.topk(min(2, wanted.shape[-1])).values
-        sure = best[..., 0] - best[..., -1] > CLEAR
+        sure = best[..., 0] - best[..., -1] > MARGIN
         outputs, clear, classes = outputs + tokens.numel(), clear + int(sure.sum()), classes + wanted.numel()
         flipped += int((sure & (values.argmax(-1) != wanted.argmax(-1))).sum())
         difference += float((values - wanted).abs().double().sum())

@@ -1,1 +1,1 @@
-"""Image and video bytes to RGB frames: the one decoder and sampler of training and serving."""
+"""Decoding of images and videos to RGB frames, shared by training and serving."""

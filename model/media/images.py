@@ -1,4 +1,4 @@
-"""Image bytes to RGB."""
+"""Decode image files to RGB."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from omninet.model.errors import InputError
 from omninet.model.media.limits import MediaLimits
 
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-# What Pillow's decoders raise on damaged files.
+# Exceptions that Pillow's decoders raise on damaged files.
 DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError, MemoryError, struct.error)
-MOST_SCANS = 100  # of a JPEG; real ones have some ten
-# What undoes each EXIF orientation.
+MOST_SCANS = 100  # scans of a JPEG; real files have about ten
+# EXIF orientation -> transposition that makes the picture upright.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -36,8 +36,8 @@ class Picture:
 
     Attributes:
         pixels: RGB, uint8, (3, height, width).
-        truncated: True if the file ended early and the missing part is grey.
-        fitted: True if it is the square that the backbone sees already.
+        truncated: True if the file ended early; the missing part is grey.
+        fitted: True if the picture already has the square size of the backbone.
     """
 
     pixels: np.ndarray
@@ -48,7 +48,7 @@ class Picture:
 def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:
     """Decode a JPEG, PNG, WebP, GIF (first frame) or BMP to RGB.
 
-    EXIF orientation is obeyed, transparency is laid over white, every mode is converted.
+    EXIF orientation is applied, transparent pixels are blended with white, and all colour modes are converted.
 
     Raises:
         InputError: ``empty_file``, ``not_an_image``, ``unsupported_image``, ``image_too_large``,
@@ -67,7 +67,7 @@ def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:
             height=image.height,
             limit=limits.image_pixels,
         )
-    # Each scan is a pass over all pixels: a small file of many may take minutes.
+    # Each scan is a pass over all pixels: a small file with many scans may take minutes.
     if "progressive" in image.info and (scans := data.count(b"\xff\xda")) > MOST_SCANS:
         raise InputError(
             "media_too_expensive",
@@ -80,7 +80,7 @@ def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:
 
 
 def image_to_array(image: Image.Image) -> np.ndarray:
-    """PIL image of any mode to RGB, uint8, (3, height, width); EXIF orientation is obeyed."""
+    """Convert a PIL image of any mode to RGB, uint8 (3, height, width); EXIF orientation is applied."""
     image = _upright(image)
     if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
         image = _eight_bits(image)
@@ -93,12 +93,12 @@ def image_to_array(image: Image.Image) -> np.ndarray:
 def _open_image(data: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
-            # Pillow warns from 89 megapixels on; our own limit follows at once.
+            # Pillow warns above 89 megapixels; decode_image checks its own limit next.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(data), formats=IMAGE_FORMATS)
     except UnidentifiedImageError:
         raise InputError(
-            "not_an_image", "the file is not an image that can be read; send a JPEG, PNG, WebP, GIF or BMP"
+            "not_an_image", "the file is not a readable image; send a JPEG, PNG, WebP, GIF or BMP"
         ) from None
     except Image.DecompressionBombError as error:
         raise InputError("image_too_large", f"the image has too many pixels: {error}") from error
@@ -107,7 +107,11 @@ def _open_image(data: bytes) -> Image.Image:
 
 
 def _load_pixels(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
-    """The decoded image, and whether it was cut short."""
+    """Decode the pixels; return the image, and True if the file was truncated.
+
+    Raises:
+        InputError: ``corrupt_image``.
+    """
     try:
         image.load()
         return image, False
@@ -115,7 +119,7 @@ def _load_pixels(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
         if image.format != "JPEG":
             raise _corrupt() from error
     try:
-        # An end marker lets the JPEG decoder finish with what came before the cut.
+        # With an end marker, the decoder returns the part of a truncated JPEG that is there.
         image = _open_image(data + b"\xff\xd9")
         image.load()
     except DECODE_ERRORS as error:
@@ -128,7 +132,7 @@ def _corrupt() -> InputError:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turned as EXIF says; Pillow's exif_transpose writes all metadata anew and fails where one tag is damaged."""
+    """Apply the EXIF orientation; Pillow's exif_transpose rewrites all metadata and fails if a tag is damaged."""
     turn = None
     with suppress(*DECODE_ERRORS):
         turn = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -136,7 +140,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """A 16-bit or float image scaled to 8 bits; Pillow's own conversion clips instead."""
+    """Scale a 16-bit or float image to 8 bits; Pillow's own conversion clips instead."""
     values = np.asarray(image, dtype=np.float64)
     top = 65535.0 if values.max(initial=0.0) > 255 else 255.0
     return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8))

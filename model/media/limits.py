@@ -1,4 +1,4 @@
-"""What media may cost."""
+"""Limits of images and videos."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MediaLimits:
-    """What a single upload may cost; more is refused before it is decoded where the header tells."""
+    """Limits of one image or video; larger ones are rejected, before decoding if the header states the size.
+
+    Attributes:
+        image_pixels: pixels of an image.
+        frame_pixels: pixels of a video frame.
+        video_seconds: duration of a video in seconds.
+        decoded_frames: frames decoded to sample a video.
+    """
 
     image_pixels: int = 50_000_000
     frame_pixels: int = 10_000_000

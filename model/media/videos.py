@@ -1,8 +1,7 @@
-"""Video bytes to RGB frames, of which a few are sampled.
+"""Decode videos and sample RGB frames.
 
-Untrusted bytes come through here. Nothing but the bytes given is ever opened: FFmpeg may use no
-protocol, and only the demuxers listed below, so playlists and session descriptions cannot make it
-fetch anything.
+The bytes are untrusted. FFmpeg may use no protocol and only the demuxers listed below, so that playlists and session
+descriptions cannot make it open files or network connections.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from omninet.model.errors import InputError
 from omninet.model.media.limits import MediaLimits
 
 VIDEO_DEMUXERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "gif")
-SEEK_BY_DECODING = {"avi", "mpegts"}  # the others seek by presentation time
+SEEK_BY_DECODING = {"avi", "mpegts"}  # these containers seek by decoding time, the others by presentation time
 VIDEO_NAMES = "mp4, mov, webm, mkv, avi, mpeg-ts or gif"
 
 
@@ -41,7 +40,7 @@ class Clip:
         times: presentation time of each frame, seconds from the start of the clip.
         duration: length of the clip in seconds.
         truncated: True if the file ended early and only its readable part was sampled.
-        fitted: True if the frames are the squares that the backbone sees already.
+        fitted: True if the frames already have the square size of the backbone.
     """
 
     frames: np.ndarray
@@ -54,13 +53,16 @@ class Clip:
 def decode_video(
     data: bytes, frames: int = 16, limits: MediaLimits | None = None, sampling: Sampling = "spread"
 ) -> Clip:
-    """Sample frames of a video. Only the groups of pictures that hold a sample are decoded; rotation is obeyed.
+    """Sample frames of a video; rotation metadata is applied.
 
-    ``spread``: the clip is cut into ``frames`` equal spans and the picture shown in the middle of each is taken, so
-    variable frame rates are sampled by time, and a clip with fewer pictures repeats some.
+    Only groups of pictures that contain a sampled frame are decoded.
 
-    ``stride``: the first ``frames`` of every fourth picture, or of every third, second or single one of clips too
-    short for that, as the authors' code takes them; a clip with fewer pictures gives fewer.
+    Args:
+        frames: number of frames to sample.
+        sampling: ``spread`` divides the clip into ``frames`` equal spans and takes the frame shown in the middle of
+            each, so that variable frame rates are sampled by time; short clips repeat frames.
+            ``stride`` takes the first ``frames`` of every fourth frame, as the authors' code does, or of every third,
+            second or single frame if the clip is too short; shorter clips give fewer frames.
 
     Raises:
         InputError: ``empty_file``, ``not_a_video``, ``no_video_stream``, ``corrupt_video``,
@@ -86,7 +88,7 @@ def decode_video(
 
 
 def _stride(pictures: int) -> int:
-    """The longest of up to four of which a clip has more than sixteen."""
+    """Return the largest stride up to 4 that leaves more than 16 frames, else 1."""
     return next((stride for stride in (4, 3, 2) if pictures // stride > 16), 1)
 
 
@@ -95,7 +97,10 @@ class _PacketIndex:
     """Presentation times of a stream's packets, in units of ``time_base``, sorted.
 
     Attributes:
-        keyframes: the same of its keyframes, each with the time that the container seeks it by.
+        times: of all packets.
+        keyframes: of the keyframes, each with the time by which the container seeks it.
+        duration: in seconds.
+        truncated: True if the file ended early.
     """
 
     times: list[int]
@@ -105,12 +110,12 @@ class _PacketIndex:
     truncated: bool
 
     def shown_at(self, seconds: float) -> int:
-        """Time stamp of the picture on screen ``seconds`` after the first one appeared."""
+        """Return the time stamp of the frame that is shown ``seconds`` after the first frame."""
         target = self.times[0] + Fraction(seconds) / self.time_base
         return self.times[max(bisect_right(self.times, target) - 1, 0)]
 
     def keyframe_before(self, time: int) -> tuple[int, int]:
-        """Latest keyframe at or before ``time``; the first picture if there is none."""
+        """Return the latest keyframe at or before ``time``, or the first frame if there is none."""
         position = bisect_right(self.keyframes, time, key=itemgetter(0))
         return self.keyframes[position - 1] if position else (self.times[0], self.times[0])
 
@@ -118,32 +123,36 @@ class _PacketIndex:
 def _open_video(data: bytes) -> InputContainer:
     options = {"protocol_whitelist": "none", "format_whitelist": ",".join(VIDEO_DEMUXERS)}
     try:
-        # A nameless buffer and an explicit mode: FFmpeg sees bytes, never a path or an address.
+        # A buffer without a name and an explicit mode: FFmpeg gets bytes, never a path or URL.
         return av.open(io.BytesIO(data), mode="r", options=options)
     except (FFmpegError, ValueError, OSError) as error:
         raise _no_video() from error
 
 
 def _no_video() -> InputError:
-    return InputError("not_a_video", f"the file is no readable video, or cut short; send {VIDEO_NAMES}")
+    return InputError("not_a_video", f"the file is not a readable video, or truncated; send {VIDEO_NAMES}")
 
 
 def _video_stream(container: InputContainer) -> VideoStream:
     if not container.streams.video:
         if not container.streams.audio:
             raise _no_video()
-        raise InputError("no_video_stream", "the file holds no video stream, only sound")
+        raise InputError("no_video_stream", "the file has only audio and no video stream; send a video")
     stream = container.streams.video[0]
     if stream.codec_context is None:
         raise InputError(
-            "corrupt_video", "the video's codec is unknown here, or its header damaged; send an intact file"
+            "corrupt_video", "the video's codec is not supported, or its header is damaged; send an intact file"
         )
     stream.codec_context.thread_count = 1
     return stream
 
 
 def _index_packets(container: InputContainer, limits: MediaLimits) -> _PacketIndex:
-    """Read the time stamps without decoding."""
+    """Read the time stamps of a video stream without decoding it.
+
+    Raises:
+        InputError: see ``decode_video``.
+    """
     stream = _video_stream(container)
     _check_frame_size(stream.codec_context.width, stream.codec_context.height, limits)
     times: list[int] = []
@@ -163,7 +172,7 @@ def _index_packets(container: InputContainer, limits: MediaLimits) -> _PacketInd
     except (FFmpegError, ValueError):
         truncated = True
     if not times:
-        raise InputError("corrupt_video", "the video holds no readable picture; send an intact file")
+        raise InputError("corrupt_video", "the video has no readable frame; send an intact file")
     times, time_base = sorted(set(times)), stream.time_base or Fraction(1, 25)
     step = last_duration or (times[-1] - times[0]) // max(len(times) - 1, 1) or 1
     duration = float((times[-1] - times[0] + step) * time_base)
@@ -179,15 +188,15 @@ def _index_packets(container: InputContainer, limits: MediaLimits) -> _PacketInd
 
 
 def _is_cut_short(container: InputContainer, stream: VideoStream, pictures: int, duration: float) -> bool:
-    """Whether the header promises clearly more than the file holds."""
+    """Return True if the header announces clearly more frames or time than the file has."""
     if stream.frames:
         return pictures < 0.95 * stream.frames
-    lone = len(container.streams) == 1
-    return lone and container.duration is not None and duration < 0.9 * container.duration / av.time_base
+    only_stream = len(container.streams) == 1
+    return only_stream and container.duration is not None and duration < 0.9 * container.duration / av.time_base
 
 
 def _ends_early(data: bytes, demuxer: str) -> bool:
-    """Whether the bytes stop before the end mark of containers whose header promises no length."""
+    """Return True if the end marker is missing, for containers whose header has no length."""
     if demuxer == "gif":
         return not data.rstrip(b"\0").endswith(b";")
     if demuxer.startswith("mov"):
@@ -196,7 +205,7 @@ def _ends_early(data: bytes, demuxer: str) -> bool:
 
 
 def _overruns(data: bytes) -> bool:
-    """Whether the last box of an mp4 promises more bytes than there are."""
+    """Return True if the last box of an mp4 extends beyond the end of the file."""
     position, kind = 0, b""
     while position + 16 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, position)
@@ -222,7 +231,13 @@ def _check_frame_size(width: int, height: int, limits: MediaLimits) -> None:
 def _decode_at(
     data: bytes, index: _PacketIndex, wanted: list[int], limits: MediaLimits
 ) -> tuple[dict[int, np.ndarray], bool]:
-    """The picture shown at each wanted time stamp, and whether anything on the way was damaged."""
+    """Decode the frame at each wanted time stamp; return time stamp -> frame, and True if there was damage.
+
+    Seeks first; decodes from the start if seeking fails.
+
+    Raises:
+        InputError: ``corrupt_video``, no frame can be decoded.
+    """
     for may_seek in (True, False):
         with _open_video(data) as container:
             decoder = _Decoder(container, limits)
@@ -233,7 +248,7 @@ def _decode_at(
 
 
 class _Decoder:
-    """One pass over a container, forwards, that skips the groups of pictures nobody asked for."""
+    """One forward pass over a container that skips groups of pictures without a wanted frame."""
 
     def __init__(self, container: InputContainer, limits: MediaLimits) -> None:
         self.container = container
@@ -241,10 +256,10 @@ class _Decoder:
         self.limits = limits
         self.damaged = False
         self.decoded = 0
-        self.form: tuple[int, int, int] | None = None  # width, height and quarter turns of the first picture
+        self.form: tuple[int, int, int] | None = None  # width, height and quarter turns of the first frame
 
     def pictures_at(self, wanted: list[int], index: _PacketIndex | None) -> dict[int, np.ndarray] | None:
-        """Pictures by time stamp, or None if seeking by ``index`` overshot or nothing decoded."""
+        """Return time stamp -> frame, or None if seeking by ``index`` overshot or no frame was decoded."""
         pictures: dict[int, np.ndarray] = {}
         frames = self._frames()
         shown: VideoFrame | None = None
@@ -285,7 +300,7 @@ class _Decoder:
             if self.decoded > self.limits.decoded_frames:
                 raise InputError(
                     "video_too_long",
-                    f"sampling this video means decoding over {self.limits.decoded_frames} frames; send a shorter clip",
+                    f"sampling this video needs over {self.limits.decoded_frames} decoded frames; send a shorter clip",
                     limit=self.limits.decoded_frames,
                 )
             _check_frame_size(frame.width, frame.height, self.limits)
@@ -293,7 +308,7 @@ class _Decoder:
                 yield frame
 
     def _to_rgb(self, frame: VideoFrame) -> np.ndarray:
-        """Upright RGB, uint8, (3, height, width); a stream that changes its size midway is scaled to its first."""
+        """Convert to upright RGB, uint8 (3, height, width); frames of another size are scaled to that of the first."""
         self.form = self.form or (frame.width, frame.height, round(frame.rotation / 90) % 4)
         width, height, turns = self.form
         turned = np.rot90(frame.to_ndarray(format="rgb24", width=width, height=height), turns)

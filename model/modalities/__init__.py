@@ -1,4 +1,4 @@
-"""The modalities (paper, section 3.1): one folder each, one line here."""
+"""Registry of the modalities (paper, section 3.1); each has a folder of its own."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ MODALITIES: dict[str, type[Modality]] = {
 
 
 def kind_of(config: Any) -> str:
-    """Return the modality of a peripheral's configuration: its name in MODALITIES.
+    """Return the name in MODALITIES of the modality that a peripheral's configuration belongs to.
 
     Raises:
-        ConfigError: it is of none.
+        ConfigError: the configuration belongs to no modality.
     """
     for name, modality in MODALITIES.items():
         if type(config) is modality.Config:
             return name
-    raise ConfigError(f"{config!r} configures no peripheral; known are {', '.join(MODALITIES)}")
+    raise ConfigError(f"{config!r} belongs to no modality; known are {', '.join(MODALITIES)}")
 
 
 def modality_of(config: Any) -> Modality:
-    """Return the modality that a peripheral's configuration describes."""
+    """Create the modality of a peripheral's configuration."""
     return MODALITIES[kind_of(config)](config)
 
 

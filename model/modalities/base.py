@@ -1,4 +1,4 @@
-"""What every modality offers, without the network that encodes it: nothing here imports torch."""
+"""Interface of a modality: preparation of inputs, without the peripheral. Does not import torch."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Form:
-    """A way to give an input, such as a picture as an image or as a video.
+    """A form of an input; for example, a picture may be an image or a video.
 
     Attributes:
-        type: what HTTP and Python accept, as pydantic reads types; ignored for uploads.
-        summary: what is accepted, for people.
-        upload: whether it arrives as a file, whose bytes ``Modality.decode`` reads in a confined process.
-        accept: media types and suffixes that a browser offers to choose from.
-        shape: what ``type`` is in words, for messages such as "must be a list of words"; empty for pydantic's own.
-        examples: values that documentation shows.
+        type: type of the value, validated by pydantic; ignored for uploads.
+        summary: description of accepted values, for people.
+        upload: True if the value is a file, which ``Modality.decode`` reads in a sandboxed process.
+        accept: media types and suffixes for the file dialog of a browser.
+        shape: ``type`` in words, for messages such as "must be a list of words"; empty uses pydantic's message.
+        examples: example values for the API documentation.
     """
 
     type: Any
@@ -42,14 +42,14 @@ class Form:
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """A prepared input and what is to be said of it.
+    """A prepared input and its metadata.
 
     Attributes:
-        value: what the peripheral collates, made of numpy arrays.
-        frames: pictures in it that go through a backbone; 0 for an input that needs none.
-        notes: what a user must know of the input, such as that its file is cut short.
-        times: of a video's frames, in seconds from its start.
-        words: one for each time step of a text.
+        value: value that the peripheral collates, made of numpy arrays.
+        frames: number of frames that go through a backbone; 0 for other inputs.
+        notes: remarks for the user, such as a truncated file.
+        times: time stamps of a video's frames, in seconds from its start.
+        words: text of each time step, for texts.
     """
 
     value: Any
@@ -61,10 +61,12 @@ class Ready:
 
 @dataclass(frozen=True, eq=False)
 class Resources:
-    """What modalities share of a checkpoint.
+    """Resources of a checkpoint that modalities share.
 
     Attributes:
-        max_steps: time steps that an input may have.
+        tokenizer: tokenizer of texts.
+        limits: limits of images and videos.
+        max_steps: maximum number of time steps of an input.
     """
 
     tokenizer: Tokenizer
@@ -74,11 +76,11 @@ class Resources:
 
 @dataclass(frozen=True)
 class Variation:
-    """How training changes what it shows.
+    """Settings of training augmentation.
 
     Attributes:
-        generator: the source of every random choice.
-        bpe_dropout: share of the subwords that are written as two others.
+        generator: generator of all random choices.
+        bpe_dropout: probability of splitting a subword in two (BPE dropout).
     """
 
     generator: random.Random = field(default_factory=lambda: random.Random(0))
@@ -86,14 +88,14 @@ class Variation:
 
 
 class Modality(ABC):
-    """One kind of input; one object for each peripheral of a network.
+    """A kind of input; a network has one object for each of its peripherals.
 
     Attributes:
-        Config: frozen dataclass; its values travel in the checkpoint.
-        forms: the ways to give an input, the usual one first.
-        decided_by_data: values of Config that training takes from its data.
-        has_backbone: whether its peripheral has a frozen backbone, whose features can be computed once and kept.
-        has_cells: whether an explanation shows where in the input the network looked.
+        Config: frozen dataclass with the configuration of the peripheral, stored in the checkpoint.
+        forms: accepted forms: name -> form, the default first.
+        decided_by_data: fields of Config that training sets from its data.
+        has_backbone: True if the peripheral has a frozen backbone, whose features can be cached.
+        has_cells: True if inputs have spatial cells, which explanations can show.
     """
 
     Config: ClassVar[type[Any]]
@@ -108,91 +110,93 @@ class Modality(ABC):
     @staticmethod
     @abstractmethod
     def peripheral() -> type[Peripheral]:
-        """Import and return the module that encodes it."""
+        """Import and return the class of the peripheral (a late import, because it needs torch)."""
 
     @abstractmethod
     def prepare(self, role: str, form: str, value: Any, resources: Resources) -> Ready:
-        """Turn a value as a user gives it into arrays.
+        """Convert a user's value to arrays.
 
         Args:
-            role: what the input is to its task, for messages.
+            role: role of the input in its task, for messages.
             form: name in ``forms``.
 
         Raises:
-            InputError: the value cannot be used.
+            InputError: the value is invalid.
         """
 
     @abstractmethod
     def sample(self, number: int) -> Any:
-        """Make up a value of the first form, another one for each number: warm-up and precision trials run on these."""
+        """Return a synthetic value of the first form, another one for each number; for warm-up and precision trials."""
 
     def keywords(self, role: str, alone: bool) -> Mapping[str, str]:  # noqa: ARG002
-        """Return the names of arguments and fields by which an input may be given, each with its form.
+        """Return the argument and request field names of an input: name -> form.
 
         Args:
-            alone: whether its task has no other input of this modality.
+            alone: True if the task has no other input of this modality.
         """
         return {role: next(iter(self.forms))}
 
     def varied(self, role: str, form: str, value: Any, resources: Resources, variation: Variation) -> Any:  # noqa: ARG002
-        """Return a training example's value as the peripheral collates it; by default as it is when served."""
+        """Prepare a value for training, with random augmentation; by default the same as ``prepare``."""
         return self.prepare(role, form, value, resources).value
 
     def texts(self, form: str, value: Any) -> Sequence[str]:  # noqa: ARG002
-        """Return what is written in an input, to which training fits the subwords; by default nothing."""
+        """Return the texts of an input, on which training fits the subwords; by default none."""
         return ()
 
     def argument(self, form: str, text: str) -> Any:
-        """Return what a text on the command line means: by default the path of a file, or JSON.
+        """Parse a command-line argument; by default a path for uploads, otherwise JSON or @FILE with JSON.
 
         Raises:
-            InputError: it is no JSON.
+            InputError: ``invalid_json``.
         """
         if self.forms[form].upload:
             return Path(text)
         try:
             return json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
         except ValueError as error:
-            raise InputError("invalid_json", f"{text} is no JSON, nor @ and the name of a file: {error}") from error
+            raise InputError(
+                "invalid_json", f"{text} must be JSON, or @ and the name of a JSON file: {error}"
+            ) from error
 
     def decode(self, form: str, data: bytes, limits: MediaLimits) -> Any:
-        """Turn the bytes of an upload into a value that ``prepare`` takes; called where nothing else can be harmed.
+        """Decode the bytes of an upload to a value for ``prepare``; called in a sandboxed process.
 
         Raises:
-            InputError: the bytes cannot be read.
+            InputError: the bytes are invalid.
         """
         raise NotImplementedError(f"{type(self).__name__} takes no uploads as {form}")
 
     def pack(self, value: Any) -> tuple[dict[str, Any], bytes]:
-        """Return what ``decode`` gave as JSON values and bytes, to be sent between processes."""
+        """Serialise a result of ``decode`` to JSON values and bytes, to send it between processes."""
         raise NotImplementedError
 
     def unpack(self, form: str, header: Mapping[str, Any], data: bytes) -> Any:
-        """Rebuild the value of ``pack``; both arguments may be forged."""
+        """Deserialise the result of ``pack``; both arguments are untrusted."""
         raise NotImplementedError
 
     def tiny_file(self, form: str) -> bytes:
-        """Return a small upload that ``decode`` reads: confined processes load with it what is loaded late."""
+        """Return a small valid upload; sandboxed processes decode it at start to import all lazy modules."""
         raise NotImplementedError
 
     def limits(self, media: MediaLimits, max_steps: int) -> Mapping[str, float]:  # noqa: ARG002
-        """Return what an input may have at most, by names for clients.
+        """Return the limits of an input, as shown to clients: name -> limit.
 
         Args:
-            max_steps: time steps that an input may have.
+            max_steps: maximum number of time steps of an input.
         """
         return {}
 
     @property
     def most_bytes(self) -> int:
-        """Bytes that ``pack`` gives at most."""
+        """Maximum number of bytes that ``pack`` returns."""
         return 0
 
     @property
     def frame_pixels(self) -> int:
-        """Pixels of each frame that goes through the backbone; 0 where there is none."""
+        """Pixels of each frame that goes through the backbone; 0 without a backbone."""
         return 0
 
     def framed(self, ready: Ready) -> Framed | None:  # noqa: ARG002
-        """Return which part of each picture its cells cover; None where there are no cells."""
+        """Return the part of each picture that the spatial cells cover; None without cells."""
         return None

@@ -1,4 +1,4 @@
-"""What a modality offers to the network."""
+"""Interface of peripherals, the encoders of a modality (paper, section 3.1)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch.nn.utils.rnn import pad_sequence
 
 
 class Steps(NamedTuple):
-    """Padded time steps, (b, t, ...), and their mask, (b, t)."""
+    """A batch of time steps, padded, (b, t, ...), and its mask, (b, t)."""
 
     values: Tensor
     mask: Tensor
 
 
 class Peripheral(nn.Module, ABC):
-    """Turns inputs of one modality into (b, t, s, d) (paper, section 3.1)."""
+    """Encodes inputs of one modality to (b, t, s, d) (paper, section 3.1)."""
 
     @abstractmethod
     def __init__(self, config: Any, d_model: int) -> None:
@@ -27,9 +27,9 @@ class Peripheral(nn.Module, ABC):
 
     @staticmethod
     def collate(rows: Sequence[Any]) -> Any:
-        """Return prepared inputs of several rows as one batch, a tensor or a named tuple of tensors.
+        """Collate prepared inputs of several rows to a batch, a tensor or a named tuple of tensors.
 
-        By default rows are arrays (t, ...) of any lengths.
+        By default rows are arrays (t, ...) of any lengths, padded to the longest.
         """
         values = [torch.as_tensor(row) for row in rows]
         mask = [torch.ones(len(row), dtype=torch.bool) for row in values]
@@ -37,25 +37,29 @@ class Peripheral(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Any, moves: bool = True) -> tuple[Tensor, Tensor | None]:
-        """A batch -> (b, t, s, d) and its mask (b, t), None where nothing is padded.
+        """Encode a batch.
 
         Args:
-            moves: whether a step may also tell what has changed since the one before.
+            batch: result of ``collate``.
+            moves: add motion features, the change since the previous step (``Task.moves``).
+
+        Returns:
+            Encoded inputs, (b, t, s, d), and their mask, (b, t), None if nothing is padded.
         """
 
 
 class BackbonePeripheral(Peripheral):
-    """A peripheral with a frozen part in front, whose features can be computed once and kept.
+    """A peripheral with a frozen backbone, whose features can be cached.
 
     Attributes:
-        backbone: the frozen part.
+        backbone: pretrained network without its classifier.
     """
 
     backbone: nn.Module
 
     @abstractmethod
     def features(self, batch: Tensor) -> Tensor:
-        """A batch of prepared inputs -> what the backbone makes of it, (b, t, s, channels); ``forward`` takes both."""
+        """Compute backbone features, (b, t, s, channels); ``forward`` accepts them in place of the batch."""
 
 
 def backboned(network: nn.Module) -> list[BackbonePeripheral]:

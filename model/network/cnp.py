@@ -144,7 +144,7 @@ class CNP(nn.Module):
     def _controlled(self, x: Tensor, domain: str) -> Tensor:
         """Concatenate the domain's control vector to each vector of x and project back to d: (b, t, s, d)."""
         if domain not in self.domains:
-            raise ValueError(f"{domain!r} is no domain; known are {', '.join(self.domains)}")
+            raise ValueError(f"{domain!r} is not a domain; known are {', '.join(self.domains)}")
         control = self._control(domain).expand(*x.shape[:3], -1)
         projected: Tensor = self.input_projection(torch.cat([x, control], -1))
         return projected
@@ -257,7 +257,7 @@ class CNP(nn.Module):
 
     def _check_task(self, task: str) -> None:
         if task not in self.tasks:
-            raise ValueError(f"{task!r} is no task; known are {', '.join(self.tasks)}")
+            raise ValueError(f"{task!r} is not a task; known are {', '.join(self.tasks)}")
 
     def _control(self, name: str) -> Tensor:
         return self.control_embedding.weight[self.control_ids[name]]

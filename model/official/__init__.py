@@ -1,5 +1,5 @@
-"""The authors' released checkpoints (github.com/subho406/OmniNet), turned into ours.
+"""Import of the checkpoints released by the authors of the paper (github.com/subho406/OmniNet).
 
-``releases`` says what there is, ``fetch`` downloads it, ``unpack`` reads its files where they can do no harm, ``names``
-is the table of their names and ours, ``conf`` their vocabularies, ``importing`` makes a checkpoint folder of it all.
+``releases`` lists them, ``fetch`` downloads them, ``unpack`` reads their pickles in a restricted process, ``names``
+renames the tensors, ``conf`` reads the vocabularies, and ``importing`` writes a checkpoint folder.
 """

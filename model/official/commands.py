@@ -1,4 +1,4 @@
-"""``omninet import-official`` and ``omninet fetch-official``: a served model from the authors' weights."""
+"""The commands ``omninet import-official`` and ``omninet fetch-official``."""
 
 from __future__ import annotations
 
@@ -10,50 +10,53 @@ from omninet.model.official.releases import CONF, RELEASES, STORE
 from omninet.model.tasks import TASKS
 
 DESCRIPTION = """\
-Make a checkpoint folder, which `omninet serve --checkpoint` takes, of weights that the authors of OmniNet published
-(github.com/subho406/OmniNet), or that their code has trained since."""
+Convert weights that were published by the authors of OmniNet (github.com/subho406/OmniNet), or trained with their
+code, to a checkpoint folder for `omninet serve --checkpoint`."""
 
 
 def add(subparsers: Any) -> None:
-    """Add both."""
+    """Add both commands."""
     parser = subparsers.add_parser(
         "import-official",
-        help="a checkpoint folder from the authors' model.pth",
+        help="convert the authors' model.pth to a checkpoint folder",
         description=DESCRIPTION,
         epilog="example: omninet import-official model.pth --vocab OmniNet/conf --out runs/official",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("weights", type=Path, help="their model.pth")
-    parser.add_argument("--vocab", type=Path, required=True, help="their folder conf, with the vocabularies")
-    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), help="those it was trained for; default: all")
+    parser.add_argument("weights", type=Path, help="the authors' model.pth")
+    parser.add_argument("--vocab", type=Path, required=True, help="the authors' folder conf, with the vocabularies")
+    parser.add_argument(
+        "--tasks", nargs="+", choices=list(TASKS), help="tasks that the weights were trained for; default: all"
+    )
     _add_common(parser)
     parser.set_defaults(run=_import)
 
     parser = subparsers.add_parser(
         "fetch-official",
-        help="download a checkpoint of the authors, and import it",
+        help="download and import a checkpoint of the authors",
         description="Download weights that the authors of OmniNet published, with their vocabularies, and import them. "
-        "Cut off, the same command goes on.",
+        "Run the same command again to resume an interrupted download.",
         epilog="example: omninet fetch-official all_15k --out runs/official",
     )
-    parser.add_argument("release", choices=list(RELEASES), help="all_15k has all tasks, the others one each")
-    parser.add_argument("--downloads", type=Path, help="where they are kept; default: OUT-downloads")
-    parser.add_argument(
-        "--from", dest="store", help="address that has the archives and a folder conf, instead of theirs"
-    )
+    parser.add_argument("release", choices=list(RELEASES), help="all_15k has all tasks, each other release has one")
+    parser.add_argument("--downloads", type=Path, help="folder of the downloads; default: OUT-downloads")
+    parser.add_argument("--from", dest="store", help="URL with the archives and a folder conf, instead of the authors'")
     _add_common(parser)
     parser.set_defaults(run=_fetch)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, help="checkpoint folder to be written")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint folder to write")
     parser.add_argument(
-        "--tokenizer", type=Path, help="BPEmb's en.wiki.bpe.vs25000.model; default: BPEmb's cache, or its download"
+        "--tokenizer", type=Path, help="BPEmb's en.wiki.bpe.vs25000.model; default: from BPEmb's cache or download"
     )
     parser.add_argument(
-        "--channels", choices=("bgr", "rgb"), default="bgr", help="of the videos it was trained on; theirs: bgr"
+        "--channels",
+        choices=("bgr", "rgb"),
+        default="bgr",
+        help="channel order of the training videos; the authors': bgr",
     )
-    parser.add_argument("--name", default="omninet-official", help="of the model, as /tasks tells it")
+    parser.add_argument("--name", default="omninet-official", help="name of the model, as shown by /tasks")
 
 
 def _import(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The authors' ``conf`` folder: what the classes of their tasks are called."""
+"""Class names of the tasks, read from the authors' ``conf`` folder."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from omninet.model.errors import CheckpointError
 from omninet.model.official.unpack import unpack
 
 TAGS, ANSWERS, ACTIVITIES = "penn_vocab.json", "vqa_vocab.pkl", "hmdblabels.txt"
-UNUSED = "(class {number}: unused)"  # the networks have a class or two more than there are names
+UNUSED = "(class {number}: unused)"  # the networks have one or two classes without a name
 
 
 def read_vocabularies(folder: Path, classes: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
-    """Names of the classes of every task that has named ones.
+    """Read the class names of all tasks with named classes: task -> names in the order of their ids.
 
     Args:
-        classes: task -> how many the network has.
+        classes: task -> number of classes in the network.
 
     Raises:
-        CheckpointError: a file that is missing or not as theirs; the message names it.
+        CheckpointError: a file is missing or has another format; the message names it.
     """
     readers = {"pos": _tags, "vqa": _answers, "activity": _activities}
     named = {task: readers[task](folder) for task in classes if task in readers}
@@ -46,7 +46,7 @@ def _answers(folder: Path) -> dict[int, str]:
     try:
         return {int(number): answer for number, answer in found.items()}
     except ValueError:
-        raise CheckpointError(f"{folder / ANSWERS} has ids that are no numbers") from None
+        raise CheckpointError(f"{folder / ANSWERS} must map integer ids to answers") from None
 
 
 def _activities(folder: Path) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""The authors' published checkpoints, downloaded once and for all."""
+"""Download of the authors' published checkpoints, with resume."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from omninet.model.official.conf import ACTIVITIES, ANSWERS, TAGS
 from omninet.model.official.releases import CONF, STORE, Release
 
 CHUNK = 2**20
-PATIENCE_S = 60
+TIMEOUT_S = 60
 WEIGHTS = "model.pth"
-LARGEST = 4 * 2**30  # of the unpacked weights, which have 0.6 GB
+MAX_WEIGHTS_BYTES = 4 * 2**30  # limit of the unpacked weights; those of the authors have 0.6 GB
 Progress = Callable[[str], None]
 
 
 class FetchError(OmniNetError):
-    """What was to be downloaded is not there, or not what it should be."""
+    """A download failed, or its content is invalid."""
 
 
 def fetch(release: Release, folder: Path, progress: Progress, store: str = STORE, conf: str = CONF) -> Path:
-    """Download a release and the vocabularies into ``folder``; what is there already is not asked for again.
+    """Download a release and the vocabularies into ``folder``; existing files are not downloaded again.
 
     Returns:
-        its ``model.pth``; the vocabularies are in the folder ``conf`` beside it.
+        Path of ``model.pth``; the vocabularies are in ``folder / "conf"``.
 
     Raises:
-        FetchError: a download failed, so that the same call would go on; or it is not what it should be.
+        FetchError: a download failed (call again to resume), or its content is invalid.
     """
     (folder / "conf").mkdir(parents=True, exist_ok=True)
     for name in (TAGS, ANSWERS, ACTIVITIES):
@@ -49,20 +49,24 @@ def fetch(release: Release, folder: Path, progress: Progress, store: str = STORE
 
 
 def download(url: str, target: Path, progress: Progress) -> None:
-    """Bring ``url`` into ``target``; cut off, the next call goes on where this one was."""
+    """Download ``url`` to ``target``; an interrupted download is resumed by the next call.
+
+    Raises:
+        FetchError: the download failed.
+    """
     if target.exists():
         return
     part = target.with_name(f"{target.name}.part")
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
             _copy(answer, part, target.name, progress)
     except urllib.error.HTTPError as error:
-        if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # all of it is there already
+        if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # the part file is already complete
             raise FetchError(f"{url}: {error.code} {error.reason}") from None
     except (OSError, HTTPException) as error:
-        raise FetchError(f"{url}: {error}; what came is kept, the same command goes on from there") from None
+        raise FetchError(f"{url}: {error}; run the same command again to resume") from None
     part.replace(target)
 
 
@@ -74,27 +78,35 @@ def _copy(answer: HTTPResponse, part: Path, name: str, progress: Progress) -> No
             have += file.write(chunk)
             progress(f"{name} {have / whole:.0%}" if whole else f"{name} {have / 1e6:.0f} MB")
     if whole is not None and have < whole:
-        raise FetchError(f"{name}: the connection ended after {have} of {whole} bytes; the same command goes on there")
+        raise FetchError(
+            f"{name}: the connection ended after {have} of {whole} bytes; run the same command again to resume"
+        )
 
 
 def _extract(archive: Path, target: Path) -> None:
-    """The one file of the archive that is wanted; its place in there does not matter."""
+    """Extract ``model.pth`` from an archive, wherever it is in there.
+
+    Raises:
+        FetchError: the archive is damaged, or does not have exactly one ``model.pth`` of a valid size.
+    """
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = [entry for entry in opened.infolist() if Path(entry.filename).name == WEIGHTS]
-            if len(entries) != 1 or entries[0].file_size > LARGEST:
-                raise FetchError(f"{archive} holds {len(entries)} files {WEIGHTS}, or one too large; one is wanted")
+            if len(entries) != 1 or entries[0].file_size > MAX_WEIGHTS_BYTES:
+                raise FetchError(
+                    f"{archive} has {len(entries)} files {WEIGHTS}, or one that is too large; it must have exactly one"
+                )
             target.parent.mkdir(exist_ok=True)
             part = target.with_name(f"{WEIGHTS}.part")
             with opened.open(entries[0]) as source, part.open("wb") as file:
-                shutil.copyfileobj(source, file, CHUNK)  # which holds the sum against that of the archive
+                shutil.copyfileobj(source, file, CHUNK)  # reading checks the CRC of the archive
             part.replace(target)
     except zipfile.BadZipFile as error:
         archive.unlink()
-        raise FetchError(f"{archive} was no whole archive and is deleted: {error}; fetch it again") from None
+        raise FetchError(f"{archive} was damaged and has been deleted: {error}; run the command again") from None
 
 
 def on_terminal(text: str) -> None:
-    """Progress for people: one line that changes."""
+    """Show progress as one changing line on stderr, if it is a terminal."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The authors' files to a checkpoint folder of ours."""
+"""Convert the authors' files to a checkpoint folder."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ imported. The weights are theirs, unchanged; nothing was trained here.
 
 @dataclass(frozen=True)
 class Source:
-    """What the authors' checkpoint consists of.
+    """Files of an official checkpoint.
 
     Attributes:
-        weights: their ``model.pth``.
-        conf: the folder of their vocabularies.
+        weights: the authors' ``model.pth``.
+        conf: folder of the authors' vocabularies.
         tokenizer: BPEmb's SentencePiece model, English, 25,000 subwords.
-        channels: order of the colours in the frames of videos that it was trained on; theirs are ``bgr``.
-        tasks: those it was trained for; the others in the file are as they were drawn.
+        channels: channel order of the training videos; ``bgr`` for the released weights.
+        tasks: tasks that the weights were trained for; the weights of other tasks in the file are still random.
     """
 
     weights: Path
@@ -71,10 +71,10 @@ class Source:
 
 
 def import_official(source: Source, out: Path, name: str = "omninet-official") -> Converted:
-    """Write a checkpoint folder; returns what became of every entry.
+    """Convert an official checkpoint to a checkpoint folder; return the converted and dropped entries.
 
     Raises:
-        CheckpointError: a file that is missing or not as theirs; the message names it.
+        CheckpointError: a file is missing or has another format; the message names it.
     """
     config = network_config(source)
     _check_tokenizer(source.tokenizer, config)
@@ -89,7 +89,11 @@ def import_official(source: Source, out: Path, name: str = "omninet-official") -
 
 
 def network_config(source: Source) -> OmniNetConfig:
-    """The authors' network, with what their code does to images and videos."""
+    """Return the configuration of the authors' network, with their preprocessing of images and videos.
+
+    Raises:
+        CheckpointError: the source names an unknown task.
+    """
     config = official_config()
     vision = VisionConfig(
         image=Framing("crop", side=255),
@@ -97,9 +101,9 @@ def network_config(source: Source) -> OmniNetConfig:
         sampling="stride",
     )
     if unknown := [task for task in source.tasks if task not in config.tasks]:
-        raise CheckpointError(f"there is no task {unknown[0]!r} in it; there are {', '.join(config.tasks)}")
+        raise CheckpointError(f"there is no task {unknown[0]!r}; known are {', '.join(config.tasks)}")
     kept = config.subset(source.tasks)
-    # The released weights have a control vector for each domain, of which only one lacks a task.
+    # The released weights have a control vector for every domain, including German, which no task uses.
     return replace(
         kept,
         peripherals={**config.peripherals, "vision": vision},
@@ -109,10 +113,10 @@ def network_config(source: Source) -> OmniNetConfig:
 
 
 def bpemb_model() -> Path:
-    """BPEmb's English subwords, from its cache or its download.
+    """Return BPEmb's English SentencePiece model, from BPEmb's cache or download.
 
     Raises:
-        CheckpointError: they cannot be had.
+        CheckpointError: the download failed.
     """
     from bpemb import BPEmb
 
@@ -120,8 +124,8 @@ def bpemb_model() -> Path:
         return Path(BPEmb(lang="en", vs=LanguageConfig.vocabulary, segmentation_only=True).model_file)
     except (OSError, RuntimeError, ValueError) as error:
         raise CheckpointError(
-            f"BPEmb's {LanguageConfig.vocabulary} English subwords cannot be had: {error}; "
-            "get en.wiki.bpe.vs25000.model from https://bpemb.h-its.org and name it as the tokenizer"
+            f"BPEmb's {LanguageConfig.vocabulary} English subwords cannot be downloaded: {error}; "
+            "get en.wiki.bpe.vs25000.model from https://bpemb.h-its.org and pass it with --tokenizer"
         ) from None
 
 
@@ -130,9 +134,9 @@ def _check_tokenizer(path: Path, config: OmniNetConfig) -> None:
     try:
         found = len(Tokenizer(path, lower_case=True))
     except (OSError, RuntimeError) as error:
-        raise CheckpointError(f"{path} is no SentencePiece model: {error}") from None
+        raise CheckpointError(f"{path} is not a SentencePiece model: {error}") from None
     if found != wanted:
-        raise CheckpointError(f"{path} has {found} subwords; the weights are for BPEmb's English one of {wanted}")
+        raise CheckpointError(f"{path} has {found} subwords; the weights need BPEmb's English model with {wanted}")
 
 
 def _read_state(weights: Path, out: Path) -> dict[str, Tensor]:
@@ -146,7 +150,7 @@ def _read_state(weights: Path, out: Path) -> dict[str, Tensor]:
 def _check_numbers(tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
-            raise CheckpointError(f"{name} holds values that are no numbers")
+            raise CheckpointError(f"{name} has values that are NaN or infinite")
 
 
 def _card(name: str, source: Source, converted: Converted) -> str:

@@ -1,4 +1,4 @@
-"""The authors' released state dicts, turned into ours (github.com/subho406/OmniNet)."""
+"""Rename the tensors of the authors' state dicts (github.com/subho406/OmniNet)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from omninet.model.errors import CheckpointError
 from omninet.model.network.layers import sinusoid_table
 from omninet.model.network_config import OmniNetConfig
 
-# Their names for our tasks and domains.
+# OmniNet's names of tasks and domains -> the authors'.
 TASKS = {"pos": "PENN", "activity": "HMDB", "caption": "IMAGE_CAPTION", "vqa": "VQA"}
 DOMAINS = {"english": "ENGLISH", "german": "GERMAN", "image": "IMAGE"}
 
-# Their name -> ours. {i} is a layer, {task} a task: a number with them, a name with us; {p} any parameter.
+# The authors' name -> OmniNet's. {i} is a layer, {task} a task (a number there, a name here), {p} any parameter.
 NAMES = {
     "cnp.control_peripheral.control_embeddings.weight": "cnp.control_embedding.weight",
     "cnp.inpcont_input_proj.{p}": "cnp.input_projection.{p}",
@@ -53,7 +53,7 @@ FEED_FORWARD_PARTS = {"w_1": "expand", "w_2": "contract", "layer_norm": "norm"}
 
 CONTROLS = NAMES["cnp.control_peripheral.control_embeddings.weight"]
 
-# What has no place with us, and why.
+# Entries without a counterpart in OmniNet, and the reason.
 DROPPED = {
     "cnp.temporal_encoder.position_enc.weight": "the sinusoid table, computed here and compared",
     "cnp.decoder.position_enc.weight": "the sinusoid table, computed here and compared",
@@ -64,7 +64,12 @@ DROPPED = {
 
 @dataclass(frozen=True)
 class Converted:
-    """A state dict in our names, and why each entry that is not in it was dropped."""
+    """A renamed state dict.
+
+    Attributes:
+        tensors: OmniNet's name -> tensor.
+        dropped: the authors' name -> reason for dropping the entry.
+    """
 
     tensors: dict[str, Tensor]
     dropped: dict[str, str]
@@ -74,12 +79,12 @@ def convert(state: Mapping[str, Tensor], tasks: Sequence[str] = tuple(TASKS), ke
     """Rename every entry of an official state dict.
 
     Args:
-        state: the authors' names; those of the CNP alone may lack their ``cnp.`` prefix.
-        tasks: our names of the tasks, in the order of the authors' numbers.
-        kept: those of the tasks that are wanted; none means all.
+        state: state dict with the authors' names; in one of the CNP alone the prefix ``cnp.`` may be missing.
+        tasks: OmniNet's names of the tasks, in the order of the authors' numbers.
+        kept: tasks to keep; empty keeps all.
 
     Raises:
-        CheckpointError: an entry that is not in the table, or a position table that is not theirs.
+        CheckpointError: an entry is unknown, or its position table differs from OmniNet's.
     """
     table = list(_patterns())
     tensors: dict[str, Tensor] = {}
@@ -102,12 +107,12 @@ def convert(state: Mapping[str, Tensor], tasks: Sequence[str] = tuple(TASKS), ke
 
 
 def official_config(**changes: Any) -> OmniNetConfig:
-    """The network of the released checkpoints; ``changes`` go to its CNPConfig."""
+    """Return the configuration of the released checkpoints; ``changes`` are fields of CNPConfig."""
     return OmniNetConfig(cnp=CNPConfig(**{"gate": "official", **changes}))
 
 
 def _controls(rows: Tensor, tasks: Sequence[str], kept: Collection[str]) -> Tensor:
-    """The control vectors of the domains, of the wanted tasks, which come next, and the one that nothing reads."""
+    """Return the control vectors of the domains, then of the kept tasks, then the unused last one."""
     domains = len(rows) - len(tasks) - 1
     wanted = [domains + i for i, task in enumerate(tasks) if task in kept]
     return rows[[*range(domains), *wanted, len(rows) - 1]]
@@ -130,16 +135,18 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 
 def _rename(name: str, table: list[tuple[re.Pattern[str], str]], tasks: Sequence[str]) -> tuple[str, str | None]:
-    """Our name, and the task that the entry is of."""
+    """Return OmniNet's name of an entry, and its task (None if it belongs to no task)."""
     for pattern, ours in table:
         if match := pattern.fullmatch(name):
             found = match.groupdict()
             if "task" in found:
                 if int(found["task"]) >= len(tasks):
-                    raise CheckpointError(f"{name} is of task {found['task']}, but only {len(tasks)} tasks are named")
+                    raise CheckpointError(
+                        f"{name} belongs to task {found['task']}, but there are only {len(tasks)} task names"
+                    )
                 found["task"] = tasks[int(found["task"])]
             return ours.format(**found), found.get("task")
-    raise CheckpointError(f"{name} is no entry of an official OmniNet checkpoint")
+    raise CheckpointError(f"{name} is not an entry of an official OmniNet checkpoint")
 
 
 def _check_positions(name: str, tensor: Tensor) -> None:
@@ -147,4 +154,4 @@ def _check_positions(name: str, tensor: Tensor) -> None:
         return
     table = sinusoid_table(tensor.shape[0] - 1, tensor.shape[1])
     if not torch.allclose(table, tensor.float(), atol=1e-6):
-        raise CheckpointError(f"{name} is not the sinusoid table this network computes")
+        raise CheckpointError(f"{name} differs from the sinusoidal position table of this network")

@@ -1,4 +1,4 @@
-"""What the authors published, and where."""
+"""The checkpoints released by the authors, and their URLs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from omninet.model.tasks import TASKS
 
-# As their checkpoint_urls.json has it, and the vocabularies in their repository.
+# From the authors' checkpoint_urls.json; CONF is the folder of vocabularies in their repository.
 STORE = "https://storage.googleapis.com/omninet"
 CONF = "https://raw.githubusercontent.com/subho406/OmniNet/15c61fddfb225988ce3d14c565441bd8ae7c58bf/conf"
 
@@ -17,8 +17,8 @@ class Release:
     """A published checkpoint.
 
     Attributes:
-        archive: its name in the store.
-        tasks: those it was trained for.
+        archive: file name in the store.
+        tasks: tasks that it was trained for.
     """
 
     archive: str

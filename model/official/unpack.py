@@ -1,7 +1,7 @@
-"""The authors' pickles to safetensors and JSON, in a process of its own: what they hold is not to be trusted.
+"""Convert the authors' pickles to safetensors and JSON in a restricted process, since pickles are untrusted.
 
-python -m model.official.unpack weights model.pth state.safetensors
-python -m model.official.unpack answers vqa_vocab.pkl answers.json
+python -m omninet.model.official.unpack weights model.pth state.safetensors
+python -m omninet.model.official.unpack answers vqa_vocab.pkl answers.json
 """
 
 from __future__ import annotations
@@ -17,72 +17,80 @@ from typing import Any, NoReturn
 
 from omninet.model.errors import CheckpointError
 
-SECONDS = 600
-ANSWERS_BYTES = 16 * 2**20  # of their file of answers, which has a hundred thousand
+TIMEOUT_S = 600
+ANSWERS_BYTES = 16 * 2**20  # limit of the answers file; that of the authors has about 100 kB
 MEMORY = 16 * 2**30
 
 
 class PlainUnpickler(pickle.Unpickler):
-    """Dictionaries, lists, tuples, strings and numbers; whatever would have to be looked up is refused."""
+    """Unpickler for dictionaries, lists, tuples, strings and numbers; it refuses all classes and functions."""
 
     def find_class(self, module: str, name: str) -> NoReturn:
         """Raise UnpicklingError."""
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}; only containers, strings and numbers are read")
+        raise pickle.UnpicklingError(f"it contains {module}.{name}; only containers, strings and numbers are allowed")
 
     def persistent_load(self, pid: Any) -> NoReturn:
         """Raise UnpicklingError."""
-        raise pickle.UnpicklingError(f"it refers to {pid!r}, which is outside of it")
+        raise pickle.UnpicklingError(f"it refers to the external object {pid!r}; external objects are not allowed")
 
 
 def unpack(kind: str, source: Path, target: Path) -> None:
-    """Let another process read ``source`` and write ``target``.
+    """Convert ``source`` to ``target`` in another process.
 
     Args:
         kind: ``weights`` or ``answers``.
 
     Raises:
-        CheckpointError: the file cannot be read; says why.
+        CheckpointError: the file is missing, invalid or takes too long; the message gives the reason.
     """
     if not source.is_file():
-        raise CheckpointError(f"{source} is not there")
+        raise CheckpointError(f"{source} does not exist")
     command = [sys.executable, "-P", "-m", "omninet.model.official.unpack", kind, str(source), str(target)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
-        raise CheckpointError(f"{source} took longer to read than {SECONDS} s") from None
+        raise CheckpointError(f"{source} took longer to read than {TIMEOUT_S} s") from None
     if done.returncode:
-        why = done.stderr.strip().splitlines()[-1:] or [f"its reader ended with {done.returncode}"]
+        why = done.stderr.strip().splitlines()[-1:] or [f"the reader process ended with exit code {done.returncode}"]
         raise CheckpointError(f"{source} cannot be read: {why[0]}")
 
 
 def read_weights(source: Path, target: Path) -> None:
-    """A state dict as torch saves it -> safetensors; what shares memory is written twice."""
+    """Convert a state dict saved by torch to safetensors; tensors that share memory are copied.
+
+    Raises:
+        CheckpointError: the file is not a state dict, or contains other objects.
+    """
     import torch
     from safetensors.torch import save_file
 
     try:
         state = torch.load(source, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        asked = re.search(r"GLOBAL (\S+)", str(error))  # the rest of torch's message is advice to run it
-        raise CheckpointError(f"it asks for {asked[1]}" if asked else "it is no state dict of torch's") from None
+        asked = re.search(r"GLOBAL (\S+)", str(error))  # the rest of torch's message advises to load the file unsafely
+        raise CheckpointError(f"it contains {asked[1]}" if asked else "it is not a state dict saved by torch") from None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise CheckpointError("it is no state dict: names and tensors, nothing else")
+        raise CheckpointError("it is not a state dict, which maps names to tensors")
     save_file({str(name): tensor.clone().contiguous() for name, tensor in state.items()}, target)
 
 
 def read_answers(source: Path, target: Path) -> None:
-    """Their pair of dictionaries, answer -> id and id -> answer, to the list of the answers by id."""
+    """Convert the authors' pair of dictionaries, answer -> id and id -> answer, to JSON: id -> answer.
+
+    Raises:
+        CheckpointError: the file is too large or has another structure.
+    """
     if source.stat().st_size > ANSWERS_BYTES:
         raise CheckpointError(f"it has more than {ANSWERS_BYTES} bytes")
     with source.open("rb") as file:
         found = PlainUnpickler(file).load()
     if not isinstance(found, tuple) or len(found) != 2 or not all(isinstance(part, dict) for part in found):
-        raise CheckpointError("it is no pair of dictionaries, answer to id and id to answer")
+        raise CheckpointError("it is not a pair of dictionaries, answer to id and id to answer")
     target.write_text(json.dumps({str(number): str(answer) for number, answer in found[1].items()}), encoding="utf-8")
 
 
 def main() -> int:
-    """Do it; on failure the last line on stderr says why."""
+    """Convert the file named on the command line; after an error the last line on stderr gives the reason."""
     kind, source, target = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

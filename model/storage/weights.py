@@ -113,9 +113,8 @@ def load_into(network: OmniNet, tensors: Mapping[str, Tensor], source: str) -> O
     _check_fit(network, tensors, source)
     types = {name: tensor.dtype for name, tensor in network.state_dict().items()}
     network.load_state_dict({name: tensor.to(types[name], copy=True) for name, tensor in tensors.items()}, assign=True)
-    return network.to(
-        memory_format=torch.channels_last
-    )  # assign=True has replaced the channels_last weights of the convolutions
+    # assign=True has replaced the weights of the convolutions, which were in the format channels_last.
+    return network.to(memory_format=torch.channels_last)
 
 
 def load_weights(network: torch.nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:

@@ -1,4 +1,4 @@
-"""Raw input to answers: the six uses, batches of any mix, and everything that can be wrong with an input."""
+"""Predictor: the six uses, mixed batches, and errors of inputs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ USES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def assert_same(actual: Answer, expected: Answer) -> None:
-    """Hold that two answers say the same and are as sure of it."""
+    """Assert that two answers are equal, with nearly equal probabilities."""
     assert type(actual) is type(expected)
     assert actual.notes == expected.notes
     if isinstance(actual, Caption) and isinstance(expected, Caption):
@@ -78,14 +78,14 @@ def test_a_caption(toy_predictor: Predictor, use: str) -> None:
     assert "".join(piece.text for piece in answer.tokens) == answer.caption
     assert 0 < len(answer.tokens) <= toy_predictor.config.text_steps
     probability = math.prod(piece.probability for piece in answer.tokens)
-    # The end is a token too, but has no text.
+    # The end token counts, but has no text.
     assert math.exp(answer.log_probability) <= probability * (1 + 1e-6)
     if answer.notes:
         assert answer.notes == (f"the text was cut at {toy_predictor.config.text_steps} subwords",)
         assert math.exp(answer.log_probability) == pytest.approx(probability)
 
 
-def test_a_checkpoint_chooses_its_beams_and_a_request_its_own(toy_checkpoint: Path) -> None:
+def test_beams_of_checkpoint_and_request(toy_checkpoint: Path) -> None:
     loaded = load(toy_checkpoint)
     predictor = Predictor(replace(loaded, config=replace(loaded.config, beams=3)), device="cpu")
 
@@ -102,7 +102,7 @@ def test_an_impossible_number_of_beams(toy_predictor: Predictor, beams: int) -> 
         toy_predictor.prepare("pos", text="Go.", beams=2)
 
 
-def test_the_end_of_a_caption_counts_and_is_not_shown(toy_predictor: Predictor) -> None:
+def test_the_end_token_counts_but_is_not_shown(toy_predictor: Predictor) -> None:
     job = toy_predictor.prepare("caption", image=jpeg_bytes())
     dog = toy_predictor.tokenizer.encode_output("A dog runs")
     logs = [-0.5 * (i + 1) for i in range(len(dog))]
@@ -137,7 +137,7 @@ def test_a_label(toy_predictor: Predictor, use: str, classes: tuple[str, ...], s
     assert sum(probabilities) == pytest.approx(1.0) if shown == len(classes) else sum(probabilities) < 1
 
 
-def test_labels_are_the_networks_own(toy_predictor: Predictor) -> None:
+def test_labels_equal_the_networks_probabilities(toy_predictor: Predictor) -> None:
     job = toy_predictor.prepare("activity", video=video_bytes())
     (row,) = job.rows
     with torch.inference_mode():
@@ -243,7 +243,7 @@ def test_the_order_of_a_batch_does_not_matter(toy_predictor: Predictor) -> None:
 
 
 def run_together(predictor: Predictor, jobs: list[Job]) -> list[Answer]:
-    """All jobs in one batch."""
+    """Run all jobs in one batch."""
     rows = iter(predictor.run([row for job in jobs for row in job.rows]))
     return [predictor.finish(job, [next(rows) for _ in job.rows]) for job in jobs]
 
@@ -252,13 +252,13 @@ def test_an_empty_batch(toy_predictor: Predictor) -> None:
     assert toy_predictor.run([]) == []
 
 
-def test_run_says_how_long_it_took(toy_predictor: Predictor) -> None:
+def test_run_measures_durations(toy_predictor: Predictor) -> None:
     for row in toy_predictor.run(toy_predictor.prepare("pos", text="Go. Stay.").rows):
         assert row.encode_ms > 0
         assert row.decode_ms > 0
 
 
-def test_threads_prepare_at_once(toy_predictor: Predictor) -> None:
+def test_prepare_is_thread_safe(toy_predictor: Predictor) -> None:
     work = [*USES.values()] * 4
     expected = [toy_predictor.predict(task, **inputs) for task, inputs in USES.values()] * 4
 
@@ -270,7 +270,7 @@ def test_threads_prepare_at_once(toy_predictor: Predictor) -> None:
         assert_same(answer, wanted)
 
 
-def test_a_note_says_that_no_more_texts_exist(toy_predictor: Predictor) -> None:
+def test_a_note_if_fewer_texts_exist_than_n_best(toy_predictor: Predictor) -> None:
     def draw(top_p: float) -> Answer:
         return toy_predictor.predict("caption", image=picture(), n_best=3, top_p=top_p, seed=1)
 
@@ -284,7 +284,7 @@ def test_a_note_says_that_no_more_texts_exist(toy_predictor: Predictor) -> None:
     assert not any("n_best" in note for note in enough.notes)
 
 
-def test_notes_say_what_was_cut_short(toy_predictor: Predictor) -> None:
+def test_notes_report_truncated_files(toy_predictor: Predictor) -> None:
     photo, clip = image_bytes(picture(256, 256), "JPEG"), video_bytes("mpegts", frames=96)
 
     picture_notes = toy_predictor.predict("activity", image=photo[: len(photo) // 2]).notes
@@ -339,7 +339,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_an_input_that_cannot_be_used(toy_predictor: Predictor, name: str) -> None:
+def test_an_invalid_input(toy_predictor: Predictor, name: str) -> None:
     task, inputs, code, detail = WRONG[name]
 
     error = caught(lambda: toy_predictor.prepare(task, **inputs))
@@ -368,7 +368,7 @@ def test_limits_on_media_are_the_predictors(toy_checkpoint: Path) -> None:
     assert caught(lambda: predictor.prepare("caption", video=video_bytes())).code == "video_too_large"
 
 
-def test_media_that_were_decoded_elsewhere_keep_their_notes(toy_predictor: Predictor) -> None:
+def test_decoded_media_keep_their_notes(toy_predictor: Predictor) -> None:
     pixels = np.zeros((3, 40, 40), np.uint8)
 
     cut = toy_predictor.prepare("caption", image=Picture(pixels, truncated=True))
@@ -379,7 +379,7 @@ def test_media_that_were_decoded_elsewhere_keep_their_notes(toy_predictor: Predi
     assert whole.rows[0].inputs[0].value.shape == (2, 3, 64, 64)
 
 
-def test_what_a_predictor_says_of_itself(toy_checkpoint: Path, toy_predictor: Predictor) -> None:
+def test_metadata_of_a_predictor(toy_checkpoint: Path, toy_predictor: Predictor) -> None:
     assert (toy_predictor.name, toy_predictor.version) == ("toy", "0.0.1")
     assert toy_predictor.tasks == ["pos", "activity", "caption", "vqa"]
     assert toy_predictor.device.type == "cpu"
@@ -388,7 +388,7 @@ def test_what_a_predictor_says_of_itself(toy_checkpoint: Path, toy_predictor: Pr
         Predictor.load(toy_checkpoint / "nothing", device="cpu")
 
 
-def test_only_tasks_that_know_motion_are_told_of_it(toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_motion_features_only_for_tasks_with_moves(toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[bool] = []
     encode = OmniNet.encode
 

@@ -1,4 +1,4 @@
-"""Texts."""
+"""Language modality: texts."""
 
 from omninet.model.modalities.language.modality import LanguageModality
 

@@ -1,4 +1,4 @@
-"""BPE dropout (Provilkov et al. 2020): some subwords are written as two, so that rare words are read better."""
+"""BPE dropout (Provilkov et al. 2020): random splits of subwords, which regularise the embeddings of rare words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from omninet.model.modalities.language.tokenizer import Tokenizer
 
 
 def with_bpe_dropout(encoded: Subwords, tokenizer: Tokenizer, share: float, generator: random.Random) -> Subwords:
-    """Write a share of the subwords as two others; the words stay."""
+    """Split subwords in two at random; the numbers of their words stay.
+
+    Args:
+        share: probability of splitting a subword.
+    """
     tokens: list[int] = []
     words: list[int] = []
     for token, word in zip(encoded.tokens.tolist(), encoded.words.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""What a language peripheral is, and a text as it takes it."""
+"""Configuration of language peripherals, and tokenised texts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Step = Literal["subword", "word"]
 
 @dataclass(frozen=True)
 class LanguageConfig:
-    """The subwords and their embedding. The defaults are the paper's.
+    """Configuration of a language peripheral. The defaults are the paper's.
 
     Attributes:
-        vocabulary: subwords of the tokenizer; the row after the last is padding.
-        d_embedding: width of a subword's embedding.
-        lower_case: BPEmb's normalisation, lower case and every digit a zero, before segmentation.
-        step: what makes a time step: a ``subword``, or a whole ``word``, so that step i is word i.
+        vocabulary: number of subwords; the embedding has one more row for padding.
+        d_embedding: width of the subword embeddings.
+        lower_case: normalise texts as BPEmb does: lower case, all digits to zero.
+        step: unit of a time step: ``subword`` or ``word``.
     """
 
     vocabulary: int = 25000
@@ -35,7 +35,7 @@ class LanguageConfig:
 
 
 class Subwords(NamedTuple):
-    """A text as subword ids and, for each, the number of its word, counted from 1; each (t), int64."""
+    """A tokenised text: subword ids, and for each the number of its word, counted from 1; both (t,), int64."""
 
     tokens: np.ndarray
     words: np.ndarray

@@ -1,4 +1,4 @@
-"""Texts as subwords."""
+"""Language modality: tokenisation of texts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SENTENCES = ("A dog runs.", "What is on the table ?", "Two men are playing footb
 
 
 class LanguageModality(Modality):
-    """A text, which becomes Subwords."""
+    """Texts, tokenised to Subwords."""
 
     Config = LanguageConfig
     config: LanguageConfig
@@ -38,23 +38,23 @@ class LanguageModality(Modality):
 
     @staticmethod
     def peripheral() -> type[LanguagePeripheral]:
-        """Import and return the module that encodes texts."""
+        """Import and return LanguagePeripheral."""
         from omninet.model.modalities.language.peripheral import LanguagePeripheral
 
         return LanguagePeripheral
 
     def keywords(self, role: str, alone: bool) -> Mapping[str, str]:  # noqa: ARG002
-        """Return the role; what is simply a text may be given as ``tokens``, too."""
+        """Return the role as keyword; the role ``text`` may also be given as ``tokens``."""
         return {role: "text"} | ({"tokens": "tokens"} if role == "text" else {})
 
     def prepare(self, role: str, form: str, value: Any, resources: Resources) -> Ready:
-        """Split a text into subwords."""
+        """Tokenise a text to subwords."""
         words = _given(role, value) if form == "tokens" else _split(role, value)
         subwords = encode_words(words, resources, f"{role}_too_long", f"the {role}")
         return Ready(subwords, words=self._steps(words, subwords, resources))
 
     def varied(self, role: str, form: str, value: Any, resources: Resources, variation: Variation) -> Subwords:
-        """Return the subwords of a text, some written as two others; a question may be put in people's spelling."""
+        """Tokenise a text with BPE dropout; questions also get random capitalisation and question marks."""
         asked = isinstance(value, str) and role == "question"
         text = vary_spelling(value, variation.generator) if asked else value
         words = list(text) if form == "tokens" else text.split()
@@ -63,7 +63,7 @@ class LanguageModality(Modality):
         return varied if len(varied.tokens) <= resources.max_steps else encoded
 
     def texts(self, form: str, value: Any) -> tuple[str]:
-        """Return the text, words joined by spaces."""
+        """Return the text; words are joined by spaces."""
         return (" ".join(value) if form == "tokens" else value,)
 
     def argument(self, form: str, text: str) -> Any:
@@ -75,21 +75,25 @@ class LanguageModality(Modality):
         return SENTENCES[number % len(SENTENCES)]
 
     def limits(self, media: MediaLimits, max_steps: int) -> dict[str, float]:  # noqa: ARG002
-        """Return the subwords of a text."""
+        """Return the maximum number of subwords of a text."""
         return {"subwords": max_steps}
 
     def _steps(self, words: Sequence[str], subwords: Subwords, resources: Resources) -> tuple[str, ...]:
-        """Name each time step; a whole word is one, or a subword."""
+        """Return the text of each time step, a word or a subword."""
         if self.config.step == "word":
             return (*words, "")
         return tuple(resources.tokenizer.pieces(subwords.tokens.tolist()))
 
 
 def encode_words(words: Sequence[str], resources: Resources, code: str, what: str) -> Subwords:
-    """Return the subwords of words.
+    """Tokenise words to subwords.
+
+    Args:
+        code: error code of texts that are too long.
+        what: name of the text, for the message.
 
     Raises:
-        InputError: ``code``, they are too many.
+        InputError: ``code``, there are more subwords than ``max_steps``.
     """
     encoded = resources.tokenizer.encode(words)
     if len(encoded.tokens) > resources.max_steps:
@@ -103,7 +107,7 @@ def encode_words(words: Sequence[str], resources: Resources, code: str, what: st
 
 
 def vary_spelling(question: str, generator: random.Random) -> str:
-    """Return a question as it is, or as people write it, "What is this?": data sets write questions bare."""
+    """Capitalise a question and add a question mark, half of the time: users write so, but data sets do not."""
     if generator.random() < 0.5:
         return question[:1].upper() + question[1:].rstrip(" ?") + "?"
     return question
@@ -111,7 +115,7 @@ def vary_spelling(question: str, generator: random.Random) -> str:
 
 def _split(role: str, text: Any) -> list[str]:
     if not isinstance(text, str):
-        raise InputError("unexpected_input", f"this task needs one {role}, a string", input=role)
+        raise InputError("unexpected_input", f"the {role} must be one string", input=role)
     if not text.strip():
         raise InputError(f"empty_{role}", f"the {role} is empty; {HINTS.get(role, 'write something')}")
     check_text([text])

@@ -22,9 +22,9 @@ class Text(NamedTuple):
 
 
 class LanguagePeripheral(Peripheral):
-    """Subwords -> embedding -> projection, (b, t) -> (b, t, 1, d).
+    """Embeds subwords and projects them: (b, t) -> (b, t, 1, d).
 
-    With whole words as steps, a word is its first and its last subword and the mean of all, side by side.
+    If words are time steps, those of a word's first and last subword and their mean are concatenated.
     """
 
     def __init__(self, config: LanguageConfig, d_model: int) -> None:
@@ -33,17 +33,18 @@ class LanguagePeripheral(Peripheral):
         self.embedding = nn.Embedding(config.vocabulary + 1, config.d_embedding, padding_idx=config.vocabulary)
         self.projection = nn.Linear(config.d_embedding * (3 if config.step == "word" else 1), d_model)
         nn.init.orthogonal_(self.projection.weight)
-        self.embedding.weight.data *= 0.3  # below the positions that the encoder adds, or no word is found
+        # Smaller than the position vectors that are added, so that attention can use the positions.
+        self.embedding.weight.data *= 0.3
 
     @staticmethod
     def collate(rows: Sequence[Subwords]) -> Text:
-        """Texts of any lengths, padded to the longest."""
+        """Collate texts of any lengths, padded to the longest."""
         tokens, words = ([torch.as_tensor(part) for part in parts] for parts in zip(*rows, strict=True))
         mask = pad_sequence([torch.ones_like(row, dtype=torch.bool) for row in tokens], batch_first=True)
         return Text(pad_sequence(tokens, batch_first=True), pad_sequence(words, batch_first=True), mask)
 
     def forward(self, batch: Text, moves: bool = True) -> tuple[Tensor, Tensor]:  # noqa: ARG002
-        """Text (b, t) -> (b, t or words, 1, d) and its mask."""
+        """Encode texts (b, t) to (b, t or words, 1, d); return the mask (b, t or words) as well."""
         tokens = batch.tokens.masked_fill(~batch.mask, self.config.vocabulary)
         x, mask = self.embedding(tokens), batch.mask
         if self.config.step == "word":
@@ -52,9 +53,14 @@ class LanguagePeripheral(Peripheral):
 
 
 def pool_words(x: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
-    """Subwords (b, t, e) and the numbers of their words (b, t) -> words (b, w, 3e) and their mask (b, w).
+    """Pool the subword embeddings of each word: concatenate those of its first and last subword and the mean.
 
-    Number 0, the begin token and padding, is no word.
+    Args:
+        x: subword embeddings, (b, t, e).
+        words: number of each subword's word, (b, t); 0 (begin token and padding) belongs to no word.
+
+    Returns:
+        Word embeddings, (b, w, 3 e), and their mask, (b, w).
     """
     numbers = torch.arange(1, int(words.max()) + 1, device=words.device)
     member = words[:, None, :] == numbers[:, None]

@@ -1,4 +1,4 @@
-"""Text to sentences, words and subwords, and subwords back to text."""
+"""Segmentation of texts to sentences, words and subwords, and of subwords back to text."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Span = tuple[int, int]
 
 
 class Tokenizer:
-    """BPEmb's subwords over a SentencePiece model file.
+    """Subword tokenizer: BPEmb with a SentencePiece model file.
 
     Args:
-        lower_case: lower-case the text and turn digits to zeros first, as BPEmb's published models expect.
+        lower_case: first convert to lower case and all digits to zero, as BPEmb's published models expect.
     """
 
     def __init__(self, model_file: Path, lower_case: bool) -> None:
-        # BPEmb loads gensim; nobody who only asks for --help should wait for that.
+        # Imported late: BPEmb imports gensim, which would slow down --help.
         from bpemb import BPEmb
 
         self.model_file, self.lower_case = model_file, lower_case
@@ -33,16 +33,16 @@ class Tokenizer:
         self.unknown = int(self._pieces.unk_id())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # SentencePiece's object does not travel between processes; its file does.
+        # SentencePiece objects cannot be pickled: load the file again instead.
         return Tokenizer, (self.model_file, self.lower_case)
 
     def __len__(self) -> int:
         return int(self._pieces.get_piece_size())
 
     def encode(self, words: Sequence[str]) -> Subwords:
-        """Begin, the subwords of every word, end; begin counts as word 0, end as one after the last.
+        """Tokenise words: the begin token (word 0), the subwords of every word, the end token (word after the last).
 
-        A word of which nothing can be written in subwords becomes the unknown one, so none is lost.
+        A word without any known subword becomes the unknown token, so that every word has at least one.
         """
         tokens, numbers = [self.begin], [0]
         for number, ids in enumerate(self._bpe.encode_ids(list(words)) if words else [], 1):
@@ -52,11 +52,11 @@ class Tokenizer:
         return Subwords(np.array([*tokens, self.end]), np.array([*numbers, len(words) + 1]))
 
     def encode_output(self, text: str) -> list[int]:
-        """The subwords of a sentence to be written, with the end token."""
+        """Return the subword ids of a target text, with the end token."""
         return [*self._bpe.encode_ids(text), self.end]
 
     def halves(self, token: int) -> list[tuple[int, int]]:
-        """The ways to write a subword as two others."""
+        """Return all splits of a subword into two known subwords."""
         if self._pieces.is_control(token) or self._pieces.is_unknown(token):
             return []
         piece = self._pieces.id_to_piece(token)
@@ -64,7 +64,7 @@ class Tokenizer:
         return [(left, right) for left, right in pairs if self.unknown not in (left, right)]
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
-        """The text of each subword; joined they are the sentence."""
+        """Return the text of each subword; joined they give the sentence."""
         texts = ["" if self._pieces.is_control(i) else self._pieces.id_to_piece(i).replace("▁", " ") for i in ids]
         for i, text in enumerate(texts):
             if text.strip():
@@ -75,10 +75,10 @@ class Tokenizer:
 
 
 def sentence_spans(text: str) -> list[Span]:
-    """Character spans of the sentences of an English text, without the white space around them."""
+    """Return the character spans of the sentences of an English text, without surrounding white space."""
     from sentencex import segment
 
-    # The splitter fails on some white space that is not ASCII, as in "B\u00a0."; newlines part paragraphs.
+    # The splitter fails on some non-ASCII white space, as in "B\u00a0."; newlines separate paragraphs.
     plain = re.sub(r"[^\S\n]", " ", text)
     spans, start = [], 0
     for sentence in segment("en", plain):
@@ -91,7 +91,7 @@ def sentence_spans(text: str) -> list[Span]:
 
 
 def word_spans(sentence: str) -> list[Span]:
-    """Character spans of words by Penn Treebank conventions: "don't" is "do" and "n't"."""
+    """Return the character spans of words by Penn Treebank conventions: "don't" is "do" and "n't"."""
     from nltk.tokenize import NLTKWordTokenizer
 
     return list(NLTKWordTokenizer().span_tokenize(sentence))

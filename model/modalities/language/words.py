@@ -1,4 +1,4 @@
-"""Texts and lists of words, as they were sent, to sentences of words."""
+"""Split texts of requests into sentences and words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_CHARACTERS = 20_000
 
 @dataclass(frozen=True)
 class Word:
-    """A word and where it stands in the text it came from, if it did."""
+    """A word with its character offsets in the text; None if the request gave split words."""
 
     text: str
     start: int | None = None
@@ -22,7 +22,11 @@ class Word:
 
 
 def check_text(texts: Sequence[str]) -> None:
-    """Hold that texts are Unicode and not too long in all; InputError if they are not."""
+    """Check that texts are valid Unicode and not too long in total.
+
+    Raises:
+        InputError: ``text_too_long`` or ``invalid_text``.
+    """
     characters = sum(map(len, texts))
     if characters > MAX_CHARACTERS:
         raise InputError(
@@ -34,14 +38,14 @@ def check_text(texts: Sequence[str]) -> None:
     try:
         "".join(texts).encode()
     except UnicodeEncodeError as error:
-        raise InputError("invalid_text", f"the text is no valid Unicode: {error.reason}") from None
+        raise InputError("invalid_text", f"the text is not valid Unicode: {error.reason}") from None
 
 
 def split_text(text: str | list[str] | None) -> list[tuple[Word, ...]]:
-    """Sentences of words; offsets count from the start of the string a word stands in.
+    """Split one or more texts into sentences of words; offsets count from the start of the containing string.
 
     Raises:
-        InputError: nothing is written there.
+        InputError: ``empty_text``, ``text_too_long`` or ``invalid_text``.
     """
     texts = [text] if isinstance(text, str) else list(text or [])
     check_text(texts)
@@ -59,10 +63,10 @@ def split_text(text: str | list[str] | None) -> list[tuple[Word, ...]]:
 
 
 def given_words(tokens: Sequence[str] | Sequence[Sequence[str]]) -> list[tuple[Word, ...]]:
-    """Sentences that are already split.
+    """Convert one or more sentences that are already split into words.
 
     Raises:
-        InputError: no words, or none in a sentence.
+        InputError: ``empty_text``, ``text_too_long`` or ``invalid_text``.
     """
     nested = bool(tokens) and isinstance(tokens[0], (list, tuple))
     sentences: list[Any] = list(tokens) if nested else [tokens]
@@ -70,6 +74,8 @@ def given_words(tokens: Sequence[str] | Sequence[Sequence[str]]) -> list[tuple[W
         if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
             raise InputError("invalid_text", "tokens must be a list of words, or a list of such lists", index=i)
         if not words or not all(word.strip() for word in words):
-            raise InputError("empty_text", "every sentence needs a word, and every word a character", index=i)
+            raise InputError(
+                "empty_text", "every sentence needs at least one word, and every word at least one character", index=i
+            )
     check_text([word for words in sentences for word in words])
     return [tuple(map(Word, words)) for words in sentences]

@@ -1,4 +1,4 @@
-"""Pictures and videos."""
+"""Vision modality: images and videos."""
 
 from omninet.model.modalities.vision.modality import VisionModality
 

@@ -1,4 +1,4 @@
-"""A backbone of our own: when served, nothing but one 3 x 3 convolution after the other."""
+"""OmniNet's backbone ``chain``: for inference a plain chain of 3 x 3 convolutions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from omninet.model.modalities.vision.compact import ConvNorm, stages
 
 
 class ChainNet(nn.Module):
-    """Convolutions trained beside an identity, which is folded into them afterwards (RepVGG, Ding et al. 2021).
+    """Convolutions with identity shortcuts that are folded into them for inference (RepVGG, Ding et al. 2021).
 
-    The stem leaves a sixteenth of the positions, so that nearly all work is done in dense convolutions on 28 x 28
-    cells and fewer, which is where CPUs come near their peak. 224 x 224 pixels give the usual 7 x 7 grid.
+    The stem reduces the resolution by 4 and the first block by 2, so that most work is in dense convolutions on at most
+    28 x 28 cells, where CPUs come close to peak performance. 224 x 224 pixels give 7 x 7 cells.
     """
 
     out_channels = 768
@@ -30,19 +30,19 @@ class ChainNet(nn.Module):
         self.top = ConvNorm(widths[-1], self.out_channels, kernel=1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(n, 3, height, width) normalised pixels -> (n, 768, height / 32, width / 32)."""
+        """Compute feature maps of normalised pixels: (n, 3, height, width) -> (n, 768, height / 32, width / 32)."""
         x = functional.relu(self.stem(pixels))
         return functional.relu(self.top(self.blocks(x)))
 
     def merged(self) -> ChainNet:
-        """Return a copy that computes the same with each block's identity and normalisation in its convolution."""
+        """Return an equivalent copy in which each block is a single convolution with activation, in evaluation mode."""
         network = copy.deepcopy(self).eval()
         network.blocks = nn.Sequential(*(block.merged() for block in self.blocks if isinstance(block, ChainBlock)))
         return network
 
 
 class ChainBlock(nn.Module):
-    """One 3 x 3 convolution, and the identity where the shape stays."""
+    """A 3 x 3 convolution with an identity shortcut if input and output shapes are equal."""
 
     def __init__(self, channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -50,13 +50,13 @@ class ChainBlock(nn.Module):
         self.residual = channels == out_channels and stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, channels, height, width) -> (n, out_channels, height / stride, width / stride)."""
+        """Compute (n, channels, height, width) -> (n, out_channels, height / stride, width / stride)."""
         y = self.conv(x)
         return functional.relu(y + x if self.residual else y)
 
     @torch.no_grad()
     def merged(self) -> nn.Sequential:
-        """Return one convolution and the activation that compute the same in evaluation mode."""
+        """Return an equivalent convolution with activation, in evaluation mode."""
         conv, norm = copy.deepcopy(self.conv).eval()
         assert isinstance(conv, nn.Conv2d)
         assert isinstance(norm, nn.BatchNorm2d)

@@ -1,4 +1,4 @@
-"""A compact convolutional backbone of our own, quick on CPUs: dense 3 x 3 convolutions on small grids."""
+"""OmniNet's backbone ``compact``: a small residual network that is fast on CPUs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch.nn import functional
 
 
 class CompactNet(nn.Module):
-    """Residual network of basic blocks (He et al. 2016) that reduces a picture at once.
+    """Residual network of basic blocks (He et al. 2016) with early downsampling.
 
-    The stem leaves a sixteenth of the positions, so that nearly all work is done in wide convolutions on
-    28 x 28 cells and fewer, which is where CPUs come near their peak. 224 x 224 pixels give the usual 7 x 7 grid.
+    The stem reduces the resolution by 4 and the first block by 2, so that most work is in wide convolutions on at most
+    28 x 28 cells, where CPUs come close to peak performance. 224 x 224 pixels give 7 x 7 cells.
     """
 
     out_channels = 512
@@ -24,17 +24,17 @@ class CompactNet(nn.Module):
         self.top = ConvNorm(widths[-1], self.out_channels, kernel=1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(n, 3, height, width) normalised pixels -> (n, 512, height / 32, width / 32)."""
+        """Compute feature maps of normalised pixels: (n, 3, height, width) -> (n, 512, height / 32, width / 32)."""
         x = functional.relu(self.stem(pixels))
         return functional.relu(self.top(self.blocks(x)))
 
 
-# What makes a block of (channels, out_channels, stride), and the width and the depth of a stage of them.
+# Constructor of a block, called with (channels, out_channels, stride); width and depth of a stage.
 Stage = tuple[Callable[[int, int, int], nn.Module], int, int]
 
 
 def stages(channels: int, shapes: Sequence[Stage]) -> nn.Sequential:
-    """Blocks one after the other: (n, channels, height, width) to the last width, halved by the first of each stage."""
+    """Build stages of blocks; the first block of each stage halves the resolution and sets the width."""
     blocks: list[nn.Module] = []
     for block, width, depth in shapes:
         for i in range(depth):
@@ -54,7 +54,7 @@ class ConvNorm(nn.Sequential):
 
 
 class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions around a shortcut."""
+    """Residual block of two 3 x 3 convolutions (He et al. 2016)."""
 
     def __init__(self, channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -64,5 +64,5 @@ class BasicBlock(nn.Module):
         self.shortcut = nn.Identity() if same else ConvNorm(channels, out_channels, kernel=1, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, channels, height, width) -> (n, out_channels, height / stride, width / stride)."""
+        """Compute (n, channels, height, width) -> (n, out_channels, height / stride, width / stride)."""
         return functional.relu(self.shortcut(x) + self.second(functional.relu(self.first(x))))

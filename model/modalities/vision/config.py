@@ -1,4 +1,4 @@
-"""What a vision peripheral is, and how pictures of any size become what its backbone sees."""
+"""Configuration of vision peripherals and of their preprocessing."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ Window = Literal["middle", "corner"]
 
 @dataclass(frozen=True)
 class Framing:
-    """How a picture of any size becomes the square that the backbone sees.
+    """Preprocessing of a picture of any size to the square input of the backbone.
 
     Attributes:
-        treatment: what becomes of a picture that is not square: ``squash`` it, ``crop`` what is too long, or
-            ``pad`` it with grey.
-        side: pixels that both its sides are brought to, with ``crop`` its shorter one, with ``pad`` its longer one;
-            None is the backbone's size. Of more than that a window of that size is cut out.
-        window: where: in the ``middle``, or in the top left ``corner``.
-        antialias: whether a picture that is squashed is smoothed; the others always are.
-        channels: their order, ``rgb`` or ``bgr``.
+        treatment: how to make the picture square: ``squash`` scales both sides to ``side``, ``crop`` scales the shorter
+            side to ``side``, ``pad`` scales the longer side to ``side`` and pads with grey.
+        side: target side in pixels; None means the backbone's size. If larger, a window of the backbone's size is cut.
+        window: position of the window: in the ``middle`` or the top left ``corner``.
+        antialias: use antialiasing with ``squash``; the other treatments always do.
+        channels: channel order, ``rgb`` or ``bgr``.
     """
 
     treatment: Treatment = "squash"
@@ -45,11 +44,11 @@ class Framing:
 
 @dataclass(frozen=True)
 class Framed:
-    """Which part of a picture of any size the network saw.
+    """The part of a picture that the network sees.
 
     Attributes:
-        treatment, window: as in Framing.
-        share: of the side that the picture was brought to, the side of the window that was cut out.
+        treatment, window: see Framing.
+        share: side of the window divided by the side of the scaled picture.
     """
 
     treatment: Treatment
@@ -59,18 +58,18 @@ class Framed:
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """The backbone and the preprocessing it expects. The defaults are the paper's.
+    """Configuration of a vision peripheral. The defaults are the paper's.
 
     Attributes:
         backbone: ``chain``, ``compact`` or the name of a torchvision classification model.
-        size: side of the square picture that the backbone sees, in pixels.
-        image, video: how an image, and a frame of a video, becomes that square.
-        mean, std: of each channel, on pixels in [0, 1].
-        frames: pictures sampled from a video, at most.
-        sampling: which: ``spread`` evenly over it, or the first ones at the authors' ``stride``.
-        standardise: whether channels are brought to mean 0 and deviation 1 over the training pictures.
-        dropout: share of the channels that training leaves out, for all of an input at once.
-        motion: whether a step also says how much each channel changed since the frame before, at every cell.
+        size: side of the backbone's square input, in pixels.
+        image, video: preprocessing of images and of video frames.
+        mean, std: normalisation of each channel, for pixels in [0, 1].
+        frames: maximum number of frames sampled from a video.
+        sampling: frames to sample: ``spread`` evenly over the video, or the first ones at the authors' ``stride``.
+        standardise: normalise backbone channels to mean 0 and standard deviation 1 over the training pictures.
+        dropout: dropout of whole backbone channels, equal for all steps and cells of an input.
+        motion: add motion features: the change of each channel since the previous frame, at every cell.
     """
 
     backbone: str = "resnet152"

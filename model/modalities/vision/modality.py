@@ -1,4 +1,4 @@
-"""Pictures, given as images or as videos."""
+"""Vision modality: decoding and preprocessing of images and videos."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CUT_VIDEO = "the video is damaged or cut short: only its readable part was used"
 
 
 class VisionModality(Modality):
-    """Pictures of any size, which become squares (t, 3, size, size), uint8 RGB."""
+    """Images and videos of any size, preprocessed to frames (t, 3, size, size), uint8."""
 
     Config = VisionConfig
     config: VisionConfig
@@ -48,17 +48,17 @@ class VisionModality(Modality):
 
     @staticmethod
     def peripheral() -> type[VisionPeripheral]:
-        """Import and return the module that encodes pictures."""
+        """Import and return VisionPeripheral."""
         from omninet.model.modalities.vision.peripheral import VisionPeripheral
 
         return VisionPeripheral
 
     def keywords(self, role: str, alone: bool) -> Mapping[str, str]:
-        """Return ``image`` and ``video``; where a task has several pictures, each is an image named by its role."""
+        """Return ``image`` and ``video``; if a task has several pictures, each is an image named by its role."""
         return {"image": "image", "video": "video"} if alone else {role: "image"}
 
     def prepare(self, role: str, form: str, value: Any, resources: Resources) -> Ready:  # noqa: ARG002
-        """Decode a picture or a clip and fit it to the backbone's square."""
+        """Decode an image or video and fit it to the backbone's input size."""
         if form == "video":
             clip = value if isinstance(value, Clip) else self._clip(bytes_of(value), resources.limits)
             frames = clip.frames if clip.fitted else fit(clip.frames, self.config.video, self.config.size)
@@ -69,12 +69,12 @@ class VisionModality(Modality):
         return Ready(frames, 1, (CUT_IMAGE,) if picture.truncated else ())
 
     def sample(self, number: int) -> Image.Image:
-        """Make coloured clouds."""
+        """Return a random smooth image, 320 x 240 pixels."""
         colours = np.random.default_rng(number).integers(0, 256, (6, 8, 3), dtype=np.uint8)
         return Image.fromarray(colours).resize((320, 240), Image.Resampling.BICUBIC)
 
     def decode(self, form: str, data: bytes, limits: MediaLimits) -> Picture | Clip:
-        """Turn a file into frames, fitted to the square."""
+        """Decode a file to frames and fit them to the backbone's input size."""
         if form == "video":
             clip = self._clip(data, limits)
             return Clip(
@@ -85,14 +85,14 @@ class VisionModality(Modality):
         return Picture(square, picture.truncated, fitted=True)
 
     def pack(self, value: Picture | Clip) -> tuple[dict[str, Any], bytes]:
-        """Return the facts of a file and its pixels."""
+        """Serialise a decoded picture or clip: metadata as JSON values, pixels as bytes."""
         if isinstance(value, Picture):
             return {"truncated": value.truncated}, value.pixels.tobytes()
         header = {"truncated": value.truncated, "times": value.times, "duration": value.duration}
         return header, value.frames.tobytes()
 
     def unpack(self, form: str, header: Mapping[str, Any], data: bytes) -> Picture | Clip:
-        """Rebuild what ``pack`` took apart."""
+        """Deserialise the result of ``pack``."""
         size = self.config.size
         frames = np.frombuffer(bytearray(data), np.uint8).reshape(-1, 3, size, size)
         if form == "video":
@@ -101,14 +101,14 @@ class VisionModality(Modality):
         return Picture(frames[0], bool(header["truncated"]), fitted=True)
 
     def tiny_file(self, form: str) -> bytes:  # noqa: ARG002
-        """Return a GIF, which is an image and a video, a little larger than the square, so that it is resized."""
-        Image.init()  # the readers of all other formats
+        """Return a GIF, valid as image and as video; one pixel wider than the input size, so that it is resized."""
+        Image.init()  # imports the decoders of all other formats
         buffer = io.BytesIO()
         Image.new("RGB", (self.config.size + 1, self.config.size)).save(buffer, "GIF")
         return buffer.getvalue()
 
     def limits(self, media: MediaLimits, max_steps: int) -> dict[str, float]:  # noqa: ARG002
-        """Return the pixels of images and of a video's frames, and the seconds of videos."""
+        """Return the limits of image pixels, frame pixels and video seconds."""
         return {
             "image_pixels": media.image_pixels,
             "frame_pixels": media.frame_pixels,
@@ -117,16 +117,16 @@ class VisionModality(Modality):
 
     @property
     def frame_pixels(self) -> int:
-        """Pixels of the square."""
+        """Pixels of the backbone's input."""
         return self.config.size**2
 
     @property
     def most_bytes(self) -> int:
-        """Bytes of as many frames as a clip has at most."""
+        """Bytes of the maximum number of frames."""
         return self.config.frames * 3 * self.config.size**2
 
     def framed(self, ready: Ready) -> Framed:
-        """Return which part of each picture the square shows."""
+        """Return the part of each picture that the backbone's input shows."""
         framing = self.config.video if ready.times else self.config.image
         return Framed(framing.treatment, self.config.size / (framing.side or self.config.size), framing.window)
 
@@ -149,7 +149,7 @@ def _picture(image: ImageInput, limits: MediaLimits) -> Picture:
 
 
 def bytes_of(source: bytes | str | Path) -> bytes:
-    """Return bytes as they are, or those of a file.
+    """Return the given bytes, or read those of a file.
 
     Raises:
         InputError: ``unreadable_file``.

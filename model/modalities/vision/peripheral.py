@@ -1,4 +1,4 @@
-"""Vision peripheral: a convolutional backbone over pictures, one time step a frame (paper, section 3.1)."""
+"""Vision peripheral: a convolutional backbone over frames, one time step per frame (paper, section 3.1)."""
 
 from __future__ import annotations
 
@@ -16,21 +16,25 @@ from omninet.model.modalities.vision.chain import ChainNet
 from omninet.model.modalities.vision.compact import CompactNet
 from omninet.model.modalities.vision.config import VisionConfig
 
-# Backbones of our own.
+# Backbones that are part of OmniNet.
 OURS: dict[str, type[nn.Module]] = {"compact": CompactNet, "chain": ChainNet}
-# Children of torchvision's classification models that come after the feature map.
+# Modules of torchvision's classification models that come after the feature map.
 HEADS = {"avgpool", "dropout", "fc", "classifier", "head", "heads", "flatten"}
-# Models whose constructor wants to be told that there is no training with auxiliary outputs.
+# Constructor arguments of models that would otherwise build auxiliary classifiers.
 PLAIN = {name: {"aux_logits": False, "init_weights": False} for name in ("googlenet", "inception_v3")}
 
 
 class VisionPeripheral(BackbonePeripheral):
-    """Pixels -> backbone -> projection, (b, t, 3, height, width) -> (b, t, s, d)."""
+    """Encodes frames with a backbone and a projection: (b, t, 3, size, size) -> (b, t, s, d).
+
+    Attributes:
+        frozen: True while the backbone is not trained.
+    """
 
     def __init__(self, config: VisionConfig, d_model: int) -> None:
         super().__init__(config, d_model)
         self.config = config
-        # Convolutions are quickest with the channels last, on CPUs and GPUs alike.
+        # channels_last is the fastest memory format of convolutions, on CPUs and GPUs.
         self.backbone = build_backbone(config.backbone).requires_grad_(False).to(memory_format=torch.channels_last)
         channels = _channels(self.backbone, config)
         self.standardise = Standardise(channels) if config.standardise else None
@@ -41,17 +45,17 @@ class VisionPeripheral(BackbonePeripheral):
 
     @staticmethod
     def collate(rows: Sequence[np.ndarray | Tensor]) -> Tensor:
-        """Rows (t, 3, size, size) of one length -> (b, t, 3, size, size); likewise features computed before."""
+        """Stack rows of equal t: frames (t, 3, size, size) or cached features (t, s, channels)."""
         return torch.stack([torch.as_tensor(row) for row in rows])
 
     def forward(self, batch: Tensor, moves: bool = True) -> tuple[Tensor, None]:
-        """uint8 RGB (b, t, 3, size, size), or features of it computed before -> (b, t, s, d); nothing is padded."""
+        """Encode frames, uint8 (b, t, 3, size, size), or cached features (b, t, s, channels), to (b, t, s, d)."""
         return self.project(self.features(batch) if batch.dim() == 5 else batch, moves), None
 
     def features(self, batch: Tensor) -> Tensor:
-        """uint8 RGB (b, t, 3, size, size) -> the backbone's maps (b, t, s, channels), s row by row."""
+        """Compute backbone features: uint8 (b, t, 3, size, size) -> (b, t, s, channels), cells row by row."""
         b, t = batch.shape[:2]
-        like = next(self.backbone.parameters())  # what answers may compute the rest in another type
+        like = next(self.backbone.parameters())  # for inference the backbone may have another dtype than the rest
         mean, std = like.new_tensor(self.config.mean), like.new_tensor(self.config.std)
         scaled = (batch.flatten(0, 1).to(like.dtype) / 255 - mean[:, None, None]) / std[:, None, None]
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
@@ -60,7 +64,7 @@ class VisionPeripheral(BackbonePeripheral):
         return flat.view(b, t, *flat.shape[1:])
 
     def project(self, features: Tensor, moves: bool = True) -> Tensor:
-        """(b, t, s, channels) -> (b, t, s, d)."""
+        """Project backbone features and add motion features: (b, t, s, channels) -> (b, t, s, d)."""
         features = self.standardised(features)
         projected: Tensor = self.projection(self.dropout(features))
         if self.motion is None or not moves or features.shape[1] == 1:
@@ -68,11 +72,11 @@ class VisionPeripheral(BackbonePeripheral):
         return projected + functional.pad(self.motion(features), (0, 0, 0, 0, 1, 0))
 
     def standardised(self, features: Tensor) -> Tensor:
-        """(..., channels) -> the same, standardised where the configuration says so."""
+        """Standardise features (..., channels) if the configuration asks for it."""
         return features if self.standardise is None else self.standardise(features)
 
     def train(self, mode: bool = True) -> VisionPeripheral:
-        """As nn.Module's, but a frozen backbone keeps its batch statistics."""
+        """Set the training mode; a frozen backbone stays in evaluation mode and keeps its batch statistics."""
         super().train(mode)
         if self.frozen:
             self.backbone.eval()
@@ -80,7 +84,7 @@ class VisionPeripheral(BackbonePeripheral):
 
 
 class Standardise(nn.Module):
-    """Channels at mean 0 and deviation 1, so that what all pictures have in common does not drown the rest."""
+    """Normalises channels to mean 0 and standard deviation 1, so that differences between pictures dominate."""
 
     mean: Tensor
     std: Tensor
@@ -91,34 +95,34 @@ class Standardise(nn.Module):
         self.register_buffer("std", torch.ones(channels))
 
     def measure(self, features: Tensor) -> None:
-        """Take mean and deviation from features (..., channels)."""
+        """Set mean and standard deviation to those of features (..., channels)."""
         flat = features.flatten(0, -2)
         self.mean.copy_(flat.mean(0))
         std = flat.std(0)
-        self.std.copy_(std.clamp(min=0.1 * float(std.mean())))  # a channel that is hardly ever there stays small
+        self.std.copy_(std.clamp(min=0.1 * float(std.mean())))  # do not amplify channels that are almost constant
 
     def forward(self, features: Tensor) -> Tensor:
-        """(..., channels) -> the same, standardised."""
+        """Standardise features (..., channels)."""
         return (features - self.mean) / self.std
 
 
 class ChannelDropout(nn.Module):
-    """Dropout of whole channels (Tompson et al. 2015): what a clip shows in one cell, its other cells show as well."""
+    """Dropout of whole channels (Tompson et al. 2015), equal for all steps and cells, since these are correlated."""
 
     def __init__(self, share: float) -> None:
         super().__init__()
         self.share = share
 
     def forward(self, features: Tensor) -> Tensor:
-        """(b, t, s, channels) -> the same."""
+        """Drop channels of features (b, t, s, channels) in training."""
         b, _, _, channels = features.shape
         return features * functional.dropout(features.new_ones(b, 1, 1, channels), self.share, self.training)
 
 
 class Motion(nn.Module):
-    """How much each channel has changed since the frame before, at every cell.
+    """Motion features: the absolute change of each channel since the previous frame, at every cell.
 
-    Little changes from frame to frame: without a scale of its own it would drown in what stays.
+    They have their own standardisation and projection, because changes are small compared with the features.
     """
 
     def __init__(self, channels: int, d_model: int, dropout: float) -> None:
@@ -128,28 +132,28 @@ class Motion(nn.Module):
         self.projection = nn.Linear(channels, d_model, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(b, t, s, channels) -> (b, t - 1, s, d)."""
+        """Compute motion features: (b, t, s, channels) -> (b, t - 1, s, d)."""
         projected: Tensor = self.projection(self.dropout(self.standardise(changes(features))))
         return projected
 
 
 def changes(features: Tensor) -> Tensor:
-    """Size of the change of each channel from frame to frame, (b, t, s, channels) -> (b, t - 1, s, channels)."""
+    """Return the absolute change between frames: (b, t, s, channels) -> (b, t - 1, s, channels)."""
     return (features[:, 1:] - features[:, :-1]).abs()
 
 
 def published_backbone(name: str) -> nn.Module:
-    """A torchvision backbone with its published weights, which torchvision downloads once."""
+    """Return a torchvision backbone with its published weights, downloaded and cached by torchvision."""
     from torchvision.models import get_model
 
     return without_head(get_model(name, weights="DEFAULT"))
 
 
 def build_backbone(name: str) -> nn.Module:
-    """A backbone with random weights: (n, 3, height, width) -> (n, channels, height', width').
+    """Build a backbone with random weights: (n, 3, height, width) -> (n, channels, height', width').
 
     Raises:
-        ConfigError: a name that is neither one of ours nor a torchvision classification model.
+        ConfigError: the name is neither an OmniNet backbone nor a torchvision classification model.
     """
     if name in OURS:
         return OURS[name]()
@@ -160,7 +164,7 @@ def build_backbone(name: str) -> nn.Module:
 
 
 def classifiers() -> list[str]:
-    """Names of torchvision's classification models."""
+    """Return the names of torchvision's classification models."""
     import torchvision
 
     names: list[str] = torchvision.models.list_models(module=torchvision.models)
@@ -168,7 +172,7 @@ def classifiers() -> list[str]:
 
 
 def build_classifier(name: str) -> nn.Module:
-    """One of ``classifiers()`` with random weights: (n, 3, height, width) -> (n, classes)."""
+    """Build a model of ``classifiers()`` with random weights: (n, 3, height, width) -> (n, classes)."""
     from torchvision.models import get_model
 
     network: nn.Module = get_model(name, weights=None, **PLAIN.get(name, {}))
@@ -176,12 +180,12 @@ def build_classifier(name: str) -> nn.Module:
 
 
 def without_head(classifier: nn.Module) -> nn.Module:
-    """A torchvision classification model without pooling and classifier; its names stay."""
+    """Remove pooling and classifier from a torchvision classification model; names of parameters stay."""
     from torchvision.models import DenseNet
 
     kept = [(name, child) for name, child in classifier.named_children() if name not in HEADS]
     if isinstance(classifier, DenseNet):
-        kept.append(("relu", nn.ReLU()))  # it has this one in its forward function only
+        kept.append(("relu", nn.ReLU()))  # DenseNet applies its last ReLU in forward(), not as a module
     return nn.Sequential(OrderedDict(kept))
 
 

@@ -1,4 +1,4 @@
-"""Where the network runs."""
+"""Selection of device and precision."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(("available", "chosen"), [(True, "cuda"), (False, "cpu")])
-def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch, available: bool, chosen: str) -> None:
+def test_auto_prefers_cuda(monkeypatch: pytest.MonkeyPatch, available: bool, chosen: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
 
     assert choose_device("auto").type == chosen
@@ -40,7 +40,7 @@ def test_a_named_device_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
         ("", 0, "'' is unknown"),
     ],
 )
-def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch, name: str, count: int, message: str) -> None:
+def test_an_unavailable_device(monkeypatch: pytest.MonkeyPatch, name: str, count: int, message: str) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
 
     with pytest.raises(DeviceError, match=message):
@@ -66,7 +66,7 @@ def test_a_gpu_has_no_int8() -> None:
         check_precision("int8", torch.device("cuda"))
 
 
-def test_what_is_foreseen_of_a_gpu_is_not_asked_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_foresee_precision_does_not_query_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> bool:
         raise AssertionError("it was asked")
 
@@ -86,7 +86,7 @@ def test_the_device_is_chosen_before_the_checkpoint_is_read(monkeypatch: pytest.
 
 
 def probabilities(predictor: Predictor) -> dict[str, float]:
-    """What it finds done in a picture."""
+    """Label of an activity."""
     answer = predictor.predict("activity", image=jpeg_bytes())
     assert isinstance(answer, Label)
     return {candidate.label: candidate.probability for candidate in answer.candidates}

@@ -1,4 +1,4 @@
-"""The network that answers beside the one that is trained and saved."""
+"""The optimised network for inference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 
 def scores(network: OmniNet) -> Tensor:
-    """Log-probabilities of a caption."""
+    """Teacher-forced log-probabilities of a caption."""
     pixels = torch.randint(0, 256, (2, 3, 3, 64, 64), dtype=torch.uint8, generator=torch.manual_seed(0))
     targets = torch.arange(8).view(2, 4)
     with torch.inference_mode():
@@ -38,7 +38,7 @@ def test_it_answers_the_same(toy: Checkpoint, precision: Precision, tolerance: f
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_given_network_stays_as_it_is(toy: Checkpoint, precision: Precision) -> None:
+def test_the_original_network_is_unchanged(toy: Checkpoint, precision: Precision) -> None:
     before = {name: tensor.clone() for name, tensor in toy.network.state_dict().items()}
 
     quick = for_inference(toy.network, CPU, precision)
@@ -53,14 +53,14 @@ def test_the_given_network_stays_as_it_is(toy: Checkpoint, precision: Precision)
     assert quick.cnp.get_parameter(embedding) is toy.network.cnp.get_parameter(embedding)
 
 
-def test_on_another_device_nothing_is_shared(toy: Checkpoint) -> None:
+def test_no_tensor_is_shared_on_another_device(toy: Checkpoint) -> None:
     quick = for_inference(toy.network, torch.device("meta"), "bfloat16")
 
     assert {(p.device.type, p.dtype) for p in quick.parameters()} == {("meta", torch.bfloat16)}
     assert {(p.device.type, p.dtype) for p in toy.network.parameters()} == {("cpu", torch.float32)}
 
 
-def test_the_backbone_computes_in_the_precision_and_what_is_around_products_in_float32(toy: Checkpoint) -> None:
+def test_backbone_and_products_use_the_precision_and_the_rest_float32(toy: Checkpoint) -> None:
     quick = for_inference(toy.network, CPU, "bfloat16")
 
     assert {p.dtype for p in backboned(quick)[0].backbone.parameters()} == {torch.bfloat16}
@@ -74,6 +74,6 @@ def test_layers_are_joined(toy: Checkpoint) -> None:
     assert count(quick, nn.Linear) == 0
     assert count(quick, QuickEncoderLayer) == config.encoder_layers
     assert count(quick, QuickDecoderLayer) == config.decoder_layers
-    # Of three layers there is one, and twice of two; keys and values of the caches are made once.
+    # Three layers merge into one, and twice two into one; keys and values of the memory are projected once.
     saved = 2 * config.encoder_layers + 4 * config.decoder_layers
     assert count(quick, QuickLinear) == count(toy.network, nn.Linear) - saved

@@ -1,4 +1,4 @@
-"""Products as an answering network has them."""
+"""Linear layers for CPU inference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from omninet.model.errors import DeviceError
 from omninet.model.fast import linear as products
 from omninet.model.fast.devices import Precision
-from omninet.model.fast.linear import QuickLinear, after, can_pack
+from omninet.model.fast.linear import QuickLinear, can_pack, compose
 
 SHAPES = [(), (1,), (7,), (2, 3), (2, 1, 5), (0,)]
 packs = pytest.mark.skipif(not can_pack(torch.float32), reason="this torch packs no weights")
@@ -28,7 +28,7 @@ def _seed() -> None:
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_it_takes_what_a_linear_layer_takes(shape: tuple[int, ...], bias: bool) -> None:
+def test_outputs_equal_those_of_nn_linear(shape: tuple[int, ...], bias: bool) -> None:
     plain = linear(bias=bias)
     x = torch.randn(*shape, 96)[..., ::2]
 
@@ -48,13 +48,13 @@ def test_other_precisions(shape: tuple[int, ...], precision: Precision, toleranc
     torch.testing.assert_close(found, plain(x), rtol=0, atol=tolerance)
 
 
-def test_a_small_layer_has_no_eight_bits() -> None:
+def test_a_small_layer_is_not_quantised() -> None:
     plain, x = linear(), torch.randn(3, 48)
 
     torch.testing.assert_close(QuickLinear([plain], "int8")(x), plain(x))
 
 
-def test_a_layer_near_the_identity_has_no_eight_bits() -> None:
+def test_a_layer_near_the_identity_is_not_quantised() -> None:
     plain, x = linear(256, 256), torch.randn(3, 256)
     plain.weight += 2 * torch.eye(256)
 
@@ -62,7 +62,7 @@ def test_a_layer_near_the_identity_has_no_eight_bits() -> None:
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_several_layers_of_one_input(bias: bool) -> None:
+def test_merged_layers_of_one_input(bias: bool) -> None:
     layers, x = [linear(out=width, bias=bias) for width in (8, 24, 16)], torch.randn(5, 48)
 
     joined = QuickLinear(layers, "float32")
@@ -72,14 +72,14 @@ def test_several_layers_of_one_input(bias: bool) -> None:
         torch.testing.assert_close(found, layer(x))
 
 
-def test_one_layer_after_another() -> None:
+def test_compose() -> None:
     first, second, x = linear(32, 20), linear(20, 12), torch.randn(5, 32)
 
-    torch.testing.assert_close(after(first, second)(x), second(first(x)))
+    torch.testing.assert_close(compose(first, second)(x), second(first(x)))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_where_nothing_can_be_packed(precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_packing(precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
     plain, x = linear(), torch.randn(3, 48)
     packed = QuickLinear([plain], precision)(x)
 
@@ -92,24 +92,24 @@ def test_where_nothing_can_be_packed(precision: Precision, monkeypatch: pytest.M
     torch.testing.assert_close(QuickLinear([plain], precision)(x), packed)
 
 
-def test_an_operator_that_is_wrong_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_operator_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "_multiply", lambda x, weight, bias: x[:, :16] * 0)
 
     assert not can_pack(torch.float32)
 
 
-def test_where_there_are_no_eight_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_int8(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object) -> Tensor:
         raise RuntimeError("no engine")
 
     monkeypatch.setattr(torch, "quantize_per_channel", missing)
 
-    with pytest.raises(DeviceError, match="no products of int8 here: no engine"):
+    with pytest.raises(DeviceError, match="no int8 products: no engine"):
         QuickLinear([linear(256, 300)], "int8")
 
 
 @packs
-def test_inputs_have_seven_bits_where_sums_would_overflow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inputs_have_seven_bits_if_sums_would_overflow(monkeypatch: pytest.MonkeyPatch) -> None:
     plain, x = linear(256, 300), torch.randn(3, 256)
     monkeypatch.setattr(products, "cpu_has", partial(_has, answer=True))
     eight = QuickLinear([plain], "int8")(x)

@@ -1,4 +1,4 @@
-"""The precision of an answering network is chosen after a trial."""
+"""Choice of the precision by a trial."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.fast import precision
-from omninet.model.fast.precision import Agreement, Said, compare, settle, trials
+from omninet.model.fast.precision import Agreement, Reference, compare, settle, trials
 from omninet.model.predictor import Predictor
 
 CPU = torch.device("cpu")
@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The toy is a large network on a processor that multiplies bfloat16."""
+    """Treat the toy as a large network on a processor with bfloat16 products."""
     monkeypatch.setattr(precision, "LARGE", 1000)
     monkeypatch.setattr(precision, "multiplies_bfloat16", lambda _device: True)
 
@@ -28,13 +28,13 @@ def log_probabilities(*rows: list[float]) -> torch.Tensor:
     return torch.tensor([rows]).log()
 
 
-def test_outputs_that_are_compared() -> None:
+def test_compare() -> None:
     wanted = log_probabilities([0.8, 0.1, 0.1], [0.4, 0.39, 0.21], [0.2, 0.3, 0.5], [0.6, 0.3, 0.1])
     found = log_probabilities([0.7, 0.2, 0.1], [0.39, 0.4, 0.21], [0.2, 0.5, 0.3], [0.6, 0.3, 0.1])
 
-    agreement = compare([Said(torch.zeros(1, 4), wanted)], [found])
+    agreement = compare([Reference(torch.zeros(1, 4), wanted)], [found])
 
-    # The second is not clear, so that only the third counts as another choice.
+    # The second output is below the margin, so that only the third counts as flipped.
     assert (agreement.outputs, agreement.clear, agreement.flipped) == (4, 3, 1)
     assert agreement.difference == pytest.approx(float((wanted - found).abs().mean()))
     assert not agreement.holds
@@ -43,17 +43,17 @@ def test_outputs_that_are_compared() -> None:
 @pytest.mark.parametrize(
     ("flipped", "difference", "holds"), [(0, 0.05, True), (0, 0.051, False), (1, 0.0, False), (0, math.inf, False)]
 )
-def test_what_is_near_enough(flipped: int, difference: float, holds: bool) -> None:
+def test_holds(flipped: int, difference: float, holds: bool) -> None:
     assert Agreement(9, 9, flipped, difference).holds == holds
 
 
-def test_no_number_is_far_away() -> None:
-    said = [Said(torch.zeros(1, 1), log_probabilities([0.5, 0.5]))]
+def test_nan_does_not_hold() -> None:
+    references = [Reference(torch.zeros(1, 1), log_probabilities([0.5, 0.5]))]
 
-    assert compare(said, [torch.full((1, 1, 2), math.nan)]).difference == math.inf
+    assert compare(references, [torch.full((1, 1, 2), math.nan)]).difference == math.inf
 
 
-def test_trials_have_every_task_and_an_end(toy_predictor: Predictor) -> None:
+def test_trials_cover_every_task_and_are_short(toy_predictor: Predictor) -> None:
     batches = trials(toy_predictor)
 
     assert all(len({row.goal for row in batch}) == 1 for batch in batches)
@@ -65,32 +65,34 @@ def test_trials_have_every_task_and_an_end(toy_predictor: Predictor) -> None:
 
 
 @pytest.mark.usefixtures("large")
-def test_a_large_network_where_bfloat16_is_quick(toy: Checkpoint, toy_predictor: Predictor) -> None:
+def test_a_large_network_with_bfloat16_products_uses_bfloat16(toy: Checkpoint, toy_predictor: Predictor) -> None:
     _, chosen, agreement = settle(toy.network, CPU, "auto", toy_predictor)
 
     assert chosen == "bfloat16"
     assert agreement is not None
     assert agreement.outputs == sum(row.goal.steps for batch in trials(toy_predictor) for row in batch)
-    assert 0 < agreement.difference < precision.NEAR
+    assert 0 < agreement.difference < precision.TOLERANCE
 
 
 @pytest.mark.usefixtures("large")
-def test_where_they_do_not_agree_it_is_float32(
+def test_without_agreement_float32_is_used(
     toy: Checkpoint, toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "NEAR", 0.0)
+    monkeypatch.setattr(precision, "TOLERANCE", 0.0)
 
     assert settle(toy.network, CPU, "auto", toy_predictor)[1:] == ("float32", None)
-    assert settle(toy.network, CPU, "bfloat16", toy_predictor).precision == "bfloat16"  # who asks for it has it
+    assert settle(toy.network, CPU, "bfloat16", toy_predictor).precision == "bfloat16"  # an explicit choice is kept
 
 
-def test_a_small_network(toy: Checkpoint, toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_network_uses_float32(
+    toy: Checkpoint, toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(precision, "multiplies_bfloat16", lambda _device: True)
 
     assert settle(toy.network, CPU, "auto", toy_predictor)[1:] == ("float32", None)
 
 
-def test_a_processor_without_bfloat16(
+def test_without_bfloat16_products_float32_is_used(
     toy: Checkpoint, toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "LARGE", 1000)
@@ -100,8 +102,8 @@ def test_a_processor_without_bfloat16(
 
 
 @pytest.mark.parametrize("wanted", ["bfloat16", "int8"])
-def test_the_bundled_model_says_the_same(wanted: str) -> None:
-    """Trained weights, of which most outputs are clear."""
+def test_the_bundled_model_agrees_with_float32(wanted: str) -> None:
+    """Trained weights: most outputs exceed the margin."""
     agreement = Predictor.load(device="cpu", precision=wanted).agreement
 
     assert agreement is not None

@@ -83,7 +83,7 @@ def test_first_frame_of_an_animation(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("orientation", "kind"), list(product(STORED, ["PNG", "JPEG", "WEBP"])))
-def test_exif_orientation_is_obeyed(orientation: int, kind: str) -> None:
+def test_exif_orientation_is_applied(orientation: int, kind: str) -> None:
     stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](np.array(picture()))))
     exif = stored.getexif()
     exif[ORIENTATION] = orientation
@@ -111,7 +111,7 @@ def test_damaged_metadata_hides_neither_the_picture_nor_its_orientation() -> Non
 
 @pytest.mark.parametrize("alpha", [0, 102, 255])
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_alpha_is_laid_over_white(mode: str, alpha: int) -> None:
+def test_transparency_is_blended_with_white(mode: str, alpha: int) -> None:
     image = Image.new("RGBA", (6, 4), (100, 100, 100, alpha)).convert(mode)
 
     pixels = decode_image(image_bytes(image)).pixels
@@ -163,7 +163,7 @@ def test_small_values_in_a_wide_type_are_eight_bits() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(10_000, 10_000), (20_000, 20_000), (1, 50_000_001)])
-def test_too_many_pixels_are_refused_by_the_header(width: int, height: int) -> None:
+def test_too_many_pixels_are_rejected_before_decoding(width: int, height: int) -> None:
     # There are no data: decoding would have been found out as corrupt_image.
     assert code_of(png_header(width, height)) == "image_too_large"
 
@@ -176,7 +176,7 @@ def test_the_limit_is_a_setting() -> None:
     assert decode_image(image_bytes(), MediaLimits(image_pixels=64 * 48)).pixels.shape == (3, 48, 64)
 
 
-def test_a_truncated_jpeg_gives_what_is_there() -> None:
+def test_a_truncated_jpeg_gives_its_readable_part() -> None:
     data = image_bytes(picture(256, 256), "JPEG", quality=95)
     whole = decode_image(data).pixels
 
@@ -195,7 +195,7 @@ def test_other_truncated_formats_are_corrupt(kind: str) -> None:
     assert code_of(data[: len(data) // 2]) == "corrupt_image"
 
 
-def test_what_is_no_image() -> None:
+def test_files_that_are_not_images() -> None:
     assert code_of(b"") == "empty_file"
     assert code_of(b"hello") == "not_an_image"
     assert code_of(np.random.default_rng(0).bytes(5000)) == "not_an_image"
@@ -222,7 +222,7 @@ def test_damaged_bytes_give_a_picture_or_an_input_error(kind: str) -> None:
     assert len(outcomes) > 1
 
 
-def test_a_jpeg_of_a_thousand_scans_is_refused_undecoded() -> None:
+def test_a_jpeg_with_a_thousand_scans_is_rejected_before_decoding() -> None:
     data = image_bytes(picture(), "JPEG", progressive=True)
     start = data.rindex(b"\xff\xda")
 

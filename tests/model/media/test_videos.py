@@ -214,13 +214,13 @@ def test_a_truncated_avi_gives_its_beginning() -> None:
 
 @pytest.mark.parametrize("container", ["mp4", "mov"])
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.95])
-def test_an_mp4_without_its_index_is_no_video(container: str, share: float) -> None:
+def test_an_mp4_without_its_index_is_not_a_video(container: str, share: float) -> None:
     data = video_bytes(container)
 
     assert code_of(data[: int(len(data) * share)]) == "not_a_video"
 
 
-def test_what_is_no_video() -> None:
+def test_files_that_are_not_videos() -> None:
     assert code_of(b"") == "empty_file"
     assert code_of(b"hello") == "not_a_video"
     assert code_of(np.random.default_rng(0).bytes(5000)) == "not_a_video"

@@ -46,7 +46,7 @@ def test_fetch_converts_what_it_downloads(
     assert "     2 no task uses it\n" in capsys.readouterr().out
 
 
-def test_what_cannot_be_fetched_is_an_error_of_one_line(
+def test_a_failed_fetch_is_an_error_of_one_line(
     store: Store, tmp_path: Path, converted: list[tuple[Any, ...]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--from", store.address, "--tokenizer", "x", "--out", str(tmp_path / "out")]
@@ -57,7 +57,7 @@ def test_what_cannot_be_fetched_is_an_error_of_one_line(
     assert converted == []
 
 
-def test_import_takes_the_tasks_it_is_told(tmp_path: Path, converted: list[tuple[Any, ...]]) -> None:
+def test_import_takes_the_given_tasks(tmp_path: Path, converted: list[tuple[Any, ...]]) -> None:
     arguments = ["--vocab", "conf", "--tokenizer", "subwords", "--out", str(tmp_path), "--tasks", "vqa", "pos"]
 
     assert main(["import-official", "model.pth", *arguments]) == 0

@@ -39,10 +39,10 @@ def test_names_in_the_order_of_their_ids(conf: Path) -> None:
         ("hmdblabels.txt", "0\n", "activity", 4, "hmdblabels.txt must have a number and a name"),
         ("hmdblabels.txt", "run 0\n", "activity", 4, "hmdblabels.txt must have a number and a name"),
         ("hmdblabels.txt", None, "activity", 4, "hmdblabels.txt cannot be read"),
-        ("vqa_vocab.pkl", None, "vqa", 4, "vqa_vocab.pkl is not there"),
+        ("vqa_vocab.pkl", None, "vqa", 4, "vqa_vocab.pkl does not exist"),
     ],
 )
-def test_what_is_not_as_theirs_is_named(
+def test_an_invalid_file_is_named(
     conf: Path, name: str, content: str | None, task: str, classes: int, named: str
 ) -> None:
     (conf / name).unlink()

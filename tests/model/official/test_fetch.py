@@ -104,10 +104,10 @@ def test_a_release_and_its_vocabularies(store: Store, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_cut_off_it_goes_on(store: Store, tmp_path: Path, ranges: bool) -> None:
+def test_an_interrupted_download_is_resumed(store: Store, tmp_path: Path, ranges: bool) -> None:
     store.files = {"/file": WEIGHTS}
     store.cut, store.ranges = 4_000_000, ranges
-    with pytest.raises(FetchError, match="the same command goes on"):
+    with pytest.raises(FetchError, match="run the same command again"):
         download(f"{store.address}/file", tmp_path / "file", lambda _: None)
     assert not (tmp_path / "file").exists()
     store.cut = None
@@ -118,7 +118,7 @@ def test_cut_off_it_goes_on(store: Store, tmp_path: Path, ranges: bool) -> None:
     assert store.asked == [("/file", None), ("/file", "bytes=4000000-")]
 
 
-def test_what_had_come_whole_is_not_asked_for_again(store: Store, tmp_path: Path) -> None:
+def test_a_complete_part_is_not_downloaded_again(store: Store, tmp_path: Path) -> None:
     """Killed between the last byte and the new name."""
     (tmp_path / "file.part").write_bytes(WEIGHTS)
     store.files = {"/file": WEIGHTS}
@@ -128,14 +128,14 @@ def test_what_had_come_whole_is_not_asked_for_again(store: Store, tmp_path: Path
     assert (tmp_path / "file").read_bytes() == WEIGHTS
 
 
-def test_what_is_not_there(store: Store, tmp_path: Path) -> None:
+def test_a_missing_release(store: Store, tmp_path: Path) -> None:
     del store.files["/all_15k.zip"]
 
     with pytest.raises(FetchError, match=r"all_15k\.zip: 404"):
         fetch_all(store, tmp_path)
 
 
-def test_nobody_there(tmp_path: Path) -> None:
+def test_a_refused_connection(tmp_path: Path) -> None:
     with pytest.raises(FetchError, match="refused"):
         download("http://127.0.0.1:9/file", tmp_path / "file", lambda _: None)
 
@@ -143,14 +143,14 @@ def test_nobody_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        (b"<html>not found</html>", "no whole archive"),
-        (archive(readme_txt=b"hello"), "holds 0 files model.pth"),
-        (archive(a__model_pth=b"1", b__model_pth=b"2"), "holds 2 files model.pth"),
-        (archive(model_pth=WEIGHTS).replace(WEIGHTS[:1000], WEIGHTS[1:1001], 1), "no whole archive"),
+        (b"<html>not found</html>", "was damaged"),
+        (archive(readme_txt=b"hello"), "has 0 files model.pth"),
+        (archive(a__model_pth=b"1", b__model_pth=b"2"), "has 2 files model.pth"),
+        (archive(model_pth=WEIGHTS).replace(WEIGHTS[:1000], WEIGHTS[1:1001], 1), "was damaged"),
     ],
     ids=["no archive", "none", "two", "damaged"],
 )
-def test_an_archive_that_is_not_as_theirs(store: Store, tmp_path: Path, content: bytes, named: str) -> None:
+def test_an_invalid_archive(store: Store, tmp_path: Path, content: bytes, named: str) -> None:
     store.files["/all_15k.zip"] = content
 
     with pytest.raises(FetchError, match=named):
@@ -159,7 +159,7 @@ def test_an_archive_that_is_not_as_theirs(store: Store, tmp_path: Path, content:
     assert not list(tmp_path.rglob("model.pth"))
 
 
-def test_a_path_in_the_archive_leads_nowhere(store: Store, tmp_path: Path) -> None:
+def test_paths_in_the_archive_are_ignored(store: Store, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as opened:
         opened.writestr("../../outside/model.pth", WEIGHTS)

@@ -95,7 +95,7 @@ def test_tasks_can_be_named_in_another_order() -> None:
     assert list(converted) == ["cnp.output_embeddings.two.weight"]
 
 
-def test_tasks_that_are_not_wanted_leave_the_others_as_they_are() -> None:
+def test_dropping_tasks_does_not_change_the_others() -> None:
     control = torch.arange(8.0)[:, None]
     state = {f"cnp.output_clfs.{i}.bias": torch.full((2,), float(i)) for i in range(4)}
 
@@ -125,7 +125,7 @@ def test_an_unknown_name_is_an_error(name: str) -> None:
 
 
 def test_a_task_without_a_name_is_an_error() -> None:
-    with pytest.raises(CheckpointError, match=r"output_clfs\.4\.bias is of task 4"):
+    with pytest.raises(CheckpointError, match=r"output_clfs\.4\.bias belongs to task 4"):
         convert({"cnp.output_clfs.4.bias": torch.zeros(1)})
 
 

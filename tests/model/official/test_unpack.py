@@ -50,7 +50,7 @@ def test_answers_by_their_ids(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["weights", "answers"])
-def test_nothing_in_a_file_is_run(tmp_path: Path, kind: str) -> None:
+def test_no_code_in_a_file_is_run(tmp_path: Path, kind: str) -> None:
     source, canary = tmp_path / "file", tmp_path / "canary"
     if kind == "weights":
         torch.save({"a": Malicious(canary)}, source)
@@ -70,25 +70,25 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, kind: str) -> None:
         ("weights", b"hello", "cannot be read"),
         ("weights", b"", "cannot be read"),
         ("answers", b"hello", "cannot be read"),
-        ("answers", pickle.dumps({"yes": 0}), "no pair of dictionaries"),
+        ("answers", pickle.dumps({"yes": 0}), "not a pair of dictionaries"),
         ("answers", pickle.dumps(b"x" * 2**24), "more than 16777216 bytes"),
     ],
     ids=["junk", "empty", "junk answers", "one dictionary", "large"],
 )
-def test_a_file_that_is_something_else(tmp_path: Path, kind: str, content: bytes, named: str) -> None:
+def test_an_invalid_file(tmp_path: Path, kind: str, content: bytes, named: str) -> None:
     (tmp_path / "file").write_bytes(content)
 
     with pytest.raises(CheckpointError, match=named):
         unpack(kind, tmp_path / "file", tmp_path / "out")
 
 
-def test_weights_that_are_no_state_dict(tmp_path: Path) -> None:
+def test_weights_that_are_not_a_state_dict(tmp_path: Path) -> None:
     torch.save({"state_dict": {"a": torch.zeros(1)}, "step": 3}, tmp_path / "file")
 
-    with pytest.raises(CheckpointError, match="no state dict"):
+    with pytest.raises(CheckpointError, match="not a state dict"):
         unpack("weights", tmp_path / "file", tmp_path / "out")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"model\.pth is not there"):
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"model\.pth does not exist"):
         unpack("weights", tmp_path / "model.pth", tmp_path / "out")

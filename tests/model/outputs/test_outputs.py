@@ -70,7 +70,7 @@ def test_the_loss_is_the_negative_log_probability_of_real_targets(task: str) -> 
     assert int(found.right) == int(((scores.argmax(-1) == targets) & mask).sum())
 
 
-def test_padding_costs_nothing_even_where_it_is_impossible() -> None:
+def test_padding_has_no_loss_even_at_zero_probability() -> None:
     scores = torch.tensor([[[0.0, -torch.inf]]], requires_grad=True)
 
     nll = head_of("vqa").loss({"classes": States(scores)}, torch.tensor([[1]]), torch.tensor([[False]])).terms["nll"]

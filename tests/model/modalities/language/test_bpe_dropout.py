@@ -29,7 +29,7 @@ def spelled(encoded: Subwords, tokenizer: Tokenizer) -> Iterator[str]:
         yield "".join(tokenizer.pieces([token for _, token in members]))
 
 
-def test_words_stay_and_their_subwords_become_smaller(tokenizer: Tokenizer) -> None:
+def test_words_stay_and_subwords_are_split(tokenizer: Tokenizer) -> None:
     encoded = tokenizer.encode(WORDS)
 
     varied = with_bpe_dropout(encoded, tokenizer, 1.0, random.Random(0))
@@ -40,7 +40,7 @@ def test_words_stay_and_their_subwords_become_smaller(tokenizer: Tokenizer) -> N
     assert len(varied.tokens) == len(varied.words)
 
 
-def test_nothing_changes_at_a_share_of_zero(tokenizer: Tokenizer) -> None:
+def test_a_share_of_zero_changes_nothing(tokenizer: Tokenizer) -> None:
     encoded = tokenizer.encode(WORDS)
 
     same = with_bpe_dropout(encoded, tokenizer, 0.0, random.Random(0))

@@ -22,7 +22,7 @@ def row(words: list[int]) -> Subwords:
     return Subwords(np.arange(len(words)) + 1, np.array(words))
 
 
-def test_a_word_is_its_first_its_last_and_the_mean_of_all_subwords() -> None:
+def test_a_word_is_pooled_from_first_last_and_mean() -> None:
     x = torch.randn(1, len(WORDS), 3, dtype=torch.float64)
 
     found, mask = pool_words(x, torch.tensor([WORDS]))
@@ -33,7 +33,7 @@ def test_a_word_is_its_first_its_last_and_the_mean_of_all_subwords() -> None:
     assert mask.tolist() == [[True] * 4]
 
 
-def test_a_sentence_gives_the_same_alone_and_beside_a_longer_one() -> None:
+def test_padding_does_not_change_a_sentence() -> None:
     language = peripheral()
     short, long = row([0, 1, 1, 2]), row(WORDS)
 
@@ -45,7 +45,7 @@ def test_a_sentence_gives_the_same_alone_and_beside_a_longer_one() -> None:
     torch.testing.assert_close(together[:1, :2], alone, rtol=0, atol=1e-12)
 
 
-def test_the_words_of_a_longer_sentence_take_no_gradient_from_its_padding() -> None:
+def test_padding_has_no_gradient() -> None:
     language = peripheral()
     x, mask = language(LanguagePeripheral.collate([row([0, 1]), row(WORDS)]))
 

@@ -115,7 +115,7 @@ def test_subwords_are_numbered_by_word(tokenizer: Tokenizer) -> None:
     assert "".join(tokenizer.pieces(first)) == "dog"
 
 
-def test_no_word_is_lost(tokenizer: Tokenizer) -> None:
+def test_every_word_has_a_subword(tokenizer: Tokenizer) -> None:
     # A space of no width and a control character have no subword at all.
     encoded = tokenizer.encode(["dog", "\u200b", "\x00", "runs"])
 
@@ -131,7 +131,7 @@ def test_a_text_without_words(tokenizer: Tokenizer) -> None:
 
 
 @pytest.mark.parametrize("sentence", SENTENCES.splitlines())
-def test_written_sentences_come_back(tokenizer: Tokenizer, sentence: str) -> None:
+def test_output_round_trip(tokenizer: Tokenizer, sentence: str) -> None:
     ids = tokenizer.encode_output(sentence)
 
     assert ids[-1] == tokenizer.end

@@ -32,7 +32,7 @@ def network() -> ChainNet:
 
 @pytest.mark.parametrize("serve", [ChainNet.merged, folded])
 @torch.no_grad()
-def test_it_computes_the_same_when_served(network: ChainNet, serve: Callable[[ChainNet], nn.Module]) -> None:
+def test_the_merged_network_is_equivalent(network: ChainNet, serve: Callable[[ChainNet], nn.Module]) -> None:
     pixels = torch.randn(2, 3, 96, 128)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
@@ -42,13 +42,13 @@ def test_it_computes_the_same_when_served(network: ChainNet, serve: Callable[[Ch
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
-def test_served_it_is_one_convolution_after_the_other(network: ChainNet) -> None:
+def test_the_merged_network_is_a_chain_of_convolutions(network: ChainNet) -> None:
     kinds = {type(module) for module in folded(network).modules() if not list(module.children())}
 
     assert kinds == {nn.Conv2d, nn.ReLU}
 
 
-def test_its_grid_and_its_size() -> None:
+def test_grid_and_number_of_parameters() -> None:
     with torch.device("meta"):
         network = ChainNet()
         maps = network(torch.empty(1, 3, 224, 224))

@@ -40,7 +40,7 @@ def test_a_picture_has_no_motion(peripheral: VisionPeripheral) -> None:
     torch.testing.assert_close(peripheral.project(picture), peripheral.projection(picture))
 
 
-def test_without_motion_the_order_of_frames_is_nothing_to_a_frame() -> None:
+def test_without_motion_frames_are_encoded_independently() -> None:
     peripheral = VisionPeripheral(VisionConfig(backbone="compact", size=64), 6)
     features = torch.rand(1, 3, 4, 512)
 
@@ -67,7 +67,7 @@ def test_channels_are_standardised_by_the_training_pictures() -> None:
     torch.testing.assert_close(vision.project(features), vision.projection(vision.standardise(features)))
 
 
-def test_training_leaves_out_channels_of_a_whole_input() -> None:
+def test_dropout_drops_channels_of_a_whole_input() -> None:
     torch.manual_seed(0)
     vision = VisionPeripheral(VisionConfig(backbone="compact", size=64, dropout=0.5), 512)
     torch.nn.init.eye_(vision.projection.weight)
@@ -83,12 +83,12 @@ def test_training_leaves_out_channels_of_a_whole_input() -> None:
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0])
-def test_dropout_is_a_share(share: float) -> None:
+def test_invalid_dropout(share: float) -> None:
     with pytest.raises(ConfigError, match="dropout must be from 0 to below 1"):
         VisionConfig(dropout=share)
 
 
-def test_what_does_not_move_is_shown_picture_by_picture(peripheral: VisionPeripheral) -> None:
+def test_without_moves_frames_are_encoded_independently(peripheral: VisionPeripheral) -> None:
     features = torch.rand(1, 3, 4, 512)
 
     still = peripheral(features, moves=False)[0]

@@ -20,7 +20,7 @@ def test_top_counts_the_first_ones() -> None:
     assert [top(WANTED, likeliest, count) for count in (1, 2, 3)] == [25, 50, 75]
 
 
-def test_classes_weigh_the_same_in_macro_recall() -> None:
+def test_macro_recall_weighs_classes_equally() -> None:
     # Two of three, none of one.
     assert macro_recall(WANTED, GIVEN) == pytest.approx(100 * (2 / 3 + 0) / 2)
 
@@ -32,6 +32,6 @@ def test_confusion() -> None:
     assert found.counts == ((2, 0, 1), (0, 0, 0), (0, 1, 0))
 
 
-def test_labels_of_different_numbers_are_a_mistake() -> None:
+def test_lists_of_different_lengths_are_an_error() -> None:
     with pytest.raises(ValueError, match="shorter"):
         accuracy(WANTED, GIVEN[:2])

@@ -49,6 +49,6 @@ def test_both_sides_are_normalised_where_annotators_disagree() -> None:
     assert accuracy("two.", annotators) == pytest.approx(1.0)
 
 
-def test_neither_is_where_they_agree() -> None:
+def test_answers_are_not_normalised_if_annotators_agree() -> None:
     assert accuracy("2", ["two"] * 10) == 0
     assert accuracy(" two ", ["two"] * 10) == 1

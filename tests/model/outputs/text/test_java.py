@@ -21,7 +21,7 @@ def test_tokens() -> None:
 
 @needs_java
 @pytest.mark.slow
-def test_meteor_of_what_shares_no_word() -> None:
+def test_meteor_without_a_common_word() -> None:
     assert meteor(["red", ""], [["a dog runs"], ["two men"]]) == 0
 
 
@@ -35,7 +35,7 @@ def test_no_java(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
         meteor(["a dog"], [["a dog"]])
 
 
-def test_a_line_too_few_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_line_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(java, "JAVA", ("sh", "-c", "cat >/dev/null; echo one"))
 
     with pytest.raises(JavaError, match="returned 1 lines for 2"):
