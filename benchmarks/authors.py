@@ -1,4 +1,4 @@
-"""The algorithm as the authors run it, the yardstick of ``benchmarks/model.py``."""
+"""The authors' decoding algorithm, the baseline of ``benchmarks/model.py``."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from torch import Tensor
 from omninet.model.network.cnp import CNP
 from omninet.model.network.memory import Memory
 
-CAPTION_STEPS = 100  # of each of their captions: nothing ends one
+CAPTION_STEPS = 100  # steps of every caption in the authors' code, which does not stop at the end of the text
 
 
 @torch.inference_mode()
 def decode_greedy(cnp: CNP, memory: Memory, task: str, steps: int) -> Tensor:
-    """Greedy decoding without a cache and without an end, (b, steps).
+    """Decode greedily without caches and without an end token; returns tokens (b, steps).
 
-    Every step runs the decoder over all that was decoded before, computes the keys and values of the caches again in
-    every layer, and classifies every position (their ``CNP.decode``).
+    Every step runs the decoder on the whole prefix, recomputes the keys and values of the memory in every layer, and
+    classifies every position (``CNP.decode`` in the authors' code).
     """
     start = torch.empty(memory.batch, 0, dtype=torch.long, device=memory.temporal.device)
     inputs, tokens = cnp.decoder_inputs(memory, task, start), []

@@ -1,10 +1,10 @@
-r"""A study of backbones: candidates distilled for equal time, then probed, beside what a photo costs them when served.
+r"""Study of backbone architectures: distil candidates for equal time, then probe them and measure their latency.
 
     python -m benchmarks.backbones training/configs/distill.yaml --packed PACKED --data DATA \
         --weights MOBILENET_V2 --weights EFFICIENTNET_LITE0 --out runs/backbones --minutes 7
 
-PACKED is the folder of `omninet distill --packed`. What the teachers see of the first steps' views is best computed
-before, by any distillation of the same configuration, so that no candidate pays for it.
+PACKED is the folder of `omninet distill --packed`. Run any distillation with the same configuration before, so that the
+teacher outputs of the first steps are cached and do not count as a candidate's training time.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from omninet.training.distill.distil import AGREEMENT, BACKBONE, distil
 from omninet.training.distill.state import STEP
 
 CLIP = 16  # frames
-TIMED_STEPS = 6  # of a short run, after which the number of steps for the given time is known
-ROUNDS = 15  # of each latency
+TIMED_STEPS = 6  # steps of a trial run, from which the number of steps for the given time is estimated
+ROUNDS = 15  # latency measurements, the first two of which are not counted
 
 
 class FusedBlock(nn.Module):
@@ -51,7 +51,7 @@ class FusedBlock(nn.Module):
 
 
 class SeparableBlock(nn.Module):
-    """A depthwise 5 x 5 convolution, then two 1 x 1 convolutions, three times as wide between (Liu et al. 2022)."""
+    """A depthwise 5 x 5 convolution, then two 1 x 1 convolutions with expansion factor 3 (Liu et al. 2022)."""
 
     def __init__(self, channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class SeparableBlock(nn.Module):
 
 
 class Candidate(nn.Module):
-    """A stem that leaves a sixteenth of the positions, three stages that each leave a quarter, and a wide top."""
+    """A stem with stride 4, three stages with stride 2 each, and a 1 x 1 convolution to ``top`` channels."""
 
     def __init__(self, stem: int, shapes: Sequence[Stage], top: int) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ CANDIDATES: dict[str, Callable[[], Candidate]] = {
 
 
 def latencies(backbones: Sequence[nn.Module], frames: int) -> list[float]:
-    """Median milliseconds of so many frames at once through each, in turn, on one thread, as they are served."""
+    """Return the median milliseconds of each backbone for a batch of frames, in turn, on one thread, as in serving."""
     torch.set_num_threads(1)
     pixels = torch.rand(frames, 3, 224, 224).contiguous(memory_format=torch.channels_last)
     served = [folded(backbone.eval()) for backbone in backbones]
@@ -108,7 +108,7 @@ def latencies(backbones: Sequence[nn.Module], frames: int) -> list[float]:
 
 
 def study(build: Callable[[], Candidate], out: Path, args: argparse.Namespace) -> tuple[Candidate, tuple[str, ...]]:
-    """Train a candidate for the given time: it, and its milliseconds a view, its views, and its top-1."""
+    """Train a candidate for the given time; return it with its milliseconds per view, number of views, and top-1."""
 
     def trained(folder: Path, steps: int) -> tuple[DistillConfig, float]:
         config = DistillConfig.load(args.config, [f"steps={steps}", f"measured={steps}", "average=0.98"])

@@ -1,9 +1,9 @@
-"""A checkpoint on one device: captions a second by batch, a step beside its floor, a request from photo to text.
+"""Benchmark of a checkpoint on one device: captions per second by batch size, time per step, and time per request.
 
     python -m benchmarks.device --checkpoint CHECKPOINT --device cuda --precision bfloat16 --out runs/device
 
-Captions have the length of a usual one. The floor of a step is what reading the decoder's weights once takes at the
-bandwidth measured here, that of copying a large tensor.
+Captions have a typical length. The lower bound of a step is the time to read the decoder's weights once at the
+bandwidth measured by copying a large tensor.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
 
 
 def photo() -> bytes:
-    """A JPEG of noise, as large as a usual upload."""
+    """Return a JPEG of noise with the size of a typical upload."""
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "JPEG", quality=90)
@@ -40,7 +40,7 @@ def photo() -> bytes:
 
 
 def medians_of(run: Callable[[], Sequence[float]], seconds: float) -> list[float]:
-    """Of each figure that a run gives, over so many seconds; the first run is left out."""
+    """Return the median of each value that a function returns, over ``seconds``; the first run is not counted."""
     run()
     found: list[Sequence[float]] = []
     until = time.perf_counter() + seconds
@@ -50,7 +50,7 @@ def medians_of(run: Callable[[], Sequence[float]], seconds: float) -> list[float
 
 
 def measure_bandwidth(device: torch.device) -> float:
-    """Bytes a second."""
+    """Return the memory bandwidth in bytes per second."""
     source = torch.empty(2**28, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
 
@@ -65,14 +65,14 @@ def measure_bandwidth(device: torch.device) -> float:
 
 
 def batch(predictor: Predictor, row: Row, rows: int) -> Sequence[float]:
-    """Seconds of so many captions, and milliseconds of one step of them."""
+    """Return the seconds for a batch of captions, and the milliseconds per step."""
     started = time.perf_counter()
-    decoded = predictor.run([row] * rows)  # what it gives are lists: nothing is left to wait for
+    decoded = predictor.run([row] * rows)  # returns Python lists, so the device is synchronised
     return time.perf_counter() - started, decoded[0].decode_ms / STEPS
 
 
 def request(predictor: Predictor, data: bytes) -> Sequence[float]:
-    """Milliseconds of one photo."""
+    """Return the milliseconds of a request with one photo."""
     started = time.perf_counter()
     job = predictor.prepare("caption", image=data)
     predictor.run([replace(row, goal=Goal("caption", STEPS)) for row in job.rows])
@@ -80,7 +80,7 @@ def request(predictor: Predictor, data: bytes) -> Sequence[float]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, default=BUNDLED)
     parser.add_argument("--device", default="auto")

@@ -1,10 +1,10 @@
-"""What explanations and streams cost a single request, at running services, in turn.
+"""Latency of explanations and streams for single requests at running services, in turn.
 
     omninet serve --port 8001
-    python -m benchmarks.extras http://127.0.0.1:8001 [another service, such as one of an older state]
+    python -m benchmarks.extras http://127.0.0.1:8001 [URL of another service, such as an older version]
 
-Prints medians in milliseconds: of a whole answer for every kind of request, and of the first subword of a stream. A
-service that does not know an option refuses it, and has no figure.
+Prints median milliseconds: of a complete response for every kind of request, and of the first event of a stream. An
+option that a service rejects is shown as a dash.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ KINDS: dict[str, dict[str, str]] = {
 
 
 def milliseconds(client: httpx.Client, path: str, files: Mapping[str, bytes], options: dict[str, Any]) -> float | None:
-    """Of one request, or of its first event; None where it is refused."""
+    """Return the time of a request, or of the first event of a stream; None if the service rejects it."""
     started = time.perf_counter()
     with client.stream("POST", path, files=files, data=options) as response:
         if response.status_code != 200:
             return None
         spent = None
-        for _ in response.iter_raw():  # to the end, so that the next request finds the model idle
+        for _ in response.iter_raw():  # read to the end, so that the model is idle for the next request
             if spent is None or "stream" not in options:
                 spent = time.perf_counter() - started
     return None if spent is None else 1e3 * spent
 
 
 def medians(clients: list[httpx.Client], asked: str, rounds: int) -> dict[str, list[float | None]]:
-    """Of each kind of request at each service; the first rounds are left out."""
+    """Return the medians of each kind of request at each service, without the first rounds."""
     medium, sample, options = ASKED[asked]
     files, path = {medium: (STATIC / "samples" / sample).read_bytes()}, asked.split(",", maxsplit=1)[0]
     found: dict[str, list[list[float | None]]] = {kind: [[] for _ in clients] for kind in KINDS}
@@ -65,7 +65,7 @@ def _median(times: list[float | None]) -> float | None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("services", nargs="+", metavar="URL")
     parser.add_argument("--rounds", type=int, default=40)

@@ -1,9 +1,9 @@
-"""Median and 90th percentile latency of each endpoint, one request at a time, and the server's memory.
+"""Median and 90th percentile latency of each endpoint with single requests, and the server's memory.
 
     python -m benchmarks.latency --image photo.jpg --video clip.mp4
 
-Starts a server of the bundled model on a free port, warms it up, and takes the endpoints in turn, so that a slow
-moment of the machine falls on all of them.
+Starts a server with the bundled model on a free port, warms it up, and cycles through the endpoints, so that changes
+in machine speed affect all of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TEXT = "The quick brown fox didn't jump over Mr. Smith's lazy dog."
 
 
 def requests(image: Path, video: Path) -> dict[str, dict[str, object]]:
-    """Endpoint -> what httpx posts to it."""
+    """Return endpoint -> keyword arguments of httpx.Client.post."""
     picture, clip = image.read_bytes(), video.read_bytes()
     return {
         "/caption": {"files": {"image": picture}},
@@ -37,7 +37,7 @@ def requests(image: Path, video: Path) -> dict[str, dict[str, object]]:
 
 
 def main() -> None:
-    """Measure and print a table."""
+    """Run the benchmark and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", type=Path, required=True)
     parser.add_argument("--video", type=Path, required=True)

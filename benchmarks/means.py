@@ -1,8 +1,8 @@
-"""What each means makes of the full-size network, same weights, in one process, alternating.
+"""Ablation of the inference optimisations of the full-size network, with the same weights, alternating in one process.
 
     python -m benchmarks.means --out runs/means
 
-Every row has the means of the rows above it, too; the first is the key/value cache and the end of a text alone.
+Each row adds one optimisation to the row above; the first row has the key/value cache and stops at the end of the text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NAMES = ("caption, 20 steps", "caption, 20 steps, 8 rows", "caption, 100 steps, 
 
 
 def stages(network: OmniNet) -> dict[str, OmniNet]:
-    """One network after the other, each with one means more."""
+    """Return networks by name, each with one more optimisation."""
     backbone = backboned(network)[0].backbone
     with_folded = replaced(network, {id(backbone): folded(backbone)})
     linears = [module for module in with_folded.modules() if type(module) is nn.Linear]
@@ -40,7 +40,7 @@ def stages(network: OmniNet) -> dict[str, OmniNet]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark."""
     args = arguments(__doc__)
     networks = {name: Bench(network) for name, network in stages(build(args.checkpoint)).items()}
     cases = [case for case in CASES if case.name in NAMES]

@@ -1,10 +1,10 @@
-"""The full-size network against the algorithm as the authors run it, same weights, in one process, alternating.
+"""Compare the full-size network with the authors' algorithm, with the same weights, alternating in one process.
 
     python -m benchmarks.model --out runs/model
 
-Without ``--checkpoint`` the authors' network with random weights: what they are does not change what a step takes, and
-captions are given their lengths. Prints a table of medians, each with its floor: what reading the decoder's weights
-once a step takes at the bandwidth measured here, or all products at the rate measured here, whichever is longer.
+Without ``--checkpoint``, the authors' architecture has random weights, which do not affect the time of a step; the
+length of captions is fixed. Prints a table of medians with a lower bound each: the time to read the decoder's weights
+once per step at the measured bandwidth, or to compute all products at the measured rate, whichever is longer.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ from omninet.model.network.omninet import OmniNet
 from omninet.model.official.names import official_config
 from omninet.model.tasks import Input
 
-WORDS = 12  # of a caption as a user sees it; it has a token more at either end
-QUESTION = 8  # subwords
+WORDS = 12  # typical length of a caption; two more tokens mark beginning and end
+QUESTION = 8  # subwords of a question
 CELLS = 49
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured: rows of one kind, decoded to an end.
+    """A benchmark case: rows of one kind, decoded to the end.
 
     Attributes:
-        theirs: steps that the authors' code takes.
-        ours: steps that ours takes, which ends where the text does.
-        frames: of each row.
-        pixels: whether the backbone is part of it.
+        theirs: decoding steps of the authors' code.
+        ours: decoding steps of our code, which stops at the end of the text.
+        frames: per row.
+        pixels: whether the case includes the backbone.
     """
 
     name: str
@@ -79,14 +79,14 @@ CASES = (
 
 
 class Bench:
-    """A network, and inputs for it."""
+    """A network with inputs for benchmark cases."""
 
     def __init__(self, network: OmniNet) -> None:
         self.network = network.requires_grad_(False)
         self.vision = cast("VisionPeripheral", backboned(network)[0])
 
     def inputs(self, case: Case) -> list[tuple[str, str, object]]:
-        """Noise: pixels or the backbone's features, and where a task reads a text, some subwords."""
+        """Return random inputs: pixels or backbone features, and subwords if the task reads text."""
         config = self.network.config
         return [
             (
@@ -113,7 +113,7 @@ class Bench:
 
     @torch.inference_mode()
     def theirs(self, case: Case) -> Tensor:
-        """The authors' algorithm."""
+        """Run the authors' algorithm."""
         inputs = self.inputs(case)
         if case.pixels:
             peripheral, domain, pixels = inputs[0]
@@ -130,7 +130,7 @@ class Bench:
 
     @torch.inference_mode()
     def ours(self, case: Case) -> list[list[int]]:
-        """The running batch, all rows admitted at once."""
+        """Decode with RunningBatch, with all rows admitted at once."""
         memory: Memory = self.network.encode(self.inputs(case))
         running = RunningBatch(self.network.cnp, self.network.heads)
         searches = running.admit(memory, [Goal(case.task, case.ours)] * case.rows)
@@ -139,13 +139,13 @@ class Bench:
         return [search.result().tokens for search in searches]
 
     def flops(self, case: Case) -> int:
-        """Of what we compute for a case, two for each product of two numbers."""
+        """Return the floating-point operations of our code for a case; a multiply-add counts as two."""
         with FlopCounterMode(display=False) as counter:
             self.ours(case)
         return int(counter.get_total_flops())
 
     def step_bytes(self, task: str) -> int:
-        """Of the weights that one step of the decoder reads; keys and values of the caches are computed before."""
+        """Return the bytes of weights that a decoder step reads: all but the projections to cached keys and values."""
         cnp = self.network.cnp
         read = [
             *cnp.decoder.parameters(),
@@ -162,21 +162,21 @@ def _of_caches(layer: Any) -> list[Tensor]:
 
 
 def measure_bandwidth() -> float:
-    """Bytes a second that a sum reads, far more of them than any cache holds."""
+    """Return the memory bandwidth in bytes per second, from the sum of a tensor much larger than any cache."""
     numbers = torch.rand(2**28)
     return 1e3 * numbers.nbytes / medians([numbers.sum], 2)[0]
 
 
 @torch.inference_mode()
 def measure_rate(precision: Precision) -> float:
-    """Floating-point operations a second of a product of matrices."""
+    """Return the floating-point operations per second of a matrix product."""
     matrix = torch.rand(2048, 2048)
     multiply = product(matrix, None, precision)
     return 1e3 * 2 * 2048**3 / medians([lambda: multiply(matrix)], 2)[0]
 
 
 def medians(runs: Sequence[Callable[[], object]], seconds: float) -> list[float]:
-    """Milliseconds of each, in turn for so long, the first round left out."""
+    """Return the median milliseconds of each function, run in turn for ``seconds``; the first round is not counted."""
     times: list[list[float]] = [[] for _ in runs]
     for run in runs:
         run()
@@ -190,19 +190,19 @@ def medians(runs: Sequence[Callable[[], object]], seconds: float) -> list[float]
 
 
 def build(checkpoint: Path | None) -> OmniNet:
-    """The network."""
+    """Load the network, or build the authors' architecture with random weights."""
     if checkpoint is not None:
         return checkpoints.load(checkpoint).network
     torch.manual_seed(0)
     network = OmniNet(official_config()).eval()
     for module in network.modules():
         if isinstance(module, nn.Linear):
-            module.reset_parameters()  # no identity, as no layer of a trained network is one
+            module.reset_parameters()  # replaces identity initialisation, which no trained layer has
     return network
 
 
 def arguments(description: str | None) -> argparse.Namespace:
-    """Of a benchmark of the full-size network, which has as many threads as they say from here on."""
+    """Parse the arguments of a benchmark of the full-size network, and set the number of CPU threads."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--out", type=Path, required=True)
@@ -214,12 +214,12 @@ def arguments(description: str | None) -> argparse.Namespace:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark."""
     args = arguments(__doc__)
     network, cpu = build(args.checkpoint), torch.device("cpu")
     ours = {name: Bench(for_inference(network, cpu, name)) for name in get_args(Precision)}
     plain = Bench(network)
-    plain.vision.backbone.to(memory_format=torch.contiguous_format)  # as theirs, channels come first
+    plain.vision.backbone.to(memory_format=torch.contiguous_format)  # channels first, as in the authors' code
     sizes: dict[Precision, int] = {"float32": 4, "bfloat16": 2}
     bandwidth, rates = measure_bandwidth(), {name: measure_rate(name) for name in sizes}
     speeds = ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {name}" for name, rate in rates.items())

@@ -1,10 +1,10 @@
-"""Whether the network that answers says what the authors' algorithm says, on many inputs.
+"""Check that the served network gives the same tokens as the authors' algorithm, on many inputs.
 
     python -m benchmarks.parity --checkpoint CHECKPOINT --inputs 200
 
-Greedy tokens in float32 are held against the authors' algorithm (whole prefix, plain layers); bfloat16 and int8 against
-float32, all told the same tokens before: from the backbone's features, which are the same for all, and from pixels.
-Without ``--checkpoint`` the bundled model. Ends with 1 where tokens differ.
+Greedy tokens in float32 are compared with the authors' algorithm (whole prefix, plain layers); bfloat16 and int8 with
+float32, teacher-forced with the same tokens: from precomputed backbone features, and from pixels. Without
+``--checkpoint``, the bundled model is tested. The exit code is 1 if tokens differ.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WORDS = ("a", "the", "dog", "man", "two", "red", "runs", "plays", "on", "with", 
 
 
 def inputs(predictor: Predictor, count: int) -> list[list[Row]]:
-    """Batches of as many made-up rows of each task."""
+    """Return batches of synthetic rows, with the tasks in turn."""
     rows = list[Row]()
     for number in range(count):
         rows += predictor.sample(predictor.tasks[number % len(predictor.tasks)], number).rows
@@ -46,13 +46,13 @@ def inputs(predictor: Predictor, count: int) -> list[list[Row]]:
 
 
 def _length(row: Row) -> int:
-    """Of its text: the authors' code has no padding."""
+    """Return the length of a row's text, by which rows are grouped, since the authors' code has no padding."""
     return next((len(given.value.tokens) for given in row.inputs if not given.frames), 0)
 
 
 @torch.inference_mode()
 def seen(network: OmniNet, rows: Sequence[Row]) -> list[Row]:
-    """The rows with the features of their pictures in the place of pixels."""
+    """Return the rows with backbone features in place of pixels."""
 
     def look(given: Prepared) -> Prepared:
         if not given.frames:
@@ -65,14 +65,14 @@ def seen(network: OmniNet, rows: Sequence[Row]) -> list[Row]:
 
 @torch.inference_mode()
 def theirs(network: OmniNet, rows: Sequence[Row]) -> list[list[int]]:
-    """Tokens of the authors' algorithm."""
+    """Return the tokens of the authors' algorithm."""
     goal = rows[0].goal
     tokens: list[list[int]] = decode_greedy(network.cnp, encode(network, CPU, rows), goal.task, goal.steps).tolist()
     return tokens
 
 
 def main() -> int:
-    """Compare and print."""
+    """Run the comparison; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, default=BUNDLED)
     parser.add_argument("--inputs", type=int, default=200)
@@ -96,7 +96,7 @@ def main() -> int:
 
 
 def _count_wrong(network: OmniNet, batches: Sequence[Sequence[Row]], said: Sequence[Reference]) -> int:
-    """Rows whose tokens are not the authors'."""
+    """Count the rows whose tokens differ from the authors'."""
     wrong = 0
     for rows, mine in zip(batches, said, strict=True):
         wrong += sum(one != other for one, other in zip(theirs(network, rows), mine.tokens.tolist(), strict=True))

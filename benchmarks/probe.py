@@ -1,13 +1,13 @@
-r"""What a frozen backbone knows: linear probes for caption words (Flickr8k) and for classes (Caltech-101).
+r"""Linear probes of a frozen backbone for caption words (Flickr8k) and classes (Caltech-101).
 
     python -m benchmarks.probe --data DATA --backbone compact=runs/distill/backbone.safetensors \
         --teacher mobilenet_v2=mobilenet_v2.safetensors --teacher efficientnet_lite0=efficientnet_lite0.safetensors
 
 Features are the backbone's map averaged over its cells, standardised on the training photos; the probe is a ridge
-regression. For captions it is fitted to 2,000 training photos, to the share of the five captions that have each of
-the 120 commonest content words, and measured on 800 dev photos by mean average precision, a word being there if two
-captions have it. For Caltech-101 it is fitted to all training photos and measured by accuracy on dev. Reported is the
-best of five strengths of regularisation. With more than one teacher their features are joined as well.
+regression. For captions it is trained on 2,000 photos to predict which share of the five captions has each of the 120
+most common content words, and evaluated on 800 dev photos by mean average precision; a word is present if two captions
+have it. For Caltech-101 it is trained on all training photos and evaluated by accuracy on dev. Reported is the best of
+five regularisation strengths. With several teachers, their concatenated features are probed as well.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ from omninet.model.modalities.vision.peripheral import build_backbone
 from omninet.model.storage.weights import load_weights
 from omninet.training.commands.process import keep_memory
 from omninet.training.data.flickr8k import Flickr8k
-from omninet.training.distill.config import Eye
-from omninet.training.distill.eyes import Scale, Teacher
+from omninet.training.distill.config import BackboneSpec
+from omninet.training.distill.networks import Scale, Teacher
 
 Extract = Callable[[Tensor], Tensor]  # uint8 (b, 3, 224, 224) -> (b, channels)
 
-OURS = Eye(backbone="compact", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+OURS = BackboneSpec(backbone="compact", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 TEACHERS = {
-    "mobilenet_v2": Eye(backbone="mobilenet_v2", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
-    "efficientnet_lite0": Eye(
+    "mobilenet_v2": BackboneSpec(backbone="mobilenet_v2", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+    "efficientnet_lite0": BackboneSpec(
         backbone="efficientnet_lite0", mean=(127 / 255, 127 / 255, 127 / 255), std=(128 / 255, 128 / 255, 128 / 255)
     ),
 }
 SIZE, BATCH = 224, 16
 TRAIN_PHOTOS, DEV_PHOTOS, WORDS = 2000, 800, 120
-LEAST_PRESENT = 4  # dev photos that a word must be in to be counted
+LEAST_PRESENT = 4  # minimum number of dev photos with a word that is evaluated
 STRENGTHS = (300.0, 1000.0, 3000.0, 10000.0, 30000.0)
 FUNCTION_WORDS = frozenset(("a", "an", "and", "are", "in", "is", "of", "on", "the", "with"))
 
 
 class Captions(NamedTuple):
-    """What the caption probe is fitted to and measured by.
+    """Data of the caption probe.
 
     Attributes:
         train, dev: photos.
-        shares: (train photos, words), of the captions that have a word.
-        present: bool (dev photos, words), whether two captions have it.
+        shares: (train photos, words), share of a photo's captions that have the word.
+        present: bool (dev photos, words), whether at least two captions have the word.
     """
 
     train: list[Path]
@@ -64,7 +64,7 @@ class Captions(NamedTuple):
 
 
 def read_captions(folder: Path) -> Captions:
-    """Read the probe's part of Flickr8k."""
+    """Read the photos and captions of Flickr8k for the probe."""
     data = Flickr8k(folder)
     train, dev = list(data.read("train"))[:TRAIN_PHOTOS], list(data.read("dev"))[:DEV_PHOTOS]
     counts = Counter(w for e in train for c in e.captions for w in _words(c) if w not in FUNCTION_WORDS)
@@ -85,7 +85,7 @@ def read_caltech(folder: Path, split: str) -> tuple[list[Path], list[str]]:
 
 
 def features_of(extract: Extract, photos: Sequence[Path]) -> Tensor:
-    """Show photos, squashed, to a backbone: (n, channels)."""
+    """Compute the features of photos, stretched to squares: (n, channels)."""
     found = []
     for start in range(0, len(photos), BATCH):
         pixels = [decode_image(path.read_bytes()).pixels for path in photos[start : start + BATCH]]
@@ -94,9 +94,9 @@ def features_of(extract: Extract, photos: Sequence[Path]) -> Tensor:
     return torch.cat(found)
 
 
-def extractor(backbone: nn.Module, eye: Eye) -> Extract:
-    """Return a backbone as a function of pixels."""
-    scale = Scale(eye)
+def extractor(backbone: nn.Module, spec: BackboneSpec) -> Extract:
+    """Return a function that maps pixels to a backbone's pooled features."""
+    scale = Scale(spec)
     backbone.eval().to(memory_format=torch.channels_last)
 
     def extract(views: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ def extractor(backbone: nn.Module, eye: Eye) -> Extract:
 
 
 def ridge(train: Tensor, targets: Tensor, dev: Tensor, strength: float) -> Tensor:
-    """Fit (n, channels) -> (n, targets), and return what it says of (m, channels): (m, targets)."""
+    """Fit a ridge regression (n, channels) -> (n, targets); return its predictions for (m, channels), (m, targets)."""
     mean, std = train.mean(0), train.std(0) + 1e-6
     x, z = ((train - mean) / std).double(), ((dev - mean) / std).double()
     y = targets.double()
@@ -119,7 +119,7 @@ def ridge(train: Tensor, targets: Tensor, dev: Tensor, strength: float) -> Tenso
 
 
 def caption_words(extract: Extract, data: Captions) -> float:
-    """Mean average precision of the caption probe, in percent."""
+    """Return the mean average precision of the caption probe, in percent."""
     train, dev = features_of(extract, data.train), features_of(extract, data.dev)
     counted = data.present.sum(0) >= LEAST_PRESENT
     best = 0.0
@@ -131,14 +131,14 @@ def caption_words(extract: Extract, data: Captions) -> float:
 
 
 def average_precision(scores: Tensor, present: Tensor) -> float:
-    """Mean, over the photos that have a word, of the precision at their rank."""
+    """Return the average precision of scores: the mean precision at the rank of each photo that has the word."""
     hits = present[scores.argsort(descending=True)].double()
     precision = hits.cumsum(0) / torch.arange(1, len(hits) + 1)
     return float((precision * hits).sum() / hits.sum())
 
 
 def caltech(extract: Extract, folder: Path) -> float:
-    """Accuracy of the class probe, in percent."""
+    """Return the accuracy of the class probe, in percent."""
     (train, names), (dev, wanted) = read_caltech(folder, "train"), read_caltech(folder, "dev")
     classes = sorted(set(names))
     targets = torch.eye(len(classes))[[classes.index(name) for name in names]]
@@ -149,12 +149,12 @@ def caltech(extract: Extract, folder: Path) -> float:
 
 
 def joined(extracts: Sequence[Extract]) -> Extract:
-    """Several backbones' features side by side."""
+    """Return a function that concatenates several backbones' features."""
     return lambda views: torch.cat([extract(views) for extract in extracts], 1)
 
 
 def load_backbone(name: str, path: str) -> nn.Module:
-    """Build a backbone of ours with the weights of a file."""
+    """Build one of our backbones with weights from a file."""
     backbone = build_backbone(name)
     load_weights(backbone, load_file(path), path)
     return backbone
@@ -165,7 +165,7 @@ def _words(caption: str) -> list[str]:
 
 
 def main() -> None:
-    """Measure all that are named."""
+    """Probe all backbones named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of flickr8k and caltech101")
     parser.add_argument("--backbone", action="append", default=[], metavar="NAME=FILE", help="ours, as distill writes")
@@ -177,8 +177,8 @@ def main() -> None:
         extracts[f"{name} {path}"] = extractor(load_backbone(name, path), OURS)
     teachers = {}
     for name, path in (item.split("=", 1) for item in args.teacher):
-        eye = TEACHERS[name]
-        teachers[name] = extractor(Teacher.load(eye, path).features, eye)
+        spec = TEACHERS[name]
+        teachers[name] = extractor(Teacher.load(spec, path).features, spec)
     if len(teachers) > 1:
         teachers[" + ".join(teachers)] = joined(list(teachers.values()))
     captions = read_captions(args.data / "flickr8k")

@@ -1,9 +1,9 @@
-"""One process, Hogwild, Hogwild in lockstep and synchronous ranks, on the same number of samples of every task.
+"""Compare a single process, Hogwild, Hogwild in lockstep and two synchronous ranks, with equal numbers of samples.
 
     python -m benchmarks.runners training/configs/reproduce.yaml --data DATA --backbone BACKBONE --out runs/runners
 
-Prints a table: steps and samples a second while training, staleness, and figures on the dev splits. Each trains from
-the same start; what is trained in --out already is not trained again.
+Prints a table of steps and samples per second, staleness, and metrics on the dev splits. All runs start from the same
+initialisation; runs that are already finished in --out are reused.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ BINS = (0, 1, 2, 3, 4, 8, 16, 32)
 
 
 def main() -> None:
-    """Train and measure all of them."""
+    """Train and evaluate with each runner."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path)
     parser.add_argument("--data", type=Path, required=True)
@@ -58,7 +58,7 @@ def main() -> None:
         folder = _folder(name, args)
         if not (folder / "checkpoint").exists():
             if how["runner"] == "distributed":
-                subprocess.run([*TORCHRUN, *AGAIN], check=True)  # which comes back to main, once a rank
+                subprocess.run([*TORCHRUN, *AGAIN], check=True)  # runs this script again, once per rank
             else:
                 _train(name, config, args)
         _report(name, folder, config, args)

@@ -1,12 +1,12 @@
-"""The service under load, against the bare model, a lock and LitServe, on one machine and checkpoint.
+"""Load test of the service against the bare model, FastAPI with a lock, and LitServe, on one machine and checkpoint.
 
     python -m benchmarks.serving --out runs/serving
 
-Measures the ceiling (the model without any service), then each variant in a process of its own, in turn: this engine,
-this engine with batches of one row, the model behind FastAPI with a lock, and behind LitServe with its batching; the
-two baselines with the number of threads, and size of a batch, that turns out best for them. Writes serving.json,
-serving.md, throughput.png and latency.png. LitServe brings uvloop and httptools, which uvicorn then takes for every
-variant. Needs the extra ``bench``; there are 52 loads, of --seconds each; --quick is for trying the script out.
+Measures the maximum throughput of the bare model, then each variant in its own process: this engine, this engine with
+batches of one row, the model behind FastAPI with a lock, and behind LitServe with its batching; the two baselines use
+the best of several numbers of threads and batch sizes. Writes serving.json, serving.md, throughput.png and
+latency.png. LitServe installs uvloop and httptools, which uvicorn then uses for every variant. Needs the extra
+``bench``; there are 52 loads of --seconds each; --quick is for testing the script.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pathlib import Path
 
 from benchmarks.load import ceiling, servers
 from benchmarks.load.alone import Alone, compare
-from benchmarks.load.client import Group, press
-from benchmarks.load.figures import Cell, Span, errors, latencies
+from benchmarks.load.client import Group, generate_load
+from benchmarks.load.metrics import Cell, Span, errors, latencies
 from benchmarks.load.plots import draw
 from benchmarks.load.posts import HEALTH, Post, posts
 from benchmarks.load.report import BUSY, ENDPOINT, Results, save
@@ -31,7 +31,7 @@ from benchmarks.load.servers import PeakMemory, Server, Variant, serving
 
 CLIENTS = (1, 8, 32, 128)
 SIZES = (1, 2, 4, 8, 16, 32, 64)
-RAMP = 0.2  # of the measured time, before it: until all queues are as long as they get
+RAMP = 0.2  # warm-up as a share of the measured time, in which queues fill
 THREADS = (1, 2)
 BATCHES = (8, 32)
 SOFTWARE = ("torch", "fastapi", "uvicorn", "uvloop", "httptools", "litserve")
@@ -40,74 +40,74 @@ Posts = Mapping[str, Sequence[Post]]
 
 
 class Run:
-    """A run's load generator, in a process of its own, and what it asks."""
+    """The load generator in its own process, with the requests of the test."""
 
     def __init__(self, generator: Executor, asked: Posts, seconds: float) -> None:
         self._generator, self.asked, self.seconds = generator, asked, seconds
 
     def cell(self, server: Server, variant: str, workload: str, groups: Sequence[Group], seconds: float) -> Cell:
-        """Put a load on a server, and measure."""
+        """Put a load on a server and return the results."""
         span = Span(RAMP * seconds, (1 + RAMP) * seconds)
         cpu = server.cpu_seconds()
         with PeakMemory(server) as memory:
-            pressed = self._generator.submit(press, server.port, groups, span.end).result()
-        lasted = max(sample.ended for sample in pressed.samples)
+            result = self._generator.submit(generate_load, server.port, groups, span.end).result()
+        lasted = max(sample.ended for sample in result.samples)
         return Cell(
             variant,
             workload,
             groups[0].clients,
-            latencies(pressed.samples, span),
-            errors(pressed.samples),
-            sum(not sample.right for sample in pressed.samples),
+            latencies(result.samples, span),
+            errors(result.samples),
+            sum(not sample.right for sample in result.samples),
             memory.mb,
             (server.cpu_seconds() - cpu) / lasted,
-            pressed.cpu_seconds / lasted,
+            result.cpu_seconds / lasted,
         )
 
     def loads(self) -> Iterator[tuple[str, list[Group]]]:
-        """Every workload at every number of clients."""
+        """Yield every workload with every number of clients."""
         for name, endpoints in (("captions", ["caption"]), ("pos", ["pos"]), ("mix", list(self.asked))):
             for clients in CLIENTS:
                 yield name, [self.group(clients, endpoints)]
         yield "flood", [self.group(BUSY, ["video-caption"]), self.group(2, ["pos"])]
 
     def group(self, clients: int, endpoints: Sequence[str]) -> Group:
-        """Clients that ask at these endpoints."""
+        """Return clients that use these endpoints."""
         return Group(clients, {endpoint: self.asked[endpoint] for endpoint in endpoints})
 
     def mix(self, variant: Variant) -> float:
-        """Requests a second of the mix, measured briefly."""
+        """Return requests per second of the mix, from a short measurement."""
         with serving(variant) as server:
             self.warm_up(server)
             mix = [self.group(BUSY, list(self.asked))]
             return self.cell(server, variant.key, "mix", mix, self.seconds / 2).all.rate
 
     def warm_up(self, server: Server) -> None:
-        """Let everything run once that is slow the first time."""
+        """Send some load, so that lazy initialisation is done before the measurement."""
         self.cell(server, "", "", [self.group(8, list(self.asked))], min(3.0, self.seconds))
 
     def health(self, variant: Variant) -> float:
-        """Answers a second of an endpoint that does nothing: what the load generator could do at most."""
+        """Return responses per second of an endpoint that does nothing, the limit of the load generator."""
         with serving(variant) as server:
             groups = [Group(BUSY, {"healthz": [HEALTH]})]
             return self.cell(server, variant.key, "", groups, min(3.0, self.seconds)).all.rate
 
 
-class Beside:
-    """The bare model, in a process of its own, for what is to be measured in the same minute."""
+class BareModelProcess:
+    """The bare model in its own process, for measurements close in time to those of a server."""
 
     def __init__(self, process: Executor, checkpoint: Path | None, asked: Posts, seconds: float) -> None:
         self._process, self._checkpoint, self._asked, self._seconds = process, checkpoint, asked, seconds
 
     def best(self, endpoint: str) -> float:
-        """Most rows a second."""
+        """Return the maximum rows per second."""
         sizes = [size for size in SIZES if size >= BUSY // 2]
         return self._process.submit(
             ceiling.best, self._checkpoint, self._asked[endpoint], sizes, self._seconds / 10
         ).result()
 
     def alone(self, variant: Variant, server: Server) -> list[Alone]:
-        """What it adds to a single request of each kind."""
+        """Return the overhead of a server for single requests."""
         return [
             self._process.submit(
                 compare, self._checkpoint, variant.key, server.port, self._asked[endpoint], self._seconds
@@ -117,9 +117,9 @@ class Beside:
 
 
 def main() -> None:
-    """Measure and write everything."""
+    """Run the load test and write the results."""
     args = _arguments()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the service has it: for the baselines too
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # the service sets this; the baselines need it, too
     args.out.mkdir(parents=True, exist_ok=True)
     context = get_context("spawn")
     with ProcessPoolExecutor(1, context) as bare:
@@ -132,17 +132,17 @@ def main() -> None:
         results = Results(
             _conditions(args), ceilings, {v.key: v.title for v in variants}, tried, run.health(variants[0])
         )
-        beside = Beside(bare, args.checkpoint, asked, args.seconds)
+        bare_model = BareModelProcess(bare, args.checkpoint, asked, args.seconds)
         for variant in variants:
             with serving(variant) as server:
                 run.warm_up(server)
-                results.alone.extend(beside.alone(variant, server))
+                results.alone.extend(bare_model.alone(variant, server))
                 for workload, groups in run.loads():
                     compared = variant is variants[0] and workload in ENDPOINT and groups[0].clients == BUSY
-                    before = beside.best(ENDPOINT[workload]) if compared else 0.0
+                    before = bare_model.best(ENDPOINT[workload]) if compared else 0.0
                     cell = run.cell(server, variant.key, workload, groups, args.seconds)
                     if compared:
-                        results.beside[workload] = before, beside.best(ENDPOINT[workload])
+                        results.beside[workload] = before, bare_model.best(ENDPOINT[workload])
                     print(f"({variant.key}) {workload} {cell.clients}: {cell.all.rate:.1f} requests/s", flush=True)
                     results.cells.append(cell)
                     save(results, args.out)
@@ -150,7 +150,7 @@ def main() -> None:
 
 
 def _variants(run: Run, checkpoint: Path | None) -> tuple[list[Variant], dict[str, float]]:
-    """The four, and what was tried to find the best of the baselines."""
+    """Return the four variants, and the results of all settings tried for the baselines."""
     locked = [servers.locked(checkpoint, threads) for threads in THREADS]
     batched = [servers.batched(checkpoint, threads, rows) for threads in THREADS for rows in BATCHES]
     tried = {variant.title: run.mix(variant) for variant in (*locked, *batched)}
@@ -176,7 +176,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--checkpoint", type=Path, help="default: the bundled one")
-    parser.add_argument("--data", type=Path, help="take photos of flickr8k and clips of activities from here")
+    parser.add_argument("--data", type=Path, help="folder with flickr8k and activities; default: the samples")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each load")
     parser.add_argument("--quick", action="store_const", dest="seconds", const=2.0)
     return parser.parse_args()

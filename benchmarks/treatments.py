@@ -1,8 +1,8 @@
-"""Which treatment of pictures that are not square captions best: squash, crop or pad.
+"""Compare the treatments of pictures that are not square by the quality of captions: squash, crop or pad.
 
     python -m benchmarks.treatments --coco DATA/coco_mini
 
-Prints a table: figures of the same checkpoint and photos for each treatment.
+Prints a table with the metrics of one checkpoint on the same photos for each treatment.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from omninet.training.data import Example
 from omninet.training.data.coco import Coco
 from omninet.training.evaluate import answer_all
 
-SHOWN = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")  # BLEU-4 of so few photos hangs on a handful of matches
+SHOWN = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")  # with so few photos, BLEU-4 depends on a handful of matches
 
 
 def measure(checkpoint: Checkpoint, examples: Sequence[Example], treatment: Treatment) -> Metrics:
-    """Figures of the captions with the given treatment in place of the checkpoint's."""
+    """Return the metrics of captions with a treatment that replaces the checkpoint's."""
     network = checkpoint.config.network
     found = network.first(VisionConfig)
     assert found is not None
@@ -39,7 +39,7 @@ def measure(checkpoint: Checkpoint, examples: Sequence[Example], treatment: Trea
 
 
 def main() -> None:
-    """Measure all three."""
+    """Evaluate all treatments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--coco", type=Path, required=True, help="COCO's folder, with its training photos")
     parser.add_argument("--checkpoint", type=Path, default=BUNDLED)

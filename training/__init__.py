@@ -1,1 +1,1 @@
-"""Training: produces the checkpoints that serving loads."""
+"""Training: produce the checkpoints that serving loads."""

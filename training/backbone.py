@@ -1,4 +1,4 @@
-"""The frozen backbones of a run: where their weights come from, and the copy of them that the run keeps."""
+"""Weights of the frozen backbones: loading them, and the copy in a run's folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from omninet.training.data import DataError
 from omninet.training.runtime.states import States
 
 PUBLISHED, RANDOM = "published", "random"
-KEPT = "frozen-backbone.safetensors"  # in a run's folder: its states have only what is trained
+KEPT = "frozen-backbone.safetensors"  # in a run's folder, since its states contain only trained parameters
 
 
 def backbones_of(network: OmniNet) -> dict[str, VisionPeripheral]:
@@ -28,25 +28,25 @@ def backbones_of(network: OmniNet) -> dict[str, VisionPeripheral]:
 
 
 def check_source(source: str | None) -> str:
-    """Hold that it is said where the weights come from.
+    """Check that a source of backbone weights is given.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: ``source`` is None.
     """
     if source is None:
         raise ConfigError(
-            "--backbone is missing: give it the weights of the vision backbone, a file as `omninet distill` writes it, "
-            f"or {PUBLISHED!r} for torchvision's; {RANDOM!r} freezes one that has learned nothing"
+            "--backbone is missing: give a weights file as `omninet distill` writes it, "
+            f"{PUBLISHED!r} for torchvision's weights, or {RANDOM!r} for an untrained backbone"
         )
     return source
 
 
 def fill_backbone(network: OmniNet, source: str) -> None:
-    """Put weights in the place of random ones, in every peripheral that has a backbone.
+    """Load weights into every peripheral that has a backbone.
 
     Args:
-        source: a safetensors file, of one backbone or of all as a run keeps them; ``published`` for torchvision's,
-            which are downloaded once; or ``random``, which changes nothing.
+        source: a safetensors file with one backbone, or with all as a run keeps them; ``published`` for torchvision's
+            weights, downloaded once; ``random`` leaves the random weights.
     """
     if source == RANDOM:
         return
@@ -61,24 +61,22 @@ def fill_backbone(network: OmniNet, source: str) -> None:
 
 
 def source_of_resumed(folder: Path, needed: bool = True) -> str | None:
-    """The weights that the run in a folder began with; None where it needs none.
+    """Return the file of backbone weights that a run has kept; None if its network needs none.
 
     Raises:
-        DataError: there is no run, or it was begun by a version that did not keep them.
+        DataError: the folder holds no run, or an old one that has not kept its backbone.
     """
     States(folder).newest()
     kept = folder / KEPT
     if kept.exists():
         return str(kept)
     if needed:
-        raise DataError(
-            f"{kept} is missing, as in older runs: name with --backbone the weights that the run began with"
-        )
+        raise DataError(f"{kept} is missing, as in runs of older versions: give the original weights with --backbone")
     return None
 
 
 def keep_backbone(network: OmniNet, folder: Path) -> None:
-    """Write the weights into a run's folder, whole or not at all; nothing where there are none."""
+    """Write the backbone weights into a run's folder, atomically; do nothing if there are none."""
     if weights := _weights(network):
         part = (folder / KEPT).with_suffix(".part")
         save_file(weights, part)
@@ -86,10 +84,10 @@ def keep_backbone(network: OmniNet, folder: Path) -> None:
 
 
 def check_kept(network: OmniNet, folder: Path) -> None:
-    """Hold that a resumed run goes on with the backbone that it began with, where it has kept that.
+    """Check that a resumed run uses its original backbone; runs that have not kept one pass.
 
     Raises:
-        DataError: it is another one.
+        DataError: the backbones differ.
     """
     kept = folder / KEPT
     if not kept.exists():
@@ -97,13 +95,13 @@ def check_kept(network: OmniNet, folder: Path) -> None:
     ours, theirs = _weights(network), load_file(kept)
     if ours.keys() != theirs.keys() or not all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items()):
         raise DataError(
-            f"--backbone is not the one that the run began with, {kept}: without --backbone the run goes on with that, "
-            "another --out begins anew"
+            f"--backbone differs from the run's original weights, {kept}: leave out --backbone to use these, "
+            "or start a new run in another --out"
         )
 
 
 def _weights(network: OmniNet) -> dict[str, Tensor]:
-    """Weights of the backbones by name; behind that of their peripheral where there are several."""
+    """Return the weights of the backbones by name, prefixed with the peripheral if there are several backbones."""
     found = backbones_of(network)
     return {
         f"{name}/{key}" if len(found) > 1 else key: tensor.cpu().contiguous()

@@ -1,4 +1,4 @@
-"""The commands that make and measure checkpoints."""
+"""Commands that train and evaluate checkpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One YAML file a run, validated."""
+"""Configuration of a training run, read from a YAML file and validated."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from omninet.training.data import DATASETS, DataSet
 from omninet.training.network import check_network
 from omninet.training.overrides import apply
 
-CONFIG = "config.yaml"  # in the folder of a run: what it was started with
+CONFIG = "config.yaml"  # copy of the configuration in a run's folder
 
 
 class Strict(BaseModel):
-    """Refuses unknown names."""
+    """Base of configurations: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Recipe(Strict):
-    """What is written as one YAML file."""
+    """Base of configurations that are stored as a YAML file."""
 
     @classmethod
     def load(cls, path: Path, overrides: Sequence[str] = ()) -> Self:
         """Read a YAML file.
 
         Args:
-            overrides: values that replace the file's, such as ``tasks.vqa.batch=32``.
+            overrides: replacements of values, such as ``tasks.vqa.batch=32``.
 
         Raises:
-            ConfigError: the file is missing or a value is wrong; the message names it.
+            ConfigError: the file cannot be read or a value is invalid; the message names it.
         """
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
         except (UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigError(f"{path} is no YAML: {error}") from error
+            raise ConfigError(f"{path} is no valid YAML: {error}") from error
         where = f"{path} with {', '.join(overrides)}" if overrides else path
         changed = apply(values, overrides, cls)
         try:
@@ -55,15 +55,15 @@ class Recipe(Strict):
             raise ConfigError(f"{where}: {error}") from error
 
     def save(self, path: Path) -> None:
-        """Write a YAML file with every value, defaults too; it loads back equal."""
+        """Write a YAML file with all values, including defaults; loading it gives an equal configuration."""
         values = self.model_dump(mode="json")
         path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Name of each value that differs in nested mappings, such as ``tasks.vqa.batch``, with the two values.
+    """Yield the dotted name of each value that differs, such as ``tasks.vqa.batch``, and both values.
 
-    What is missing is None.
+    A missing value is None.
     """
     for name in {**one, **other}:
         a, b = one.get(name), other.get(name)
@@ -74,12 +74,12 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = 
 
 
 class Source(Strict):
-    """One data set of a task.
+    """A data set of a task.
 
     Attributes:
         dataset: name in DATASETS.
-        folder: of the data set, relative to the run's data folder.
-        limit: training examples used, spread evenly over the data set; None takes all.
+        folder: relative to the run's data folder.
+        limit: maximum number of training examples, evenly spaced over the data set; None uses all.
     """
 
     dataset: str
@@ -94,22 +94,22 @@ class Source(Strict):
         return value
 
     def data_set(self, data: Path) -> DataSet:
-        """It, in the run's data folder."""
+        """Return the data set in the run's data folder."""
         return DATASETS[self.dataset](data / self.folder)
 
 
 class TaskRun(Source):
-    """One task of a run, and its first data set, by which tables and the paper's figures go.
+    """A task of a run, with its first data set, which is the one in tables and in comparisons with the paper.
 
     Attributes:
-        batch: examples a step.
-        share: of all steps that are this task's; shares need not sum to one, and are for ``mixing: shares`` alone.
-        cap: highest learning rate, or None.
-        accumulate: batches a step, their gradients added up.
-        classes: labels kept, the most frequent; examples of others are left out. None keeps all.
-        jobs: worker processes of this task.
-        device: of its workers: ``auto`` deals out the CUDA devices there are, else the CPU.
-        more: data sets that are learnt and measured beside the first.
+        batch: examples per batch.
+        share: relative share of the steps, for ``mixing: shares``; shares need not sum to 1.
+        cap: maximum learning rate, or None.
+        accumulate: batches per step, with accumulated gradients.
+        classes: number of most frequent labels to keep; examples with other labels are dropped. None keeps all.
+        jobs: number of worker processes.
+        device: of the workers; ``auto`` distributes them over the CUDA devices, or uses the CPU if there are none.
+        more: further data sets for training and evaluation.
     """
 
     batch: Annotated[int, Field(ge=1)]
@@ -133,25 +133,25 @@ class TaskRun(Source):
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """All of its data sets, the first one first."""
+        """Return all data sets of the task, the first one first."""
         return (self, *self.more)
 
 
 class Checkpoints(Strict):
-    """When a run saves its state, and how many of them stay."""
+    """Seconds between two saved states, and the number of states to keep."""
 
     every_s: Annotated[float, Field(gt=0)] = 300.0
     keep: Annotated[int, Field(ge=1)] = 3
 
 
 class Evaluation(Strict):
-    """Measures taken during a run.
+    """Evaluation during a run.
 
     Attributes:
-        every: steps between two; None takes none.
-        limit: dev examples a data set.
-        best: measure by which the best checkpoint is kept, such as ``caption/BLEU-4``; of a task's
-            further data sets, ``vqa/caption_qa/accuracy``.
+        every: steps between two evaluations; None disables them.
+        limit: maximum number of dev examples per data set.
+        best: metric that selects the best checkpoint, such as ``caption/BLEU-4``, or ``vqa/caption_qa/accuracy`` for
+            a further data set of a task.
     """
 
     every: Annotated[int, Field(ge=1)] | None = None
@@ -164,27 +164,25 @@ class RunConfig(Recipe):
 
     Attributes:
         steps: of all tasks together.
-        warmup, factor: of the Noam schedule.
-        cooldown: share of the run over which the learning rate falls to zero at the end.
-        clip: largest norm of a step's gradient.
-        precision: of matrix products; ``auto`` takes bfloat16 where the device multiplies it in hardware.
-        mixing: how often a task is drawn: by the ``shares`` of the steps, or so that its samples go by the number
-            of its training examples, ``proportional`` to it or to its ``square_root``, or are as many as any other
-            task's, ``uniform``.
-        sharded: whether the ranks of the distributed runner have a part each of parameters and moments (FSDP2).
-        pace: how far the workers of a task may run ahead of the slowest, as a share of their own steps; None lets
-            everyone run free.
-        restarts: times that a worker which died is started again.
-        max_skipped: share of the samples that may be unreadable.
-        media: ``features`` of the frozen backbone, computed once, or ``pixels``, augmented anew at every step.
-        vocabulary: subwords of the tokenizer.
-        subwords: ``trained`` on the run's own texts, or ``bpemb``, BPEmb's published ones with their vectors.
-        loosen: share of the subwords read in training that are written as two.
-        text_steps: subwords that a text output may have.
-        beams: that the checkpoint searches texts with.
-        card: opening of the model card, Markdown: what the model is for, data and licences, limits.
-        network: ``cnp`` and the peripherals by name, as in OmniNetConfig, without what the data decide; a peripheral
-            that is not called as its modality has its ``kind``. Those that no task needs are left out.
+        warmup, factor: of the Noam learning rate schedule (``schedule.noam``).
+        cooldown: share of the run, at its end, over which the learning rate falls to 0.
+        clip: maximum norm of the gradient.
+        precision: of matrix products; ``auto`` is bfloat16 if the device supports it in hardware.
+        mixing: how tasks are sampled: ``shares`` of the steps as configured; or samples ``proportional`` to the
+            number of the task's training examples, to its ``square_root``, or ``uniform``.
+        sharded: whether the distributed runner shards parameters and moments over the ranks (FSDP2).
+        pace: maximum lead of a Hogwild worker over the slowest one, as a share of its steps; None sets no limit.
+        restarts: maximum number of restarts of a worker that died.
+        max_skipped: maximum share of unreadable samples.
+        media: ``features``, computed once by the frozen backbone, or ``pixels``, augmented at every step.
+        vocabulary: size of the subword vocabulary.
+        subwords: ``trained`` on the run's texts, or ``bpemb``, published by BPEmb with vectors.
+        loosen: BPE dropout (Provilkov et al. 2020): probability that a subword of a text input is split in training.
+        text_steps: maximum number of subwords of an output text.
+        beams: beam width that the checkpoint uses to decode texts.
+        card: introduction of the model card in Markdown: purpose, data and licences, limitations.
+        network: ``cnp`` and peripherals by name, with values as in OmniNetConfig except those that the data determine.
+            A peripheral whose name is not a modality needs a ``kind``. Peripherals that no task uses are dropped.
     """
 
     name: str
@@ -233,7 +231,7 @@ class RunConfig(Recipe):
         return self
 
     def title(self, source: Source) -> str:
-        """What tells one of the run's data sets from the others: its folder if that will do."""
+        """Return a name that distinguishes a data set from the run's others: the folder's name if that is unique."""
         others = [s for run in self.tasks.values() for s in run.sources if s is not source]
         if all(Path(other.folder).name != Path(source.folder).name for other in others):
             return Path(source.folder).name

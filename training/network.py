@@ -1,4 +1,4 @@
-"""The network of a run: what its configuration says, what follows from its tasks, and what the data decide."""
+"""The network configuration of a run, derived from its settings, its tasks and its data."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CNP = "cnp"
 
 
 def network_config(config: RunConfig, subwords: int, vocabularies: Mapping[str, tuple[str, ...]]) -> OmniNetConfig:
-    """The network of a run, with what the data decide: subwords, and the classes of each vocabulary.
+    """Return the network configuration, with the number of subwords and the classes of each vocabulary.
 
-    Peripherals are in the order of their modalities, domains in that of the alphabet, so that the order of a run's
-    tasks changes no random weight.
+    Peripherals are in the order of their modalities and domains in alphabetical order, so that the order of the tasks
+    in the configuration does not affect the random initialisation.
     """
     tasks = tasks_of(config)
     parts = network_parts(config, {"vocabulary": subwords})
@@ -36,13 +36,13 @@ def network_config(config: RunConfig, subwords: int, vocabularies: Mapping[str, 
 
 
 def network_parts(config: RunConfig, decided: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Name -> configuration of the CNP, and of each peripheral that the tasks need or that the run configures.
+    """Return the configurations of the CNP and of each peripheral that the tasks need or the run configures, by name.
 
     Args:
-        decided: values that the data decide, by name; by default those of the configurations.
+        decided: values determined by the data, by name; None uses defaults.
 
     Raises:
-        ConfigError: a name or a value is wrong.
+        ConfigError: a name or a value is invalid.
     """
     parts: dict[str, Any] = {CNP: changed(CNPConfig(), config.network.get(CNP, {}), f"network.{CNP}")}
     needed = [given.peripheral for task in tasks_of(config).values() for given in task.inputs]
@@ -56,61 +56,62 @@ def network_parts(config: RunConfig, decided: Mapping[str, Any] | None = None) -
 
 
 def kind_in(config: RunConfig, peripheral: str) -> str:
-    """Return the modality of a peripheral: its ``kind``, or its name.
+    """Return the modality of a peripheral: its ``kind``, or else its name.
 
     Raises:
-        ConfigError: there is no such modality.
+        ConfigError: the modality is unknown.
     """
     kind = config.network.get(peripheral, {}).get(KIND, peripheral)
     if kind not in MODALITIES:
         raise ConfigError(
-            f"network.{peripheral} is of no modality: its {KIND} must be one of {', '.join(MODALITIES)}, not {kind!r}"
+            f"network.{peripheral} has no known modality: set its {KIND} to one of {', '.join(MODALITIES)}, "
+            f"not {kind!r}"
         )
     return str(kind)
 
 
 def check_network(config: RunConfig) -> None:
-    """Hold that a run's tasks have all that training and its evaluation will ask for, which may be hours later.
+    """Check before training that the tasks have everything that training and evaluation need.
 
     Raises:
-        ConfigError: something is missing; the message names it.
+        ConfigError: something is missing or inconsistent; the message names it.
     """
     for task in tasks_of(config).values():
         if task.output not in OUTPUTS:
-            raise ConfigError(f"task {task.name}: there is no output {task.output!r}; known are {', '.join(OUTPUTS)}")
+            raise ConfigError(f"task {task.name}: unknown output {task.output!r}; known are {', '.join(OUTPUTS)}")
         output = OUTPUTS[task.output]
         if output.has_vocabulary and output.named and type(output).classes is Output.classes:
-            raise ConfigError(f"task {task.name}: its output {task.output} names no classes")
+            raise ConfigError(f"task {task.name}: its output {task.output} must implement classes()")
         if not output.has_vocabulary and "classes" in output.head().reads:
             raise ConfigError(
                 f"task {task.name}: its output {task.output} has no vocabulary, but its head reads classes"
             )
     for name, tasks in vocabularies_of(config).items():
         if len({OUTPUTS[task.output].named for task in tasks}) > 1:
-            raise ConfigError(f"vocabulary {name}: {_names(tasks)} cannot share it, as its classes are subwords to one")
+            raise ConfigError(f"vocabulary {name}: {_names(tasks)} cannot share it: only one of them uses subwords")
         if len({limit for task in tasks if (limit := config.tasks[task.name].classes)}) > 1:
             raise ConfigError(f"vocabulary {name}: {_names(tasks)} share it and must have the same number of classes")
     for name, modality in _modalities(config).items():
         unknown = modality.decided_by_data - {"vocabulary"}
         if unknown or not modality.decided_by_data <= {field.name for field in fields(modality.Config)}:
             raise ConfigError(
-                f"network.{name}: no data decide {', '.join(sorted(unknown or modality.decided_by_data))}"
+                f"network.{name}: the data cannot determine {', '.join(sorted(unknown or modality.decided_by_data))}"
             )
     network_config(config, config.vocabulary, dict.fromkeys(named_vocabularies(config), ("",)))
 
 
 def needs_backbone(config: RunConfig) -> bool:
-    """Whether a run's network has a frozen backbone."""
+    """Return whether a run's network has a frozen backbone."""
     return any(modality.has_backbone for modality in _modalities(config).values())
 
 
 def tasks_of(config: RunConfig) -> dict[str, Task]:
-    """The tasks of a run by name."""
+    """Return the tasks of a run by name."""
     return {name: TASKS[name] for name in config.tasks}
 
 
 def vocabularies_of(config: RunConfig) -> dict[str, list[Task]]:
-    """The vocabularies of a run by name, each with the tasks that share it."""
+    """Return the vocabularies of a run by name, each with the tasks that share it."""
     found: dict[str, list[Task]] = {}
     for task in tasks_of(config).values():
         if task.vocabulary:
@@ -119,7 +120,7 @@ def vocabularies_of(config: RunConfig) -> dict[str, list[Task]]:
 
 
 def named_vocabularies(config: RunConfig) -> dict[str, list[Task]]:
-    """Those whose classes have names of their own."""
+    """Return the vocabularies whose classes have names, which excludes vocabularies of subwords."""
     return {name: tasks for name, tasks in vocabularies_of(config).items() if OUTPUTS[tasks[0].output].named}
 
 
@@ -133,12 +134,12 @@ def _names(tasks: list[Task]) -> str:
 
 
 def changed(defaults: T, changes: Mapping[str, Any], where: str) -> T:
-    """A configuration with some of its values replaced."""
+    """Return a copy of a configuration with some values replaced."""
     return from_dict(type(defaults), _merged(to_dict(defaults), changes), where)
 
 
 def _merged(defaults: Any, changes: Any) -> Any:
-    """Values replaced one by one, also those of inner configurations."""
+    """Merge changes into nested mappings."""
     if not isinstance(defaults, Mapping) or not isinstance(changes, Mapping):
         return changes
     return {**defaults, **{name: _merged(defaults.get(name), value) for name, value in changes.items()}}

@@ -1,4 +1,4 @@
-"""Values of a configuration that the command line replaces: ``--set tasks.vqa.batch=32``."""
+"""Overrides of configuration values from the command line: ``--set tasks.vqa.batch=32``."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ NEAR = 3
 
 
 def apply(values: Any, overrides: Sequence[str], schema: type[BaseModel]) -> Any:
-    """Raw values with some of them replaced, in order; the arguments stay as they are.
+    """Return raw configuration values with overrides applied in order; the arguments are not changed.
 
     Args:
-        values: as YAML has them; only what the overrides need is looked at.
-        overrides: each ``path=value``, such as ``network.cnp.d_model=128``; the value is YAML.
-        schema: what the values are of.
+        values: parsed YAML; only the parts that the overrides touch are checked.
+        overrides: ``path=value`` each, such as ``network.cnp.d_model=128``; values are parsed as YAML.
+        schema: model of the values.
 
     Raises:
-        ConfigError: an override has no such form or an unknown path; the message names it and the nearest known.
+        ConfigError: an override is malformed or its path is unknown; the message suggests similar paths.
     """
     known = list(_paths(schema, "", _names(values)))
     for override in overrides:
         path, value = _parse(override)
         if not any(_matches(pattern, path) for pattern in known):
-            raise ConfigError(f"--set {override}: {path!r} is unknown; near it are {', '.join(_near(path, known))}")
+            near = ", ".join(_near(path, known))
+            raise ConfigError(f"--set {override}: {path!r} is unknown; similar paths are {near}")
         values = _put(values, path, value)
     return values
 
@@ -49,11 +50,11 @@ def _parse(override: str) -> tuple[str, Any]:
     try:
         return path.strip(), yaml.safe_load(value)
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override}: the value is no YAML: {error}") from error
+        raise ConfigError(f"--set {override}: the value is no valid YAML: {error}") from error
 
 
 def _names(values: Any) -> dict[str, tuple[str, ...]]:
-    """Names in mappings that pydantic leaves open; one that is not here takes any name."""
+    """Return the keys allowed in open mappings of the schema; a mapping that is not listed allows any key."""
     network = values.get("network") if isinstance(values, dict) else None
     kinds = {name: name for name in MODALITIES}
     for name, inner in network.items() if isinstance(network, dict) else ():
@@ -69,7 +70,7 @@ def _names(values: Any) -> dict[str, tuple[str, ...]]:
 
 
 def _paths(kind: Any, prefix: str, names: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    """Every path below ``prefix``, which is of type ``kind``."""
+    """Yield every path below ``prefix``, whose value has type ``kind``."""
     for name, inner in _inside(kind, prefix, names).items():
         path = f"{prefix}.{name}".removeprefix(".")
         yield path
@@ -77,7 +78,7 @@ def _paths(kind: Any, prefix: str, names: Mapping[str, tuple[str, ...]]) -> Iter
 
 
 def _inside(kind: Any, path: str, names: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
-    """Name -> type of what a value of type ``kind`` holds."""
+    """Return name -> type of the fields of a value of type ``kind``."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is dict:
         return dict.fromkeys(names.get(path, (ANY,)), arguments[1])
@@ -94,15 +95,15 @@ def _matches(pattern: str, path: str) -> bool:
 
 
 def _near(path: str, known: Sequence[str]) -> list[str]:
-    """Paths that are spelt alike, else those that end alike, else those at the top."""
+    """Return paths with similar spelling, else with the same last part, else all top-level paths."""
     ending = [name for name in known if name.rpartition(".")[2] == path.rpartition(".")[2]]
     return get_close_matches(path, known, NEAR) or ending[:NEAR] or [name for name in known if "." not in name]
 
 
 def _put(values: Any, path: str, value: Any) -> dict[str, Any]:
-    """A copy with one value replaced; mappings on the way to it that are missing or null are made."""
+    """Return a copy with one value replaced; missing or null mappings on the path are created."""
     if not isinstance(values, dict | None):
-        raise ConfigError(f"{path} cannot be set in {values!r}, where a mapping is expected")
+        raise ConfigError(f"{path} cannot be set: expected a mapping, found {values!r}")
     name, _, rest = path.partition(".")
     inside: dict[str, Any] = values or {}
     return inside | {name: _put(inside.get(name), rest, value) if rest else value}

@@ -1,4 +1,4 @@
-"""The paper's studies on any data, Table 1 (tasks alone and together) and Table 2 (ablations), and one of the gates."""
+"""Reproduce the paper's Table 1 (single- and multi-task) and Table 2 (ablations), and compare gates, on any data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from omninet.training.table import Figures, Table
 LOG = logging.getLogger(__name__)
 Train = Callable[[RunConfig, Path], object]
 
-# Rows of the paper's tables; IND stands for a network of its own for each task.
+# Rows of the paper's tables; IND means an individual network for each task.
 PAPER_1: dict[str, Figures] = {
     "IND": {"pos": 95.61, "caption": 28.9, "METEOR": 25.2, "vqa": 55.31, "activity": 55.29, "parameters": 450},
     "MULT-3": {"METEOR": 25.2, "vqa": 56.79, "parameters": 149.03},
@@ -57,17 +57,17 @@ COLUMNS = {
     "vqa": "VQA acc.",
     "activity": "activity",
 }
-MORE = {"METEOR, PTB tokens": "METEOR"}  # further figures that have a column
+MORE = {"METEOR, PTB tokens": "METEOR"}  # further metric -> its column
 
 
 @dataclass(frozen=True)
 class Study:
-    """One configuration, trained with several sets of its tasks.
+    """Trains and evaluates one configuration with several subsets of its tasks.
 
     Attributes:
-        train: trains a configuration in a folder and leaves a checkpoint there.
-        limit: dev examples a task; None takes all.
-        seeds: each network is trained once with each of them; none takes that of the configuration.
+        train: trains a configuration in a folder and writes a checkpoint there.
+        limit: maximum number of dev examples per task; None uses all.
+        seeds: train every network once with each seed; empty uses the configured seed.
     """
 
     config: RunConfig
@@ -78,7 +78,7 @@ class Study:
     seeds: Sequence[int] = ()
 
     def table1(self) -> Table:
-        """Each task alone, three and four together."""
+        """Return Table 1: each task alone, all tasks without video, and all tasks together."""
         rows = {f"paper, {name}": [figures] for name, figures in PAPER_1.items()}
         rows["ours, IND"] = [study._alone({}) for study in self._seeded()]
         still = tuple(name for name, task in tasks_of(self.config).items() if not task.moves)
@@ -88,7 +88,7 @@ class Study:
         return Table(COLUMNS | {"parameters": "parameters, millions"}, rows)
 
     def table2(self) -> Table:
-        """The trained networks without the link array and without the spatial cache."""
+        """Return Table 2: the trained networks with the link array or the spatial cache disabled."""
         tasks = tuple(self.config.tasks)
         rows = {
             f"paper, {kind}, {name}": [figures] for name, kinds in PAPER_2.items() for kind, figures in kinds.items()
@@ -99,18 +99,18 @@ class Study:
         return Table(COLUMNS, rows)
 
     def gates(self) -> Table:
-        """All tasks together with each of the three gates, and what each makes of photos in motion."""
+        """Return a table of all tasks together with each gate, including results on photos in motion."""
         rows = {gate: [study._gated(gate) for study in self._seeded()] for gate in get_args(Gate)}
         moving = {use: task for task in tasks_of(self.config).values() for use in uses_of_motion(task)}
         return Table(COLUMNS | {use: f"{use}, % of {task.name}" for use, task in moving.items()}, rows)
 
     def _seeded(self) -> list[Study]:
-        """This study with each of the seeds."""
+        """Return this study with each of the seeds."""
         seeds = self.seeds or (self.config.seed,)
         return [replace(self, config=self.config.model_copy(update={"seed": seed})) for seed in seeds]
 
     def _alone(self, changes: Mapping[str, Any]) -> Figures:
-        """A network for each task as one row; their parameters add up."""
+        """Evaluate one network per task, as one row; their parameter counts are added."""
         parts = [self._measured(self._trained((task,)), changes) for task in self.config.tasks]
         figures = {name: value for part in parts for name, value in part.items()}
         return figures | {"parameters": sum(part["parameters"] for part in parts)}
@@ -123,7 +123,7 @@ class Study:
         return self._measured(folder, {}) | self._moving(folder)
 
     def _trained(self, tasks: Sequence[str], gate: Gate | None = None) -> Path:
-        """The checkpoint of these tasks, trained unless an earlier call has done so; None is the gate of the config."""
+        """Train these tasks unless a checkpoint exists; return its folder. ``gate`` None uses the configured gate."""
         config, name = of_tasks(self.config, tasks), "-".join(tasks)
         if config.seed:
             name = f"{name}-seed{config.seed}"
@@ -137,7 +137,7 @@ class Study:
         return folder / "checkpoint"
 
     def _moving(self, folder: Path) -> dict[str, float]:
-        """Percent of what photos reach that the same photos in motion reach, by use."""
+        """Return the score on photos in motion, in percent of the score on the still photos, by use."""
         predictor = Predictor.load(folder, precision="float32")
         answered = answer_data(predictor, self._firsts(predictor.tasks), self.data, self.limit)
         headlines: dict[str, Comparison] = {}
@@ -146,13 +146,13 @@ class Study:
         return {task: 100 * found.ratio for task, found in headlines.items() if found.ratio is not None}
 
     def _firsts(self, tasks: Iterable[str]) -> RunConfig:
-        """The run with only the first data set of each of these tasks."""
+        """Return a configuration of these tasks with only the first data set of each."""
         return self.config.model_copy(
             update={"tasks": {task: self.config.tasks[task].model_copy(update={"more": ()}) for task in tasks}}
         )
 
     def _measured(self, folder: Path, changes: Mapping[str, Any]) -> dict[str, float]:
-        """Headline figures of a checkpoint whose CNP is configured anew."""
+        """Return the headline metrics of a checkpoint with some CNP settings changed."""
         found = ablated(checkpoints.load(folder), changes)
         figures = {"parameters": sum(p.numel() for p in found.network.parameters()) / 1e6}
         config = self._firsts(found.config.network.tasks)
@@ -164,13 +164,13 @@ class Study:
 
 
 def of_tasks(config: RunConfig, tasks: Sequence[str]) -> RunConfig:
-    """A run of some of the tasks, with the steps that they have in the whole run, and its learning rates.
+    """Return a configuration of some tasks, with their number of steps and their learning rates in the whole run.
 
     Raises:
-        ConfigError: the run mixes its tasks by their sizes, which only its data tell.
+        ConfigError: ``mixing`` is not ``shares``, so the number of steps depends on the data.
     """
     if config.mixing != "shares":
-        raise ConfigError(f"reproduce goes by the shares of the tasks: mixing must be shares, not {config.mixing}")
+        raise ConfigError(f"reproduce needs mixing: shares, not {config.mixing}")
     steps = sum(sum(quotas(config)[task]) for task in tasks)
     share = steps / config.steps
     return config.model_copy(
@@ -184,9 +184,9 @@ def of_tasks(config: RunConfig, tasks: Sequence[str]) -> RunConfig:
 
 
 def ablated(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> Checkpoint:
-    """The same weights in a CNP that is configured otherwise.
+    """Return a checkpoint with the same weights and other CNP settings.
 
-    So does the paper: its tags, which no ablation can change, are the same to the last digit in all rows.
+    The paper does this, too: its POS accuracies, which no ablation affects, are identical in all rows.
     """
     network = checkpoint.config.network
     changed = replace(network, cnp=replace(network.cnp, **changes))

@@ -1,4 +1,4 @@
-"""From a run's configuration and a data folder to everything a runner needs."""
+"""Prepare a run: read the data, build the network and the encoder."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from omninet.training.pipeline.subwords import published_subwords, train_subword
 from omninet.training.runtime.schedule import mixed
 from omninet.training.warm_start import warm_start
 
-NO_TEXT = ("a",)  # a checkpoint has subwords, also where nothing is read or written
+NO_TEXT = ("a",)  # text to train subwords on if a run has none, since a checkpoint always contains a tokenizer
 STARTED = "subwords-of-the-start.model"
-NAMED = 5  # broken files in a message
+NAMED = 5  # maximum number of unreadable files to log
 LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Setup:
-    """A run, ready to start.
+    """A run that is ready to start.
 
     Attributes:
-        examples: task -> training examples, one for each caption.
+        examples: task -> training examples, one per caption.
     """
 
     config: RunConfig
@@ -57,13 +57,13 @@ class Setup:
     vocabularies: Mapping[str, tuple[str, ...]]
 
     def checkpoint(self, card: str) -> Checkpoint:
-        """The network as it stands."""
+        """Return the current network as a checkpoint, which shares its parameters."""
         run = self.config
         config = ModelConfig(run.name, run.version, self.network.config, run.text_steps, run.beams)
         return Checkpoint(config, self.network, self.encoder.tokenizer.model_file, self.vocabularies, card)
 
     def snapshot(self, card: str) -> Checkpoint:
-        """A copy of it, which training does not change."""
+        """Return a copy of the current network as a checkpoint."""
         return replace(self.checkpoint(card), network=copy.deepcopy(self.network))
 
 
@@ -76,19 +76,19 @@ def set_up(
     start: Path | None = None,
     resumed: bool = False,
 ) -> Setup:
-    """Read the data, train the subwords, build the network, compute the features.
+    """Read the data, train the subwords, build the network and compute the features.
 
     Args:
-        data: folder that the data sets' folders are relative to.
-        backbone: weights of the frozen backbones: a safetensors file, ``published`` for torchvision's, which are
-            downloaded once, or ``random``; not needed by a network that has none.
-        work: folder for what is computed once: subwords and features.
-        whole: a run of more tasks, whose subwords and features this one shares.
-        start: a checkpoint whose subwords are taken, and whose weights as far as they are found by name.
-        resumed: whether the run goes on, with the subwords of a checkpoint that it may have started from.
+        data: folder that contains the data sets' folders.
+        backbone: weights of the frozen backbones: a safetensors file, ``published`` for torchvision's, or ``random``;
+            None if the network has no backbone or takes that of ``start``.
+        work: cache folder for subwords and features.
+        whole: configuration of more tasks, with which this one shares subwords and features.
+        start: checkpoint to initialise from: its subwords are used, and its weights where names match.
+        resumed: whether the run is resumed, and must reuse the subwords of its ``start`` checkpoint if it had one.
 
     Raises:
-        ConfigError: ``backbone`` is None, and so is ``start``, or that has another backbone.
+        ConfigError: backbone weights are missing, or ``start`` has another backbone.
     """
     is_needed = start is None and needs_backbone(config)
     source = check_source(backbone if is_needed else backbone or RANDOM)
@@ -114,7 +114,7 @@ def set_up(
 
 
 def _usable(name: str, examples: Sequence[Example], config: RunConfig, encoder: Encoder) -> Sequence[Example]:
-    """The examples of a task that can be read, are short enough and have a known answer."""
+    """Return the examples of a task that are readable, short enough and have a known label."""
     unreadable = {path: why for media in encoder.media.values() for path, why in _unreadable(media).items()}
     readable = [e for e in examples if not any(path in unreadable for path in e.media)]
     _warn_of(name, examples, unreadable, config.max_skipped)
@@ -123,7 +123,7 @@ def _usable(name: str, examples: Sequence[Example], config: RunConfig, encoder: 
     known = encoder.vocabularies.get(task.vocabulary)
     named = [e for e in short if known is None or set(OUTPUTS[task.output].classes(e)) <= known.keys()]
     LOG.info(
-        "%s: %d examples; left out: %d unreadable, %d too long, %d of rare labels",
+        "%s: %d examples; skipped: %d unreadable, %d too long, %d with rare labels",
         *(name, len(named), len(examples) - len(readable), len(readable) - len(short), len(short) - len(named)),
     )
     if not named:
@@ -133,15 +133,15 @@ def _usable(name: str, examples: Sequence[Example], config: RunConfig, encoder: 
 
 
 def _unreadable(media: Media) -> Mapping[Path, str]:
-    """Files that are known to be broken, with the reason."""
+    """Return the files that are known to be unreadable, with the reason."""
     return media.unreadable if isinstance(media, Features) else {}
 
 
 def _warn_of(name: str, examples: Sequence[Example], unreadable: Mapping[Path, str], most: float) -> None:
-    """Name files that cannot be read.
+    """Log the first unreadable files.
 
     Raises:
-        DataError: they are more than the share ``most``.
+        DataError: their share is higher than ``most``.
     """
     media = {path for e in examples for path in e.media}
     broken = [path for path in unreadable if path in media]
@@ -163,7 +163,7 @@ def _read(config: RunConfig, data: Path) -> dict[str, Sequence[Example]]:
 
 
 def _examples(source: Source, data: Path) -> Sequence[Example]:
-    """Training examples of one data set."""
+    """Return the training examples of one data set."""
     found = thinned(source.data_set(data).read("train"), source.limit)
     if not found:
         raise DataError(f"{data / source.folder} holds no training example")
@@ -172,7 +172,7 @@ def _examples(source: Source, data: Path) -> Sequence[Example]:
 
 
 def _vocabularies(config: RunConfig, examples: Mapping[str, Sequence[Example]]) -> dict[str, tuple[str, ...]]:
-    """The classes of each vocabulary that names them, counted over all tasks that share it."""
+    """Return the classes of each vocabulary of named classes, counted over all tasks that share it."""
     found = {}
     for name, tasks in named_vocabularies(config).items():
         counts = Counter(c for task in tasks for e in examples[task.name] for c in OUTPUTS[task.output].classes(e))
@@ -182,7 +182,7 @@ def _vocabularies(config: RunConfig, examples: Mapping[str, Sequence[Example]]) 
 
 
 def most_frequent(counts: Counter[str], limit: int | None = None) -> tuple[str, ...]:
-    """Every class that occurs, or so many of them; the most frequent first."""
+    """Return the ``limit`` most frequent classes, or all of them; the most frequent first."""
     return tuple(label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit])
 
 
@@ -193,14 +193,16 @@ def _start(
     first: Checkpoint,
     with_backbone: bool,
 ) -> None:
-    """Begin with another checkpoint's weights, but for a backbone that was named apart, and say what was taken."""
+    """Initialise from another checkpoint, except a backbone given separately, and log which weights were used."""
     backbones = [peripheral.backbone for peripheral in backbones_of(network).values()]
     kept = [] if with_backbone else [copy.deepcopy(backbone.state_dict()) for backbone in backbones]
     taken = warm_start(network, vocabularies, tokenizer.model_file, first)
     for backbone, weights in zip(backbones, kept, strict=False):
         backbone.load_state_dict(weights)
     if with_backbone and any(".backbone." in name for name in taken.new):
-        raise ConfigError("the checkpoint to start from has another backbone: name the weights of this one, --backbone")
+        raise ConfigError(
+            "the checkpoint to start from has another backbone: give weights for this one with --backbone"
+        )
     for line in taken.lines():
         LOG.info("%s", line)
 
@@ -208,7 +210,7 @@ def _start(
 def _subwords(
     config: RunConfig, examples: Mapping[str, Sequence[Example]], work: Path, first: Checkpoint | None, resumed: bool
 ) -> tuple[Tokenizer, Tensor | None]:
-    """The tokenizer, and published vectors of its subwords if there are any."""
+    """Return the tokenizer, and the published vectors of its subwords if there are any."""
     shape = network_config(config, config.vocabulary, {})
     found = shape.first(LanguageConfig)
     language = found[1] if found else LanguageConfig()
@@ -226,7 +228,7 @@ def _subwords(
     )
     if texts == list(NO_TEXT) and _reads_or_writes(shape):
         raise ConfigError(
-            f"{', '.join(examples)}: no text to fit subwords to; add a task that has some, or set subwords: bpemb"
+            f"{', '.join(examples)}: no text to train subwords on; add a task that has text, or set subwords: bpemb"
         )
     key = hashlib.sha256("\n".join([str(config.vocabulary), *texts]).encode()).hexdigest()[:16]
     path = work / f"subwords-{key}.model"
@@ -236,13 +238,13 @@ def _subwords(
 
 
 def _reads_or_writes(network: OmniNetConfig) -> bool:
-    """Whether it has anything to do with subwords."""
+    """Return whether any task of the network reads or writes text."""
     writes = any(not OUTPUTS[task.output].named for task in network.tasks.values())
     return writes or network.first(LanguageConfig) is not None
 
 
 def _fill_subwords(network: OmniNet, vectors: Tensor) -> None:
-    """Put published vectors in the place of random ones, in every peripheral that reads texts."""
+    """Copy published vectors into the embedding of every peripheral that reads text."""
     for name, config in network.config.peripherals.items():
         if MODALITIES[kind_of(config)].Config is LanguageConfig:
             network.get_parameter(f"peripherals.{name}.embedding.weight").data[: len(vectors)] = vectors
@@ -251,7 +253,7 @@ def _fill_subwords(network: OmniNet, vectors: Tensor) -> None:
 def _files(
     network: OmniNetConfig, peripheral: str, examples: Mapping[str, Sequence[Example]]
 ) -> tuple[list[Path], list[Path]]:
-    """Pictures and clips that a peripheral gets."""
+    """Return the pictures and the clips that a peripheral reads."""
     found: dict[str, list[Path]] = {form: [] for form in network.modality(peripheral).forms}
     for name, group in examples.items():
         keywords = network.keywords(network.tasks[name])
@@ -267,10 +269,10 @@ def _files(
 def _media(
     config: RunConfig, network: OmniNet, whole: OmniNetConfig, examples: Mapping[str, Sequence[Example]], work: Path
 ) -> dict[str, Media]:
-    """Of each peripheral with a backbone: pixels, or features of pictures and of clips, looked up alike.
+    """Return the source of pictures and clips for each peripheral with a backbone: pixels or features.
 
     Args:
-        whole: the network of all tasks that there are examples of.
+        whole: network configuration of all tasks in ``examples``.
     """
     found: dict[str, Media] = {}
     for name, vision in backbones_of(network).items():
@@ -285,7 +287,7 @@ def _media(
 
 
 def _length(example: Example, encoder: Encoder) -> int:
-    """Subwords of the longest text of an example, read or written."""
+    """Return the number of subwords of an example's longest text, input or target."""
     tokenizer, task = encoder.tokenizer, encoder.network.tasks[example.task]
     written = [len(tokenizer.encode_output(text)) for text in OUTPUTS[task.output].texts(example)]
     read = [len(tokenizer.encode(text.split()).tokens) for text in texts_read(encoder.network, example)]

@@ -1,4 +1,4 @@
-"""The table of a study: rows of figures, as Markdown."""
+"""Table of a study's results, formatted as Markdown."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ Figures = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of figures, each of one run or of several that differ in their seed alone.
+    """Rows of metrics, each with one or several runs that differ only in their seed.
 
     Attributes:
-        columns: key of a figure -> its heading.
-        rows: name -> the figures of each run; what no run has is a dash.
+        columns: metric -> heading.
+        rows: name -> metrics of each run; a metric without a value is shown as a dash.
     """
 
     columns: Mapping[str, str]
     rows: Mapping[str, Sequence[Figures]]
 
     def values(self, row: str, column: str) -> list[float]:
-        """One figure of all runs that have it."""
+        """Return one metric of all runs that have it."""
         return [run[column] for run in self.rows[row] if column in run]
 
     def markdown(self) -> str:
-        """Medians, of several runs with the lowest and the highest."""
+        """Return Markdown with medians, and with the range if there are several runs."""
         lines = [["", *self.columns.values()], ["---"] * (1 + len(self.columns))]
         lines += [[row, *(_cell(self.values(row, column)) for column in self.columns)] for row in self.rows]
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,4 +1,4 @@
-"""A run from its configuration to its checkpoint, by any runner."""
+"""Train a run from its configuration to its checkpoint, with any runner."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from omninet.model.errors import ConfigError
 from omninet.model.fast.devices import choose_device
 from omninet.training.backbone import source_of_resumed
 from omninet.training.config import RunConfig
-from omninet.training.hogwild import make_posts, run_hogwild
-from omninet.training.hogwild.worker import Post
+from omninet.training.hogwild import run_hogwild, worker_specs
+from omninet.training.hogwild.worker import WorkerSpec
 from omninet.training.network import needs_backbone
 from omninet.training.runtime.interrupt import Interrupt, Stopped
 from omninet.training.runtime.launch import Launch
@@ -31,15 +31,15 @@ Runner = Literal["hogwild", "single", "distributed"]
 
 @dataclass(frozen=True)
 class Options:
-    """What a run needs beside its configuration.
+    """Options of a run that are not part of its configuration.
 
     Attributes:
-        data: folder that the data sets' folders are relative to.
-        backbone: weights of the vision backbone, see set_up; None is for a resumed run, which goes on with its own.
-        work: folder for subwords and features; None takes the run's own.
-        threads: CPU threads to compute with, in all on this machine; None takes all there are.
-        global_device: where the global model lives.
-        start: folder of a checkpoint to start from; None starts from random weights.
+        data: folder that contains the data sets' folders.
+        backbone: weights of the vision backbone, see set_up; None makes a resumed run use its own.
+        work: cache folder for subwords and features; None uses the run's folder.
+        threads: CPU threads in total on this machine; None uses all cores.
+        global_device: device of the global model.
+        start: folder of a checkpoint to initialise from; None starts from random weights.
     """
 
     data: Path
@@ -54,34 +54,36 @@ class Options:
 
 
 def train(config: RunConfig, out: Path, options: Options, whole: RunConfig | None = None) -> Path:
-    """Train, and write a checkpoint.
+    """Train and write a checkpoint.
 
     Args:
-        whole: the run that ``config`` takes some tasks of; subwords and features are made for all of it.
+        whole: configuration from which ``config`` selects tasks; subwords and features are made for all of it.
 
     Returns:
-        the folder of the checkpoint.
+        The folder of the checkpoint.
 
     Raises:
-        Stopped: by Ctrl-C or SIGTERM.
+        Stopped: SIGINT (Ctrl-C) or SIGTERM was received.
     """
     launch = Launch.read()
     if options.runner == "distributed":
         return _train_distributed(config, out, options, whole, launch)
     if launch.ranks > 1:
-        raise ConfigError(f"torchrun has started {launch.ranks} ranks, which --runner {options.runner} does not know")
+        raise ConfigError(
+            f"torchrun has started {launch.ranks} ranks: use --runner distributed, not --runner {options.runner}"
+        )
     home = choose_device(options.global_device)
     if options.runner == "single":
-        config, posts = _one_job(config), []
+        config, specs = _one_job(config), []
     else:
-        posts = make_posts(config, options.lockstep, options.threads)
-    devices = [home, *(post.device for post in posts)]
-    how = f"{_runner(options, posts)} on {_machine(devices)}"
+        specs = worker_specs(config, options.lockstep, options.threads)
+    devices = [home, *(spec.device for spec in specs)]
+    how = f"{_runner(options, specs)} on {_machine(devices)}"
     setup = set_up(
         config, options.data, _backbone(config, options, out), options.work or out, whole, options.start, options.resume
     )
     with Run(setup, out, how, options.resume, devices) as run, Interrupt() as stop:
-        done = run_single(run, stop) if options.runner == "single" else run_hogwild(run, posts, stop)
+        done = run_single(run, stop) if options.runner == "single" else run_hogwild(run, specs, stop)
         return _conclude(run, done, stop)
 
 
@@ -89,12 +91,12 @@ def _train_distributed(config: RunConfig, out: Path, options: Options, whole: Ru
     from omninet.training.distributed import RankedRun, Ranks, named, run_distributed
 
     if launch.rank:
-        logging.getLogger().setLevel(logging.WARNING)  # the first rank speaks for all
+        logging.getLogger().setLevel(logging.WARNING)  # only rank 0 logs progress
     config, work = _one_job(config), options.work or out
     with Ranks(launch) as ranks:
         torch.set_num_threads(max(1, (options.threads or os.cpu_count() or 1) // launch.local_ranks))
         if config.sharded and not torch.distributed.is_initialized():
-            raise ConfigError("sharded: there is one rank to shard over; start the run by torchrun")
+            raise ConfigError("sharded: sharding needs several ranks; start the run with torchrun")
         how = f"Synchronous steps of {named(ranks.count)} on {_machine([ranks.device])}"
         setup = ranks.in_turn(
             lambda: set_up(
@@ -112,10 +114,10 @@ def _backbone(config: RunConfig, options: Options, out: Path) -> str | None:
 
 
 def _conclude(run: Run, done: bool, stop: Interrupt) -> Path:
-    """The checkpoint of a run that is done."""
+    """Write the checkpoint of a finished run and return its folder; raise Stopped for an unfinished one."""
     if not done:
-        run.watcher.message(f"stopped at step {run.progress.step}; --resume goes on from there")
-        raise Stopped(stop.signal or signal.SIGTERM)  # it may be another rank that was told to
+        run.watcher.message(f"stopped at step {run.progress.step}; continue with --resume")
+        raise Stopped(stop.signal or signal.SIGTERM)  # the signal may have been received by another rank
     return run.finish()
 
 
@@ -124,14 +126,14 @@ def _one_job(config: RunConfig) -> RunConfig:
     return config.model_copy(update={"tasks": tasks})
 
 
-def _runner(options: Options, posts: Sequence[Post]) -> str:
+def _runner(options: Options, specs: Sequence[WorkerSpec]) -> str:
     if options.runner == "single":
         return "One process"
-    return f"Hogwild{' in lockstep' if options.lockstep else ''} with {len(posts)} workers"
+    return f"Hogwild{' in lockstep' if options.lockstep else ''} with {len(specs)} workers"
 
 
 def _machine(devices: Sequence[torch.device]) -> str:
-    """For people: the graphics cards, or the processor."""
+    """Return the names of the GPUs, or a description of the CPU."""
     cards = dict.fromkeys(device for device in devices if device.type == "cuda")
     if cards:
         return ", ".join(torch.cuda.get_device_name(device) for device in cards)

@@ -1,4 +1,4 @@
-"""A network that begins with what another checkpoint has learnt, found by name."""
+"""Warm start: initialise a network from another checkpoint, with weights matched by name."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from omninet.model.network.omninet import OmniNet
 
 LOG = logging.getLogger(__name__)
 CONTROLS = "cnp.control_embedding.weight"
-# Weights with a row for each class of a vocabulary; those of embeddings have one more, for padding.
+# Weights with one row per class of a vocabulary; embeddings have an additional row for padding.
 CLASSES = re.compile(r"cnp\.(output_embeddings|classifiers)\.(?P<vocabulary>.+)\.(weight|bias)")
 SUBWORDS = re.compile(r"peripherals\.\w+\.embedding\.weight")
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of the weights.
+    """Summary of which weights were copied.
 
     Attributes:
-        whole: names of those that were taken as they are.
-        rows: names of those of which some rows were taken -> how many of how many.
-        new: names of those that the other checkpoint has not, or in another shape.
-        left: names of its weights that have no place here.
+        whole: names of tensors that were copied completely.
+        rows: name of a partly copied tensor -> number of copied rows, number of rows.
+        new: names of tensors that the checkpoint lacks or has in another shape.
+        left: names of the checkpoint's tensors that the network lacks.
     """
 
     whole: tuple[str, ...]
@@ -39,24 +39,24 @@ class Taken:
     left: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """Say it for people."""
-        found = [f"taken: {_summary(self.whole)}"]
-        found += [f"taken: {some} of {all_} rows of {name}" for name, (some, all_) in self.rows.items()]
-        found += [f"new: {_summary(self.new)}"] if self.new else []
-        return found + ([f"left out: {_summary(self.left)}"] if self.left else [])
+        """Return lines for the log."""
+        found = [f"copied: {_summary(self.whole)}"]
+        found += [f"copied: {some} of {all_} rows of {name}" for name, (some, all_) in self.rows.items()]
+        found += [f"not in the checkpoint: {_summary(self.new)}"] if self.new else []
+        return found + ([f"not used: {_summary(self.left)}"] if self.left else [])
 
 
 @torch.no_grad()
 def warm_start(
     network: OmniNet, vocabularies: Mapping[str, Sequence[str]], tokenizer_file: Path, source: Checkpoint
 ) -> Taken:
-    """Copy the weights of a checkpoint into a network, by name.
+    """Copy the weights of a checkpoint into a network, matched by name.
 
-    Control vectors are found by the names of domains and tasks, rows of a vocabulary's classes by the names of the
-    classes. Rows of subwords are taken where both have the same subwords.
+    Control vectors are matched by the names of domains and tasks, rows of a vocabulary by the names of its classes.
+    Rows of subwords are copied only if both have the same subword model.
 
     Args:
-        vocabularies: name -> its classes, of the network; those of subwords have none.
+        vocabularies: name -> its classes, for the network's vocabularies of named classes.
     """
     ours, theirs = network.state_dict(), source.network.state_dict()
     same_subwords = _digest(tokenizer_file) == _digest(source.tokenizer_file)
@@ -83,7 +83,7 @@ def _pairs(
     source: Checkpoint,
     same_subwords: bool,
 ) -> list[tuple[int, int]] | None:
-    """Rows here and there that mean one thing; None where a tensor is taken whole or not at all."""
+    """Return pairs of matching rows (ours, theirs); None for a tensor that is copied as a whole."""
     if name == CONTROLS:
         return _matches(network.config.controls, source.network.config.controls)
     if found := CLASSES.fullmatch(name):
@@ -100,14 +100,14 @@ def _matches(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int, int]
 
 
 def _count(name: str, tensor: Tensor, network: OmniNet) -> int:
-    """Rows that mean something: those of embeddings have one more."""
+    """Return the number of rows without the embeddings' padding row."""
     if name == CONTROLS:
         return len(network.config.controls)
     return len(tensor) - ("embedding" in name)
 
 
 def _summary(names: Sequence[str]) -> str:
-    """Weights by the part of the network that they are in."""
+    """Return the number of tensors in each part of the network, as text."""
     parts: dict[str, int] = {}
     for name in names:
         part = ".".join(name.split(".")[: 3 if CLASSES.fullmatch(name) else 2])

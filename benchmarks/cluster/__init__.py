@@ -1,1 +1,1 @@
-"""The service on Ray Serve, with several nodes on one machine: what it costs, and what it survives."""
+"""Benchmark of the service on Ray Serve with two nodes on one machine: cost, queueing and fault tolerance."""

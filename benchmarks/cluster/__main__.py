@@ -1,8 +1,8 @@
-"""The service on two nodes of Ray on this machine: what it costs, a queue on paper beside it, and what it survives.
+"""Benchmark of the service on two Ray nodes on this machine: cost, queueing with a simulation, and fault tolerance.
 
     python -m benchmarks.cluster --out OUT [--data DATA] [--seconds 8]
 
-Prints Markdown and draws OUT/scaling.png, in about ten minutes; nothing else should be busy meanwhile.
+Prints Markdown and plots OUT/scaling.png, in about ten minutes; the machine should be otherwise idle.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.cluster.events import load, models, when
+from benchmarks.cluster.events import load, models, seconds_until
 from benchmarks.cluster.measures import overhead, processor_seconds, rates
 from benchmarks.cluster.nodes import ROOT, Nodes
 from benchmarks.cluster.plots import draw
@@ -36,7 +36,7 @@ WAVE_S, CALM_S = 40.0, 60.0
 
 
 def config(models: Mapping[str, Any], **environment: str) -> dict[str, Any]:
-    """The one for CPUs, with other options of the model, and one replica of all else: new ones need the same cores."""
+    """Return the CPU configuration with other options of the model; one replica of all others saves cores."""
     found: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "ray" / "cpu.yaml").read_text())
     application = found["applications"][0]
     application["runtime_env"]["env_vars"] = environment
@@ -46,12 +46,12 @@ def config(models: Mapping[str, Any], **environment: str) -> dict[str, Any]:
 
 
 def replicas(least: int, most: int, **scaling: float) -> dict[str, Any]:
-    """Options of a model that has so many."""
+    """Return autoscaling options with these numbers of replicas."""
     return {"autoscaling_config": {"min_replicas": least, "max_replicas": most, **scaling}}
 
 
 def costs(nodes: Nodes, asked: Posts, started: float, seconds: float) -> None:
-    """Beside a single server: memory, and the time of a request; then processors by deployment."""
+    """Print memory and latency compared with a single server, and CPU time per deployment."""
     memory = nodes.memory() / 2**20
     began = time.monotonic()
     with serving(service(None)) as single:
@@ -72,7 +72,7 @@ def costs(nodes: Nodes, asked: Posts, started: float, seconds: float) -> None:
 
 
 def queue(nodes: Nodes, captions: Sequence[Post], seconds: float, out: Path) -> None:
-    """A replica's captions: how quick with so many at once, and how long they wait for it, measured and on paper."""
+    """Print the throughput of a replica by concurrency, and measured and simulated latency by arrival rate."""
     port = nodes.nodes[0].port
     measured = rates(port, {"caption": captions}, CLIENTS, seconds)
     print(
@@ -88,17 +88,17 @@ def queue(nodes: Nodes, captions: Sequence[Post], seconds: float, out: Path) -> 
 
 
 def wave(nodes: Nodes, asked: Posts) -> None:
-    """From one replica to three and back."""
+    """Scale from one replica to three and back under load."""
     quick = {"target_ongoing_requests": 4, "upscale_delay_s": 2, "downscale_delay_s": 5, "look_back_period_s": 3}
     nodes.deploy(config(replicas(1, 3, **quick, metrics_interval_s=1)), READY_S)
     with load(nodes.nodes[0].port, asked, 24, WAVE_S) as found:
-        up = when(lambda: models(nodes) == 3, WAVE_S)
-    down = when(lambda: models(nodes) == 1, CALM_S)
-    print(f"\nwave: three replicas {_after(up)} its begin, one {_after(down)} its end; {found.told()}", flush=True)
+        up = seconds_until(lambda: models(nodes) == 3, WAVE_S)
+    down = seconds_until(lambda: models(nodes) == 1, CALM_S)
+    print(f"\nwave: three replicas {_after(up)} its begin, one {_after(down)} its end; {found.summary()}", flush=True)
 
 
 def update(nodes: Nodes, asked: Posts, out: Path) -> None:
-    """Another checkpoint under load, and one that is none."""
+    """Update to another checkpoint under load, then try a folder without a checkpoint."""
     second = out / "second"
     shutil.copytree(BUNDLED, second, dirs_exist_ok=True)
     with load(nodes.nodes[0].port, asked, 4, 90.0) as found:
@@ -108,12 +108,12 @@ def update(nodes: Nodes, asked: Posts, out: Path) -> None:
             failed = "taken, which it should not be"
         except RuntimeError:
             failed = "refused"
-    print(f"\nupdate: after {seconds:.0f} s, one without a checkpoint was {failed}; {found.told()}", flush=True)
+    print(f"\nupdate: after {seconds:.0f} s, one without a checkpoint was {failed}; {found.summary()}", flush=True)
     shutil.rmtree(second)
 
 
 def kill(nodes: Nodes, asked: Posts) -> None:
-    """A node loses its power under load."""
+    """Kill a node under load."""
     nodes.deploy(config(replicas(2, 2)), READY_S)
     victim = nodes.nodes[1]
     lost = dict(nodes.replicas(victim))
@@ -122,7 +122,7 @@ def kill(nodes: Nodes, asked: Posts) -> None:
         at = time.monotonic()
         victim.kill()
     gap = found.longest_gap(at)
-    print(f"\nkill: a node with {lost}; no answer for {gap:.1f} s at most; {found.told(at)}", flush=True)
+    print(f"\nkill: a node with {lost}; no answer for {gap:.1f} s at most; {found.summary(at)}", flush=True)
 
 
 def _after(seconds: float | None) -> str:
@@ -130,7 +130,7 @@ def _after(seconds: float | None) -> str:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="folder with flickr8k and activities; else the service's samples")

@@ -1,4 +1,4 @@
-"""What happens to requests while the cluster changes under them."""
+"""Effect of cluster changes on running requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from benchmarks.cluster.nodes import Nodes
-from benchmarks.load.client import Group, Sample, press
+from benchmarks.load.client import Group, Sample, generate_load
 from benchmarks.load.posts import Post
 
 POLL_S = 0.5
@@ -19,18 +19,18 @@ POLL_S = 0.5
 
 @dataclass
 class Load:
-    """Clients in a closed loop for some time.
+    """Closed-loop load for a limited time.
 
     Attributes:
-        began: ``time.monotonic`` then.
-        samples: once it is over.
+        began: start, in time of ``time.monotonic``.
+        samples: results, available after the end.
     """
 
     began: float
     samples: list[Sample] = field(default_factory=list)
 
-    def told(self, since: float = 0.0) -> str:
-        """How the requests ended that did after ``since``, for people."""
+    def summary(self, since: float = 0.0) -> str:
+        """Summarise the requests that ended after ``since``: status codes, wrong answers and the slowest."""
         late = [each for each in self.samples if each.ended >= since - self.began]
         codes = Counter(f"{each.status} {each.code}".strip() for each in late)
         wrong = sum(not each.right for each in late)
@@ -38,7 +38,7 @@ class Load:
         return f"{dict(codes)}, {wrong} other answers, slowest {slowest:.1f} s"
 
     def longest_gap(self, since: float) -> float:
-        """Seconds after ``since`` in which no answer came, at most."""
+        """Return the longest time after ``since``, in seconds, without a successful response."""
         ends = sorted(each.ended for each in self.samples if each.status == 200 and each.ended >= since - self.began)
         edges = [since - self.began, *ends]
         return max((b - a for a, b in pairwise(edges)), default=0.0)
@@ -46,10 +46,10 @@ class Load:
 
 @contextmanager
 def load(port: int, posts: Mapping[str, Sequence[Post]], clients: int, seconds: float) -> Iterator[Load]:
-    """Load while it is entered, for ``seconds`` in all; left when the last answer is there."""
+    """Put load on a server for ``seconds`` in a background thread; wait for it seconds_until the context ends."""
     found = Load(time.monotonic())
     thread = threading.Thread(
-        target=lambda: found.samples.extend(press(port, [Group(clients, posts)], seconds).samples)
+        target=lambda: found.samples.extend(generate_load(port, [Group(clients, posts)], seconds).samples)
     )
     thread.start()
     try:
@@ -58,10 +58,10 @@ def load(port: int, posts: Mapping[str, Sequence[Post]], clients: int, seconds: 
         thread.join()
 
 
-def when(is_so: Callable[[], bool], seconds: float) -> float | None:
-    """Seconds until something is so; None where it is not in time."""
+def seconds_until(holds: Callable[[], bool], seconds: float) -> float | None:
+    """Return the seconds until a condition holds; None if it does not within ``seconds``."""
     began = time.monotonic()
-    while not is_so():
+    while not holds():
         if time.monotonic() - began > seconds:
             return None
         time.sleep(POLL_S)
@@ -69,5 +69,5 @@ def when(is_so: Callable[[], bool], seconds: float) -> float | None:
 
 
 def models(nodes: Nodes) -> int:
-    """Replicas of the model that answer."""
+    """Return the number of running replicas of the model."""
     return nodes.replicas()["model"]

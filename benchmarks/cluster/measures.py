@@ -1,4 +1,4 @@
-"""What a request costs: time beside a single server, processors by deployment, bytes."""
+"""Cost of a request on Ray Serve: latency compared with a single server, CPU time per deployment, throughput."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from statistics import median
 import psutil
 
 from benchmarks.cluster.nodes import Nodes
-from benchmarks.load.client import Connection, Group, Sample, press
+from benchmarks.load.client import Connection, Group, Sample, generate_load
 from benchmarks.load.posts import HEALTH, Post
 
 WARM_UP = 8
 
 
 def overhead(ports: Sequence[int], posts: Mapping[str, Sequence[Post]], rounds: int) -> dict[str, list[float]]:
-    """Median milliseconds of each endpoint at each of several servers, asked in turn, one request at a time."""
+    """Return endpoint -> median milliseconds at each server, with single requests to the servers in turn."""
     return asyncio.run(_overhead(ports, {HEALTH.endpoint: [HEALTH], **posts}, rounds))
 
 
@@ -42,7 +42,7 @@ async def _overhead(ports: Sequence[int], posts: Mapping[str, Sequence[Post]], r
 
 
 async def arriving(port: int, posts: Sequence[Post], rate: float, seconds: float, seed: int = 0) -> list[Sample]:
-    """Requests that come at random, ``rate`` a second, whether earlier ones are answered or not."""
+    """Send requests as a Poisson process with ``rate`` per second (open loop), and return their results."""
     chance, began = random.Random(seed), time.perf_counter()
     idle: list[Connection] = []
     asking: list[asyncio.Task[Sample]] = []
@@ -67,7 +67,7 @@ async def _ask(port: int, idle: list[Connection], post: Post, began: float) -> S
 
 
 def processor_seconds(nodes: Nodes) -> dict[str, float]:
-    """Time of processors so far: of each deployment, of Ray's proxies, and of all else that is Ray's."""
+    """Return the CPU time so far of each deployment, of Ray's proxies, and of the remaining processes of Ray."""
     found: defaultdict[str, float] = defaultdict(float)
     for node in nodes.nodes:
         _add(psutil.Process(node.process.pid), "the rest of Ray", found)
@@ -75,7 +75,7 @@ def processor_seconds(nodes: Nodes) -> dict[str, float]:
 
 
 def _add(process: psutil.Process, name: str, found: dict[str, float]) -> None:
-    """That of a process and of what it has started; those that it has ended are lost."""
+    """Add the CPU time of a process and its running children; ended children are not counted."""
     try:
         title, times, children = "".join(process.cmdline()[:1]), process.cpu_times(), process.children()
     except psutil.Error:
@@ -90,10 +90,10 @@ def _add(process: psutil.Process, name: str, found: dict[str, float]) -> None:
 
 
 def rates(port: int, posts: Mapping[str, Sequence[Post]], clients: Sequence[int], seconds: float) -> dict[int, float]:
-    """Requests a second with so many at once."""
+    """Return clients -> requests per second, in a closed loop."""
     found = {}
     for count in clients:
-        samples = press(port, [Group(count, posts)], seconds).samples
+        samples = generate_load(port, [Group(count, posts)], seconds).samples
         inside = [each for each in samples if each.status == 200 and seconds / 5 < each.ended <= seconds]
         found[count] = len(inside) / (seconds * 4 / 5)
     return found

@@ -1,4 +1,4 @@
-"""Nodes of Ray as processes of this machine, on loopback, with ports and a token of their own."""
+"""Ray nodes as processes on this machine, on loopback, with their own ports and token."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ LIBC = ctypes.CDLL(None)
 
 @dataclass(frozen=True)
 class Node:
-    """A machine, as Ray sees it.
+    """A Ray node.
 
     Attributes:
-        port: of its HTTP proxy, once there is one.
+        port: of its HTTP proxy, if it runs one.
     """
 
     process: subprocess.Popen[bytes]
     port: int
 
     def kill(self) -> None:
-        """End it and all that runs on it, at once and without a word, as a machine that loses power does."""
+        """Kill the node and all of its processes without shutdown, like a power failure."""
         top = psutil.Process(self.process.pid)
         for process in (top, *top.children(recursive=True)):
             try:
@@ -55,21 +55,21 @@ class Node:
         self.process.wait()
 
     def pids(self) -> set[int]:
-        """Of all processes on it."""
+        """Return the ids of all its processes."""
         top = psutil.Process(self.process.pid)
         return {process.pid for process in (top, *top.children(recursive=True))}
 
 
 class Nodes:
-    """A head, others that come and go, and what is deployed on them; all of it ends with the context.
+    """A Ray cluster with a head, further nodes, and an application; the context stops everything.
 
     Args:
-        cpus: of a node, as Ray counts them: what replicas may ask for, not what there is.
+        cpus: CPUs per node as Ray's resource, independent of the number of cores.
     """
 
     def __init__(self, cpus: int = 8) -> None:
         self._cpus = cpus
-        self._folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short: paths of sockets are limited
+        self._folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short, since the length of socket paths is limited
         self._gcs, self._dashboard = free_ports(2)
         self._token = secrets.token_hex(32)
         self.nodes: list[Node] = []
@@ -88,14 +88,14 @@ class Nodes:
         self._end()
 
     def add(self) -> Node:
-        """Another node."""
+        """Start a further node."""
         return self._start([f"--address=127.0.0.1:{self._gcs}"])
 
     def deploy(self, config: Mapping[str, Any], seconds: float = READY_S) -> float:
-        """Deploy an application, as ``serve deploy`` does; seconds until all of it runs.
+        """Deploy an application like ``serve deploy``; return the seconds until all of it runs.
 
         Raises:
-            RuntimeError: it does not.
+            RuntimeError: the deployment failed or timed out.
         """
         started = time.monotonic()
         options = {"host": "127.0.0.1", "port": self.nodes[0].port}
@@ -105,12 +105,12 @@ class Nodes:
         return time.monotonic() - started
 
     def status(self) -> dict[str, Any]:
-        """What Ray says of the application."""
+        """Return Ray's status of the application."""
         found: dict[str, Any] = self._ask("/api/serve/applications/")["applications"][APPLICATION]
         return found
 
     def replicas(self, node: Node | None = None) -> Counter[str]:
-        """How many replicas of each deployment run, on one node or on all."""
+        """Return the number of running replicas of each deployment, on one node or on all."""
         pids = node.pids() if node else None
         deployments = self.status()["deployments"]
         return Counter(
@@ -120,23 +120,23 @@ class Nodes:
             if replica["state"] == "RUNNING" and (pids is None or replica["pid"] in pids)
         )
 
-    def wait(self, is_so: Callable[[dict[str, Any]], bool], seconds: float, what: str) -> None:
-        """Until the application's status is as it should be.
+    def wait(self, holds: Callable[[dict[str, Any]], bool], seconds: float, what: str) -> None:
+        """Wait until the application's status fulfils a condition.
 
         Raises:
-            RuntimeError: it cannot be, or is not in time.
+            RuntimeError: the deployment failed or the wait timed out.
         """
 
         def look() -> bool:
             status = self.status()
             if status["status"] == "DEPLOY_FAILED":
                 raise RuntimeError(f"{what}: {status['message']}")
-            return is_so(status)
+            return holds(status)
 
         _wait_for(look, seconds, what)
 
     def memory(self) -> int:
-        """Bytes that all processes have, what they share counted once."""
+        """Return the proportional set size of all processes in bytes, which counts shared memory once."""
         tops = [psutil.Process(node.process.pid) for node in self.nodes if node.process.poll() is None]
         total = 0
         for process in [each for top in tops for each in (top, *top.children(recursive=True))]:
@@ -147,7 +147,7 @@ class Nodes:
         return total
 
     def log(self) -> str:
-        """The last lines of every log, for who looks for the cause of something."""
+        """Return the last lines of every replica's log, for debugging."""
         found = sorted(self._folder.glob("session_latest/logs/**/*replica*.log"))
         return "\n".join(f"{path.name}: {path.read_text()[-1000:]}" for path in found)
 
@@ -187,7 +187,7 @@ class Nodes:
         )
 
     def _ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """JSON of the dashboard; None where it does not answer yet."""
+        """Send a request to the dashboard; return its JSON, or None if the dashboard does not respond yet."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._dashboard}{path}",
             method="PUT" if body else "GET",
@@ -210,12 +210,12 @@ class Nodes:
 
 
 def _end_with_parent() -> None:
-    """Leave nothing behind where whoever began it is killed; a node that is told to end ends what runs on it."""
+    """Make Linux send SIGTERM to the node if this process dies; the node then stops its children."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at the moment."""
+    """Return free ports."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
@@ -223,9 +223,9 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def _wait_for(is_so: Callable[[], bool], seconds: float, what: str) -> None:
+def _wait_for(holds: Callable[[], bool], seconds: float, what: str) -> None:
     until = time.monotonic() + seconds
-    while not is_so():
+    while not holds():
         if time.monotonic() > until:
-            raise RuntimeError(f"{what} is not there after {seconds:g} seconds")
+            raise RuntimeError(f"{what} was not ready after {seconds:g} seconds: see the nodes' logs")
         time.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""The queue as a picture."""
+"""Plots of the queueing measurements."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from benchmarks.cluster.queueing import Point, percentile
-from benchmarks.cluster.waiting import Waited
+from benchmarks.cluster.waiting import QueueResult
 
 
 def draw(rates: Mapping[int, float], points: Sequence[Point], out: Path) -> None:
-    """On the left what a replica does with so many captions at once, on the right how long they take as more come."""
+    """Plot a replica's throughput by concurrency on the left, and latency by arrival rate on the right."""
     with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}):
         figure = Figure((9, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -35,9 +35,9 @@ def draw(rates: Mapping[int, float], points: Sequence[Point], out: Path) -> None
         figure.savefig(out, dpi=110)
 
 
-def _apart(points: Sequence[Point]) -> tuple[list[Waited], list[Waited]]:
+def _apart(points: Sequence[Point]) -> tuple[list[QueueResult], list[QueueResult]]:
     return [point.measured for point in points], [point.paper for point in points]
 
 
-def _of(waited: Waited, part: int) -> float:
+def _of(waited: QueueResult, part: int) -> float:
     return percentile(waited.seconds, part)

@@ -1,7 +1,7 @@
-"""A queue on paper: how long requests wait for replicas that get quicker, up to a point, the more they have at once.
+"""Simulation of a queue for replicas whose throughput grows with concurrency (processor sharing).
 
-A replica with k requests completes ``rates[k - 1]`` of them a second, each as quickly as any other. It takes no more
-than it has rates for; what comes then waits in the order of its coming, and where too many wait, is refused.
+A replica with k requests completes ``rates[k - 1]`` requests per second, shared equally. It accepts at most as many
+requests as there are rates; further ones wait in first-in, first-out order, or are rejected if the queue is full.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Replica:
-    """One that works on several requests at once.
+    """A replica that processes several requests at once.
 
     Attributes:
-        rates: requests a second with 1, 2, ... at once.
-        done: work that each of the requests it has had from the start on would have got, a request being 1.
-        since: when that was so, seconds.
-        ends: what ``done`` is to be when a request ends, and when it came.
+        rates: requests per second with 1, 2, ... requests at once.
+        done: work that a request present since the start would have received; a request needs 1.
+        since: time of the last update of ``done``, in seconds.
+        ends: heap with one entry per request: value of ``done`` at which it ends, and its arrival time.
     """
 
     rates: Sequence[float]
@@ -32,25 +32,25 @@ class Replica:
 
     @property
     def next(self) -> float:
-        """When its next request ends."""
+        """Return the time at which the next request ends; infinity without requests."""
         if not self.ends:
             return math.inf
         return self.since + (self.ends[0][0] - self.done) / self._pace
 
-    def go_on(self, now: float) -> None:
-        """Work until then."""
+    def advance(self, now: float) -> None:
+        """Advance the work to a point in time."""
         if self.ends:
             self.done += (now - self.since) * self._pace
         self.since = now
 
     def take(self, now: float, came: float, work: float) -> None:
-        """Begin with a request."""
-        self.go_on(now)
+        """Start a request."""
+        self.advance(now)
         heapq.heappush(self.ends, (self.done + work, came))
 
     def finish(self, now: float) -> float:
-        """End the next request; when it had come."""
-        self.go_on(now)
+        """End the next request; return its arrival time."""
+        self.advance(now)
         return heapq.heappop(self.ends)[1]
 
     @property
@@ -59,12 +59,12 @@ class Replica:
 
 
 @dataclass(frozen=True)
-class Waited:
-    """What became of the requests.
+class QueueResult:
+    """Results of a simulation or a measurement.
 
     Attributes:
-        seconds: of each that was answered, from its coming to its end.
-        refused: how many were not.
+        seconds: response time of each successful request.
+        refused: number of rejected requests.
     """
 
     seconds: list[float]
@@ -80,14 +80,14 @@ def simulate(
     seconds: float = 600.0,
     overhead: float = 0.0,
     seed: int = 0,
-) -> Waited:
-    """Requests that come at random, independently of one another (Poisson), and go to the emptier of two replicas.
+) -> QueueResult:
+    """Simulate Poisson arrivals, with each request sent to the less loaded of two random replicas.
 
     Args:
-        rates: of a replica, requests a second with 1, 2, ... at once.
-        arrivals: requests a second.
-        queue: requests that may wait.
-        overhead: seconds that a request takes beside the replica's work.
+        rates: throughput of a replica, in requests per second with 1, 2, ... requests at once.
+        arrivals: arrival rate, in requests per second.
+        queue: maximum number of waiting requests.
+        overhead: seconds added to the response time of each request.
     """
     chance = random.Random(seed)
     workers = [Replica(rates) for _ in range(replicas)]
@@ -111,11 +111,11 @@ def simulate(
             waiting.append(now)
         else:
             refused += 1
-    return Waited(found, refused)
+    return QueueResult(found, refused)
 
 
 def interpolated(measured: Mapping[int, float], most: int) -> list[float]:
-    """Rates with 1 to ``most`` requests at once, from some of them; beyond the largest they stay."""
+    """Return rates for 1 to ``most`` requests by linear interpolation; constant beyond the largest measured one."""
     known = sorted(measured)
     return [_between(measured, known, count) for count in range(1, most + 1)]
 

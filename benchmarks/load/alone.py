@@ -1,4 +1,4 @@
-"""What a service adds to the model for a single request."""
+"""Overhead of a service for a single request, compared with the bare model."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from benchmarks.load.ceiling import BareModel
 from benchmarks.load.client import Connection
 from benchmarks.load.posts import Post
 
-WARM = 5  # requests that are not counted
+WARM = 5  # warm-up requests, not counted
 
 
 @dataclass(frozen=True)
 class Alone:
-    """Milliseconds of a single request: by the bare model, and served; medians, and that of the differences."""
+    """Median milliseconds of a single request with the bare model and with a service, and of the difference."""
 
     variant: str
     endpoint: str
@@ -29,12 +29,12 @@ class Alone:
 
     @property
     def share(self) -> float:
-        """What is added, of the bare model's time."""
+        """Return the overhead relative to the bare model's time."""
         return self.added / self.model
 
 
 def compare(checkpoint: Path | None, variant: str, port: int, posts: Sequence[Post], seconds: float) -> Alone:
-    """The bare model and a service in turn, each with the same request: the machine's speed does not stay the same."""
+    """Send each request to the bare model and to a service in turn, so that changes in machine speed affect both."""
     bare, pairs = BareModel(checkpoint), list[tuple[float, float]]()
     connection, until = Connection(port), time.monotonic() + seconds
 

@@ -1,4 +1,4 @@
-"""What the two baselines share: a request's fields, the prepared job and the answer, all by the service's own code."""
+"""Code shared by the two baselines: parsing requests, preparing jobs and formatting answers as the service does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from omninet.model.predictor import Predictor
 
 
 def arguments() -> argparse.Namespace:
-    """Of a baseline's command line."""
+    """Parse the command line of a baseline."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--checkpoint", type=Path)
@@ -30,13 +30,13 @@ def arguments() -> argparse.Namespace:
 
 @functools.cache
 def load(checkpoint: Path | None, threads: int) -> Predictor:
-    """The model, once a process."""
+    """Load the model, once per process."""
     torch.set_num_threads(threads)
     return Predictor.load(checkpoint)
 
 
 async def fields_of(request: Request) -> dict[str, Any]:
-    """Of a form, or of JSON."""
+    """Return the fields of a form or a JSON body."""
     if not request.headers["content-type"].startswith("multipart/"):
         fields: dict[str, Any] = await request.json()
         return fields
@@ -45,10 +45,10 @@ async def fields_of(request: Request) -> dict[str, Any]:
 
 
 def prepare(predictor: Predictor, endpoint: str, fields: Mapping[str, Any]) -> Job:
-    """Decode, resize and tokenise."""
+    """Decode, resize and tokenize the inputs."""
     return predictor.prepare(TASKS[endpoint], **fields)
 
 
 def reply(predictor: Predictor, task: str, answer: Answer) -> dict[str, Any]:
-    """As JSON, in the names of the service."""
+    """Return the service's JSON response."""
     return predictor.output(task).body(predictor.task(task), answer).model_dump()

@@ -1,11 +1,11 @@
-"""Variant: the model behind LitServe, which makes batches of whole requests.
+"""Baseline: the model behind LitServe, which batches whole requests.
 
-Media are decoded and texts tokenised by a dependency of the endpoint, in the threads of the process that speaks HTTP:
-LitServe's own hook for it runs between the batches, in the process of the model. All endpoints are one API, so that
-their requests share batches and the model is there once.
+Media are decoded and texts tokenized by a dependency of the endpoint, in threads of the HTTP process, since LitServe's
+own hook runs between batches in the model's process. All endpoints are one API, so that their requests share batches
+and the model is loaded once.
 """
 
-# The annotations are read by LitServe and FastAPI as objects: they must not be postponed.
+# LitServe and FastAPI read the annotations as objects, so `from __future__ import annotations` cannot be used.
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,35 +19,35 @@ from benchmarks.load.baseline import arguments, fields_of, load, prepare, reply
 from omninet.model.decoding.hypotheses import Decoded
 from omninet.model.job import Job
 
-WINDOW_S = 0.005  # for which a batch waits for more
+WINDOW_S = 0.005  # time for which a batch waits for further requests
 DEADLINE_S = 60
 
 
 async def prepared(endpoint: str, request: Request) -> bytes:
-    """A request's job, as it goes to the process of the model."""
+    """Prepare a request's job, pickled for the model's process."""
     predictor = load(request.app.state.checkpoint, threads=1)
     job = await run_in_threadpool(prepare, predictor, endpoint, await fields_of(request))
     return pickle.dumps(job)
 
 
 class Api(litserve.LitAPI):
-    """All endpoints."""
+    """LitServe API with all endpoints."""
 
     def __init__(self, checkpoint: Path | None, threads: int, rows: int) -> None:
         super().__init__(max_batch_size=rows, batch_timeout=WINDOW_S, api_path="/{endpoint}")
         self.checkpoint, self.threads = checkpoint, threads
 
     def setup(self, device: str) -> None:  # noqa: ARG002
-        """Load the model, in its process."""
+        """Load the model in the worker process."""
         self.predictor = load(self.checkpoint, self.threads)
 
     def decode_request(self, request: Annotated[bytes, Depends(prepared)]) -> Job:
-        """What came from the other process."""
+        """Unpickle a job from the HTTP process."""
         job: Job = pickle.loads(request)
         return job
 
     def batch(self, inputs: Sequence[Job]) -> Sequence[Job]:
-        """The model takes any jobs together."""
+        """Return the jobs unchanged; the predictor batches them."""
         return inputs
 
     def predict(self, x: Sequence[Job]) -> list[tuple[Job, list[Decoded]]]:
@@ -56,11 +56,11 @@ class Api(litserve.LitAPI):
         return [(job, [next(decoded) for _ in job.rows]) for job in x]
 
     def unbatch(self, output: list[tuple[Job, list[Decoded]]]) -> list[tuple[Job, list[Decoded]]]:
-        """They are apart already."""
+        """Return the outputs unchanged; there is one per job already."""
         return output
 
     def encode_response(self, output: tuple[Job, list[Decoded]]) -> dict[str, Any]:
-        """Class ids to words."""
+        """Convert the decoded class ids to a response."""
         job, decoded = output
         return reply(self.predictor, job.task, self.predictor.finish(job, decoded))
 

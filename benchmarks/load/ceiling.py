@@ -1,4 +1,4 @@
-"""What the bare model can do: prepared rows, no service around it."""
+"""Maximum throughput of the bare model with prepared rows, without a service."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from omninet.model.rows import Row
 
 @dataclass(frozen=True)
 class Ceiling:
-    """Figures of one endpoint.
+    """Throughput of one endpoint.
 
     Attributes:
-        rates: rows a second by size of the batch, each batch run to its end.
-        continuous: rows a second of a running batch into which a new row is admitted for each that leaves, by size.
+        rates: batch size -> rows per second when each batch runs to its end.
+        continuous: batch size -> rows per second of a running batch that admits a new row for each finished one.
     """
 
     rates: dict[int, float] = field(default_factory=dict)
@@ -35,23 +35,23 @@ class Ceiling:
 
     @property
     def best(self) -> float:
-        """The highest rate at any size."""
+        """Return the highest rate of all sizes."""
         return max(*self.rates.values(), *self.continuous.values())
 
 
 class BareModel:
-    """The model by itself, with the threads that the service would give it."""
+    """The model without a service, with the number of threads that the service would use."""
 
     def __init__(self, checkpoint: Path | None) -> None:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
         self.predictor = Predictor.load(checkpoint)
 
     def expect(self, posts: Sequence[Post]) -> list[Post]:
-        """The same requests, each with its answer."""
+        """Return the requests with their expected answers."""
         return [replace(post, expected=answer_in(self._predict(post))) for post in posts]
 
     def measure(self, posts: Sequence[Post], sizes: Sequence[int], seconds: float) -> Ceiling:
-        """Rows a second, each size for so long."""
+        """Measure rows per second, for ``seconds`` per batch size."""
         rows = [self.predictor.prepare(p.task, **p.inputs).rows[0] for p in posts]
         rates = {size: self._rate(_cycled(rows, size), seconds) for size in sizes}
         continuous = {size: self._continuous(rows, size, seconds) for size in sizes if size > 1}
@@ -78,7 +78,7 @@ class BareModel:
             running.admit(self.predictor.encode(alike), [row.goal for row in alike])
 
     def alone(self, post: Post) -> float:
-        """Milliseconds of ``Predictor.run`` on its row."""
+        """Return the milliseconds of ``Predictor.run`` for a request's rows."""
         rows = self.predictor.prepare(post.task, **post.inputs).rows
         started = time.perf_counter()
         self.predictor.run(rows)
@@ -86,7 +86,7 @@ class BareModel:
 
 
 def _each(run: Callable[[int], object], seconds: float) -> list[float]:
-    """Seconds of each run; the first one, which is slow, is left out unless it takes all the time."""
+    """Return the seconds of each run; the slow first run is dropped unless it is the only one."""
     times: list[float] = []
     while sum(times) < seconds:
         started = time.perf_counter()
@@ -102,12 +102,12 @@ def _cycled(rows: Sequence[Row], size: int) -> list[Row]:
 def measure(
     checkpoint: Path | None, posts: Mapping[str, Sequence[Post]], sizes: Sequence[int], seconds: float
 ) -> tuple[dict[str, list[Post]], dict[str, Ceiling]]:
-    """The requests with their answers, and the ceiling of each endpoint."""
+    """Return the requests with expected answers, and the maximum throughput of each endpoint."""
     bare = BareModel(checkpoint)
     expecting = {endpoint: bare.expect(some) for endpoint, some in posts.items()}
     return expecting, {endpoint: bare.measure(some, sizes, seconds) for endpoint, some in posts.items()}
 
 
 def best(checkpoint: Path | None, posts: Sequence[Post], sizes: Sequence[int], seconds: float) -> float:
-    """Rows a second of one endpoint now."""
+    """Return the current maximum throughput of one endpoint, in rows per second."""
     return BareModel(checkpoint).measure(posts, sizes, seconds).best

@@ -1,4 +1,4 @@
-"""Clients in a closed loop: each asks, waits for the answer and asks again, over a connection that stays open."""
+"""Closed-loop load generator: each client sends a request over its persistent connection, waits, and repeats."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from itertools import count
 
 from benchmarks.load.posts import Post, answer_in
 
-PATIENCE_S = 120.0  # longer than any deadline of a server
+PATIENCE_S = 120.0  # time-out of a request; longer than any server deadline
 
 
 @dataclass(frozen=True)
 class Group:
-    """Clients that ask the same kinds of thing, every endpoint as often.
+    """Clients with the same mix of requests; endpoints are chosen with equal probability.
 
     Attributes:
         posts: endpoint -> its requests.
@@ -29,14 +29,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Sample:
-    """What became of a request.
+    """Result of a request.
 
     Attributes:
-        ended: seconds since the load began.
-        seconds: from the first byte sent to the last one received.
-        status: of HTTP; 0 where there was no answer.
-        code: of the error; empty where it was answered.
-        right: whether the answer is that of the bare model.
+        ended: seconds since the start of the load.
+        seconds: from the first byte sent to the last byte received.
+        status: HTTP status; 0 without a response.
+        code: error code; empty for a successful request.
+        right: whether the answer equals the bare model's.
     """
 
     endpoint: str
@@ -48,18 +48,18 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Pressed:
-    """All requests of a load, and the seconds of a processor that making them took."""
+class LoadResult:
+    """Results of all requests of a load, and the CPU time of the load generator."""
 
     samples: list[Sample]
     cpu_seconds: float
 
 
-def press(port: int, groups: Sequence[Group], seconds: float) -> Pressed:
-    """Put load on a server for some time, and wait for the last answers."""
+def generate_load(port: int, groups: Sequence[Group], seconds: float) -> LoadResult:
+    """Put load on a server for ``seconds``, and wait for the last responses."""
     before = time.process_time()
     samples = asyncio.run(_press(port, groups, seconds))
-    return Pressed(samples, time.process_time() - before)
+    return LoadResult(samples, time.process_time() - before)
 
 
 async def _press(port: int, groups: Sequence[Group], seconds: float) -> list[Sample]:
@@ -99,14 +99,14 @@ def _sample(post: Post, reply: Reply, ended: float, seconds: float) -> Sample:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer over HTTP; status 0 is none."""
+    """HTTP response; status 0 means no response."""
 
     status: int
     body: bytes = b""
     retry_after: float = 0.0
 
     def code(self) -> str:
-        """Of an error; of one without a code, its status."""
+        """Return the error code, or ``status_<status>`` for an error without a code."""
         try:
             return str(json.loads(self.body)["error"]["code"])
         except (ValueError, KeyError, TypeError):
@@ -114,14 +114,14 @@ class Reply:
 
 
 class Connection:
-    """HTTP/1.1 over one socket, as little of it as the servers here need: it must cost less than what is measured."""
+    """Minimal HTTP/1.1 client over one socket, which must cost much less than what is measured."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, request: bytes) -> Reply:
-        """Send a request, which is complete, and read the answer; a new connection follows one that broke."""
+        """Send a complete request and read the response; reconnect if the connection was broken."""
         try:
             async with asyncio.timeout(PATIENCE_S):
                 return await self._ask(request)
@@ -130,7 +130,7 @@ class Connection:
             return Reply(0, type(error).__name__.encode())
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._streams:
             self._streams[1].close()
         self._streams = None

@@ -1,6 +1,6 @@
-"""Variant: the model behind plain FastAPI, one request at a time by a lock.
+"""Baseline: the model behind plain FastAPI, with a lock that admits one request at a time.
 
-Media are decoded and texts tokenised in FastAPI's threads, outside the lock.
+Media are decoded and texts tokenized in FastAPI's threads, outside the lock.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from omninet.model.predictor import Predictor
 
 
 def create_app(predictor: Predictor) -> FastAPI:
-    """All endpoints by one function."""
+    """Create an app that serves all endpoints with one function."""
     app, lock = FastAPI(), threading.Lock()
 
     def predict(endpoint: str, fields: Mapping[str, Any]) -> dict[str, Any]:

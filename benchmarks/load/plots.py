@@ -1,4 +1,4 @@
-"""A run's results as pictures."""
+"""Plots of the load test."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _lines(axes: Axes, results: Results, workload: str) -> None:
 
 
 def _latency(results: Results) -> Figure:
-    """Of the mix: for each endpoint a line from the median to the 99th percentile of each variant."""
+    """Plot for the mix, per endpoint and variant, a line from the median to the 99th percentile of the latency."""
     figure = Figure((9, 4), layout="constrained")
     axes = figure.subplots()
     endpoints = list(results.ceilings)

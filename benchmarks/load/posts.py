@@ -1,4 +1,4 @@
-"""What the clients ask: real inputs as HTTP requests."""
+"""Requests of the load test: real inputs as complete HTTP messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 SAMPLES = Path(__file__).parents[2] / "app" / "static" / "samples"
-# Endpoint -> the task that it is about.
+# Endpoint -> its task.
 TASKS = {
     "caption": "caption",
     "vqa": "vqa",
@@ -39,11 +39,11 @@ SENTENCES = (
 
 @dataclass(frozen=True)
 class Post:
-    """A request.
+    """An HTTP request with its expected answer.
 
     Attributes:
-        inputs: the same for ``Predictor.predict``.
-        expected: what the bare model answers; None while nobody has asked it.
+        inputs: equivalent arguments for ``Predictor.predict``.
+        expected: answer of the bare model; None if not computed yet.
     """
 
     endpoint: str
@@ -55,11 +55,11 @@ class Post:
 
     @property
     def task(self) -> str:
-        """Of the model."""
+        """Return the task of the endpoint."""
         return TASKS[self.endpoint]
 
     def request(self) -> bytes:
-        """As it goes over the wire."""
+        """Return the complete HTTP message."""
         head = (
             f"{self.method} /{self.endpoint} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {self.content_type}\r\n"
             f"Content-Length: {len(self.body)}\r\n\r\n"
@@ -71,11 +71,11 @@ HEALTH = Post("healthz", "text/plain", b"", method="GET")
 
 
 def posts(data: Path | None = None) -> dict[str, list[Post]]:
-    """Requests of each endpoint.
+    """Return requests for each endpoint.
 
     Args:
-        data: folder with ``flickr8k``, whose dev photos are taken, and ``activities``, whose dev clips are; without it,
-            they are the samples that the service comes with.
+        data: folder with ``flickr8k`` and ``activities``, whose dev photos and clips are used; None uses the samples
+            of the service.
     """
     photos, clips = _photos(data), _clips(data)
     return {
@@ -89,7 +89,7 @@ def posts(data: Path | None = None) -> dict[str, list[Post]]:
 
 
 def answer_in(body: Mapping[str, Any]) -> Any:
-    """The answer itself, of all that comes with it."""
+    """Extract the answer from a response body."""
     if "sentences" in body:
         return [token["tag"] for sentence in body["sentences"] for token in sentence["tokens"]]
     return next((body[name] for name in ("caption", "answer", "activity") if name in body), None)

@@ -1,4 +1,4 @@
-"""A run's results: as JSON, and as Markdown."""
+"""Results of the load test as JSON and as Markdown."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pathlib import Path
 
 from benchmarks.load.alone import Alone
 from benchmarks.load.ceiling import Ceiling
-from benchmarks.load.figures import Cell, Latency
+from benchmarks.load.metrics import Cell, Latency
 
-BUSY = 32  # clients at which variants are compared
-ENDPOINT = {"captions": "caption", "pos": "pos"}  # of the workloads that ask for one thing
+BUSY = 32  # number of clients at which variants are compared
+ENDPOINT = {"captions": "caption", "pos": "pos"}  # endpoint of the workloads that use only one
 REFUSALS = ("overloaded",)
 
 
 @dataclass(frozen=True)
 class Results:
-    """All that a run has measured.
+    """All results of a load test.
 
     Attributes:
-        conditions: where and how, by name.
-        titles: of the variants, by key; the first one is ours.
-        tried: requests a second of the mix for each way to run a baseline, the best of which was taken.
-        health_rate: answers a second that the load generator gets from an endpoint that does nothing.
-        beside: the bare model's best rows a second, just before a workload was put on our engine and just after.
+        conditions: name -> machine, software and settings.
+        titles: key -> title of the variants; the first one is ours.
+        tried: requests per second of the mix, for each tried setting of a baseline; the best is used.
+        health_rate: responses per second of an endpoint that does nothing, the limit of the load generator.
+        beside: the bare model's best rows per second directly before and after a workload on our engine.
     """
 
     conditions: dict[str, str]
@@ -38,17 +38,17 @@ class Results:
     beside: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def cell(self, variant: str, workload: str, clients: int) -> Cell | None:
-        """One of them."""
+        """Return the result of one variant, workload and number of clients, if measured."""
         wanted = variant, workload, clients
         return next((cell for cell in self.cells if (cell.variant, cell.workload, cell.clients) == wanted), None)
 
     def rate(self, variant: str, workload: str, clients: int = BUSY) -> float:
-        """Requests a second; not a number where it was not measured."""
+        """Return requests per second; NaN if not measured."""
         cell = self.cell(variant, workload, clients)
         return cell.all.rate if cell else float("nan")
 
     def loads(self) -> list[tuple[str, int]]:
-        """Workloads and numbers of clients, in the order of the run."""
+        """Return pairs of workload and number of clients, in the order of the run."""
         return list(dict.fromkeys((cell.workload, cell.clients) for cell in self.cells))
 
 
@@ -59,7 +59,7 @@ def save(results: Results, out: Path) -> None:
 
 
 def markdown(results: Results) -> str:
-    """The report."""
+    """Return the report in Markdown."""
     parts = ["# Serving under load", _conditions(results), "## The bare model", _ceilings(results.ceilings)]
     parts += ["## Requests a second", _rates(results), "## Against the bare model and the others", _shares(results)]
     parts += ["## Added to a single request", _overheads(results), "## Latency", _latencies(results)]
@@ -68,7 +68,7 @@ def markdown(results: Results) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """In Markdown."""
+    """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
@@ -147,7 +147,7 @@ def _by_endpoint(results: Results) -> str:
 
 
 def _endpoints(cells: Iterable[Cell | None]) -> list[str]:
-    """Where there are several, which were asked."""
+    """Return the endpoints of the cells if there are several, else an empty list."""
     found = sorted({name for cell in cells if cell for name in cell.endpoints} - {"all"})
     return found if len(found) > 1 else []
 
@@ -172,6 +172,6 @@ def _number(value: float | None, digits: int = 1) -> str:
 
 
 def latency(results: Results, variant: str, workload: str, endpoint: str) -> Latency | None:
-    """Of an endpoint at so many clients as variants are compared at."""
+    """Return the latency of an endpoint with BUSY clients."""
     cell = results.cell(variant, workload, BUSY)
     return cell.endpoints.get(endpoint) if cell else None

@@ -1,4 +1,4 @@
-"""The variants as processes: how each is started, what it takes, how it ends."""
+"""Serving variants as processes: start, resource usage and shutdown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 START_S = 120.0
-STOP_S = 40.0  # longer than the service gives its requests to end
+STOP_S = 40.0  # longer than the service's shutdown grace period
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Variant:
 
     Attributes:
         key: short name.
-        command: of Python; ``--port`` follows.
-        environment: beside that of this process.
-        ready: path that answers 200 once the model is loaded.
+        command: arguments of Python; ``--port`` is appended.
+        environment: additional environment variables.
+        ready: path that returns 200 once the model is loaded.
     """
 
     key: str
@@ -40,19 +40,19 @@ class Variant:
 
 
 def service(checkpoint: Path | None, key: str = "a", title: str = "this engine", **settings: int) -> Variant:
-    """The service of this repository; settings by their names in small letters."""
+    """Return this repository's service; settings are given by their lower-case names."""
     command = ("-m", "omninet", "serve", *_chosen(checkpoint))
     return Variant(key, title, command, {f"OMNINET_{name.upper()}": str(value) for name, value in settings.items()})
 
 
 def locked(checkpoint: Path | None, threads: int) -> Variant:
-    """The model behind FastAPI and a lock."""
+    """Return the baseline with FastAPI and a lock."""
     command = ("-m", "benchmarks.load.locked", "--threads", str(threads), *_chosen(checkpoint))
     return Variant("c", f"FastAPI with a lock, threads {threads}", command)
 
 
 def batched(checkpoint: Path | None, threads: int, rows: int) -> Variant:
-    """The model behind LitServe."""
+    """Return the baseline with LitServe."""
     command = ("-m", "benchmarks.load.batched", "--threads", str(threads), "--rows", str(rows), *_chosen(checkpoint))
     return Variant("d", f"LitServe, threads {threads}, batches of {rows}", command, ready="/health")
 
@@ -63,32 +63,32 @@ def _chosen(checkpoint: Path | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Server:
-    """A running variant: its port, and the session that all of its processes are in."""
+    """A running variant, with its port and the session id of all its processes."""
 
     port: int
     session: int
 
     @property
     def address(self) -> str:
-        """As URLs begin."""
+        """Return the base URL."""
         return f"http://127.0.0.1:{self.port}"
 
     def processes(self) -> list[Path]:
-        """Folders of its living processes under /proc."""
+        """Return the /proc folders of its running processes."""
         return [folder for folder in Path("/proc").glob("[0-9]*") if _is_alive(_stat(folder), self.session)]
 
     def memory_mb(self) -> float:
-        """Proportional set size of all its processes: what they share is counted once."""
+        """Return the proportional set size of all processes, which counts shared memory once."""
         return sum(_kilobytes(folder / "smaps_rollup", "Pss") for folder in self.processes()) / 1024
 
     def cpu_seconds(self) -> float:
-        """Time of processors that its living processes have had."""
+        """Return the CPU time of its running processes."""
         return sum(_ticks(folder) for folder in self.processes()) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
 def serving(variant: Variant) -> Iterator[Server]:
-    """A server that is ready; nothing of it is left running afterwards."""
+    """Start a server, wait until it is ready, and stop all of its processes afterwards."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -106,7 +106,7 @@ def serving(variant: Variant) -> Iterator[Server]:
 
 
 class PeakMemory:
-    """The most memory that a server has had while this was entered, MB, looked at once a second."""
+    """Records the peak memory of a server in MB, sampled once per second, while the context is active."""
 
     def __init__(self, server: Server) -> None:
         self._server, self._over = server, threading.Event()
@@ -150,7 +150,7 @@ def _end(process: subprocess.Popen[bytes], server: Server) -> None:
 
 
 def _stat(folder: Path) -> list[str]:
-    """What follows a process's name in its ``stat``; nothing if it is gone."""
+    """Return the fields after the process name in ``stat``; empty if the process has ended."""
     with contextlib.suppress(OSError):
         return (folder / "stat").read_text().rpartition(")")[2].split()
     return []

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from benchmarks.load.client import Group, press
+from benchmarks.load.client import Group, generate_load
 from benchmarks.load.posts import Post
 
 Answer = Callable[[int], tuple[int, bytes, dict[str, str]] | None]
@@ -21,7 +21,7 @@ OVERLOADED = json.dumps({"error": {"code": "overloaded", "message": "later", "de
 
 
 class Server(ThreadingHTTPServer):
-    """Gives the answers of a function of the number of the request; None hangs up."""
+    """Server whose responses are a function of the request's number; None closes the connection."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -69,13 +69,13 @@ def answering(answer: Answer) -> Iterator[Server]:
 
 
 def pressed(server: Server, clients: int = 1, seconds: float = 0.1) -> Counter[str]:
-    samples = press(server.server_port, [Group(clients, {"caption": [CAPTION]})], seconds).samples
+    samples = generate_load(server.server_port, [Group(clients, {"caption": [CAPTION]})], seconds).samples
     assert len(samples) == len(server.asked)
     assert all(0 < sample.seconds <= sample.ended for sample in samples)
     return Counter(f"{sample.status} {sample.code}".strip() if sample.right else "wrong" for sample in samples)
 
 
-def test_clients_ask_again_over_connections_that_stay_open() -> None:
+def test_clients_reuse_their_connections() -> None:
     with answering(lambda _: (200, RIGHT, {})) as server:
         found = pressed(server, clients=3)
     assert set(found) == {"200"}
@@ -91,7 +91,7 @@ def test_an_answer_is_compared_with_the_expected_one() -> None:
     assert found["200"] == sum(found.values()) - 1
 
 
-def test_a_refused_client_waits_as_long_as_it_is_told() -> None:
+def test_a_client_obeys_retry_after() -> None:
     with answering(lambda _: (503, OVERLOADED, {"Retry-After": "0.06"})) as server:
         assert pressed(server, seconds=0.1) == {"503 overloaded": 2}
 

@@ -1,4 +1,4 @@
-"""What a device makes of a checkpoint; here of a small one, on the CPU."""
+"""Benchmark of a checkpoint on a device; here of a small one on the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What explanations and streams cost, at a service with the toy."""
+"""Benchmark of explanations and streams, at a service with the toy model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the comparison with the authors' algorithm counts."""
+"""Counts of the comparison with the authors' algorithm."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.load.alone import Alone
 from benchmarks.load.ceiling import Ceiling
-from benchmarks.load.figures import Cell, Latency
+from benchmarks.load.metrics import Cell, Latency
 from benchmarks.load.plots import draw
 from benchmarks.load.report import Results, markdown, save
 

@@ -69,7 +69,7 @@ def test_the_bare_model_is_measured_at_every_size(asked: dict[str, list[Post]], 
         assert ceiling.best >= max(ceiling.rates.values()) > 0
 
 
-def test_nothing_of_a_server_is_left_running() -> None:
+def test_all_processes_of_a_server_are_stopped() -> None:
     with serving(Variant("x", "stubborn", ("-c", STUBBORN), ready="/")) as server, PeakMemory(server) as memory:
         processes = server.processes()
         assert len(processes) == 2

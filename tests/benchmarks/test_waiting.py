@@ -10,7 +10,7 @@ from benchmarks.cluster.waiting import interpolated, simulate
 
 
 @pytest.mark.parametrize("load", [0.3, 0.6, 0.8])
-def test_one_that_is_never_quicker_is_a_shared_processor(load: float) -> None:
+def test_constant_throughput_is_processor_sharing(load: float) -> None:
     # With equal shares, the mean of M/G/1 is that of M/M/1 whatever the work: work / (1 - load).
     waited = simulate([10.0] * 500, 10.0 * load, seconds=10_000)
     assert mean(waited.seconds) == pytest.approx(0.1 / (1 - load), rel=0.05)
@@ -18,24 +18,24 @@ def test_one_that_is_never_quicker_is_a_shared_processor(load: float) -> None:
 
 
 @pytest.mark.parametrize("load", [0.3, 0.6, 0.8])
-def test_one_at_a_time_is_a_line(load: float) -> None:
+def test_one_at_a_time_is_a_simple_queue(load: float) -> None:
     # The mean of M/D/1 (Pollaczek, Khinchine): work + load * work / (2 * (1 - load)).
     waited = simulate([10.0], 10.0 * load, seconds=10_000)
     assert mean(waited.seconds) == pytest.approx(0.1 * (1 + load / (2 * (1 - load))), rel=0.05)
 
 
-def test_who_takes_all_at_once_lets_nobody_wait() -> None:
+def test_unlimited_parallelism_has_no_waiting_time() -> None:
     waited = simulate([10.0 * k for k in range(1, 200)], 40.0, seconds=200, overhead=0.02)
     assert min(waited.seconds) == pytest.approx(max(waited.seconds)) == pytest.approx(0.12)
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_requests_beyond_the_queue_are_rejected() -> None:
     waited = simulate([10.0], 20.0, queue=5, seconds=1_000)
     assert waited.refused / (waited.refused + len(waited.seconds)) == pytest.approx(0.5, abs=0.03)
     assert max(waited.seconds) <= 0.6 + 1e-9
 
 
-def test_more_replicas_bear_more() -> None:
+def test_more_replicas_sustain_a_higher_load() -> None:
     one, four = (simulate([10.0], 9.0, replicas=n, seconds=2_000) for n in (1, 4))
     assert mean(four.seconds) < mean(one.seconds) / 2
 

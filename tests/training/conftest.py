@@ -132,7 +132,7 @@ def config_file(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Subwords and features that all runs of the tests share."""
+    """Return the cache folder for subwords and features, shared by all tests."""
     return tmp_path_factory.mktemp("work")
 
 
@@ -144,12 +144,12 @@ def setup(data: Path, work: Path) -> Setup:
 
 @pytest.fixture
 def generator() -> random.Random:
-    """Of the choices that seeing a picture takes."""
+    """Return a generator for random views."""
     return random.Random(0)
 
 
 def drawn(examples: Sequence[Example], seed: int = 0) -> list[Drawn]:
-    """Examples that are all read with the choices of one seed."""
+    """Return examples with the same seed for reading."""
     return [(example, seed) for example in examples]
 
 

@@ -45,17 +45,17 @@ class Colours(Daquar):
     task = "colour"
 
     def examples(self, split: str) -> list[Example]:
-        """One example a photo."""
+        """Return one example per photo."""
         return [Example(self.task, {"image": e.image}, e.answer) for e in super().examples(split)]
 
 
 class Hues(Colours):
-    """The same for another task."""
+    """The photos of Colours for another task."""
 
     task = "hue"
 
     def examples(self, split: str) -> list[Example]:
-        """Only the first photo, of a colour that the other data do not have."""
+        """Return the first photo, and again with a label that Colours does not have."""
         first = super().examples(split)[0]
         return [first, Example(self.task, first.inputs, "pink")]
 
@@ -66,7 +66,7 @@ class Lengths(Conllu):
     task = "length"
 
     def examples(self, split: str) -> list[Example]:
-        """One example a sentence."""
+        """Return one example per sentence."""
         found = [e.words for e in super().examples(split)]
         return [Example(self.task, {"tokens": w}, truth=[float(len(w)), float(w.count("."))]) for w in found]
 
@@ -77,7 +77,7 @@ class Moods(Conllu):
     task = "mood"
 
     def examples(self, split: str) -> list[Example]:
-        """One example a sentence."""
+        """Return one example per sentence."""
         return [
             Example(self.task, {"tokens": e.words}, "!" if "!" in e.words else ".") for e in super().examples(split)
         ]
@@ -85,7 +85,7 @@ class Moods(Conllu):
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a regression gives."""
+    """Answer of a regression output."""
 
     values: tuple[float, ...]
     notes: tuple[str, ...] = ()

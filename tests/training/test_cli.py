@@ -38,7 +38,7 @@ RANDOM = ("--backbone", "random")
 
 @pytest.fixture(autouse=True)
 def _process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the commands do to the process, they do not do to the tests."""
+    """Keep the commands from changing process-wide settings."""
     for command in (train, distill, reproduce):
         monkeypatch.setattr(command, "prepare", lambda threads: None)
     monkeypatch.setattr(java, "JAVA", ("no-such-java",))  # METEOR takes seconds to begin
@@ -77,7 +77,7 @@ def test_train_then_evaluate(config_file: Path, data: Path, tmp_path: Path, caps
     assert load(out / "checkpoint").digest == checkpoint.digest
 
 
-def test_train_goes_on(config_file: Path, data: Path, tmp_path: Path) -> None:
+def test_train_resumes(config_file: Path, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     single = ("--runner", "single")
     run("train", config_file, "--data", data, *RANDOM, "--out", out, "--steps", 2, *single)
@@ -90,7 +90,7 @@ def test_train_goes_on(config_file: Path, data: Path, tmp_path: Path) -> None:
 def test_train_from_another_checkpoint(
     config_file: Path, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of fewer tasks and no steps to speak of: what both have is what the other had learnt."""
+    """With fewer tasks and few steps; shared weights come from the other checkpoint."""
     common = ("--data", data, "--steps", 1, "--runner", "single")
     run("train", config_file, *common, *RANDOM, "--out", tmp_path / "first")
     first = load(tmp_path / "first" / "checkpoint")
@@ -98,7 +98,7 @@ def test_train_from_another_checkpoint(
     with caplog.at_level(logging.INFO):
         run("train", config_file, *common, "--from", tmp_path / "first" / "checkpoint", "--out", tmp_path / "second")
 
-    assert any(message.startswith("taken: peripherals.vision (") for message in caplog.messages)
+    assert any(message.startswith("copied: peripherals.vision (") for message in caplog.messages)
     second = load(tmp_path / "second" / "checkpoint")
     ours, theirs = second.network.state_dict(), first.network.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours if ".backbone." in name)
@@ -107,16 +107,16 @@ def test_train_from_another_checkpoint(
     assert second.tokenizer_file.read_bytes() == first.tokenizer_file.read_bytes()
 
 
-def test_a_run_that_goes_on_has_no_other_start(
+def test_resume_and_from_are_exclusive(
     config_file: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["train", str(config_file), "--data", str(data), "--out", str(tmp_path), "--resume", "--from", "first"]
 
     assert main(command) == 2
-    assert "--from: a resumed run goes on with its own weights and subwords" in capsys.readouterr().err
+    assert "--from cannot be used with --resume: a resumed run keeps its weights" in capsys.readouterr().err
 
 
-def test_subwords_that_another_start_left_are_not_taken(config_file: Path, data: Path, tmp_path: Path) -> None:
+def test_subwords_left_by_an_earlier_start_are_not_used(config_file: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "subwords-of-the-start.model").write_bytes(b"of a run that died before its first state")
 
@@ -126,7 +126,7 @@ def test_subwords_that_another_start_left_are_not_taken(config_file: Path, data:
 
 
 @pytest.mark.parametrize("command", [("train",), ("reproduce", "table1")])
-def test_nobody_trains_on_a_random_backbone_unasked(
+def test_a_random_backbone_must_be_requested(
     command: tuple[str, ...], config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
@@ -135,8 +135,8 @@ def test_nobody_trains_on_a_random_backbone_unasked(
 
     assert code == 2
     said = capsys.readouterr().err
-    assert "--backbone is missing: give it the weights of the vision backbone, a file as `omninet distill`" in said
-    assert "'published' for torchvision's; 'random' freezes one that has learned nothing" in said
+    assert "--backbone is missing: give a weights file as `omninet distill`" in said
+    assert "'published' for torchvision's weights, or 'random' for an untrained backbone" in said
     assert not out.exists()
 
 
@@ -155,7 +155,7 @@ def write_backbone(path: Path, seed: int) -> None:
     save_file(build_backbone("compact").state_dict(), path)
 
 
-def test_a_resumed_run_goes_on_with_its_own_backbone(begun: Path, config_file: Path, data: Path) -> None:
+def test_a_resumed_run_uses_its_own_backbone(begun: Path, config_file: Path, data: Path) -> None:
     before = backbone_of(begun)
     resume = ("train", config_file, "--data", data, "--out", begun, "--resume", "--runner", "single")
 
@@ -178,28 +178,30 @@ def backbone_of(out: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("source", ["other", "random"])
-def test_a_run_does_not_go_on_with_another_backbone(
+def test_resuming_with_another_backbone_is_refused(
     begun: Path, config_file: Path, data: Path, tmp_path: Path, source: str
 ) -> None:
     write_backbone(tmp_path / "other", seed=8)
     given = tmp_path / "other" if source == "other" else source
 
-    with pytest.raises(DataError, match=rf"--backbone is not the one that the run began with, {begun / KEPT}: without"):
+    with pytest.raises(DataError, match=rf"--backbone differs from the run's original weights, {begun / KEPT}: leave"):
         run("train", config_file, "--data", data, "--backbone", given, "--out", begun, "--resume", "--steps", 3)
 
 
-def test_a_run_that_has_kept_no_backbone_is_told_it(begun: Path, config_file: Path, data: Path, tmp_path: Path) -> None:
+def test_resuming_without_a_kept_backbone_is_an_error(
+    begun: Path, config_file: Path, data: Path, tmp_path: Path
+) -> None:
     (begun / KEPT).unlink()
     resume = ("train", config_file, "--data", data, "--out", begun, "--resume", "--steps", 3, "--runner", "single")
 
-    with pytest.raises(DataError, match="is missing, as in older runs: name with --backbone the weights that"):
+    with pytest.raises(DataError, match="is missing, as in runs of older versions: give the original weights"):
         run(*resume)
     write_backbone(tmp_path / "again", seed=7)
     assert run(*resume, "--backbone", tmp_path / "again") == 0
     assert (begun / KEPT).is_file()
 
 
-def test_a_run_that_is_not_there_needs_no_backbone_to_say_so(config_file: Path, data: Path, tmp_path: Path) -> None:
+def test_resuming_a_missing_run_is_an_error(config_file: Path, data: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no state: there is no run to resume"):
         run("train", config_file, "--data", data, "--out", tmp_path / "run", "--resume")
 
@@ -222,7 +224,9 @@ def test_train_with_hogwild(config_file: Path, data: Path, tmp_path: Path, capsy
     assert "Hogwild with 4 workers on " in load(out / "checkpoint").card
 
 
-def test_a_stopped_run_says_so(config_file: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_run_is_reported(
+    config_file: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stopped(started: Run, stop: Interrupt) -> bool:
         stop.signal = signal.SIGTERM
         return run_single(started, stop)
@@ -233,7 +237,7 @@ def test_a_stopped_run_says_so(config_file: Path, data: Path, tmp_path: Path, mo
     command = ("train", config_file, "--data", data, *RANDOM, "--out", out, "--runner", "single")
     assert run(*command) == 128 + signal.SIGTERM
 
-    assert "stopped at step 0; --resume goes on from there" in (out / "log.jsonl").read_text()
+    assert "stopped at step 0; continue with --resume" in (out / "log.jsonl").read_text()
     assert not (out / "checkpoint").exists()
 
 
@@ -251,7 +255,7 @@ def test_ranks_take_none_of_the_options_of_hogwild(
 ) -> None:
     command = ("train", config_file, "--data", data, "--out", tmp_path, "--runner", "distributed")
 
-    with pytest.raises(ConfigError, match=f"{option[0]}: for --runner hogwild; of distributed ranks torchrun says"):
+    with pytest.raises(ConfigError, match=f"{option[0]}: only for --runner hogwild; torchrun sets"):
         run(*command, *option)
 
 

@@ -25,7 +25,7 @@ CAPTION = {"dataset": "flickr8k", "folder": "f", "batch": 4, "share": 1}
 
 
 def message_of(tmp_path: Path, values: Any) -> str:
-    """What the error says that loading raises, after the path."""
+    """Return the message of the error when loading fails, without the path."""
     path = tmp_path / "run.yaml"
     path.write_text(yaml.safe_dump(values))
     with pytest.raises(ConfigError) as caught:
@@ -100,23 +100,21 @@ def test_a_wrong_value_is_named(tmp_path: Path, changes: dict[str, Any], message
 
 
 class Nameless(LabelOutput):
-    """Forgets what makes its vocabulary."""
+    """An output without ``classes``."""
 
     classes = Output.classes  # type: ignore[assignment]
 
 
-def test_an_output_that_lacks_what_training_asks_for_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_incomplete_output_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OUTPUTS, "label", Nameless())
 
-    assert message_of(tmp_path, run_values()) == "task activity: its output label names no classes"
+    assert message_of(tmp_path, run_values()) == "task activity: its output label must implement classes()"
 
 
 def test_an_output_that_does_not_exist_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TASKS, "vqa", replace(TASKS["vqa"], output="song"))
 
-    assert message_of(tmp_path, run_values()).startswith("task vqa: there is no output 'song'; known are label")
+    assert message_of(tmp_path, run_values()).startswith("task vqa: unknown output 'song'; known are label")
 
 
 def test_a_peripheral_of_no_modality_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +122,7 @@ def test_a_peripheral_of_no_modality_is_refused(tmp_path: Path, monkeypatch: pyt
 
     message = message_of(tmp_path, run_values())
 
-    assert message == "network.ear is of no modality: its kind must be one of vision, language, not 'ear'"
+    assert message == "network.ear has no known modality: set its kind to one of vision, language, not 'ear'"
 
 
 def test_several_data_sets_of_a_task(tmp_path: Path) -> None:
@@ -144,7 +142,7 @@ def test_several_data_sets_of_a_task(tmp_path: Path) -> None:
     assert RunConfig.load(path) == config
 
 
-def test_a_data_set_is_called_by_its_folder_if_that_will_do() -> None:
+def test_a_data_set_is_named_by_its_folder_if_unique() -> None:
     tasks = run_values()["tasks"]
     tasks["vqa"]["more"] = [
         {"dataset": "caption_qa", "folder": "flickr8k"},
@@ -178,5 +176,5 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
         RunConfig.load(tmp_path / "missing.yaml")
     for content in (b"a: [", b"\xff\xfe\x00"):
         (tmp_path / "run.yaml").write_bytes(content)
-        with pytest.raises(ConfigError, match=r"run\.yaml is no YAML"):
+        with pytest.raises(ConfigError, match=r"run\.yaml is no valid YAML"):
             RunConfig.load(tmp_path / "run.yaml")

@@ -32,7 +32,7 @@ TABLE = """\
 
 @pytest.fixture
 def copy(data: Path, tmp_path: Path) -> Path:
-    """A data tree to damage."""
+    """Return a copy of the data that the test may change."""
     return Path(shutil.copytree(data, tmp_path / "copy"))
 
 
@@ -76,7 +76,7 @@ def test_further_data_sets_have_their_names(copy: Path, tmp_path: Path, capsys: 
 
 
 def damage(folder: Path) -> dict[str, str]:
-    """Spoil six files; each with what is said of it."""
+    """Damage six files; return file -> expected message."""
     photos, clips = folder / "flickr8k" / "Flicker8k_Dataset", folder / "activities" / "clips"
     contents: dict[Path, tuple[bytes | None, str]] = {
         photos / "train0.jpg": (None, " is missing"),
@@ -138,7 +138,7 @@ def test_a_test_split_is_checked_where_it_is(copy: Path, capsys: pytest.CaptureF
 
     listed.write_text("hat.jpg\n")
     assert run("--dataset", "flickr8k", copy / "flickr8k") == 2
-    assert "has no caption of hat.jpg" in capsys.readouterr().err
+    assert "has no caption for hat.jpg" in capsys.readouterr().err
 
 
 def test_an_empty_split_is_a_problem(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,10 +176,10 @@ def test_a_file_that_may_not_be_read(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "name either a configuration and its --data folder, or --dataset NAME FOLDER"),
-        (["run.yaml"], "name either a configuration"),
-        (["run.yaml", "--dataset", "coco", "."], "name either a configuration"),
-        (["--data", "."], "name either a configuration"),
+        ([], "give either a configuration and its --data folder, or --dataset NAME FOLDER"),
+        (["run.yaml"], "give either a configuration"),
+        (["run.yaml", "--dataset", "coco", "."], "give either a configuration"),
+        (["--data", "."], "give either a configuration"),
         (["--dataset", "cocoa", "."], "unknown data set 'cocoa'; known are penn, conllu"),
         (["run.yaml", "--data", "."], "run.yaml cannot be read"),
     ],

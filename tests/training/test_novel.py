@@ -19,7 +19,7 @@ from omninet.model.predictor import Predictor
 from omninet.training.config import RunConfig
 from omninet.training.data import DataError, Example
 from omninet.training.evaluate import answer_data, measure
-from omninet.training.hogwild import make_posts, run_hogwild
+from omninet.training.hogwild import run_hogwild, worker_specs
 from omninet.training.pipeline.features import Features
 from omninet.training.runtime.interrupt import Interrupt
 from omninet.training.runtime.run import Run
@@ -54,7 +54,7 @@ def prepared(data: Path, work: Path, *tasks: str, **changes: Any) -> Setup:
 
 
 def steps(folder: Path) -> list[dict[str, Any]]:
-    """What the log says of each step."""
+    """Return the step records of the log."""
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return [line for line in lines if line["kind"] == "step"]
 
@@ -68,7 +68,7 @@ def trained(setup: Setup, folder: Path, runner: str = "single") -> Predictor:
 
 
 def hogwild(run: Run) -> bool:
-    return run_hogwild(run, make_posts(run.setup.config), Interrupt())
+    return run_hogwild(run, worker_specs(run.setup.config), Interrupt())
 
 
 @pytest.mark.parametrize("media", ["features", "pixels"])
@@ -130,7 +130,7 @@ def balanced(config: CNPConfig) -> novel.Balanced:
     return novel.Balanced(config.d_model, config.d_hidden, config.dropout)
 
 
-def test_what_layers_add_to_the_loss_counts_once(data: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auxiliary_losses_are_added_once(data: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builder, "feed_forward", balanced)
     setup = prepared(data, work, "mood")
     network = setup.network.eval()
@@ -166,7 +166,7 @@ def test_numbers_from_the_decoders_state(data: Path, work: Path, tmp_path: Path)
     assert len(evaluations) == 2
 
 
-def test_a_run_without_a_backbone_goes_on(data: Path, tmp_path: Path) -> None:
+def test_a_run_without_a_backbone_is_resumed(data: Path, tmp_path: Path) -> None:
     config = RunConfig.model_validate(values("mood", steps=2))
     options = Options(data, runner="single")
 
@@ -177,7 +177,7 @@ def test_a_run_without_a_backbone_goes_on(data: Path, tmp_path: Path) -> None:
     assert Predictor.load(checkpoint, device="cpu").predict("mood", text="What !")
 
 
-def test_a_run_goes_on_with_each_of_its_backbones(data: Path, tmp_path: Path) -> None:
+def test_a_run_is_resumed_with_each_of_its_backbones(data: Path, tmp_path: Path) -> None:
     config = RunConfig.model_validate(values("same", steps=2))
     options = Options(data, "random", runner="single")
 
@@ -204,7 +204,7 @@ def test_tasks_that_share_a_vocabulary_keep_as_many_of_its_classes(data: Path, w
 def test_a_data_set_that_lacks_an_input_is_named(data: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(novel.Pairs, "examples", lambda _, split: [Example("same", {"right": data}, "same")])
 
-    with pytest.raises(DataError, match="an example of task same lacks left"):
+    with pytest.raises(DataError, match="an example of task same lacks the input left"):
         prepared(data, work, "same")
 
 
@@ -215,5 +215,5 @@ def test_values_of_any_peripheral_can_be_set(tmp_path: Path) -> None:
     config = RunConfig.load(path, ["network.eye.size=40", "tasks.same.batch=2"])
 
     assert config.network["eye"]["size"] == 40
-    with pytest.raises(ConfigError, match=r"'network\.ear\.size' is unknown; near it are network\.eye\.size"):
+    with pytest.raises(ConfigError, match=r"'network\.ear\.size' is unknown; similar paths are network\.eye\.size"):
         RunConfig.load(path, ["network.ear.size=40"])

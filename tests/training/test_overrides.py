@@ -27,7 +27,7 @@ def test_values_are_replaced_at_any_depth(config_file: Path) -> None:
     assert config.card == "a=b"
 
 
-def test_what_is_given_stays_as_it_was() -> None:
+def test_arguments_are_not_changed() -> None:
     values = run_values()
     before = deepcopy(values)
 
@@ -38,7 +38,7 @@ def test_what_is_given_stays_as_it_was() -> None:
     assert values == before
 
 
-def test_what_the_file_leaves_out_is_made(tmp_path: Path) -> None:
+def test_missing_mappings_are_created(tmp_path: Path) -> None:
     values = run_values(network={"cnp": None})
     del values["steps"], values["tasks"]["vqa"]
     path = tmp_path / "run.yaml"
@@ -55,15 +55,18 @@ def test_what_the_file_leaves_out_is_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("tasks.vaq.batch=3", r"--set tasks\.vaq\.batch=3: 'tasks\.vaq\.batch' is unknown; near it are tasks\.vqa\.b"),
-        ("network.cnp.dmodel=3", r"near it are network\.cnp\.d_model, "),
-        ("batch=3", r"near it are tasks\.pos\.batch, tasks\.activity\.batch, tasks\.caption\.batch$"),
-        ("hat=3", "near it are name, version, seed, "),
-        ("network.language.vocabulary=3", "unknown; near it are "),  # the data decide it
+        (
+            "tasks.vaq.batch=3",
+            r"--set tasks\.vaq\.batch=3: 'tasks\.vaq\.batch' is unknown; similar paths are tasks\.vqa\.b",
+        ),
+        ("network.cnp.dmodel=3", r"similar paths are network\.cnp\.d_model, "),
+        ("batch=3", r"similar paths are tasks\.pos\.batch, tasks\.activity\.batch, tasks\.caption\.batch$"),
+        ("hat=3", "similar paths are name, version, seed, "),
+        ("network.language.vocabulary=3", "unknown; similar paths are "),  # the data decide it
         ("seed.deeper=3", r"'seed\.deeper' is unknown"),
         ("=3", "'' is unknown"),
         ("steps", "--set steps: expected path=value, such as steps=100"),
-        ("steps=[", r"--set steps=\[: the value is no YAML"),
+        ("steps=[", r"--set steps=\[: the value is no valid YAML"),
     ],
 )
 def test_an_override_that_is_wrong_is_named(override: str, message: str) -> None:
@@ -80,7 +83,7 @@ def test_a_file_of_another_shape(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
     for content in ("[1, 2]", "tasks: [1, 2]"):
         path.write_text(content)
-        with pytest.raises(ConfigError, match=r"batch cannot be set in \[1, 2\], where a mapping is expected"):
+        with pytest.raises(ConfigError, match=r"batch cannot be set: expected a mapping, found \[1, 2\]"):
             RunConfig.load(path, ["tasks.vqa.batch=3"])
 
 
@@ -100,7 +103,7 @@ def test_mappings_of_any_names_and_values_that_may_be_missing() -> None:
         "limits": {"anything": 2},
         "parts": {"left": {"size": 3}},
     }
-    with pytest.raises(ConfigError, match=r"'parts\.left\.sizes' is unknown; near it are parts\.\*\.size"):
+    with pytest.raises(ConfigError, match=r"'parts\.left\.sizes' is unknown; similar paths are parts\.\*\.size"):
         apply({}, ["parts.left.sizes=3"], Outer)
 
 

@@ -38,7 +38,7 @@ def test_a_part_of_a_run_has_its_steps_and_its_rates() -> None:
 
 
 def test_a_part_of_a_run_that_is_mixed_by_sizes_is_refused() -> None:
-    with pytest.raises(ConfigError, match="mixing must be shares, not uniform"):
+    with pytest.raises(ConfigError, match="needs mixing: shares, not uniform"):
         of_tasks(make_config(mixing="uniform"), ["pos"])
 
 

@@ -222,7 +222,7 @@ def test_a_broken_picture_is_left_out_and_too_many_are_an_error(
         setup = set_up(make_config(max_skipped=0.3), copy, "random", tmp_path)
 
     assert len(setup.examples["caption"]) == 6
-    assert "caption: 6 examples; left out: 2 unreadable, 0 too long, 0 of rare labels" in caplog.messages
+    assert "caption: 6 examples; skipped: 2 unreadable, 0 too long, 0 with rare labels" in caplog.messages
     with pytest.raises(DataError, match=r"caption: 1 of 4 files cannot be read, more than the share 0.2 .*train1\.jpg"):
         set_up(make_config(max_skipped=0.2), copy, "random", tmp_path)
 
@@ -281,7 +281,7 @@ def test_tasks_are_mixed_by_what_can_be_used(data: Path, work: Path) -> None:
     }
 
 
-def test_what_a_worker_is_given_travels(setup: Setup) -> None:
+def test_the_arguments_of_a_worker_can_be_pickled(setup: Setup) -> None:
     example = setup.examples["caption"][0]
 
     encoder = pickle.loads(pickle.dumps(setup.encoder))
@@ -301,8 +301,8 @@ def test_examples_that_are_too_long_are_left_out(copy: Path, tmp_path: Path, cap
         setup = set_up(make_config(), copy, "random", tmp_path)
 
     assert len(setup.examples["caption"]) == 8
-    assert "caption: 8 examples; left out: 0 unreadable, 1 too long, 0 of rare labels" in caplog.messages
-    assert "pos: 9 examples; left out: 0 unreadable, 0 too long, 0 of rare labels" in caplog.messages
+    assert "caption: 8 examples; skipped: 0 unreadable, 1 too long, 0 with rare labels" in caplog.messages
+    assert "pos: 9 examples; skipped: 0 unreadable, 0 too long, 0 with rare labels" in caplog.messages
 
 
 @pytest.mark.parametrize(("kind", "name"), [("activities", "train.txt"), ("ewt", "en_ewt-ud-train.conllu")])
@@ -316,13 +316,13 @@ def test_a_split_without_examples_is_named(copy: Path, tmp_path: Path, kind: str
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        ({"smell": {}}, "network.smell is of no modality: its kind must be one of vision, language"),
+        ({"smell": {}}, "network.smell has no known modality: set its kind to one of vision, language"),
         ({"cnp": {"d_modle": 3}}, "network.cnp.d_modle is unknown"),
         ({"vision": {"size": 0}}, "size must be a whole number above 0"),
         ({"vision": {"backbone": "hat"}}, "'hat' is none of 'compact', 'chain', nor"),
     ],
 )
-def test_a_network_that_cannot_be(data: Path, work: Path, network: dict[str, Any], message: str) -> None:
+def test_an_invalid_network_is_refused(data: Path, work: Path, network: dict[str, Any], message: str) -> None:
     values = run_values()["network"] | network
 
     with pytest.raises(ConfigError, match=message):

@@ -38,7 +38,7 @@ def taken(network: OmniNet, toy: Checkpoint) -> Taken:
     return warm_start(network, VOCABULARIES, toy.tokenizer_file, toy)
 
 
-def test_what_has_one_name_and_shape_is_taken(network: OmniNet, toy: Checkpoint, taken: Taken) -> None:
+def test_weights_with_equal_name_and_shape_are_copied(network: OmniNet, toy: Checkpoint, taken: Taken) -> None:
     ours, theirs = network.state_dict(), toy.network.state_dict()
 
     assert {"cnp.input_projection.weight", "cnp.classifiers.caption.weight"} <= set(taken.whole)
@@ -57,7 +57,7 @@ def test_control_vectors_are_found_by_name(network: OmniNet, toy: Checkpoint, ta
 
 
 def test_classes_are_found_by_name(network: OmniNet, toy: Checkpoint, taken: Taken) -> None:
-    """Of ("NN", "HAT", "DT") the toy knows the first as its second tag and the last as its first."""
+    """The toy has "NN" as its second tag and "DT" as its first; "HAT" is new."""
     for part in ("classifiers", "output_embeddings"):
         ours = network.state_dict()[f"cnp.{part}.pos.weight"]
         theirs = toy.network.state_dict()[f"cnp.{part}.pos.weight"]
@@ -66,18 +66,18 @@ def test_classes_are_found_by_name(network: OmniNet, toy: Checkpoint, taken: Tak
         assert taken.rows[f"cnp.{part}.pos.weight"] == (2, 3)
 
 
-def test_what_is_new_and_what_is_left_out_is_said(taken: Taken) -> None:
+def test_new_and_unused_weights_are_reported(taken: Taken) -> None:
     assert {name.split(".")[2] for name in taken.new} == {"mood"}
     assert {name.split(".")[2] for name in taken.left} == {"activity", "vqa"}
 
     lines = taken.lines()
-    assert lines[0].startswith("taken: cnp.control") is False
-    assert "taken: 2 of 3 rows of cnp.classifiers.pos.weight" in lines
-    assert "new: cnp.output_embeddings.mood (1), cnp.classifiers.mood (2)" in lines
-    assert lines[-1].startswith("left out: cnp.output_embeddings.activity (1), ")
+    assert lines[0].startswith("copied: cnp.control") is False
+    assert "copied: 2 of 3 rows of cnp.classifiers.pos.weight" in lines
+    assert "not in the checkpoint: cnp.output_embeddings.mood (1), cnp.classifiers.mood (2)" in lines
+    assert lines[-1].startswith("not used: cnp.output_embeddings.activity (1), ")
 
 
-def test_other_subwords_are_not_taken(network: OmniNet, toy: Checkpoint, tmp_path: Path) -> None:
+def test_rows_of_other_subwords_are_not_copied(network: OmniNet, toy: Checkpoint, tmp_path: Path) -> None:
     other = tmp_path / "tokenizer.model"
     other.write_bytes(b"other subwords")
     before = network.state_dict()["cnp.classifiers.caption.weight"].clone()

@@ -1,1 +1,1 @@
-"""One file a command: its arguments and what it does with them."""
+"""Subcommands of the command line: one module each, with its arguments and its action."""

@@ -1,4 +1,4 @@
-"""``omninet calibrate``: make a checkpoint's probabilities believable."""
+"""``omninet calibrate``: calibrate a checkpoint's probabilities."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ EXAMPLES = """examples:
 
 
 def add(subparsers: Any) -> None:
-    """Add ``calibrate``."""
+    """Add ``calibrate`` to the command line."""
     parser = subparsers.add_parser(
         "calibrate",
-        help="fit the probabilities of a checkpoint to how often it is right",
-        description="Fit one temperature a task on the dev splits and write it into the checkpoint: into the weights\n"
-        "of each task's classifier, and into the card. The likeliest class stays the likeliest. A search with several\n"
-        "beams would choose other captions, so captions are left out where the checkpoint has one, unless asked for.",
+        help="calibrate the probabilities of a checkpoint by temperature scaling",
+        description="Fit one temperature per task on the dev splits and fold it into the weights of the task's\n"
+        "classifier; add the results to the model card. The most likely class does not change. Beam search could\n"
+        "return other captions, so captions are left out of checkpoints with beam search unless named with --tasks.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checkpoint", type=Path, help="checkpoint folder, which is written anew")
+    parser.add_argument("checkpoint", type=Path, help="checkpoint folder; its weights and card are overwritten")
     parser.add_argument(
         "--config", type=Path, help="YAML file of the run that names the data sets; default: bundled.yaml"
     )
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets' folders")
-    parser.add_argument("--tasks", nargs="+", metavar="TASK", help="default: all whose answers stay the same")
-    parser.add_argument("--limit", type=int, help="examples a task at most, spread over its data sets")
+    parser.add_argument("--tasks", nargs="+", metavar="TASK", help="default: all whose answers do not change")
+    parser.add_argument("--limit", type=int, help="maximum number of examples per task, spread over its data sets")
     parser.add_argument("--threads", type=int, help="CPU threads to compute with")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; the exit code."""
+    """Run the command; return the exit code."""
     from omninet.model.checkpoint import load
     from omninet.model.predictor import Predictor
     from omninet.training.config import RunConfig
-    from omninet.training.evaluate.calibration import calibrate, section, unchanging, write
+    from omninet.training.evaluate.calibration import calibrate, section, unaffected_tasks, write
     from omninet.training.evaluate.devsets import dev_examples
 
     prepare(args.threads)
     config = RunConfig.load(args.config or Path(__file__).parents[1] / "configs" / "bundled.yaml")
     checkpoint = load(args.checkpoint)
     predictor = Predictor(checkpoint, precision="float32")
-    tasks = args.tasks or [task for task in unchanging(checkpoint.config) if task in config.tasks]
+    tasks = args.tasks or [task for task in unaffected_tasks(checkpoint.config) if task in config.tasks]
     found = [calibrate(predictor, dev_examples(config, task, args.data, args.limit)) for task in tasks]
     command = repeat(args)
     write(args.checkpoint, checkpoint, found, command)
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def repeat(args: argparse.Namespace) -> str:
-    """What to call to repeat the figures."""
+    """Return the command that reproduces the metrics."""
     words = ["omninet calibrate CHECKPOINT --data DATA"]
     if args.tasks:
         words += ["--tasks", *args.tasks]

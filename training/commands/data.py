@@ -1,4 +1,4 @@
-"""``omninet data``: look after data sets."""
+"""``omninet data``: inspect data sets."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ if TYPE_CHECKING:
 
 
 def add(subparsers: Any) -> None:
-    """Add ``data`` with its one command, ``check``."""
-    parser = subparsers.add_parser("data", help="look after data sets")
+    """Add ``data`` with its subcommand ``check`` to the command line."""
+    parser = subparsers.add_parser("data", help="inspect data sets")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     checker = commands.add_parser(
         "check",
         help="read every split of data sets and decode every file",
-        description="Read every split, decode every picture and clip, and print what there is as a table. "
-        "Give a configuration and --data for all data sets of a run, or --dataset for one.",
+        description="Read every split, decode every picture and clip, and print a table of what was found. "
+        "Give a configuration and --data for all data sets of a run, or --dataset for a single one.",
         epilog="example: omninet data check training/configs/bundled.yaml --data ../data; "
         "omninet data check --dataset coco ../data/coco",
     )
     checker.add_argument("config", type=Path, nargs="?", help="YAML file of a run")
     checker.add_argument("--data", type=Path, help="folder that holds the data sets' folders")
-    checker.add_argument("--dataset", nargs=2, metavar=("NAME", "FOLDER"), help="one data set and where it is")
-    checker.add_argument("--json", action="store_true", help="print JSON with every bad file instead of a table")
+    checker.add_argument("--dataset", nargs=2, metavar=("NAME", "FOLDER"), help="a single data set and its folder")
+    checker.add_argument("--json", action="store_true", help="print JSON with every problem instead of a table")
     checker.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; the exit code.
+    """Run the command; return the exit code.
 
     Raises:
-        DataError: something is missing or unreadable, which the message counts and names.
+        DataError: files are missing or unreadable; the message counts and names them.
     """
     import json
     from dataclasses import asdict
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _chosen(args: argparse.Namespace) -> dict[str, DataSet]:
-    """The data sets, by the task or name that reports call them."""
+    """Return the selected data sets by their name in reports."""
     from omninet.training.config import RunConfig
     from omninet.training.data import DATASETS, DataError
 
@@ -63,4 +63,4 @@ def _chosen(args: argparse.Namespace) -> dict[str, DataSet]:
             for task, run in config.tasks.items()
             for number, source in enumerate(run.sources)
         }
-    raise DataError("name either a configuration and its --data folder, or --dataset NAME FOLDER")
+    raise DataError("give either a configuration and its --data folder, or --dataset NAME FOLDER")

@@ -1,4 +1,4 @@
-"""``omninet distill``: fit a small backbone to larger ones."""
+"""``omninet distill``: distill a small backbone from larger ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from omninet.training.commands.process import add_overrides, prepare
 
 DESCRIPTION = """\
-Fit a small vision backbone to the feature maps of larger ones, EfficientNet-Lite0 or any of torchvision's classifiers
-that has such maps, and to the classes that the last of them names, on photos. The first call packs the photos; what the
-teachers see of a view is computed once and kept beside them. --out/backbone.safetensors, which
-`omninet train --backbone` takes, and --out/curve.tsv, which says how well it sees what its teachers see, are written
-at every measurement and at the end."""
+Train a small vision backbone to reproduce the feature maps of larger ones (EfficientNet-Lite0 or classifiers of
+torchvision with feature maps) and the class logits of the last of them, on photos. The first call packs the photos;
+teacher outputs are computed once per view and cached next to them. Each evaluation writes
+--out/backbone.safetensors, which `omninet train --backbone` takes, and adds a line to --out/curve.tsv with the
+agreement between student and teachers."""
 
 EPILOG = """\
 examples:
@@ -23,25 +23,25 @@ examples:
   omninet distill CONFIG --weights ... --out OUT --minutes 50
   omninet distill CONFIG --pictures ~/photos --exclude test_photos.txt --out OUT
 
-Never used are the dev photos of the data sets, what the configuration or --exclude names, and copies of all of
-these, also if they were scaled or encoded again. Ctrl-C and SIGTERM save and stop, --minutes too; the same command
-goes on from there, on another machine as well if --out is carried to it (without the packed photos, if it has the same
-data). Nothing but steps, cooldown, measured, --minutes, --device, --threads and the folders may change on the way. The
-mean and std of a teacher are those it was trained with."""
+The dev photos of the data sets, photos excluded by the configuration or --exclude, and copies of all of these are never
+used, even if scaled or encoded again. Ctrl-C, SIGTERM and --minutes save and stop; the same command continues,
+also on another machine if --out is copied to it (without the packed photos, if it has the same data). Only steps,
+cooldown, measured, --minutes, --device, --threads and the folders may change in between. The mean and std of a
+teacher must be those it was trained with."""
 
 
 def add(subparsers: Any) -> None:
-    """Add ``distill``."""
+    """Add ``distill`` to the command line."""
     parser = subparsers.add_parser(
         "distill",
-        help="train a small vision backbone to see as large ones do",
+        help="train a small vision backbone to reproduce the features of large ones",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("config", type=Path, help="YAML file of the distillation: training/configs/distill.yaml")
     parser.add_argument("--data", type=Path, help="folder that holds the data sets' folders")
-    parser.add_argument("--pictures", type=Path, help="folder of further photos, each folder in it a collection")
+    parser.add_argument("--pictures", type=Path, help="folder of further photos; each subfolder is a collection")
     parser.add_argument("--classes", type=Path, help="their classes: tab-separated folder, path in it, class")
     parser.add_argument(
         "--exclude",
@@ -49,17 +49,17 @@ def add(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="PATH",
-        help="a list of photos that are not used, by name or perceptual hash, or a folder of them; repeatable",
+        help="photos that must not be used: a list of names or perceptual hashes, or a folder; repeatable",
     )
     parser.add_argument(
         "--weights",
         action="append",
-        help="of each teacher: a safetensors file with torchvision's names, or 'published' for torchvision's, "
-        "which are downloaded once (default: published)",
+        help="weights of a teacher, once for each: a safetensors file with torchvision's names, or 'published' for "
+        "torchvision's weights, downloaded once (default: published)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the state and the results")
-    parser.add_argument("--packed", type=Path, help="folder of the packed photos and targets (default: --out)")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="training in this call (default: to the end)")
+    parser.add_argument("--packed", type=Path, help="folder of packed photos and teacher outputs (default: --out)")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="maximum training time (default: no limit)")
     add_overrides(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--threads", type=int, help="CPU threads to compute with")
@@ -67,7 +67,7 @@ def add(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; the exit code."""
+    """Run the command; return the exit code."""
     from omninet.training.distill.config import DistillConfig
     from omninet.training.distill.distil import Photos, distil
     from omninet.training.runtime.interrupt import Stopped

@@ -1,4 +1,4 @@
-"""``omninet evaluate``: measure a checkpoint."""
+"""``omninet evaluate``: evaluate a checkpoint."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ EXAMPLES = """examples:
 
 
 def add(subparsers: Any) -> None:
-    """Add ``evaluate``."""
+    """Add ``evaluate`` to the command line."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="measure a checkpoint on the dev splits, beside the best constant answer",
-        description="Answer every example through the path that serving takes, and print the measures as tables.\n"
-        "Where there is Java, captions are measured by COCO's tokeniser and METEOR as well.",
+        help="evaluate a checkpoint on the dev splits, compared with the best constant answer",
+        description="Answer every example in the same way as when serving, and print the metrics as tables.\n"
+        "If Java is installed, captions are also evaluated with COCO's tokenizer and METEOR.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -36,7 +36,7 @@ def add(subparsers: Any) -> None:
         "--config", type=Path, help="YAML file of the run that names the data sets; default: bundled.yaml"
     )
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets' folders")
-    parser.add_argument("--limit", type=_positive, help="examples a data set at most, spread over it")
+    parser.add_argument("--limit", type=_positive, help="maximum number of examples per data set, evenly spaced")
     parser.add_argument("--split", choices=("dev", "test"), default="dev", help="default: dev")
     parser.add_argument(
         "--out", type=Path, help="folder for report.json, table.md, results/ (for evaluation servers) and plots/"
@@ -44,10 +44,10 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--card", action="store_true", help="write the tables into the checkpoint's MODEL_CARD.md")
     parser.add_argument(
-        "--zero-shot", action="store_true", help="also photos set in motion, and captions of clips by class"
+        "--zero-shot", action="store_true", help="also evaluate photos set in motion, and captions of activity clips"
     )
     parser.add_argument(
-        "--shuffled", action="store_true", help="also activities with the frames of clips in other orders"
+        "--shuffled", action="store_true", help="also classify activities with the frames of clips in other orders"
     )
     parser.add_argument(
         "--outside",
@@ -55,8 +55,8 @@ def add(subparsers: Any) -> None:
         type=Path,
         const=True,
         metavar="FOLDER",
-        help="also what is said of other pictures (of scikit-image) and spoilt ones, and, with a folder of the photos "
-        "that training/evaluate/things.tsv lists, or with a things.tsv of its own, how many things are named",
+        help="also show predictions for scikit-image's pictures and for degraded ones; with a folder of the photos "
+        "listed in training/evaluate/things.tsv, or with its own things.tsv, also count how many objects are named",
     )
     parser.add_argument("--gallery", type=Path, help="Markdown file for captions of the first dev photos")
     parser.set_defaults(run=run)
@@ -70,7 +70,7 @@ def _positive(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; the exit code."""
+    """Run the command; return the exit code."""
     from omninet.model.checkpoint import BUNDLED
     from omninet.model.predictor import Predictor
     from omninet.training.config import RunConfig
@@ -84,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
     folder = args.checkpoint or BUNDLED
     predictor = Predictor.load(folder, precision="float32")
     if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)  # before minutes are spent on answers
-    samples = sample_pictures() if args.outside else {}  # likewise
+        args.out.mkdir(parents=True, exist_ok=True)  # fail before the evaluation, which takes minutes
+    samples = sample_pictures() if args.outside else {}  # may fail, too
     if folder_of_things := _things(args):
         check_photos(folder_of_things)
     answered = list(answer_data(predictor, config, args.data, args.limit, args.split))
@@ -107,7 +107,7 @@ def _report(
     answered: Sequence[Answered],
     samples: Mapping[str, Path],
 ) -> Report:
-    """All that was asked for."""
+    """Compute everything that the arguments ask for."""
     from omninet.training.evaluate.measures import measure
     from omninet.training.evaluate.report import Report
     from omninet.training.evaluate.shuffled import shuffled
@@ -134,12 +134,12 @@ def _outside(args: argparse.Namespace, predictor: Predictor, config: RunConfig, 
 
 
 def _things(args: argparse.Namespace) -> Path | None:
-    """The folder that --outside names; by itself it is True."""
+    """Return the folder given with --outside, or None; without a folder the argument is True."""
     return args.outside if isinstance(args.outside, Path) else None
 
 
 def _readable(report: Report, command: str) -> str:
-    """The tables, and the card's section of what is outside the data below its heading."""
+    """Return the report's tables, followed by the model card's further sections."""
     from omninet.training.evaluate.report import HEADING, sections
 
     others = [f"{heading}\n\n{body}" for heading, body in sections(report, command).items() if heading != HEADING]
@@ -157,13 +157,13 @@ def _write_gallery(args: argparse.Namespace, predictor: Predictor, config: RunCo
 
 
 def _log(checkpoint: Path) -> Path | None:
-    """The log of the run that the checkpoint lies in, if it does."""
+    """Return the log of the training run that the checkpoint belongs to, if found."""
     logs = (parent / "log.jsonl" for parent in checkpoint.resolve().parents[:2])
     return next((log for log in logs if log.is_file()), None)
 
 
 def repeat(args: argparse.Namespace) -> str:
-    """What to call to repeat the figures."""
+    """Return the command that reproduces the metrics."""
     words = ["omninet evaluate --data DATA"]
     if args.split != "dev":
         words.append(f"--split {args.split}")

@@ -1,4 +1,4 @@
-"""What the long commands have in common."""
+"""Setup that the long-running commands share."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ M_MMAP_MAX = -4
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
-    """Add ``--set``, which may come more than once."""
+    """Add the repeatable option ``--set``."""
     parser.add_argument(
         "--set",
         dest="overrides",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a value of the configuration",
+        help="override a value of the configuration; repeatable",
     )
 
 
 def prepare(threads: int | None) -> None:
-    """Log to the terminal, compute with so many threads, and keep memory that was freed."""
+    """Set up logging, the number of CPU threads, and the memory allocator."""
     import logging
 
     import torch
@@ -34,10 +34,10 @@ def prepare(threads: int | None) -> None:
 
 
 def keep_memory() -> None:
-    """Tell glibc's allocator to keep what is freed; elsewhere do nothing.
+    """Configure glibc's allocator to keep freed memory; no effect with other C libraries.
 
-    By default it gives large blocks back to the system at once. Each step then has the system clear the same hundreds
-    of megabytes anew, which takes up to half of the time of a training step on a CPU.
+    By default, glibc returns large blocks to the system at once. The system then clears the same hundreds of megabytes
+    again in every training step, which takes up to half of a step's time on a CPU.
     """
     import ctypes
     import sys

@@ -1,4 +1,4 @@
-"""``omninet reproduce``: the paper's tables, and a study of the gates, on your data."""
+"""``omninet reproduce``: the paper's tables, and a comparison of gates, on the user's data."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def add(subparsers: Any) -> None:
-    """Add ``reproduce``."""
+    """Add ``reproduce`` to the command line."""
     parser = subparsers.add_parser(
         "reproduce",
-        help="the paper's tables and a study of the gates, trained and measured on your data",
-        description="table1 trains every task alone, all but activity together, and all together. table2 measures "
-        "those networks without the link array and without the spatial cache. gates trains all together with each "
-        "gate, and shows them photos in motion. What is trained is not trained again.",
+        help="reproduce the paper's tables and compare gates, on your data",
+        description="table1 trains every task alone, all tasks except activity together, and all tasks together. "
+        "table2 evaluates these networks without the link array and without the spatial cache. gates trains all tasks "
+        "with each gate, and evaluates them on photos in motion, too. Networks that are already trained are reused.",
         epilog="example: omninet reproduce table1 training/configs/reproduce.yaml --data ../data --out runs/reproduce",
     )
     parser.add_argument("study", choices=("table1", "table2", "gates"))
@@ -27,15 +27,15 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets' folders")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs and the tables")
     parser.add_argument("--backbone", help="weights of the vision backbone, as for train")
-    parser.add_argument("--limit", type=int, help="dev examples a task at most")
-    parser.add_argument("--seeds", type=int, nargs="+", default=(), help="train every network once with each of them")
+    parser.add_argument("--limit", type=int, help="maximum number of dev examples per data set")
+    parser.add_argument("--seeds", type=int, nargs="+", default=(), help="train every network once with each seed")
     parser.add_argument("--runner", choices=("hogwild", "single"), default="hogwild", help="as for train")
-    parser.add_argument("--threads", type=int, help="CPU threads to compute with, in all")
+    parser.add_argument("--threads", type=int, help="total number of CPU threads")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; the exit code."""
+    """Run the command; return the exit code."""
     from dataclasses import replace
 
     from omninet.training.config import RunConfig

@@ -19,17 +19,17 @@ examples:
   omninet train CONFIG --data DATA --out OUT --set tasks.vqa.batch=32 --resume --set steps=20000
   torchrun --nproc-per-node 2 -m omninet train CONFIG --runner distributed --data DATA --backbone FILE --out OUT
 
-Ctrl-C and SIGTERM save and stop; --resume goes on from there, with the same configuration: a change that would have
-done otherwise what is done is refused. Steps may change until the learning rate falls; devices, jobs, and how often
-to save and to measure, at any time."""
+Ctrl-C and SIGTERM save and stop; --resume continues with the same configuration and refuses changes that would have
+altered finished steps. The number of steps may change until the learning rate falls; devices, jobs, and the intervals
+of saving and evaluation may change at any time."""
 
 
 def add(subparsers: Any) -> None:
-    """Add ``train``."""
+    """Add ``train`` to the command line."""
     parser = subparsers.add_parser(
         "train",
         help="train a checkpoint from a configuration and a data folder",
-        description="Train the tasks of a configuration together, one process a task, and write a checkpoint folder.",
+        description="Train the tasks of a configuration together, with a process per task, and write a checkpoint.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -38,37 +38,37 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: log, states, checkpoint")
     parser.add_argument(
         "--backbone",
-        help="weights of the vision backbone, which stays frozen: a file, as distill writes it, 'published' for "
-        "torchvision's, or 'random'; a resumed run goes on with its own",
+        help="weights of the frozen vision backbone: a file as distill writes it, 'published' for torchvision's "
+        "weights, or 'random'; a resumed run uses its own",
     )
     parser.add_argument(
         "--from",
         dest="start",
         type=Path,
         metavar="CHECKPOINT",
-        help="start with another checkpoint's subwords and weights, found by name, and without --backbone its backbone",
+        help="initialise subwords, weights (by name) and, without --backbone, the backbone from another checkpoint",
     )
     add_overrides(parser)
-    parser.add_argument("--steps", type=int, help="the same as --set steps=N")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest state in --out")
+    parser.add_argument("--steps", type=int, help="short for --set steps=N")
+    parser.add_argument("--resume", action="store_true", help="continue from the newest state in --out")
     parser.add_argument(
         "--runner",
         choices=("hogwild", "single", "distributed"),
         default="hogwild",
-        help="hogwild: one process a task, none waits (default); single: one process, the same every time; "
-        "distributed: single's steps, each shared out among the ranks of torchrun",
+        help="hogwild: a process per task, without synchronisation (default); single: one process, deterministic; "
+        "distributed: the steps of single, with each batch divided among the ranks of torchrun",
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="worker processes of every task")
-    parser.add_argument("--lockstep", action="store_true", help="hogwild with a barrier at every step, for comparison")
+    parser.add_argument("--lockstep", action="store_true", help="hogwild with a barrier after every step, to compare")
     parser.add_argument(
-        "--global-device", default="cpu", metavar="DEVICE", help="where the global model lives (default: cpu)"
+        "--global-device", default="cpu", metavar="DEVICE", help="device of the global model (default: cpu)"
     )
-    parser.add_argument("--threads", type=int, help="CPU threads to compute with, in all on this machine")
+    parser.add_argument("--threads", type=int, help="total number of CPU threads on this machine")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; the exit code."""
+    """Run the command; return the exit code."""
     from omninet.training.runtime.interrupt import Stopped
     from omninet.training.runtime.launch import Launch
     from omninet.training.train import Options, train
@@ -95,22 +95,26 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Hold that no option of Hogwild's workers is given to ranks, and no other start to a run that goes on."""
+    """Check combinations of options.
+
+    Raises:
+        ConfigError: --from with --resume, or an option of the Hogwild runner with another runner.
+    """
     from omninet.model.errors import ConfigError
 
     if args.resume and args.start:
         raise ConfigError(
-            "--from: a resumed run goes on with its own weights and subwords; leave out --from or --resume"
+            "--from cannot be used with --resume: a resumed run keeps its weights and subwords; leave out one of them"
         )
     elsewhere = args.global_device != "cpu"
     given = {"--jobs": args.jobs is not None, "--lockstep": args.lockstep, "--global-device": elsewhere}
     if args.runner == "distributed" and any(given.values()):
         wrong = ", ".join(name for name, is_given in given.items() if is_given)
-        raise ConfigError(f"{wrong}: for --runner hogwild; of distributed ranks torchrun says how many there are")
+        raise ConfigError(f"{wrong}: only for --runner hogwild; torchrun sets the number of distributed ranks")
 
 
 def _config(args: argparse.Namespace) -> RunConfig:
-    """The configuration with what the command line changes."""
+    """Load the configuration with the command line's overrides."""
     from omninet.training.config import RunConfig
 
     changes = list(args.overrides)

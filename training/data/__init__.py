@@ -1,4 +1,4 @@
-"""Data sets in their public layouts: one file a data set, one line here."""
+"""Data sets in their published layouts: one module per data set, registered in DATASETS."""
 
 from omninet.training.data.activities import Activities
 from omninet.training.data.base import DataError, DataSet, Example, MissingError, thinned

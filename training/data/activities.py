@@ -1,4 +1,4 @@
-"""A folder of clips by class, with a list for each split."""
+"""Clips in a folder per class, with a list for each split."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FAMILY_FIGURE = "tennis strokes among themselves"
 
 
 class Activities(DataSet):
-    """``<split>.txt`` lists ``<class>/<name>`` of clips under ``clips/``."""
+    """``<split>.txt`` lists ``<class>/<name>`` of clips in ``clips/``."""
 
     task = "activity"
     source = "your own clips"
@@ -20,7 +20,7 @@ class Activities(DataSet):
     family = "tennis "
 
     def examples(self, split: str) -> Sequence[Example]:
-        """One example a clip; the class is its folder, underscores become spaces."""
+        """Return one example per clip; its class is the folder's name with spaces for underscores."""
         path = self.existing(f"{split}.txt")
         clips = self.existing("clips")
         examples = []
@@ -34,9 +34,9 @@ class Activities(DataSet):
         return examples
 
     def metrics(self, examples: Sequence[Example], answers: Sequence[Label]) -> dict[str, float]:
-        """Measure the clips of one family of classes, if only its classes could be given.
+        """Compute the accuracy on one family of classes when only the classes of the family are considered.
 
-        An answer holds its likeliest classes: the first of the family counts, and none of it is wrong.
+        The prediction is the most likely candidate in the family; without one, it counts as wrong.
         """
         members = [(e, answer) for e, answer in zip(examples, answers, strict=True) if e.answer.startswith(self.family)]
         wanted = [e.answer for e, _ in members]

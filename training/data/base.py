@@ -1,4 +1,4 @@
-"""What every data set offers."""
+"""Base classes of data sets and examples."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ T = TypeVar("T")
 
 
 class DataError(OmniNetError):
-    """A data set that is not where it should be, or not as it should be."""
+    """A data set is missing or malformed."""
 
 
 class MissingError(DataError):
-    """A part of a data set is not there."""
+    """A file or folder of a data set is missing."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """The inputs of a task and what the network should say.
+    """Inputs and targets of a task.
 
     Attributes:
-        inputs: the keyword arguments of ``Predictor.prepare``, such as ``image`` and ``video`` (paths), ``question``,
+        inputs: keyword arguments of ``Predictor.prepare``, such as ``image`` and ``video`` (paths), ``question``,
             ``tokens`` (the words of a sentence), or the roles of a task's inputs.
-        answer: the label, or the first of several captions.
-        tags: one for each word.
-        captions: all captions of the same picture.
-        answers: what each annotator said to the question.
-        answer_type: of the question: ``yes/no``, ``number`` or ``other``.
-        image_id, question_id: the data set's own, which the result files of evaluation servers name.
-        truth: what is right for an output of another kind.
+        answer: label, or first of several captions.
+        tags: one per word.
+        captions: all captions of the picture.
+        answers: answer of each annotator.
+        answer_type: type of the question: ``yes/no``, ``number`` or ``other``.
+        image_id, question_id: ids in the data set, for the result files of evaluation servers.
+        truth: target of an output of another type.
     """
 
     task: str
@@ -50,43 +50,43 @@ class Example:
 
     @property
     def image(self) -> Path | None:
-        """The picture of a task that takes one."""
+        """Return the input picture, if any."""
         return self.inputs.get("image")
 
     @property
     def video(self) -> Path | None:
-        """The clip of a task that takes one."""
+        """Return the input clip, if any."""
         return self.inputs.get("video")
 
     @property
     def words(self) -> tuple[str, ...]:
-        """A sentence, split."""
+        """Return the words of the input sentence."""
         return tuple(self.inputs.get("tokens", ()))
 
     @property
     def question(self) -> str | None:
-        """What is asked, if anything."""
+        """Return the input question, if any."""
         return self.inputs.get("question")
 
     @property
     def media(self) -> tuple[Path, ...]:
-        """All of its files: pictures, clips and the like."""
+        """Return all input files."""
         return tuple(value for value in self.inputs.values() if isinstance(value, Path))
 
     @property
     def text(self) -> str:
-        """What is written in its inputs, for people."""
+        """Return the input texts joined by spaces, for display."""
         return " ".join(_written(value) for value in self.inputs.values() if not isinstance(value, Path))
 
 
 class DataSet(ABC):
-    """A data set on disk, in its public layout.
+    """A data set on disk, in its published layout.
 
     Attributes:
-        source: where a user gets it.
-        layout: the files it consists of, for messages.
-        splits: those that come with labels; ``test`` may be missing on disk.
-        family: beginning of the names of classes that are alike but for the motion; empty where there are none.
+        source: where to download it.
+        layout: expected files, for error messages.
+        splits: labelled splits; ``test`` may be missing on disk.
+        family: prefix of the names of classes that differ only in their motion; empty if there are none.
     """
 
     task: str
@@ -99,11 +99,11 @@ class DataSet(ABC):
         self.folder = folder
 
     def read(self, split: str) -> Sequence[Example]:
-        """Examples of ``train``, ``dev`` or ``test``, in the order of the files.
+        """Return the examples of ``train``, ``dev`` or ``test``, in the order of the files.
 
         Raises:
-            MissingError: a file that is not there; the message says what was expected where.
-            DataError: a malformed file, or a split that this data set does not have.
+            MissingError: a file is missing; the message names the expected files.
+            DataError: a file is malformed, or the data set has no such split.
         """
         if split not in self.splits:
             known = ", ".join(self.splits)
@@ -112,14 +112,18 @@ class DataSet(ABC):
 
     @abstractmethod
     def examples(self, split: str) -> Sequence[Example]:
-        """As ``read``, of one of ``splits``."""
+        """Return the examples of one of ``splits``; for errors see ``read``."""
 
     def metrics(self, examples: Sequence[Example], answers: Sequence[Any]) -> dict[str, float]:  # noqa: ARG002
-        """Measure what is peculiar to this data set, beside what its task's output measures; by default nothing."""
+        """Compute metrics specific to this data set, in addition to those of the task's output; by default none."""
         return {}
 
     def existing(self, *names: str) -> Path:
-        """A file or folder of the layout: the first that is there of the places it may be in."""
+        """Return the first of several possible paths of a file or folder that exists.
+
+        Raises:
+            MissingError: none of them exists.
+        """
         paths = [self.folder / name for name in names]
         for path in paths:
             if path.exists():
@@ -135,10 +139,10 @@ def _written(value: Any) -> str:
 
 
 def read_text(path: Path) -> str:
-    """A text file of a data set.
+    """Read a text file of a data set.
 
     Raises:
-        DataError: it is not UTF-8.
+        DataError: the file is not UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8")
@@ -147,7 +151,7 @@ def read_text(path: Path) -> str:
 
 
 def thinned(examples: Sequence[T], limit: int | None) -> Sequence[T]:
-    """At most ``limit`` examples, spread evenly: lists of clips are often sorted by class."""
+    """Return at most ``limit`` examples, evenly spaced, since lists are often sorted by class."""
     if limit is None or limit >= len(examples):
         return examples
     return [examples[i * len(examples) // limit] for i in range(limit)]

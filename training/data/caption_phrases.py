@@ -1,4 +1,4 @@
-"""Captions as phrases: which things they name, how many, of which color, and who does what."""
+"""Shallow parser of captions: finds things, their number and color, and the actions of people and animals."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ SHADES = frozenset({"dark", "light", "bright"})
 
 @dataclass(frozen=True)
 class Phrase:
-    """A noun with what is said of it right before it.
+    """A noun phrase: a noun with the modifiers before it.
 
     Attributes:
-        start, end: its words; the noun is the last.
-        number: how many; 0 if that is not told.
-        colors: in their order; None where they cannot be relied on.
-        other: whether it is one of several: "another man".
+        start, end: range of its words; the noun is the last.
+        number: count of things; 0 if unknown.
+        colors: in order; None if they may be ambiguous.
+        other: whether the phrase implies further things of this name, such as "another man".
         joined: whether it follows "and".
     """
 
@@ -56,21 +56,21 @@ class Phrase:
 
     @property
     def name(self) -> str:
-        """Of the noun."""
+        """Return the name of the noun."""
         return self.noun.name
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can do something."""
+        """Return whether the noun is a person or an animal, which can act."""
         return self.noun.kind in ANIMATE
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A caption.
+    """A parsed caption.
 
     Attributes:
-        words: in lower case, some compounds as one.
+        words: in lower case; some compounds are joined to one word.
     """
 
     words: tuple[str, ...]
@@ -78,30 +78,30 @@ class Sentence:
 
     @classmethod
     def of(cls, caption: str) -> Sentence:
-        """Find the phrases."""
+        """Parse a caption."""
         words = split(caption)
         return cls(words, tuple(_phrases(words)))
 
     def starting(self, position: int) -> Phrase | None:
-        """The phrase that begins there."""
+        """Return the phrase that begins at a position, if any."""
         return next((p for p in self.phrases if p.start == position), None)
 
     def word(self, position: int) -> str:
-        """A word, or a full stop after the last."""
+        """Return the word at a position, or a full stop after the end."""
         return self.words[position] if position < len(self.words) else "."
 
     def alive(self) -> list[Phrase]:
-        """Who may do something."""
+        """Return the phrases of people and animals."""
         return [p for p in self.phrases if p.is_alive]
 
     def verbs(self) -> set[str]:
-        """All that is done, by whomever."""
+        """Return the names of all verbs, regardless of their subject."""
         are_several = any(p.noun.plural for p in self.alive())
         known = [verbs()[word] for word in self.words if word in verbs() and word not in nouns()]
         return {name for name, is_plain in known if are_several or not is_plain}
 
     def action(self, phrase: Phrase) -> tuple[str, int] | None:
-        """What somebody does, and the place of that word; clothes and other things may stand in between."""
+        """Return the verb of which a phrase is the subject, with its position; clothes and things may be in between."""
         i = phrase.end
         while self.word(i) in LINKS and (further := self.starting(i + 1)) and not further.is_alive:
             i = further.end
@@ -113,7 +113,7 @@ class Sentence:
         return (name, i) if name and (self.word(i) == name or is_bare) else None
 
     def worn(self, phrase: Phrase) -> Iterator[Phrase]:
-        """The clothes of somebody: "a man in a hat and a red shirt"."""
+        """Yield the clothes that a subject wears, as in "a man in a hat and a red shirt"."""
         i = phrase.end + (self.word(phrase.end) in {"is", "are"})
         links = {"in", "wearing", "wears", "with"}
         while phrase.is_alive and self.word(i) in links and (found := self.starting(i + 1)):
@@ -125,56 +125,56 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Photo:
-    """What is said of one photo."""
+    """A photo with all of its captions, parsed."""
 
     image: Path
     sentences: tuple[Sentence, ...]
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """Of all captions."""
+        """Return the words of all captions."""
         return frozenset(word for sentence in self.sentences for word in sentence.words)
 
     @cached_property
     def kinds(self) -> dict[str, str]:
-        """Name -> kind of all that is named, in the order of the captions."""
+        """Return name -> kind of everything named, in the order of the captions."""
         return {p.name: p.noun.kind for s in self.sentences for p in s.phrases}
 
     def phrases(self, name: str) -> list[list[Phrase]]:
-        """Those of each caption that has some."""
+        """Return the phrases with this name, grouped by caption; captions without one are left out."""
         found = [[p for p in s.phrases if p.name == name] for s in self.sentences]
         return [group for group in found if group]
 
     def count(self, name: str) -> int:
-        """Captions that name it."""
+        """Return the number of captions that contain this name."""
         return len(self.phrases(name))
 
     def many(self, name: str) -> str:
-        """Its plural."""
+        """Return the plural of a name."""
         return self.phrases(name)[0][0].noun.many
 
     def is_single(self, name: str) -> bool:
-        """Whether there is one of it, whoever describes the photo."""
+        """Return whether all captions with this name agree that there is exactly one."""
         return all(
             len(group) == 1 and not group[0].other and (group[0].noun.kind == "pair" or not group[0].noun.plural)
             for group in self.phrases(name)
         )
 
     def is_plural(self, name: str) -> bool:
-        """Whether there are several of it, whoever describes the photo."""
+        """Return whether all captions with this name agree that there are several."""
         return all(len(group) == 1 and group[0].noun.plural for group in self.phrases(name))
 
     def rivals(self, name: str) -> set[str]:
-        """What others seem to have taken somebody for: people who are never named beside him, and not more broadly."""
+        """Return names that other captions may use for the same person: never beside it, and not a broader name."""
         if self.kinds[name] != "person":
             return set()
-        beside = {p.name for s in self.sentences if any(p.name == name for p in s.phrases) for p in s.phrases}
+        named_together = {p.name for s in self.sentences if any(p.name == name for p in s.phrases) for p in s.phrases}
         people = {other for other, kind in self.kinds.items() if kind == "person"}
-        return {other for other in people - beside if not is_broader(other, name)}
+        return {other for other in people - named_together if not is_broader(other, name)}
 
     @cached_property
     def actors(self) -> dict[str, str]:
-        """Name -> "is the man" or "are the men", of those whom most captions name so."""
+        """Return name -> "is the man" or "are the men", for subjects whose name most captions agree on."""
         found = {}
         for name, kind in self.kinds.items():
             if kind not in {"animal", "person"} or not self._is_certain(name):
@@ -190,7 +190,7 @@ class Photo:
         return sum(map(self.count, rivals)) < self.count(name) and not any(is_broader(name, r) for r in rivals)
 
     def subjects(self, name: str) -> list[tuple[Sentence, Phrase]]:
-        """Where it is spoken of; in a caption without it, by a broader name if that can mean nothing else."""
+        """Return phrases that refer to a name, or to a broader name if a caption has no other subject."""
         found = []
         for sentence in self.sentences:
             alive = sentence.alive()
@@ -201,13 +201,13 @@ class Photo:
 
 
 def is_broader(one: str, other: str) -> bool:
-    """Whether the first may mean the second, as "person" a man."""
+    """Return whether the first name may include the second, as "person" includes "man"."""
     return other in FINER.get(one, ())
 
 
 @cache
 def nouns() -> dict[str, Noun]:
-    """Every known word for things."""
+    """Return word -> Noun for all known nouns."""
     found: dict[str, Noun] = {}
     for kind, lines in NOUN_LINES.items():
         for entry in lines.split(";"):
@@ -221,7 +221,7 @@ def nouns() -> dict[str, Noun]:
 
 @cache
 def verbs() -> dict[str, tuple[str, bool]]:
-    """Every known form of a verb: its name, and whether it is the plain one."""
+    """Return verb form -> (name, whether this is the plain form), for all known verbs."""
     found: dict[str, tuple[str, bool]] = {}
     for entry in VERB_LINES.split(";"):
         name, plain, *more = entry.replace("=", "").split()
@@ -230,7 +230,7 @@ def verbs() -> dict[str, tuple[str, bool]]:
 
 
 def split(caption: str) -> tuple[str, ...]:
-    """Words, commas and full stops."""
+    """Split a caption into words, commas and full stops."""
     joined: list[str] = []
     for word in re.findall(r"'s|[a-z]+|\d+|[.,]", caption.lower()):
         if joined and (compound := COMPOUNDS.get(f"{joined[-1]} {word}")):
@@ -248,7 +248,7 @@ def _phrases(words: Sequence[str]) -> Iterator[Phrase]:
 
 
 def _is_head(words: Sequence[str], i: int, noun: Noun) -> bool:
-    """Whether the phrase ends here: "ball ." and "dog runs", not "ball game", "to fish" or "play football"."""
+    """Return whether a noun is the head of its phrase: "ball ." or "dog runs", but not "ball game" or "to fish"."""
     after = words[i + 1] if i + 1 < len(words) else "."
     before = words[i - 1] if i else ""
     if (before == "to" and words[i] in verbs()) or (before in GAME and words[i] in SPORTS):
@@ -267,12 +267,14 @@ def _phrase(words: Sequence[str], head: int, noun: Noun) -> Phrase:
     start = head
     while start and _modifies(words, start - 1):
         start -= 1
-    number, other, told = 0 if noun.plural else 1, False, start
+    number, other, first_modifier = 0 if noun.plural else 1, False, start
     while start and (words[start - 1] in NUMBERS or words[start - 1] in ARTICLES):
         start -= 1
         number = NUMBERS.get(words[start], number)
         other = other or words[start] in OTHERS
-    return Phrase(start, head + 1, noun, number, _colors(words[told:head]), other, words[max(start - 1, 0)] == "and")
+    return Phrase(
+        start, head + 1, noun, number, _colors(words[first_modifier:head]), other, words[max(start - 1, 0)] == "and"
+    )
 
 
 def _modifies(words: Sequence[str], i: int) -> bool:

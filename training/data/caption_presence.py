@@ -1,8 +1,8 @@
-"""What ``caption_qa`` asks the presence of, and the words that leave open whether it is there."""
+"""Things that ``caption_qa`` asks about with "is there", and words that make the answer uncertain."""
 
 from __future__ import annotations
 
-# Asked for by "is there": with words of which any leaves open whether it is there, too.
+# Name -> words; if a caption of a photo has one of them, the thing may be present even if it is not named.
 PRESENT = {
     "dog": """
         animal animals pet creature

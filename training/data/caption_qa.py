@@ -1,7 +1,7 @@
-"""Questions about Flickr8k's photos, made from their captions by rules.
+"""Questions and answers about Flickr8k's photos, generated from their captions by rules.
 
-Five people have described each photo. What some of them say and none of the others contradicts is asked for; the words
-that are known are in ``caption_words``.
+Each photo has five captions. A question is asked if several captions imply its answer and no caption contradicts it.
+The known words are in ``caption_words``.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from omninet.training.data.caption_rules import RULES, Asked
 from omninet.training.data.caption_words import SELDOM, UNCOUNTABLE
 from omninet.training.data.flickr8k import Flickr8k
 
-MOST = 8  # questions a photo
-MOST_PRESENT = 3  # of them "is there"
-PRESENCE = 0.75  # photos of which it is asked what is there
-COMMON = 0.4  # largest share of an answer among those of a kind of question
+MOST = 8  # maximum number of questions per photo
+MOST_PRESENT = 3  # maximum number of "is there" questions per photo
+PRESENCE = 0.75  # share of photos with an "is there" question whose answer is yes
+COMMON = 0.4  # maximum share of one answer among all questions of a kind
 TYPES = {"is there": "yes/no", "how many": "number"}
 
 
 class CaptionQa(DataSet):
-    """The layout is Flickr8k's; what is asked about a split is made of its captions alone."""
+    """Flickr8k with generated questions; those of a split are generated from the captions of this split only."""
 
     task = "vqa"
     source, layout = Flickr8k.source, Flickr8k.layout
 
     def examples(self, split: str) -> Sequence[Example]:
-        """One example a question, photo by photo."""
+        """Return one example per question, photo by photo."""
         photos = [
             Photo(example.image, tuple(map(Sentence.of, example.captions)))
             for example in Flickr8k(self.folder).read(split)
@@ -50,20 +50,20 @@ class CaptionQa(DataSet):
 
 
 def ask(photos: Sequence[Photo]) -> list[list[Asked]]:
-    """The questions about each photo; they are always the same."""
+    """Generate the questions about each photo; deterministic."""
     present = _ask_presence(photos)
     others = _without_commonplaces([_made(photo) for photo in photos])
     return [few + _varied(more, MOST - len(few), p) for p, few, more in zip(photos, present, others, strict=True)]
 
 
 def _made(photo: Photo) -> list[Asked]:
-    """All that the rules ask about a photo."""
+    """Return the questions of all rules about a photo."""
     made = {asked.question: asked for rule in RULES for asked in rule(photo)}
     return [asked for asked in made.values() if asked.answer not in SELDOM]
 
 
 def _without_commonplaces(made: list[list[Asked]]) -> list[list[Asked]]:
-    """Without some of the questions of a kind to which the answer is almost always the same."""
+    """Drop random questions whose answer is too common among questions of their kind."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for a in (a for asked in made for a in asked):
         counts[a.kind][a.answer] += 1
@@ -76,7 +76,7 @@ def _without_commonplaces(made: list[list[Asked]]) -> list[list[Asked]]:
 
 
 def _varied(asked: Sequence[Asked], most: int, photo: Photo) -> list[Asked]:
-    """At most so many, of as many kinds as there are."""
+    """Return at most ``most`` questions, of as many kinds as possible."""
     order = random.Random(photo.image.name).sample(asked, len(asked))
     seen: Counter[str] = Counter()
     ranked = []
@@ -87,7 +87,10 @@ def _varied(asked: Sequence[Asked], most: int, photo: Photo) -> list[Asked]:
 
 
 def _ask_presence(photos: Sequence[Photo]) -> list[list[Asked]]:
-    """Is there a dog: each as often where two captions name it as where none says anything of the kind."""
+    """Return "is there" questions, with as many answers no as yes for each thing.
+
+    The answer is yes if at least two captions name the thing, and no if no caption has a related word.
+    """
     generator = random.Random(0)
     open_words = {
         name: frozenset(words.split()) | {word for word, noun in nouns().items() if noun.name == name}

@@ -1,6 +1,6 @@
-"""Rules that make questions of captions: each yields what it asks about a photo.
+"""Rules that generate questions from the captions of a photo.
 
-What is asked is what some captions say and none contradicts.
+A rule yields a question if some captions imply its answer and none contradicts it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Asked:
 
 
 def _colors(photo: Photo) -> Iterator[Asked]:
-    """Of animals, clothes and things."""
+    """Ask for the color of animals, clothes and things."""
     for name, kind in photo.kinds.items():
         if kind not in COLORED or name in UNCOLORED or (kind == "animal" and _is_vague(photo, name)):
             continue
@@ -63,7 +63,7 @@ def _colors(photo: Photo) -> Iterator[Asked]:
 
 
 def _is_vague(photo: Photo, name: str) -> bool:
-    """Whether an animal has marks of another color, or others take it for another animal."""
+    """Return whether an animal's color or species is uncertain: it has marks, or captions name another animal."""
     rivals = [other for other, kind in photo.kinds.items() if kind == "animal" and other not in {name, "animal"}]
     return bool(MARKS & photo.words) or any(photo.count(other) >= photo.count(name) for other in rivals)
 
@@ -77,19 +77,19 @@ def _color_question(photo: Photo, name: str, is_plural: bool) -> str:
 
 
 def _numbers(photo: Photo) -> Iterator[Asked]:
-    """Of people and animals, told by two captions and another number by none."""
+    """Ask for the number of people and animals; at least two captions must state it and none another one."""
     for name, kind in photo.kinds.items():
         if kind not in {"animal", "person"} or name == "animal" or (name == "person" and photo.words & CROWDED):
             continue
-        totals = [sum(numbers) for s in photo.sentences if (numbers := _told(s, name)) and all(numbers)]
-        told = {p.number for group in photo.phrases(name) for p in group if p.number > 1}
+        totals = [sum(numbers) for s in photo.sentences if (numbers := _stated(s, name)) and all(numbers)]
+        stated = {p.number for group in photo.phrases(name) for p in group if p.number > 1}
         fewest = min((p.number for p in _broader(photo, name) if p.number), default=10)
-        if len(told) == 1 and set(totals) == told and len(totals) > 1 and fewest >= totals[0]:
-            yield Asked("how many", f"how many {photo.many(name)} are there", str(*told))
+        if len(stated) == 1 and set(totals) == stated and len(totals) > 1 and fewest >= totals[0]:
+            yield Asked("how many", f"how many {photo.many(name)} are there", str(*stated))
 
 
-def _told(sentence: Sentence, name: str) -> list[int]:
-    """How many of it each phrase of a caption names; 0 for an unknown number."""
+def _stated(sentence: Sentence, name: str) -> list[int]:
+    """Return the number in each phrase of a caption that refers to the name; 0 if unknown."""
     return [p.number for p in sentence.phrases if p.name == name or is_broader(name, p.name)]
 
 
@@ -98,7 +98,7 @@ def _broader(photo: Photo, name: str) -> list[Phrase]:
 
 
 def _actions(photo: Photo) -> Iterator[Asked]:
-    """What somebody does."""
+    """Ask what a person or an animal is doing: "what is the man doing"."""
     for name, who in photo.actors.items():
         votes = Counter(done for s, p in photo.subjects(name) if (done := _done(s, p)))
         if answer := _agreed(votes, _other_verbs(photo, name)):
@@ -106,14 +106,14 @@ def _actions(photo: Photo) -> Iterator[Asked]:
 
 
 def _other_verbs(photo: Photo, name: str) -> set[str]:
-    """What else may be said of somebody: by a broader name, or in captions that name nobody else."""
+    """Return further verbs that may apply to a subject: of a broader name, or in captions with no other subject."""
     found = {verb for s, _ in photo.subjects(name) if len(s.alive()) == 1 for verb in s.verbs()}
     found |= {done for s in photo.sentences for p in s.alive() if is_broader(p.name, name) and (done := _done(s, p))}
     return found - NO_ACTIONS
 
 
 def _done(sentence: Sentence, phrase: Phrase) -> str | None:
-    """What somebody does for its own sake, with the game or instrument that is played."""
+    """Return a subject's action, with the game or instrument after "playing"; None without a main action."""
     name, i = sentence.action(phrase) or ("", 0)
     if name == "playing":
         while sentence.word(i + 1) in BEFORE_GAMES:
@@ -123,7 +123,7 @@ def _done(sentence: Sentence, phrase: Phrase) -> str | None:
 
 
 def _agreed(votes: Counter[str], others: Collection[str]) -> str | None:
-    """What most say, if two do and nobody says what cannot be at the same time."""
+    """Return the action stated most often, if at least two captions agree and none states an incompatible one."""
     _refine(votes)
     strong = Counter({verb: count for verb, count in votes.items() if verb not in WEAK}) or votes
     best, count = next(iter(strong.most_common(1)), ("", 0))
@@ -134,13 +134,13 @@ def _agreed(votes: Counter[str], others: Collection[str]) -> str | None:
 
 
 def _is_opposed(verb: str, others: Collection[str]) -> bool:
-    """Whether nobody can do this and one of the others at once."""
+    """Return whether an action is incompatible with one of the others."""
     opposed = STILL | MOVING if verb in STILL else STILL if verb in MOVING else frozenset()
     return not opposed.isdisjoint(set(others) - {verb})
 
 
 def _refine(votes: Counter[str]) -> None:
-    """Count a broad name as the one finer name that others say."""
+    """Merge the votes for a broad name into those for a finer one, if there is exactly one finer name."""
     for broad in [name for name in votes if name in FINER]:
         finer = [name for name in votes if is_broader(broad, name)]
         if len(finer) == 1:
@@ -148,31 +148,31 @@ def _refine(votes: Counter[str]) -> None:
 
 
 def _doers(photo: Photo) -> Iterator[Asked]:
-    """Who does something, if nobody takes him for somebody else."""
-    told = [(done, p) for s in photo.sentences for p in s.alive() if (done := _done(s, p))]
-    for verb in dict.fromkeys(done for done, _ in told):
-        phrases = [p for done, p in told if done == verb]
+    """Ask for the subject of an action, if no caption names the subject differently."""
+    stated = [(done, p) for s in photo.sentences for p in s.alive() if (done := _done(s, p))]
+    for verb in dict.fromkeys(done for done, _ in stated):
+        phrases = [p for done, p in stated if done == verb]
         name = _finest({p.name for p in phrases})
         if verb in WEAK | PARTIAL or not _is_known(photo, name) or any(p.noun.plural or p.joined for p in phrases):
             continue
-        others = _other_verbs(photo, name) | {done for done, p in told if p.name == name}
+        others = _other_verbs(photo, name) | {done for done, p in stated if p.name == name}
         if not _is_opposed(verb, others) and (len(phrases) > 1 or others <= {verb}):
             yield Asked("who", f"who is {verb}", name)
 
 
 def _is_known(photo: Photo, name: str) -> bool:
-    """Whether it is one man, woman or child and nobody says otherwise."""
+    """Return whether a name is a single man, woman or child and no caption disagrees."""
     return name in FINER["person"] & photo.actors.keys() and photo.is_single(name) and not photo.rivals(name)
 
 
 def _finest(names: Collection[str]) -> str:
-    """The one that all others may mean, or nothing."""
+    """Return the most specific name, if all others are broader names of it; else an empty string."""
     finest = [name for name in names if not any(is_broader(name, other) for other in names)]
     return finest[0] if len(finest) == 1 else ""
 
 
 def _places(photo: Photo) -> Iterator[Asked]:
-    """Where somebody is."""
+    """Ask where a person or an animal is."""
     named = {name: photo.count(name) for name in photo.kinds if name in WHERE}
     for name, who in photo.actors.items():
         votes = Counter(place for s, p in photo.subjects(name) if (place := _place(s, p)))
@@ -181,7 +181,7 @@ def _places(photo: Photo) -> Iterator[Asked]:
 
 
 def _place(sentence: Sentence, phrase: Phrase) -> str | None:
-    """Where somebody is said to be, nobody else being named in between."""
+    """Return a subject's place, if no other subject is named in between."""
     for further in sentence.phrases:
         if further.start > phrase.end and further.is_alive:
             return None
@@ -192,7 +192,7 @@ def _place(sentence: Sentence, phrase: Phrase) -> str | None:
 
 
 def _agreed_place(votes: Counter[str], named: Mapping[str, int]) -> str | None:
-    """What most say, if all that is named may be seen in one photo."""
+    """Return the place stated most often, if it can be in one photo with all other places named."""
     for broad in [place for place in votes if place in FINER]:
         for place in [place for place in votes if is_broader(broad, place) and votes[place] < 2]:
             votes[broad] += votes.pop(place)
@@ -203,14 +203,14 @@ def _agreed_place(votes: Counter[str], named: Mapping[str, int]) -> str | None:
 
 
 def _together(one: str, other: str) -> bool:
-    """Whether two places may be in one photo, for all that is known."""
+    """Return whether two places can be in the same photo."""
     mine, theirs = ([group for group in GROUPS if place in group] for place in (one, other))
     are_two_waters = one != other and {one, other} <= FINER["water"]
     return not are_two_waters and (not mine or not theirs or any(group in theirs for group in mine))
 
 
 def _objects(photo: Photo) -> Iterator[Asked]:
-    """What somebody rides, holds, chases."""
+    """Ask for the object of an action, such as riding, holding or chasing."""
     for name, who in photo.actors.items():
         found: dict[str, set[str]] = defaultdict(set)
         for sentence, phrase in photo.subjects(name):
@@ -235,7 +235,7 @@ def _object(sentence: Sentence, phrase: Phrase) -> Iterator[tuple[str, str]]:
 
 
 def _may_be_finer(photo: Photo, thing: str) -> bool:
-    """Whether others seem to know better what it is."""
+    """Return whether a caption has a more specific name for the thing."""
     return any(is_broader(thing, name) for name in photo.kinds)
 
 
@@ -246,7 +246,7 @@ def _is_handled(thing: Phrase, verb: str) -> bool:
 
 
 def _held(photo: Photo) -> set[str]:
-    """What is in a mouth."""
+    """Return the things that captions describe as in a mouth."""
     return {
         phrase.name
         for sentence in photo.sentences
@@ -256,14 +256,14 @@ def _held(photo: Photo) -> set[str]:
 
 
 def _mouths(photo: Photo) -> Iterator[Asked]:
-    """What a dog has in its mouth."""
+    """Ask what a dog has in its mouth."""
     thing = _finest(_held(photo))
     if thing and "dog" in photo.actors and photo.is_single("dog") and not _may_be_finer(photo, thing):
         yield Asked("holding", "what is in the mouth of the dog", thing)
 
 
 def _clothes(photo: Photo) -> Iterator[Asked]:
-    """What somebody wears, on the head and otherwise."""
+    """Ask what a person wears, on the head or at all."""
     clothes = {name for name, kind in photo.kinds.items() if kind in WORN}
     for name, who in photo.actors.items():
         if photo.kinds[name] == "person" and photo.is_single(name):
@@ -275,14 +275,14 @@ def _clothes(photo: Photo) -> Iterator[Asked]:
 
 
 def _animals(photo: Photo) -> Iterator[Asked]:
-    """Which animal there is."""
+    """Ask which animal is in the picture."""
     animals = {nouns()[word].name for word in photo.words & nouns().keys() if nouns()[word].kind == "animal"}
     if len(animals - {"animal"}) == 1 and photo.count(name := next(iter(animals - {"animal"}))) > 1:
         yield Asked("animal", "what animal is in the picture", name)
 
 
 def _sports(photo: Photo) -> Iterator[Asked]:
-    """Which sport is played: by people, and not by dogs with tennis balls."""
+    """Ask which sport people play; photos with animals are left out, as dogs often have tennis balls."""
     said = [word for sentence in photo.sentences for word in SPORTS & set(sentence.words)]
     if len(set(said)) == 1 and len(said) > 1 and photo.words & PLAYING and "animal" not in photo.kinds.values():
         yield Asked("sport", "what sport is being played", said[0])

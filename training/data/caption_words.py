@@ -1,4 +1,4 @@
-"""Words of captions: what ``caption_qa`` knows of them. Edit freely; the rules read nothing else."""
+"""Vocabulary of ``caption_qa``. The rules depend on these lists only, so they can be edited freely."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Noun:
-    """What a word stands for.
+    """Meaning of a noun form.
 
     Attributes:
-        name: one of it, as questions and answers say it.
-        many: several of it.
+        name: singular, as used in questions and answers.
+        many: plural, as used in questions.
         kind: key of NOUN_LINES.
-        plural: whether this word is of several.
+        plural: whether this form is plural.
     """
 
     name: str
@@ -26,7 +26,7 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# "name many: other words for one / other words for several;", the names as questions and answers say them.
+# "name plural: other singular forms / other plural forms;", with name and plural as used in questions and answers.
 NOUN_LINES = {
     "animal": """
         dog dogs: puppy pup doggy greyhound retriever poodle terrier collie labrador lab dalmatian doberman pitbull
@@ -105,7 +105,7 @@ NOUN_LINES = {
     """,
 }
 
-# Two words that are one; what they stand for need not be known.
+# Compounds that are joined to one word, including some whose result is not a known noun.
 COMPOUNDS = {
     "t shirt": "tshirt", "tee shirt": "tshirt", "dirt bike": "dirtbike", "motor bike": "motorbike",
     "bathing suit": "swimsuit", "swim suit": "swimsuit", "wet suit": "wetsuit", "swim trunks": "trunks",
@@ -135,7 +135,7 @@ COLORS = {
     name: name
     for name in ("black", "white", "brown", "red", "blue", "yellow", "green", "orange", "pink", "purple", "gray", "tan")
 } | {"grey": "gray", "beige": "tan"}
-# Two colors of one thing that are an answer.
+# Pairs of colors of one thing that are accepted as an answer.
 PAIRS = frozenset(
     f"{one} and {other}"
     for one, others in {
@@ -149,15 +149,15 @@ PAIRS = frozenset(
     }.items()
     for other in others.split()
 )
-# Colors that others call otherwise, and patterns: nothing is asked about what has them.
+# Ambiguous colors and patterns: no question is asked about the color of things that have them.
 VAGUE = _set(
     "golden gold silver cream maroon teal turquoise navy aqua khaki colorful colourful multicolored rainbow reddish "
     "peach blond blonde striped plaid checkered spotted patterned camouflage colored multi flowered floral dot bright "
     "reflective toned"
 )
-# After a color, these say of what part it is.
+# Words after a color which show that it belongs to a part only.
 PARTS = _set("haired eyed skinned faced nosed headed trimmed tipped clad shirted suited dressed eared")
-# A color of one of these is of more than that: of a snout, or of other animals.
+# Nouns whose color may belong to something else, such as a dog's snout.
 UNCOLORED = _set("muzzle animal")
 MARKS = _set("spots markings patches paws chest belly spotted spot patch marks legs feet face stripes")
 
@@ -166,9 +166,9 @@ NUMBERS = {
 }
 NUMBERS |= {str(i): i for i in range(2, 11)}
 OTHERS = _set("another other others second third opposing fellow different")
-# No doing, for all their endings.
+# Words with the endings of verbs that are not verbs.
 NO_VERBS = _set("building clothing railing wedding string ring ceiling evening morning parking swing king thing")
-# With these, nobody can tell how many people there are.
+# Words that make the number of people unknown.
 CROWDED = _set("crowd audience others spectators onlookers fans several many")
 ARTICLES = _set("a an the this that his her its their one each some these those several many both") | OTHERS
 ADJECTIVES = _set(
@@ -184,7 +184,7 @@ ADJECTIVES = _set(
     "pet full high low upside heavyset overweight playful sleeping running jumping swimming wrestling costumed "
     "collared leashed wild pretty professional japanese chinese indian mountain road bmx dirty toned sand beach"
 )
-# A noun before one of these is the head of its phrase.
+# Words that can follow a noun only if it is the head of its phrase.
 FOLLOWERS = _set(
     ". , and or is are was were in on at with by near through across along over under behind beside between into onto "
     "from to of for while as who that which has have wearing holding up down off out around against toward towards "
@@ -202,7 +202,7 @@ FOLLOWERS = _set(
 )
 ADVERBS = _set("happily playfully quickly is are was were who that which being seen also just busily up")
 
-# name = other forms; the plain one, which follows several, first. A name is an answer.
+# "name = other forms", with the plain form, which follows plural subjects, first. Names are used as answers.
 VERB_LINES = """
     holding = hold holds held; carrying = carry carries; running = run runs ran sprint sprints sprinting bounds
     bounding trot trots trotting; jogging = jog jogs; walking = walk walks walked stroll strolls strolling; jumping
@@ -232,7 +232,7 @@ SPORTS = _set("soccer football tennis basketball baseball hockey volleyball rugb
 PLAYING = _set("playing play plays game player players team teams match")
 PLAYED = _set("soccer football tennis basketball baseball hockey volleyball guitar violin drums")
 
-# What somebody does with a thing, and words that may come before the thing.
+# Verbs with objects -> words that may come before the object.
 OBJECTS = {
     "riding": ("on", "in"),
     "holding": ("up", "onto"),
@@ -248,32 +248,32 @@ OBJECTS = {
     "playing with": (),
     "jumping over": (),
 }
-# Between "playing" and what is played; after these, a ball is a game.
+# Words between "playing" and the game; after the words in GAME, names of balls are games.
 BEFORE_GAMES = _set("a the game of his her some")
 GAME = _set("play plays playing of")
-# What may be ridden and held, chased, jumped over.
+# Objects that can be ridden; HANDLED adds those that can be climbed or held.
 RIDDEN = _set(
     "bike motorcycle skateboard snowboard surfboard scooter unicycle tricycle wave raft atv sled boat bus train cart "
     "rollercoaster horse bull camel elephant swing"
 )
 HANDLED = (RIDDEN - {"swing"}) | _set("rock mountain hill tree cliff")
-NO_ACTIONS = frozenset({"holding", "carrying"})  # said of somebody who does something else, too
-# Who cannot do two of these at once; who does one of the second cannot do any of the first.
+NO_ACTIONS = frozenset({"holding", "carrying"})  # usually accompany another action
+# Incompatible actions: each STILL action excludes all others here; each MOVING action excludes all STILL ones.
 STILL = _set("sitting standing lying sleeping kneeling crouching hanging")
 MOVING = _set(
     "running jogging walking jumping swimming climbing riding skateboarding surfing skiing snowboarding skating "
     "rollerblading sledding dancing crawling sliding flying hiking racing kayaking rowing diving driving wading "
     "rolling"
 )
-WEAK = _set("looking watching smiling posing resting")  # whoever does these does something else as well
-# Nobody asks who does these without saying to what.
+WEAK = _set("looking watching smiling posing resting")  # usually accompany another action
+# Verbs that need an object, so that "who is pulling" is not asked.
 PARTIAL = _set(
     "pulling pushing catching chasing leaning shaking hanging licking chewing throwing kicking hugging driving"
 )
 HEADWEAR = _set("hat cap helmet bandana headband wig")
 UNCOUNTABLE = frozenset({"snow", "water"})
 PEOPLE = _set("man woman boy girl child baby")
-# A broader name -> what it may mean; where both are used, they do not contradict each other.
+# Broader name -> names that it may include; a caption with one does not contradict a caption with the other.
 FINER = {
     "person": PEOPLE,
     "child": _set("boy girl baby"),
@@ -300,9 +300,9 @@ WHERE = {
     "skatepark": "in a skate park",
 }  # fmt: skip
 PLACING = _set("in on through across along")
-# Where "at" says that one is in or on it, and not only near.
+# Places for which "at" means in or on, not only near.
 AT = _set("beach pool park playground skatepark restaurant store court")
-# Places that a photo may show together; those of no group go with any.
+# Groups of places that can be in one photo; a place in no group can be with any other.
 GROUPS = tuple(
     frozenset(names.split())
     for names in (
@@ -315,7 +315,7 @@ GROUPS = tuple(
         "woods path tree",
     )
 )
-# Known, but too seldom said to be an answer.
+# Names that are recognised but too rare to be used as an answer.
 SELDOM = _set(
     "robe overalls wig tie skirt boots bus tent gun flower bone kite balloon cigarette animal leash bed bench chair"
 )

@@ -1,4 +1,4 @@
-"""Whether data sets are complete: every split is read, every picture and clip decoded."""
+"""Completeness check of data sets: read every split, and decode every picture and clip."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from omninet.model.media.videos import decode_video
 from omninet.training.data.base import DataError, DataSet, MissingError
 
 MISSING = "is missing"
-SHOWN = 5  # problems that an error names
+SHOWN = 5  # maximum number of problems in an error message
 
 
 @dataclass(frozen=True)
 class SplitReport:
-    """What is in one split of one data set.
+    """Contents and problems of one split of a data set.
 
     Attributes:
-        media: distinct pictures and clips.
-        missing: those that are not there.
-        unreadable: path -> why it is of no use.
-        error: why the split cannot be read at all.
+        media: number of distinct pictures and clips.
+        missing: files that do not exist.
+        unreadable: path -> reason.
+        error: reason why the split cannot be read at all.
     """
 
     name: str
@@ -40,16 +40,16 @@ class SplitReport:
 
     @property
     def problems(self) -> list[str]:
-        """A line each."""
+        """Return one line per problem."""
         lines = [f"{path} {MISSING}" for path in self.missing]
         lines += [f"{path}: {why}" for path, why in self.unreadable.items()]
         return [self.error, *lines] if self.error else lines
 
 
 def check(sets: Mapping[str, DataSet]) -> list[SplitReport]:
-    """Read every split, and decode each of their files once, with a progress bar on stderr.
+    """Read every split and decode every file once, with a progress bar on stderr.
 
-    A ``test`` split that is not there is no problem, and not reported.
+    A missing ``test`` split is not reported, since it is optional.
     """
     found = [_read(name, dataset, split) for name, dataset in sets.items() for split in dataset.splits]
     splits = [both for both in found if both]
@@ -58,7 +58,7 @@ def check(sets: Mapping[str, DataSet]) -> list[SplitReport]:
 
 
 def _read(name: str, dataset: DataSet, split: str) -> tuple[SplitReport, dict[Path, bool]] | None:
-    """What is known before decoding, and each file with whether it is a clip."""
+    """Return the report before decoding, and path -> whether it is a clip; None for a missing test split."""
     try:
         examples = dataset.read(split)
     except DataError as error:
@@ -77,13 +77,13 @@ def _with_faults(report: SplitReport, faults: Mapping[Path, str]) -> SplitReport
 
 
 def _faults(media: Mapping[Path, bool]) -> dict[Path, str]:
-    """Path -> what is wrong with the file, empty if nothing is."""
+    """Return path -> problem of the file, empty if there is none."""
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
         results = pool.map(_fault, media.keys(), media.values())
         return dict(zip(media, tqdm(results, desc="decoding", total=len(media), unit="file"), strict=True))
     finally:
-        pool.shutdown(cancel_futures=True)  # so that an interrupt does not wait for all of them
+        pool.shutdown(cancel_futures=True)  # an interrupt must not wait for the queued files
 
 
 def _fault(path: Path, is_clip: bool) -> str:
@@ -100,7 +100,7 @@ def _fault(path: Path, is_clip: bool) -> str:
 
 
 def table(reports: Sequence[SplitReport]) -> str:
-    """Markdown."""
+    """Return a Markdown table of the reports."""
     lines = ["| data | split | examples | media files | missing | unreadable |", "|---|---|---|---|---|---|"]
     for r in reports:
         counts = ["-"] * 4 if r.error else [r.examples, r.media, len(r.missing), len(r.unreadable)]
@@ -109,10 +109,10 @@ def table(reports: Sequence[SplitReport]) -> str:
 
 
 def refuse(reports: Sequence[SplitReport]) -> None:
-    """Nothing if all is well.
+    """Raise an error if there are problems.
 
     Raises:
-        DataError: how many problems there are, and the first few of them.
+        DataError: there are problems; the message counts them and names the first few.
     """
     problems = list(dict.fromkeys(line for report in reports for line in report.problems))
     if problems:

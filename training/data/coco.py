@@ -13,7 +13,7 @@ YEARS = (2017, 2014)
 
 
 class Coco(DataSet):
-    """``annotations/captions_<split><year>.json`` beside the folder of the split's photos."""
+    """``annotations/captions_<split><year>.json``, and a folder with the photos of each split."""
 
     task = "caption"
     source = "https://cocodataset.org/#download"
@@ -24,7 +24,7 @@ class Coco(DataSet):
     splits = ("train", "dev")
 
     def examples(self, split: str) -> Sequence[Example]:
-        """One example a photo, with all of its captions, in the order of the file."""
+        """Return one example per photo, with all of its captions, in the order of the file."""
         name = f"{FOLDERS[split]}{self._year()}"
         path = self.existing(f"annotations/captions_{name}.json")
         photos = self.existing(name, f"images/{name}")
@@ -45,7 +45,7 @@ class Coco(DataSet):
             raise DataError(f"{path} is no COCO caption file: {error!r}") from error
 
     def _year(self) -> int:
-        """One for both splits: the training photos of 2017 contain dev photos of 2014."""
+        """Return the year for both splits; they must not be mixed, since train2017 contains photos of val2014."""
         for year in YEARS:
             if any(self.folder.glob(f"annotations/captions_*{year}.json")):
                 return year

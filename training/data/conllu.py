@@ -16,7 +16,7 @@ class Conllu(DataSet):
     layout = "one file *train.conllu and one *dev.conllu"
 
     def examples(self, split: str) -> Sequence[Example]:
-        """One example a sentence."""
+        """Return one example per sentence."""
         self.existing(".")
         files = sorted(self.folder.glob(f"*{split}.conllu"))
         if len(files) != 1:
@@ -39,7 +39,7 @@ def _sentences(path: Path) -> Iterator[list[tuple[str, str]]]:
         elif not line.startswith("#"):
             if len(columns) != 10:
                 raise DataError(f"{path}:{number} has {len(columns)} columns instead of CoNLL-U's 10")
-            # 8-9 is a multiword token and 8.1 an empty node: neither is a word of its own.
+            # Skip multiword tokens such as 8-9 and empty nodes such as 8.1, which are not words.
             if columns[0].isdigit():
                 sentence.append((columns[1], columns[4]))
     if sentence:

@@ -9,21 +9,21 @@ from omninet.training.data.base import DataError, DataSet, Example, read_text
 
 
 class Flickr8k(DataSet):
-    """``Flickr8k.token.txt`` holds ``name.jpg#k<TAB>caption``; one list of names a split."""
+    """``Flickr8k.token.txt`` holds ``name.jpg#k<TAB>caption``; each split has a list of file names."""
 
     task = "caption"
     source = "https://hockenmaier.cs.illinois.edu/8k-pictures.html"
     layout = "Flicker8k_Dataset/*.jpg, Flickr8k.token.txt, Flickr_8k.trainImages.txt and Flickr_8k.devImages.txt"
 
     def examples(self, split: str) -> Sequence[Example]:
-        """One example a photo, with all of its captions."""
+        """Return one example per photo, with all of its captions."""
         captions = self._captions()
         photos = self.existing("Flicker8k_Dataset")
         names = read_text(self.existing(f"Flickr_8k.{split}Images.txt")).split()
         examples = []
         for name in names:
             if name not in captions:
-                raise DataError(f"{self.folder / 'Flickr8k.token.txt'} has no caption of {name}")
+                raise DataError(f"{self.folder / 'Flickr8k.token.txt'} has no caption for {name}")
             examples.append(
                 Example(self.task, {"image": photos / name}, captions[name][0], captions=tuple(captions[name]))
             )

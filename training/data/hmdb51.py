@@ -13,9 +13,9 @@ FLAGS = {"train": "1", "dev": "2"}
 
 
 class Hmdb51(DataSet):
-    """``<class>_test_split1.txt`` says of each clip whether it is for training, testing or neither.
+    """``<class>_test_split1.txt`` lists each clip of a class as training, test or unused.
 
-    The published test clips are our dev; there are no others.
+    The published test clips are used as dev split; there is no test split.
     """
 
     task = "activity"
@@ -24,7 +24,7 @@ class Hmdb51(DataSet):
     splits = ("train", "dev")
 
     def examples(self, split: str) -> Sequence[Example]:
-        """One example a clip, by class; underscores in a class become spaces."""
+        """Return one example per clip, ordered by class; underscores in class names become spaces."""
         lists = self.existing("splits", "testTrainMulti_7030_splits")
         files = sorted(lists.glob(f"*{ENDING}"))
         if not files:
@@ -40,7 +40,7 @@ class Hmdb51(DataSet):
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Clip and flag."""
+    """Yield clip and flag of each line."""
     for number, line in enumerate(read_text(path).splitlines(), 1):
         clip, _, flag = line.strip().rpartition(" ")
         if clip and flag in {UNUSED, *FLAGS.values()}:

@@ -1,4 +1,4 @@
-"""Penn Treebank, Wall Street Journal (Marcus et al. 1993), as bracketed trees."""
+"""Penn Treebank, Wall Street Journal sections (Marcus et al. 1993), as bracketed trees."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TYPED |= {"``": '"', "''": '"', "`": "'"}
 
 
 class Penn(DataSet):
-    """Sections 0-18 are for training, 19-21 dev, 22-24 test, as the paper has it.
+    """Sections 0-18 are train, 19-21 dev, 22-24 test, as in the paper.
 
-    Tags are those of the leaves. Words are as people type them, since that is what the network is asked about when it
-    is served: ``(`` and not ``-LRB-``, ``"`` and not two backquotes, a slash without a backslash before it.
+    Tags are those of the leaves. Words are converted to normal spelling, since this is what served requests contain:
+    ``(`` for ``-LRB-``, ``"`` for two backquotes, ``/`` without its backslash.
     """
 
     task = "pos"
@@ -30,7 +30,7 @@ class Penn(DataSet):
     )
 
     def examples(self, split: str) -> Sequence[Example]:
-        """One example a sentence, in the order of sections, files and trees."""
+        """Return one example per sentence, in the order of sections, files and trees."""
         return [
             Example(self.task, {"tokens": tuple(word for word, _ in sentence)}, tags=tuple(tag for _, tag in sentence))
             for number in SECTIONS[split]
@@ -47,7 +47,7 @@ class Penn(DataSet):
 
 
 def _sentences(path: Path) -> Iterator[list[tuple[str, str]]]:
-    """Words and tags of each tree."""
+    """Yield words and tags of each tree."""
     text = read_text(path)
     depth, sentence = 0, []
     for piece in PIECE.finditer(text):
@@ -57,12 +57,12 @@ def _sentences(path: Path) -> Iterator[list[tuple[str, str]]]:
         depth += bool(opening) - bool(closing)
         if depth < 0 or not (tag or opening or closing):
             line = text.count("\n", 0, piece.start()) + 1
-            raise DataError(f"{path}:{line} is no bracketed tree from {piece[0]!r} on")
+            raise DataError(f"{path}:{line}: expected a bracketed tree, found {piece[0]!r}")
         if not depth and sentence:
             yield sentence
             sentence = []
     if depth:
-        raise DataError(f"{path} ends within a tree")
+        raise DataError(f"{path} ends within a tree: a closing bracket is missing")
 
 
 def _typed(word: str) -> str:

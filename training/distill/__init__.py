@@ -1,5 +1,5 @@
-"""Distillation: a small backbone learns to see as a large one does, on pictures without labels.
+"""Distillation: train a small backbone to reproduce the feature maps of large ones, on pictures without labels.
 
-A patient and consistent teacher (Beyer et al. 2022): both see the same random view, mixed with another one, for
-a long time. ``pack`` keeps the pictures in one small file, ``fit`` trains, ``agreement`` measures what was learnt.
+The method is that of a patient and consistent teacher (Beyer et al. 2022): teacher and student get the same random
+views over a long training. ``pack`` stores the pictures in one file, ``fit`` trains, ``agreement`` evaluates.
 """

@@ -1,4 +1,4 @@
-"""How well a student sees what its teachers see, on photos that it was not trained on."""
+"""Agreement of a student's feature maps and classes with its teachers', on held-back photos."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from torch import Tensor
 from torch.nn import functional
 
 from omninet.model.fast.devices import multiplies_bfloat16
-from omninet.training.distill.eyes import Student
-from omninet.training.distill.shown import Shown
+from omninet.training.distill.networks import Student
 from omninet.training.distill.targets import Targets
+from omninet.training.distill.view_loader import ViewLoader
 
 BATCH = 64
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of a student with its teachers.
+    """How well a student reproduces its teachers.
 
     Attributes:
-        pictures: how many it was measured on.
-        cosine: for each teacher, of the projected features of a cell, the mean over all cells.
-        explained: for each teacher, share of the variance of the projected and weighted features, 1 - error / variance.
-        top1: share of the pictures of which the student's classifier names the class that the last teacher names.
-        top5: share with the teacher's class among the student's five likeliest; None where no teacher names classes.
+        pictures: number of pictures measured.
+        cosine: for each teacher, cosine similarity of the projected features of a cell, averaged over all cells.
+        explained: for each teacher, explained variance of the weighted projected features, 1 - error / variance.
+        top1: share of pictures for which the student's most likely class is the last teacher's; None without classes.
+        top5: share for which the last teacher's class is among the student's top 5; None without classes.
     """
 
     pictures: int
@@ -37,18 +37,18 @@ class Agreement:
     top5: float | None = None
 
     def write(self, path: Path) -> None:
-        """Write JSON."""
+        """Write as JSON."""
         path.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
 
 @torch.inference_mode()
-def measure(student: Student, shown: Shown, targets: Targets, photos: Tensor) -> Agreement:
-    """Compare a student with its teachers on the first view of the photos of these numbers, (n,)."""
+def measure(student: Student, loader: ViewLoader, targets: Targets, photos: Tensor) -> Agreement:
+    """Compare a student with its teachers on the first view of each photo; ``photos`` holds their numbers, (n,)."""
     student.eval()
     device = targets.device
     cosines, errors, hits = [], [], []
-    for batch in torch.split(photos * shown.kinds, BATCH):
-        views = shown(batch)
+    for batch in torch.split(photos * loader.kinds, BATCH):
+        views = loader(batch)
         wanted = targets.of(batch, views)
         with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bfloat16(device)):
             seen = student(views.to(device).float() / 255)

@@ -1,4 +1,4 @@
-"""What a distillation is, as one YAML file."""
+"""Configuration of a distillation, read from a YAML file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from omninet.training.distill.views import Kind
 Deviation = Annotated[float, Field(gt=0)]
 
 
-class Eye(Strict):
-    """A backbone, and the pixels that it expects.
+class BackboneSpec(Strict):
+    """A backbone and its input normalisation.
 
     Attributes:
-        backbone: one of ours (``OURS`` of the vision peripheral) or the name of a torchvision classification model.
-        mean, std: of each channel, on pixels in [0, 1].
+        backbone: one of ``OURS`` of the vision peripheral, or the name of a torchvision classification model.
+        mean, std: per channel, for pixels in [0, 1].
     """
 
     backbone: str
@@ -27,14 +27,14 @@ class Eye(Strict):
 
 
 class Pictures(Strict):
-    """How pictures are kept.
+    """How pictures are stored.
 
     Attributes:
-        side: of the shorter side, in pixels, to which larger pictures are shrunk.
-        quality: of the JPEG files, 1 to 100.
-        frames: pictures of each clip; its frames look alike.
-        most: pictures of one class of one collection, at most; None keeps all.
-        held_back: share of the pictures that is never trained on, to measure with.
+        side: length in pixels to which the shorter side of larger pictures is reduced.
+        quality: JPEG quality, 1 to 100.
+        frames: frames stored per clip; a few are enough, since the frames of a clip look alike.
+        most: maximum number of pictures per class of a collection; None keeps all.
+        held_back: share of the pictures reserved for evaluation.
     """
 
     side: Annotated[int, Field(ge=32)] = 256
@@ -45,13 +45,13 @@ class Pictures(Strict):
 
 
 class Views(Strict):
-    """What is shown of a photo.
+    """Views of a photo, used as network inputs.
 
     Attributes:
-        size: side of the square that all networks see, in pixels.
-        kinds: of the fixed views of each photo; the first one is what is measured.
-        crop: least share of a picture's area that a ``crop`` shows.
-        light: largest change of brightness and contrast, drawn at each step.
+        size: side of the square input in pixels.
+        kinds: fixed views of each photo; evaluation uses the first.
+        crop: minimum share of a picture's area in a ``crop``.
+        light: maximum change of brightness and contrast, drawn at each step.
     """
 
     size: Annotated[int, Field(ge=32)] = 224
@@ -61,12 +61,11 @@ class Views(Strict):
 
 
 class Folder(Strict):
-    """Photos of a folder.
+    """A folder of photos.
 
     Attributes:
-        folder: relative to the data folder.
-        list: a text file, relative to the data folder, that names the photos to take, a path inside ``folder`` a
-            line; None takes all.
+        folder: path relative to the data folder.
+        list: text file, relative to the data folder, with one path inside ``folder`` per line; None takes all photos.
     """
 
     folder: str
@@ -74,30 +73,30 @@ class Folder(Strict):
 
 
 class DistillConfig(Recipe):
-    """A distillation.
+    """A distillation run.
 
     Attributes:
-        seed: of the student's first weights, the order of the views and what is changed in them.
-        teacher: the first of them.
-        more_teachers: further ones; the last of all names the classes.
-        datasets: name in DATASETS -> its folder, relative to the data folder: whose training pictures are used, and
-            never their dev pictures or copies of them.
+        seed: of the student's initial weights, the order of the views and their augmentation.
+        teacher: the first teacher.
+        more_teachers: further teachers; the last of all teachers provides the class logits.
+        datasets: name in DATASETS -> its folder, relative to the data folder. Training pictures are used; dev pictures
+            and copies of them never are.
         folders: name -> further photos.
-        excluded: photos of which neither they nor copies are used.
-        channels: to which each teacher's map is projected, at most.
-        batch: views a step.
-        rate: highest learning rate.
-        warmup, cooldown: share of the steps over which it rises, and over which it falls to zero at the end.
-        average: of the weights that are kept beside the trained ones, how much of them stays at a step.
+        excluded: photos that must not be used, nor copies of them.
+        channels: maximum number of channels to which each teacher's map is projected.
+        batch: views per step.
+        rate: maximum learning rate.
+        warmup, cooldown: shares of the steps over which the learning rate rises, and falls to zero at the end.
+        average: decay of the exponential moving average of the weights.
         decay: weight decay.
-        temperature: of the classes that are compared.
-        measured: steps between two measurements.
+        temperature: of the softmax in the loss of the class logits.
+        measured: steps between two evaluations.
     """
 
     seed: int = 0
-    teacher: Eye
-    more_teachers: tuple[Eye, ...] = ()
-    student: Eye
+    teacher: BackboneSpec
+    more_teachers: tuple[BackboneSpec, ...] = ()
+    student: BackboneSpec
     datasets: dict[str, str] = Field(default_factory=dict)
     folders: dict[str, Folder] = Field(default_factory=dict)
     excluded: tuple[Folder, ...] = ()
@@ -115,8 +114,8 @@ class DistillConfig(Recipe):
     measured: Annotated[int, Field(ge=1)] = 2000
 
     @property
-    def teachers(self) -> tuple[Eye, ...]:
-        """All of them."""
+    def teachers(self) -> tuple[BackboneSpec, ...]:
+        """Return all teachers in order."""
         return (self.teacher, *self.more_teachers)
 
     @field_validator("datasets")

@@ -1,4 +1,4 @@
-"""A distillation from photos to a measured backbone."""
+"""Run a distillation: pack photos, train a student, evaluate it and write its backbone."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from omninet.training.data import DataError
 from omninet.training.distill.agreement import measure
 from omninet.training.distill.config import DistillConfig
 from omninet.training.distill.exclusion import Exclusion
-from omninet.training.distill.eyes import build_student, load_teachers
 from omninet.training.distill.fit import Fit
+from omninet.training.distill.networks import build_student, load_teachers
 from omninet.training.distill.pack import Pack, pack
-from omninet.training.distill.shown import Shown
 from omninet.training.distill.sources import (
     Source,
     dev_of_datasets,
@@ -28,26 +27,27 @@ from omninet.training.distill.sources import (
     of_folder,
     of_lists,
     read_classes,
-    thin,
+    subsample,
 )
 from omninet.training.distill.targets import SAMPLED, Targets
+from omninet.training.distill.view_loader import ViewLoader
 from omninet.training.runtime.interrupt import Interrupt, Stopped
 
 LOG = logging.getLogger(__name__)
 BACKBONE, AGREEMENT, CURVE = "backbone.safetensors", "agreement.json", "curve.tsv"
 PICTURES, TARGETS = "pictures.zip", "targets"
-MEASURED = 2000  # photos of those held back
+MEASURED = 2000  # maximum number of held-back photos in an evaluation
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Where a distillation's photos come from; nothing is read where they are packed already.
+    """Sources of a distillation's photos; ignored if the photos are already packed.
 
     Attributes:
         data: folder of the data sets and folders that the configuration names.
-        pictures: folder of further photos, a collection a folder in it.
+        pictures: folder of further photos; each subfolder is a collection.
         classes: list of their classes (``sources.read_classes``).
-        excluded: lists of names and hashes (``Exclusion.read``), or folders, of photos that are not to be used.
+        excluded: photos that must not be used: lists of names and hashes (``Exclusion.read``), or folders.
     """
 
     data: Path | None = None
@@ -67,19 +67,19 @@ def distil(
     minutes: float = math.inf,
     backbone: nn.Module | None = None,
 ) -> Path | None:
-    """Pack the photos where that is not done, train, and write and measure the backbone.
+    """Pack the photos if necessary, then train, evaluate and write the backbone.
 
     Args:
-        weights: of each teacher, a safetensors file or ``published``.
-        packed: folder of the packed photos and of what the teachers see of them; None is ``out``.
-        minutes: of training in this call.
-        backbone: of the student, in place of the one that the configuration names.
+        weights: for each teacher, a safetensors file or ``published``.
+        packed: folder of the packed photos and cached teacher outputs; None is ``out``.
+        minutes: maximum training time of this call.
+        backbone: student backbone that replaces the configured one.
 
     Returns:
-        The file of the backbone, or None before the last step.
+        The file of the backbone, or None if the last step has not been reached.
 
     Raises:
-        Stopped: by Ctrl-C or SIGTERM, while training.
+        Stopped: SIGINT (Ctrl-C) or SIGTERM was received during training.
     """
     place = choose_device(device)
     teachers = [teacher.to(place) for teacher in load_teachers(config, weights)]
@@ -89,17 +89,17 @@ def distil(
     packed = packed or out
     if not (packed / PICTURES).exists():
         _pack(config, photos or Photos(), packed / PICTURES)
-    shown = Shown(Pack(packed / PICTURES), config)
-    train, held_back = shown.pack.split(config.pictures.held_back)
+    loader = ViewLoader(Pack(packed / PICTURES), config)
+    train, held_back = loader.pack.split(config.pictures.held_back)
     LOG.info("%d pictures to train on, %d held back", len(train), len(held_back))
-    sample = shown(_spread(train, SAMPLED) * shown.kinds)
-    targets = Targets.open(packed / TARGETS, config, teachers, sample, len(shown))
-    fit = Fit(config, student, shown, targets, out, place)
+    sample = loader(_spread(train, SAMPLED) * loader.kinds)
+    targets = Targets.open(packed / TARGETS, config, teachers, sample, len(loader))
+    fit = Fit(config, student, loader, targets, out, place)
     with Interrupt() as stop:
         fit.run(train, stop, minutes, lambda fit: _measure(fit, _spread(held_back, MEASURED), out))
     if not fit.done:
         step, steps = fit.progress.step, config.steps
-        LOG.info("stopped at step %d of %d; the same command goes on from there", step, steps)
+        LOG.info("stopped at step %d of %d; repeat the command to continue", step, steps)
         if stop.is_set:
             raise Stopped(stop.signal)
         return None
@@ -107,10 +107,10 @@ def distil(
 
 
 def _measure(fit: Fit, held_back: Tensor, out: Path) -> None:
-    """Measure the averaged student, add a line to the curve, and write its backbone."""
-    found = measure(fit.average, fit.shown, fit.targets, held_back)
+    """Evaluate the averaged student, append a line to the learning curve, and write its backbone."""
+    found = measure(fit.average, fit.loader, fit.targets, held_back)
     found.write(out / AGREEMENT)
-    names = [eye.backbone for eye in fit.config.teachers]
+    names = [spec.backbone for spec in fit.config.teachers]
     row: dict[str, float | None] = {
         "step": fit.progress.step,
         "views": fit.progress.step * fit.config.batch,
@@ -147,7 +147,7 @@ def _pack(config: DistillConfig, photos: Photos, target: Path) -> None:
         excluded |= Exclusion.of_photos(source.path for source in never if not source.clip)
     if photos.pictures:
         found = of_folder(photos.pictures, read_classes(photos.classes) if photos.classes else None)
-        sources += thin(found, config.pictures.most, config.seed)
+        sources += subsample(found, config.pictures.most, config.seed)
     for path in photos.excluded:
         excluded |= (
             Exclusion.of_photos(source.path for source in of_folder(path)) if path.is_dir() else Exclusion.read(path)
@@ -159,6 +159,6 @@ def _pack(config: DistillConfig, photos: Photos, target: Path) -> None:
 
 
 def _spread(photos: Tensor, most: int) -> Tensor:
-    """At most so many of them, from all over."""
+    """Return at most ``most`` photos, evenly spaced."""
     number = min(len(photos), most)
     return photos[torch.arange(number) * len(photos) // number]

@@ -1,4 +1,4 @@
-"""Photos that a distillation must not see: those of dev and test sets, by name and by what they look like."""
+"""Photos that a distillation must not use, such as dev and test sets, by file name and by perceptual hash."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from omninet.model.media.images import decode_image
 from omninet.training.data import DataError
 
 HASH = re.compile("[0-9a-f]{16}")
-MOST_BITS = 4  # in which the hashes of two copies of a photo may differ
+MOST_BITS = 4  # maximum Hamming distance between the hashes of two copies of a photo
 
 
 class Exclusion:
-    """Names of photos, without folder and ending, and 64-bit hashes of what photos look like."""
+    """A set of photos, given by file names without folder and extension, and by 64-bit perceptual hashes."""
 
     def __init__(self, names: Iterable[str] = (), hashes: Iterable[int] = ()) -> None:
         self.names = frozenset(names)
@@ -26,49 +26,50 @@ class Exclusion:
 
     @classmethod
     def read(cls, path: Path) -> Exclusion:
-        """Read a list with a photo a line: its name, or its hash as 16 hexadecimal digits, or both with a tab between.
+        """Read a list with one photo per line: name, hash as 16 hexadecimal digits, or both separated by a tab.
 
-        What follows another tab, and a line that begins with ``#``, is a comment.
+        Further columns and lines that begin with ``#`` are comments.
 
         Raises:
-            DataError: it is no text file.
+            DataError: the file cannot be read as text.
         """
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is no list of photos' names and hashes: {error}") from error
+            raise DataError(f"{path} cannot be read as a list of photo names and hashes: {error}") from error
         parts = [part for line in lines if not line.startswith("#") for part in line.split("\t")[:2] if part]
         names = [Path(part).stem for part in parts if not HASH.fullmatch(part)]
         return cls(names, [int(part, 16) for part in parts if HASH.fullmatch(part)])
 
     @classmethod
     def of_photos(cls, paths: Iterable[Path]) -> Exclusion:
-        """Take the hashes of photos, but not their names, which are counted anew in every folder of some sets."""
-        return cls(hashes=[look for path in paths if (look := _look_of(path)) is not None])
+        """Take the hashes of photos, but not their names, since some sets number their files anew in every folder."""
+        return cls(hashes=[photo_hash for path in paths if (photo_hash := _hash_of(path)) is not None])
 
     def __or__(self, other: Exclusion) -> Exclusion:
-        """Both together."""
+        """Return the union of two sets."""
         return Exclusion(self.names | other.names, [*self.hashes.tolist(), *other.hashes.tolist()])
 
-    def holds(self, name: str, look: int) -> bool:
-        """Return whether a photo is one of these, or a copy of one."""
+    def holds(self, name: str, photo_hash: int) -> bool:
+        """Return whether a photo, or a near copy of it, is in the set."""
         if Path(name).stem in self.names:
             return True
-        apart = np.bitwise_count(self.hashes ^ np.uint64(look))
+        apart = np.bitwise_count(self.hashes ^ np.uint64(photo_hash))
         return bool((apart <= MOST_BITS).any())
 
 
 def perceptual_hash(image: Image.Image) -> int:
-    """64 bits, each telling whether one cell of 9 x 8 grey ones is darker than the next to its right (dHash).
+    """Return the 64-bit difference hash (dHash) of a photo.
 
-    The photo is squashed to these cells, so that a copy that was scaled or encoded again has nearly the same bits.
+    Each bit tells whether one of 9 x 8 grey cells is darker than the next on its right. The hash hardly changes when
+    a photo is scaled or encoded again.
     """
     cells = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
     bits = np.packbits(cells[:, :-1] < cells[:, 1:])
     return int.from_bytes(bits.tobytes(), "big")
 
 
-def _look_of(path: Path) -> int | None:
+def _hash_of(path: Path) -> int | None:
     try:
         pixels = decode_image(path.read_bytes()).pixels
     except (InputError, OSError):

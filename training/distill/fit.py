@@ -1,4 +1,4 @@
-"""The training of a student, in parts: cut off at any minute, it goes on elsewhere from the last state."""
+"""Training loop of a distillation; it can be interrupted at any time and resumed on another machine."""
 
 from __future__ import annotations
 
@@ -15,42 +15,46 @@ from torch.nn import functional
 
 from omninet.model.fast.devices import multiplies_bfloat16
 from omninet.training.distill.config import DistillConfig
-from omninet.training.distill.eyes import Seen, Student
+from omninet.training.distill.networks import Student, StudentOutput
 from omninet.training.distill.optimiser import Optimiser
-from omninet.training.distill.shown import Shown, numbers_of, seed_of
 from omninet.training.distill.state import load_state, save_state
-from omninet.training.distill.targets import Targets, Wanted
-from omninet.training.distill.views import relight
+from omninet.training.distill.targets import Targets, TeacherOutput
+from omninet.training.distill.view_loader import ViewLoader, numbers_of, seed_of
+from omninet.training.distill.views import jitter
 from omninet.training.runtime.interrupt import Interrupt
 
 LOG = logging.getLogger(__name__)
 SAVE_S = 120.0
 LOG_STEPS = 100
-CLIP = 5.0  # largest norm of a step's gradient
+CLIP = 5.0  # maximum norm of the gradient
 
 
 class Fit:
-    """A distillation that is under way, from the last state of its folder on.
+    """A distillation in progress, resumed from the last state in its folder.
 
     Attributes:
-        student: as it is trained.
-        average: the same network with a running mean of its weights, which sees better at a constant learning rate
-            (Polyak, Juditsky 1992), so that it can be measured and used at any time.
-        progress: the number of steps so far, and the seconds that they took.
+        student: the network that is trained.
+        average: exponential moving average of its weights (Polyak, Juditsky 1992); better than the student at a
+            constant learning rate, and therefore what is evaluated and saved.
+        progress: steps done and training time.
     """
 
     def __init__(
         self,
         config: DistillConfig,
         student: Student,
-        shown: Shown,
+        loader: ViewLoader,
         targets: Targets,
         folder: Path,
         device: torch.device,
     ) -> None:
-        """Raises DataError where the folder holds the state of another distillation."""
+        """Load the last state, if any.
+
+        Raises:
+            DataError: the folder holds the state of another distillation.
+        """
         self.config, self.folder, self.device = config, folder, device
-        self.shown, self.targets = shown, targets
+        self.loader, self.targets = loader, targets
         self.student = student.to(device)
         self.average = copy.deepcopy(self.student).requires_grad_(False)
         self.optimiser = Optimiser(self.student, config.decay)
@@ -58,16 +62,18 @@ class Fit:
 
     @property
     def done(self) -> bool:
-        """Whether all steps are."""
+        """Return whether all steps are done."""
         return self.progress.step >= self.config.steps
 
     def run(
         self, photos: Tensor, stop: Interrupt, minutes: float = math.inf, measure: Callable[[Fit], None] | None = None
     ) -> None:
-        """Train on photos of these numbers until the last step, a signal, or for so many minutes.
+        """Train until the last step, a signal, or the time limit.
 
         Args:
-            measure: called every ``config.measured`` steps.
+            photos: numbers of the training photos, (n,).
+            minutes: maximum training time of this call.
+            measure: evaluation, called every ``config.measured`` steps and after the last.
         """
         began = saved = time.monotonic()
         losses: list[Tensor] = []
@@ -91,40 +97,40 @@ class Fit:
         save_state(self.folder, self.config, self.student, self.average, self.optimiser, self.progress)
 
     def advance(self, photos: Tensor) -> Tensor:
-        """Take one step on a batch of views of these photos, and return its loss."""
+        """Take one step on a batch of views of the photos of these numbers, (n,); return its loss."""
         step = self.progress.step
         torch.manual_seed(seed_of(self.config, step))
         self.student.train()
         numbers = numbers_of(step, photos, self.config)
-        views = self.shown(numbers)
+        views = self.loader(numbers)
         views, wanted = mirror(views, self.targets.of(numbers, views))
-        bright = relight(views, self.config.views.light).to(self.device)
+        jittered = jitter(views, self.config.views.light).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=multiplies_bfloat16(self.device)):
-            seen = self.student(bright)
+            seen = self.student(jittered)
         loss = distillation_loss(seen, wanted, self.config.temperature)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.student.parameters(), CLIP)
         self.optimiser.step(self.config.rate * schedule(step / self.config.steps, self.config))
-        # A short past is a bad average: at first less of it stays.
-        follow(self.average, self.student, min(self.config.average, (1 + step) / (10 + step)))
+        # Early on, the average is over few steps, so the decay is smaller.
+        update_average(self.average, self.student, min(self.config.average, (1 + step) / (10 + step)))
         self.progress.step += 1
         return loss.detach()
 
 
-def mirror(views: Tensor, wanted: Wanted) -> tuple[Tensor, Wanted]:
-    """Mirror half of the views, (b, 3, size, size), and their maps with them."""
+def mirror(views: Tensor, wanted: TeacherOutput) -> tuple[Tensor, TeacherOutput]:
+    """Mirror a random half of the views, (b, 3, size, size), together with the teachers' maps."""
     flipped = torch.rand(len(views)) < 0.5
     views = torch.where(flipped[:, None, None, None], views.flip(-1), views)
     maps = []
     for cells in wanted.maps:
         side = math.isqrt(cells.shape[1])
-        turned = cells.view(len(cells), side, side, -1).flip(2).flatten(1, 2)
-        maps.append(torch.where(flipped.to(cells.device)[:, None, None], turned, cells))
-    return views, Wanted(tuple(maps), wanted.logits)
+        mirrored = cells.view(len(cells), side, side, -1).flip(2).flatten(1, 2)
+        maps.append(torch.where(flipped.to(cells.device)[:, None, None], mirrored, cells))
+    return views, TeacherOutput(tuple(maps), wanted.logits)
 
 
-def distillation_loss(seen: Seen, wanted: Wanted, temperature: float) -> Tensor:
-    """Mean squared error of every teacher's map, whose variance is 1, plus divergence of the classes."""
+def distillation_loss(seen: StudentOutput, wanted: TeacherOutput, temperature: float) -> Tensor:
+    """Return the sum of the mean squared errors of the maps (of variance 1) and the KL divergence of the classes."""
     loss = torch.stack([functional.mse_loss(s.float(), w) for s, w in zip(seen.maps, wanted.maps, strict=True)]).sum()
     if seen.logits is None or wanted.logits is None:
         return loss
@@ -134,18 +140,18 @@ def distillation_loss(seen: Seen, wanted: Wanted, temperature: float) -> Tensor:
 
 
 @torch.no_grad()
-def follow(average: nn.Module, network: nn.Module, stays: float) -> None:
-    """Move a network's running mean towards it; whole numbers, which count batches, are copied."""
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Update an exponential moving average with decay ``decay``; integer buffers such as batch counters are copied."""
     pairs = list(zip(average.state_dict().values(), network.state_dict().values(), strict=True))
     floating = [(a, n) for a, n in pairs if a.is_floating_point()]
-    torch._foreach_lerp_([a for a, _ in floating], [n for _, n in floating], 1 - stays)
+    torch._foreach_lerp_([a for a, _ in floating], [n for _, n in floating], 1 - decay)
     for a, n in pairs:
         if not a.is_floating_point():
             a.copy_(n)
 
 
 def schedule(progress: float, config: DistillConfig) -> float:
-    """Return the share of the highest rate: a linear rise, a plateau, a linear fall to zero."""
+    """Return the learning rate as a share of its maximum: linear warm-up, constant, linear cooldown to zero."""
     if progress < config.warmup:
         return (progress + 1e-3) / (config.warmup + 1e-3)
     return min(1.0, (1 - progress) / config.cooldown) if config.cooldown else 1.0

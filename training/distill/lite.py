@@ -17,7 +17,7 @@ EPSILON = 1e-3  # of its batch normalisation
 
 @dataclass(frozen=True)
 class Stage:
-    """Blocks of one width: how many, the kernel, the stride of the first, how much wider they are inside."""
+    """Blocks of one width: number, kernel size, stride of the first block, expansion factor and output channels."""
 
     depth: int
     kernel: int
@@ -35,7 +35,7 @@ STAGES = (
     Stage(4, 5, 2, 6, 192),
     Stage(1, 3, 1, 6, 320),
 )
-# The published names of a block's layers.
+# Published layer names -> ours.
 INNER = {
     "_expand_conv": "expand.conv",
     "_bn0": "expand.norm",
@@ -54,7 +54,7 @@ OUTER = {
 
 
 def _conv(channels: int, width: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> list[nn.Module]:
-    """Convolution padded as TensorFlow's "SAME" is for an even number of rows, and its normalisation."""
+    """Return a convolution with TensorFlow's "SAME" padding for even input sizes, and its batch normalisation."""
     before, after = (kernel - stride) // 2, (kernel - stride + 1) // 2
     uneven = before != after
     padding = [nn.ZeroPad2d((before, after, before, after))] if uneven else []
@@ -63,7 +63,7 @@ def _conv(channels: int, width: int, kernel: int = 1, stride: int = 1, groups: i
 
 
 class Part(nn.Sequential):
-    """Padding where there is some, convolution, normalisation, and perhaps an activation."""
+    """Optional padding, convolution, batch normalisation and an optional activation."""
 
     def __init__(self, layers: Sequence[nn.Module], active: bool) -> None:
         named: list[tuple[str, nn.Module]] = list(zip(("pad", "conv", "norm")[-len(layers) :], layers, strict=True))
@@ -71,7 +71,7 @@ class Part(nn.Sequential):
 
 
 class Block(nn.Module):
-    """Inverted residual: wide inside, narrow at both ends (Sandler et al. 2018)."""
+    """Inverted residual block (Sandler et al. 2018)."""
 
     def __init__(self, channels: int, stage: Stage, stride: int) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Block(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """The classifier; sides of pictures are multiples of 32."""
+    """The classifier; height and width of the input must be multiples of 32."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class EfficientNetLite0(nn.Module):
 
 
 def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give published weights the names of EfficientNetLite0, in float32, with the counters that they come without."""
+    """Convert published weights to the names of EfficientNetLite0 and float32, and add batch normalisation counters."""
     found = {_renamed(name): tensor.float() for name, tensor in weights.items()}
     counters = [name.replace("running_mean", "num_batches_tracked") for name in found if "running_mean" in name]
     return {name: torch.tensor(0) for name in counters} | found

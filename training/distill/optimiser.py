@@ -1,4 +1,4 @@
-"""Muon for the convolutions, AdamW for the rest."""
+"""Optimiser of the distillation: Muon for convolutions that mix channels, AdamW for all other parameters."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from omninet.model.errors import OmniNetError
 
 
 class Optimiser:
-    """Steps the convolutions along orthogonalised momentum (Jordan et al. 2024), which takes half as many steps.
+    """Muon (Jordan et al. 2024: updates along the orthogonalised momentum) for kernels, AdamW for the rest.
 
-    torch's Muon wants matrices: each kernel is one, a row an output channel, over the same memory. The network must
-    therefore be where it is to stay, its kernels with the channels last.
+    torch's Muon requires matrices, so each kernel is viewed as one, with a row per output channel. The views share
+    memory with the kernels: the network must already be on its device and in channels-last format.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -26,7 +26,7 @@ class Optimiser:
         self.adam = AdamW(others, weight_decay=decay)
 
     def step(self, rate: float) -> None:
-        """Update with the gradients there are, and drop them."""
+        """Update the parameters with their gradients, then clear the gradients."""
         for kernel, matrix in zip(self.kernels, self.matrices, strict=True):
             if kernel.grad is not None:
                 matrix.grad = _matrix(kernel.grad.contiguous(memory_format=torch.channels_last))
@@ -38,14 +38,14 @@ class Optimiser:
             optimiser.zero_grad()
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a resumed run needs, by name."""
+        """Return the optimisers' states by name, for saving."""
         return {f"{name}.{key}": value for name, _, state in self._states() for key, value in state.items()}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put in place what ``tensors()`` gave."""
+        """Load states returned by ``tensors``."""
         for name, parameter, state in self._states():
             mine = {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
-            # Adam's count of steps stays on the CPU.
+            # AdamW keeps its step counter on the CPU.
             state.update({key: value if key == "step" else value.to(parameter.device) for key, value in mine.items()})
 
     def _states(self) -> Iterator[tuple[str, Tensor, dict[str, Tensor]]]:
@@ -55,12 +55,12 @@ class Optimiser:
 
 
 def _is_kernel(parameter: Tensor) -> bool:
-    """Whether it is a convolution's that mixes channels; a depthwise one has nothing to orthogonalise."""
+    """Return whether a parameter is a convolution kernel that mixes channels; Muon does not suit depthwise ones."""
     return parameter.dim() == 4 and parameter.shape[1] > 1
 
 
 def _matrix(kernel: Tensor) -> Tensor:
-    """(out, in, h, w) with the channels last -> (out, h w in), over the same memory."""
+    """View a channels-last kernel (out, in, h, w) as a matrix (out, h w in) that shares its memory."""
     return kernel.permute(0, 2, 3, 1).view(len(kernel), -1)
 
 
@@ -69,6 +69,6 @@ def _muon(matrices: Sequence[Tensor], decay: float) -> Optimizer:
         from torch.optim import Muon
     except ImportError as error:
         raise OmniNetError(
-            f"distillation needs torch 2.9 or later, for its Muon; this is {torch.__version__}"
+            f"distillation needs torch.optim.Muon, which torch 2.9 or later has; this is {torch.__version__}"
         ) from error
     return Muon(matrices, weight_decay=decay, adjust_lr_fn="match_rms_adamw")

@@ -1,4 +1,4 @@
-"""Photos in one file: small enough for the machine's memory to hold most of it, quick to read in any order."""
+"""All photos of a distillation in one ZIP file, small enough for the page cache, with random access."""
 
 from __future__ import annotations
 
@@ -33,16 +33,17 @@ from omninet.training.distill.sources import Source
 LOG = logging.getLogger(__name__)
 INDEX = "index.tsv"
 COLUMNS = ("collection", "name", "label", "group")
-CHUNK = 16  # files that a process decodes at a time
+CHUNK = 16  # files per multiprocessing task
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A packed photo.
+    """Index entry of a packed photo.
 
     Attributes:
         collection, name, label: of its source.
-        group: equal for photos that are alike, which are held back together: a copy's hash, or the clip of a frame.
+        group: identical for photos that look alike, which must be on the same side of the split: a perceptual hash,
+            or the name of the clip.
     """
 
     collection: str
@@ -53,21 +54,25 @@ class Entry:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A photo as it is packed, and its perceptual hash."""
+    """A JPEG file and the perceptual hash of its photo."""
 
     jpeg: bytes
-    look: int
+    hash: int
 
 
 class Pack:
-    """Photos of a packed file, read one at a time; threads may read at once.
+    """Reader of a packed file; thread-safe.
 
     Attributes:
-        entries: one for each photo, in the order of packing.
+        entries: one per photo, in the order of packing.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises DataError where the file is missing or damaged."""
+        """Open a packed file.
+
+        Raises:
+            DataError: the file is missing or damaged.
+        """
         try:
             self._archive = zipfile.ZipFile(path)
             table = io.TextIOWrapper(self._archive.open(INDEX), encoding="utf-8", newline="")
@@ -75,30 +80,30 @@ class Pack:
             next(rows)
             self.entries = tuple(Entry(*row) for row in rows)
         except (OSError, zipfile.BadZipFile, KeyError, TypeError, StopIteration) as error:
-            raise DataError(f"{path} is damaged, remove it to pack anew: {error}") from error
+            raise DataError(f"{path} is damaged, remove it to pack the photos again: {error}") from error
 
     def __len__(self) -> int:
-        """Return how many photos there are."""
+        """Return the number of photos."""
         return len(self.entries)
 
     def jpeg(self, number: int) -> bytes:
-        """Return a photo's file."""
+        """Return the JPEG file of a photo."""
         return self._archive.read(f"{number:07d}.jpg")
 
     def pixels(self, number: int) -> Tensor:
-        """Return a photo: uint8 RGB (3, height, width)."""
+        """Decode a photo to uint8 RGB (3, height, width)."""
         with Image.open(io.BytesIO(self.jpeg(number))) as image:
             pixels: Tensor = functional.pil_to_tensor(image.convert("RGB"))
         return pixels
 
     def split(self, held_back: float) -> tuple[Tensor, Tensor]:
-        """Return the numbers of the photos to train on, and of those to measure with.
+        """Return the numbers of the training photos and of the evaluation photos.
 
         Args:
-            held_back: share of the groups that are measured with, at least one and never all.
+            held_back: share of the groups used for evaluation; at least one group is, and at least one is not.
 
         Raises:
-            DataError: all photos are of one group.
+            DataError: all photos belong to one group.
         """
         groups = sorted({entry.group for entry in self.entries}, key=lambda group: zlib.crc32(group.encode()))
         if len(groups) < 2:
@@ -109,15 +114,15 @@ class Pack:
 
 
 def pack(sources: Sequence[Source], config: Pictures, target: Path, excluded: Exclusion | None = None) -> Counter[str]:
-    """Write every photo, and some frames of every clip, to ``target``, a ZIP of JPEG files with an index.
+    """Write all photos, and some frames of every clip, to ``target``, a ZIP of JPEG files with an index.
 
-    Left out are unreadable files, excluded photos, and copies of photos that came before.
+    Unreadable files, excluded photos and copies of earlier photos are left out.
 
     Returns:
-        How many photos of each collection were packed.
+        Number of packed photos per collection.
 
     Raises:
-        DataError: not one of them can be used.
+        DataError: no photo can be used.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")
@@ -130,18 +135,18 @@ def pack(sources: Sequence[Source], config: Pictures, target: Path, excluded: Ex
             if not found:
                 lost["unreadable"] += 1
             for photo in found:
-                if excluded.holds(source.name, photo.look):
+                if excluded.holds(source.name, photo.hash):
                     lost["excluded"] += 1
-                elif photo.look in seen and not source.clip:
+                elif photo.hash in seen and not source.clip:
                     lost["copies"] += 1
                 else:
-                    seen.add(photo.look)
+                    seen.add(photo.hash)
                     archive.writestr(f"{len(packed):07d}.jpg", photo.jpeg)
-                    group = f"{source.collection}/{source.name}" if source.clip else f"{photo.look:016x}"
+                    group = f"{source.collection}/{source.name}" if source.clip else f"{photo.hash:016x}"
                     packed.append(Entry(source.collection, source.name, source.label, group))
         archive.writestr(INDEX, _table(packed))
     if lost:
-        LOG.warning("left out: %s", ", ".join(f"{number} {why}" for why, number in lost.items()))
+        LOG.warning("skipped: %s", ", ".join(f"{number} {why}" for why, number in lost.items()))
     if not packed:
         part.unlink()
         raise DataError(f"none of {len(sources)} pictures and clips can be used")
@@ -156,7 +161,7 @@ def _table(entries: Sequence[Entry]) -> str:
 
 
 def _read(sources: Sequence[Source], config: Pictures) -> Iterator[tuple[Source, list[Encoded]]]:
-    """Decode in as many processes as there are cores; in order."""
+    """Encode all sources in parallel processes, one per core; results are in order."""
     encode = partial(_encode_source, config=config)
     processes = min(os.cpu_count() or 1, len(sources) // CHUNK)
     bar = partial(tqdm, total=len(sources), desc="packing", disable=None, mininterval=5)
@@ -179,7 +184,7 @@ def _encode_source(source: Source, config: Pictures) -> list[Encoded]:
 
 
 def _encode(pixels: Tensor, config: Pictures) -> Encoded:
-    """Shrink to a shorter side of ``config.side`` pixels, keeping the shape; small photos stay as they are."""
+    """Encode as JPEG after reducing the shorter side to at most ``config.side`` pixels, keeping the aspect ratio."""
     height, width = pixels.shape[-2:]
     scale = config.side / min(height, width)
     if scale < 1:

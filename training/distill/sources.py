@@ -1,4 +1,4 @@
-"""Which photos and clips a distillation reads: training parts of data sets, and folders with or without classes."""
+"""Photos and clips that a distillation reads: training splits of data sets, and folders with or without classes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Source:
     """A photo or a clip on disk.
 
     Attributes:
-        collection: the data set, or the folder below the given one, that it belongs to.
-        name: its path inside.
-        label: its class, empty where that is not known.
+        collection: name of the data set or subfolder.
+        name: path inside the collection.
+        label: class, empty if unknown.
         clip: whether it is a video.
     """
 
@@ -36,29 +36,29 @@ class Source:
 
 
 def of_datasets(datasets: Mapping[str, str], data: Path) -> list[Source]:
-    """List the training photos and clips of data sets, name -> folder inside ``data``; none that is also in dev."""
+    """List training photos and clips of data sets, name -> folder inside ``data``, without those also in dev."""
     held_back = {source.path for source in dev_of_datasets(datasets, data)}
     return [source for source in _media(datasets, data, "train") if source.path not in held_back]
 
 
 def dev_of_datasets(datasets: Mapping[str, str], data: Path) -> list[Source]:
-    """List their dev photos and clips."""
+    """List dev photos and clips of data sets, name -> folder inside ``data``."""
     return _media(datasets, data, "dev")
 
 
 def of_lists(folders: Mapping[str, Folder], data: Path) -> list[Source]:
-    """List the photos of folders inside ``data``, name -> folder and perhaps a list of some of its photos."""
+    """List the photos of configured folders inside ``data``; a folder may have a list that selects some of them."""
     return [source for name, folder in folders.items() for source in _of_list(name, folder, data)]
 
 
 def of_folder(folder: Path, classes: Mapping[tuple[str, str], str] | None = None) -> list[Source]:
-    """List every photo below a folder; each folder in it is a collection.
+    """List every photo below a folder; each subfolder is a collection.
 
     Args:
         classes: (collection, name) -> class.
 
     Raises:
-        DataError: there is none.
+        DataError: the folder holds no photo.
     """
     sources = []
     for path in _photos(folder):
@@ -71,13 +71,13 @@ def of_folder(folder: Path, classes: Mapping[tuple[str, str], str] | None = None
 
 
 def read_classes(path: Path) -> dict[tuple[str, str], str]:
-    """Read a list of classes, tab-separated and perhaps compressed by gzip: folder, path inside it, class.
+    """Read a tab-separated list of classes, optionally compressed with gzip: folder, path inside it, class.
 
-    The first line names the columns; further columns are ignored, a class of ``-`` is none, and a ``/`` in the
-    folder's name is a ``+`` on disk, as in ``owner/name``.
+    The first line is a header; further columns are ignored. A class of ``-`` means none. The first ``/`` in a folder
+    name, as in ``owner/name``, is a ``+`` on disk.
 
     Raises:
-        DataError: it cannot be read as such.
+        DataError: the file cannot be read or has another format.
     """
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="") as file:
@@ -85,13 +85,13 @@ def read_classes(path: Path) -> dict[tuple[str, str], str]:
             next(rows)
             return {(r[0].replace("/", "+", 1), r[1]): r[2] for r in rows if r[2] not in UNLABELLED}
     except (OSError, StopIteration, UnicodeDecodeError, IndexError) as error:
-        raise DataError(f"{path} is no list of classes: tab-separated folder, path, class below a heading") from error
+        raise DataError(f"{path} is no list of classes (header, then tab-separated folder, path, class)") from error
 
 
-def thin(sources: Sequence[Source], most: int | None, seed: int) -> list[Source]:
-    """Keep at most so many of a class of a collection, drawn at random, in the order given; None keeps all.
+def subsample(sources: Sequence[Source], most: int | None, seed: int) -> list[Source]:
+    """Keep at most ``most`` sources per class of a collection, drawn at random, in the original order; None keeps all.
 
-    Photos without a class are kept: nothing says that they are alike.
+    Sources without a class are always kept.
     """
     if most is None:
         return list(sources)

@@ -1,4 +1,4 @@
-"""The state of a distillation, in files of a few megabytes, which are easy to carry."""
+"""Training states of a distillation, in files of a few megabytes each, which are easy to transfer."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from omninet.training.data import DataError
 from omninet.training.distill.config import DistillConfig
 from omninet.training.distill.optimiser import Optimiser
 
-LIMIT = 8 * 2**20  # bytes a file, but for a single tensor that is larger
+LIMIT = 8 * 2**20  # maximum bytes per file, except for a single larger tensor
 STEP = "step.json"
 STUDENT = "student."
 AVERAGE = "average."
-# What may change on the way: how long it takes, and how often it is measured.
+# Settings that may change when a distillation is resumed: length, and frequency of evaluations.
 FREE = {"steps", "cooldown", "measured"}
 
 
 @dataclass
 class Progress:
-    """How far a distillation has come."""
+    """Steps done and training time in seconds."""
 
     step: int = 0
     seconds: float = 0.0
@@ -43,7 +43,7 @@ def save_state(
     optimiser: Optimiser,
     progress: Progress,
 ) -> None:
-    """Write ``state/``; killed at any moment, it leaves a whole state, as ``state/`` or ``state.old/``."""
+    """Write ``state/`` atomically: after a kill at any moment, ``state/`` or ``state.old/`` is complete."""
     fresh, home, old = folder / "state.part", folder / "state", folder / "state.old"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
@@ -63,16 +63,16 @@ def save_state(
 def load_state(
     folder: Path, config: DistillConfig, student: nn.Module, average: nn.Module, optimiser: Optimiser
 ) -> Progress:
-    """Put the last state in place, and return how far it was; none is the beginning.
+    """Load the last state and return its progress; without a state, progress is 0.
 
     Raises:
-        DataError: it is of another configuration, or incomplete.
+        DataError: the state is of another configuration, incomplete or damaged.
     """
     homes = [folder / name for name in ("state", "state.old") if (folder / name / STEP).exists()]
     if not homes:
         return Progress()
     home = homes[0]
-    _same(home, config)
+    _check_config(home, config)
     tensors: dict[str, Tensor] = {}
     try:
         for path in sorted(home.glob("*.safetensors")):
@@ -87,8 +87,12 @@ def load_state(
     return progress
 
 
-def _same(home: Path, config: DistillConfig) -> None:
-    """Refuse the state of another distillation; one without a configuration is trusted."""
+def _check_config(home: Path, config: DistillConfig) -> None:
+    """Check that a state's configuration matches; states without a configuration pass.
+
+    Raises:
+        DataError: a setting other than those in FREE differs.
+    """
     path = home / CONFIG
     if not path.exists():
         return
@@ -97,7 +101,7 @@ def _same(home: Path, config: DistillConfig) -> None:
     if other:
         raise DataError(
             f"{home} is of another distillation, with {', '.join(other)}: "
-            "the same configuration goes on, another --out begins anew"
+            "resume with the same configuration, or start a new distillation in another --out"
         )
 
 

@@ -1,4 +1,4 @@
-"""What the teachers see of every view, computed when a view is first shown and kept on disk."""
+"""Cached teacher outputs for every view: computed at a view's first use and stored on disk."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from torch import Tensor, nn
 from omninet.model.fast.devices import multiplies_bfloat16
 from omninet.training.data import DataError
 from omninet.training.distill.config import DistillConfig
-from omninet.training.distill.eyes import Teacher, classes_of
+from omninet.training.distill.networks import Teacher, classes_of
 
-SAMPLED = 2048  # views that a projection is fitted to
-BATCH = 16  # views that the teachers see at once
-STEPS = 32.0  # of 8 bits, to a standard deviation
-MIDDLE = 128
+SAMPLED = 2048  # views to fit a projection to
+BATCH = 16  # views per teacher forward pass
+STEPS = 32.0  # 8-bit quantisation steps per standard deviation
+MIDDLE = 128  # quantised value of 0
 MAPS, LOGITS, DONE, PROJECTION, META = "maps.u8", "logits.f16", "done.u8", "projection.safetensors", "targets.json"
 
 
-class Wanted(NamedTuple):
-    """What the teachers see of views.
+class TeacherOutput(NamedTuple):
+    """Outputs of the teachers for a batch of views.
 
     Attributes:
-        maps: one for each teacher, (b, s, its projected channels), with a mean variance of 1.
-        logits: the last teacher's, (b, classes), None where it names none.
+        maps: one per teacher, (b, s, its projected channels), with a mean variance of 1.
+        logits: of the last teacher, (b, classes); None if it has no classifier.
     """
 
     maps: tuple[Tensor, ...]
@@ -39,10 +39,10 @@ class Wanted(NamedTuple):
 
 
 class Projection(nn.Module):
-    """A teacher's channels on the principal components of its maps, each at mean 0 and deviation 1.
+    """Whitened principal components of a teacher's feature map (mean 0, standard deviation 1).
 
-    ``weight`` is what they are multiplied by to be learnt: the square root of their deviation, halfway between
-    whitened and as the teacher has them, since what varies little also tells pictures apart.
+    ``weight`` scales them for the loss, by the square root of their standard deviation: halfway between whitened and
+    original features, since components of small variance also distinguish pictures.
     """
 
     mean: Tensor
@@ -50,14 +50,14 @@ class Projection(nn.Module):
     std: Tensor
 
     def __init__(self, mean: Tensor, basis: Tensor, std: Tensor) -> None:
-        """Take mean (channels,), basis (channels, components) and the components' deviations."""
+        """Take mean (channels,), basis (channels, components) and standard deviations (components,)."""
         super().__init__()
         for name, tensor in (("mean", mean), ("basis", basis), ("std", std)):
             self.register_buffer(name, tensor)
 
     @classmethod
     def fit(cls, cells: Tensor, components: int) -> Projection:
-        """Find the principal components of (n, channels)."""
+        """Fit principal components to cells (n, channels)."""
         mean = cells.double().mean(0)
         centred = cells.double() - mean
         values, vectors = torch.linalg.eigh(centred.T @ centred / len(cells))
@@ -67,17 +67,17 @@ class Projection(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """Of each component, (components,), so that the mean of their variances is 1."""
+        """Return the loss weight of each component, (components,), normalised to a mean variance of 1."""
         return (self.std / self.std.mean()).sqrt()
 
     def forward(self, cells: Tensor) -> Tensor:
-        """(..., channels) -> (..., components)."""
+        """Project (..., channels) to (..., components)."""
         return (cells - self.mean) @ self.basis / self.std
 
 
 @dataclass
 class Targets:
-    """The teachers and what they have seen so far, in a folder that a killed process leaves whole."""
+    """Teachers with a cache of their outputs in a folder; the cache stays valid if the process is killed."""
 
     teachers: Sequence[Teacher]
     projections: Sequence[Projection]
@@ -90,18 +90,18 @@ class Targets:
     def open(
         cls, folder: Path, config: DistillConfig, teachers: Sequence[Teacher], sample: Tensor, count: int
     ) -> Targets:
-        """Open a folder, or begin one.
+        """Open a cache, or create it.
 
         Args:
-            sample: uint8 (n, 3, size, size), views that the projections are fitted to where there are none.
-            count: of all views.
+            sample: uint8 (n, 3, size, size), views to fit the projections to when the cache is created.
+            count: number of all views.
 
         Raises:
-            DataError: it holds what other teachers saw, or of other views.
+            DataError: the cache belongs to other teachers or views.
         """
         device = next(teachers[0].parameters()).device
         identity = {
-            "teachers": [eye.model_dump(mode="json") for eye in config.teachers],
+            "teachers": [spec.model_dump(mode="json") for spec in config.teachers],
             "views": config.views.model_dump(mode="json", exclude={"light"}),
             "channels": config.channels,
             "count": count,
@@ -111,7 +111,7 @@ class Targets:
             _begin(folder, teachers, sample, config.channels)
             meta.write_text(json.dumps(identity, indent=2))
         if json.loads(meta.read_text()) != identity:
-            raise DataError(f"{folder} is of other teachers or views: the same configuration goes on, or remove it")
+            raise DataError(f"{folder} was computed with other teachers or views: use its configuration, or remove it")
         projections = _load_projections(folder / PROJECTION, len(teachers), device)
         cells = teachers[0](_scaled(sample[:1], device)).shape[1]
         width = sum(projection.std.numel() for projection in projections)
@@ -125,13 +125,13 @@ class Targets:
             device,
         )
 
-    def of(self, numbers: Tensor, views: Tensor) -> Wanted:
-        """Return what the teachers see of uint8 (b, 3, size, size), which are the views of these numbers (b,)."""
+    def of(self, numbers: Tensor, views: Tensor) -> TeacherOutput:
+        """Return the teachers' outputs for views uint8 (b, 3, size, size) with these numbers (b,)."""
         rows = numbers.numpy()
         missing = np.flatnonzero(self.done[rows] == 0)
         for part in range(0, len(missing), BATCH):
             chunk = missing[part : part + BATCH]
-            self._look(rows[chunk], views[torch.from_numpy(chunk)])
+            self._compute(rows[chunk], views[torch.from_numpy(chunk)])
         whitened = (torch.from_numpy(self.maps[rows]).float() - MIDDLE) / STEPS
         widths = [projection.std.numel() for projection in self.projections]
         maps = [
@@ -139,11 +139,11 @@ class Targets:
             for part, projection in zip(torch.split(whitened, widths, -1), self.projections, strict=True)
         ]
         logits = None if self.logits is None else torch.from_numpy(self.logits[rows]).float().to(self.device)
-        return Wanted(tuple(maps), logits)
+        return TeacherOutput(tuple(maps), logits)
 
-    def _look(self, rows: np.ndarray[Any, np.dtype[np.int64]], views: Tensor) -> None:
-        """Let the teachers see views, and write it down; ``done`` comes last."""
-        maps, logits = look(self.teachers, views, self.device)
+    def _compute(self, rows: np.ndarray[Any, np.dtype[np.int64]], views: Tensor) -> None:
+        """Compute and store outputs; ``done`` is written last, so that a killed process leaves no partial rows."""
+        maps, logits = teacher_outputs(self.teachers, views, self.device)
         whitened = torch.cat([project(m) for project, m in zip(self.projections, maps, strict=True)], -1)
         self.maps[rows] = (whitened * STEPS + MIDDLE).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
         if self.logits is not None and logits is not None:
@@ -152,8 +152,10 @@ class Targets:
 
 
 @torch.inference_mode()
-def look(teachers: Sequence[Teacher], views: Tensor, device: torch.device) -> tuple[list[Tensor], Tensor | None]:
-    """Return each teacher's map of uint8 (b, 3, size, size), (b, s, channels), and the last one's class logits."""
+def teacher_outputs(
+    teachers: Sequence[Teacher], views: Tensor, device: torch.device
+) -> tuple[list[Tensor], Tensor | None]:
+    """Return each teacher's map (b, s, channels) of uint8 (b, 3, size, size), and the last teacher's class logits."""
     scaled = _scaled(views, device)
     with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bfloat16(device)):
         maps = [teacher(scaled).float() for teacher in teachers]
@@ -166,7 +168,7 @@ def _begin(folder: Path, teachers: Sequence[Teacher], sample: Tensor, channels: 
     for name in (MAPS, LOGITS, DONE):
         (folder / name).unlink(missing_ok=True)
     device = next(teachers[0].parameters()).device
-    seen = [look(teachers, batch, device)[0] for batch in torch.split(sample, BATCH)]
+    seen = [teacher_outputs(teachers, batch, device)[0] for batch in torch.split(sample, BATCH)]
     tensors: dict[str, Tensor] = {}
     for number, maps in enumerate(zip(*seen, strict=True)):
         cells = torch.cat([m.flatten(0, 1).cpu() for m in maps])
@@ -180,12 +182,12 @@ def _load_projections(path: Path, number: int, device: torch.device) -> list[Pro
         tensors = load_file(path)
         parts = [[tensors[f"{i}.{name}"] for name in ("mean", "basis", "std")] for i in range(number)]
     except (OSError, SafetensorError, KeyError) as error:
-        raise DataError(f"{path} is missing or damaged: remove its folder to begin anew") from error
+        raise DataError(f"{path} is missing or damaged: remove its folder to compute it again") from error
     return [Projection(*part).to(device) for part in parts]
 
 
 def _mapped(path: Path, kind: type[Any], shape: tuple[int, ...]) -> np.memmap[Any, Any]:
-    """A file as an array; a new one is zero, and takes no space where nothing is written."""
+    """Map a file as an array; a new file is zero and sparse."""
     return np.memmap(path, kind, "r+" if path.exists() else "w+", shape=shape)
 
 

@@ -1,4 +1,4 @@
-"""Fixed views of photos, whose teachers' outputs are computed once, and what is changed in them at random."""
+"""Fixed views of photos, for which teacher outputs are cached, and the random augmentation of the student's input."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 Kind = Literal["squash", "crop", "pad"]
-RATIO = (3 / 4, 4 / 3)  # of a crop's width to its height
+RATIO = (3 / 4, 4 / 3)  # width / height of a crop
 GREY = 124
-TRIES = 10  # to place a crop inside a photo
+TRIES = 10  # attempts to place a crop inside a photo
 
 
 def view(pixels: Tensor, kind: Kind, size: int, least: float, seed: int) -> Tensor:
     """Return a view of a photo: uint8 (3, height, width) -> (3, size, size).
 
     Args:
-        kind: ``squash`` shows the whole photo, stretched to a square; ``pad`` the whole of it, with grey beside it;
-            ``crop`` some part of random place, size and shape.
-        least: share of the photo's area that a crop shows, at least.
+        kind: ``squash`` stretches the whole photo to a square; ``pad`` fits it and fills with grey; ``crop`` takes a
+            part of random place, size and shape.
+        least: minimum share of the photo's area in a crop.
         seed: of the crop.
     """
     height, width = pixels.shape[-2:]
@@ -39,12 +39,12 @@ def view(pixels: Tensor, kind: Kind, size: int, least: float, seed: int) -> Tens
     return padded
 
 
-def relight(views: Tensor, most: float) -> Tensor:
+def jitter(views: Tensor, most: float) -> Tensor:
     """Change the brightness of each view and channel, and the contrast of each view.
 
     Args:
         views: uint8 (b, 3, size, size).
-        most: by how much, at most.
+        most: maximum relative change.
 
     Returns:
         float (b, 3, size, size) in [0, 1].
@@ -52,11 +52,11 @@ def relight(views: Tensor, most: float) -> Tensor:
     b = len(views)
     gain = 1 + most * (2 * torch.rand(b, 3, 1, 1) - 1)
     contrast = 1 + most * (2 * torch.rand(b, 1, 1, 1) - 1)
-    lit = torch.empty(views.shape, memory_format=torch.channels_last)
-    for row, shown in enumerate(views):  # one at a time stays in the processor's cache
+    augmented = torch.empty(views.shape, memory_format=torch.channels_last)
+    for row, shown in enumerate(views):  # one view at a time fits into the processor's cache
         pixels = shown.float().div_(255)
-        lit[row] = pixels.lerp_(pixels.mean(), 1 - contrast[row]).mul_(gain[row]).clamp_(0, 1)
-    return lit
+        augmented[row] = pixels.lerp_(pixels.mean(), 1 - contrast[row]).mul_(gain[row]).clamp_(0, 1)
+    return augmented
 
 
 def _resize(pixels: Tensor, height: int, width: int) -> Tensor:
@@ -65,7 +65,7 @@ def _resize(pixels: Tensor, height: int, width: int) -> Tensor:
 
 
 def _crop(height: int, width: int, least: float, draw: random.Random) -> tuple[int, int, int, int]:
-    """Top, left, height and width of a random part (Szegedy et al. 2015), or the whole where none fits."""
+    """Return top, left, height and width of a random crop (Szegedy et al. 2015), or the whole if none fits."""
     for _ in range(TRIES):
         area = height * width * draw.uniform(least, 1)
         ratio = RATIO[0] * (RATIO[1] / RATIO[0]) ** draw.random()

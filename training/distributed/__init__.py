@@ -1,4 +1,4 @@
-"""Synchronous steps of several processes on any number of machines, started by torchrun (docs/distributed.md)."""
+"""Synchronous data-parallel training on any number of machines, started by torchrun (docs/distributed.md)."""
 
 from omninet.training.distributed.ranks import Ranks, named
 from omninet.training.distributed.run import RankedRun, run_distributed

@@ -1,4 +1,4 @@
-"""What the ranks train: the network whole on each of them, or spread over all."""
+"""The trained model of each rank: replicated (DDP) or sharded (FSDP2)."""
 
 from __future__ import annotations
 
@@ -21,45 +21,45 @@ from omninet.training.runtime.shared import BETAS, EPSILON, GlobalModel, SharedA
 from omninet.training.runtime.step import Objective
 from omninet.training.runtime.trainer import Optimiser
 
-# Parts of the network that are put together only while they compute. A decoder layer is none: the decoder asks it
-# for keys and values of the memory before it calls it.
+# Modules whose parameters are gathered only while they compute. A decoder layer cannot be one: the decoder uses its
+# keys and values projections before it calls the layer.
 UNITS = (EncoderLayer, Decoder)
 
 
 class Trained(Protocol):
-    """What the ranks train, and what updates it."""
+    """A wrapped objective and its optimiser."""
 
     objective: nn.Module
     adam: Optimiser
 
     def gather(self) -> None:
-        """Bring the global model up to date; all ranks must ask."""
+        """Copy the trained parameters into the global model; a collective call."""
         ...
 
 
 class Replicated:
-    """The global model of each rank, kept alike by the mean of their gradients (DDP)."""
+    """The global model replicated on each rank; gradients are averaged (DDP)."""
 
     def __init__(self, network: OmniNet, model: GlobalModel, ranks: Ranks) -> None:
         objective = Objective(network.to(ranks.device))
         with warnings.catch_warnings():
-            # Torch is about to give that option another name, and Accelerate will follow.
+            # Newer torch renames this option; Accelerate still uses the old name.
             warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
             self.objective: nn.Module = ranks.accelerator.prepare_model(objective, device_placement=False)
         self.adam: Optimiser = SharedAdam(model, 0)
 
     def gather(self) -> None:
-        """Nothing: the global model is what is trained."""
+        """Do nothing: the global model itself is trained."""
 
 
 class Sharded:
-    """A copy of the global model, of whose parameters and moments each rank has a part (FSDP2).
+    """A copy of the global model with parameters and moments sharded over the ranks (FSDP2).
 
-    Accelerate shards on graphics cards alone, so it is torch that does it here.
+    Accelerate supports sharding on GPUs only, so this uses torch directly.
     """
 
     def __init__(self, network: OmniNet, model: GlobalModel, ranks: Ranks) -> None:
-        # Layers return views, which nobody changes in place.
+        # Some layers return views; no caller changes them in place, so the warning does not apply.
         warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view", UserWarning)
         mesh = init_device_mesh(ranks.device.type, (ranks.count,))
         self.objective: nn.Module = Objective(copy.deepcopy(network).to(ranks.device))
@@ -74,10 +74,10 @@ class Sharded:
 
 
 class ShardedAdam:
-    """Adam on sharded parameters, whose state is that of a global model.
+    """Adam on sharded parameters, initialised from and gathered into a global model.
 
     Args:
-        parameters: those of the model, in its order.
+        parameters: those of the global model, in the same order.
     """
 
     worker = 0
@@ -95,7 +95,7 @@ class ShardedAdam:
             }
 
     def step(self, gradients: Sequence[Tensor | None], rate: float) -> None:
-        """Update at learning rate ``rate`` the parameters that have a gradient, a shard as they are."""
+        """Update the parameters that have a gradient, at learning rate ``rate``; gradients are sharded."""
         for group in self.adam.param_groups:
             group["lr"] = rate
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
@@ -104,7 +104,7 @@ class ShardedAdam:
 
     @torch.no_grad()
     def gather(self) -> None:
-        """Bring the global model up to date."""
+        """Copy parameters, moments and step counts into the global model; a collective call."""
         model = self.model
         views = zip(*(model.views(flat) for flat in (model.values, model.first, model.second)), strict=True)
         for number, (parameter, (value, first, second)) in enumerate(zip(self.parameters, views, strict=True)):
@@ -117,7 +117,7 @@ class ShardedAdam:
 
 
 def _spread(whole: Tensor, like: Tensor) -> DTensor:
-    """A tensor in shards as those of another, given out by the first rank."""
+    """Shard rank 0's tensor in the same way as ``like``."""
     assert isinstance(like, DTensor)
     return distribute_tensor(whole.to(like.device), like.device_mesh, like.placements)
 

@@ -1,4 +1,4 @@
-"""The processes that torchrun has started, through Hugging Face Accelerate."""
+"""Communication between the processes that torchrun has started, with Hugging Face Accelerate."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 TURNS = 3
-PATIENCE = timedelta(hours=12)  # for what one rank computes or measures while the others wait
+PATIENCE = timedelta(hours=12)  # collective time-out: one rank may compute features or evaluate while the others wait
 
 
 class Ranks(Peers):
-    """Peers with a process each, each on its own device; until they are left, all must do the same in the same order.
+    """Peers in separate processes, each with its own device; all must make the same collective calls in the same order.
 
     Raises:
         ConfigError: Accelerate is not installed.
@@ -42,25 +42,25 @@ class Ranks(Peers):
         self.accelerator = _accelerator(launch)
         self.rank, self.count = self.accelerator.process_index, self.accelerator.num_processes
         device = self.accelerator.device
-        # Accelerate numbers CPUs as well, and to torch "cpu:1" is another place than "cpu".
+        # Accelerate numbers CPUs as well, but torch treats "cpu:1" and "cpu" as different devices.
         self.device = torch.device("cpu") if device.type == "cpu" else device
 
     def __enter__(self) -> Ranks:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        # After a failure of one rank alone the others would be waited for in vain.
+        # After a failure of one rank, waiting for the others would deadlock.
         if kind in (None, Stopped):
             self.accelerator.end_training()
 
     def totals(self, *values: float) -> list[float]:
-        """Each value summed over the ranks."""
+        """Return each value summed over the ranks; a collective call."""
         summed: Tensor = self.accelerator.reduce(torch.tensor(values, dtype=torch.float64, device=self.device), "sum")
         return summed.tolist()
 
     @contextmanager
-    def apart(self, objective: nn.Module) -> Iterator[None]:
-        """Meanwhile no gradients travel."""
+    def no_sync(self, objective: nn.Module) -> Iterator[None]:
+        """Accumulate gradients locally, without synchronisation."""
         if isinstance(objective, FSDPModule):
             objective.set_requires_gradient_sync(False)
             try:
@@ -72,43 +72,43 @@ class Ranks(Peers):
                 yield
 
     def clip(self, parameters: Iterable[nn.Parameter], largest: float) -> float:
-        """Scale gradients down to a largest norm, over all shards; the norm before."""
+        """Clip gradients to a maximum norm over all shards; return the norm before clipping."""
         norm = self.accelerator.clip_grad_norm_(parameters, largest)
         return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
 
     def copy_from_first(self, *tensors: Tensor) -> None:
-        """Overwrite tensors with those of the first rank."""
+        """Broadcast tensors from rank 0, in place."""
         from accelerate.utils import broadcast
 
         for tensor in tensors:
             broadcast(tensor)
 
-    def told(self, make: Callable[[], T]) -> T:
-        """What ``make`` gives the first rank, which alone calls it.
+    def from_first(self, make: Callable[[], T]) -> T:
+        """Call ``make`` on rank 0 only, and return its result on every rank.
 
         Raises:
-            OmniNetError: ``make`` raised it; on every rank.
+            OmniNetError: ``make`` raised it on rank 0; it is raised on every rank.
         """
         from accelerate.utils import broadcast_object_list
 
-        found = broadcast_object_list([_tried(make) if self.rank == 0 else None])
+        found = broadcast_object_list([_try(make) if self.rank == 0 else None])
         value: T = _value(found[0])
         return value
 
     def in_turn(self, make: Callable[[], T]) -> T:
-        """What ``make`` gives, which every rank calls, but the first rank before the first of each other machine.
+        """Call ``make`` on rank 0, then on the first rank of each other machine, then on the remaining ranks.
 
-        So what is computed once and kept in files is found by the others, whether machines share a disk or not.
+        Later ranks find files that earlier ones have cached, whether the machines share a disk or not.
 
         Raises:
-            OmniNetError: ``make`` raised it on any rank; on every rank.
+            OmniNetError: ``make`` raised it on any rank; it is raised on every rank.
         """
         from accelerate.utils import gather_object
 
         mine: tuple[T | None, OmniNetError | None] = (None, None)
         for turn in range(TURNS):
             if turn == self.launch.turn:
-                mine = _tried(make)
+                mine = _try(make)
             for error in gather_object([mine[1]]):
                 _value((None, error))
         value: T = _value(mine)
@@ -116,7 +116,7 @@ class Ranks(Peers):
 
 
 def named(count: int) -> str:
-    """So many ranks, for people."""
+    """Return the number of ranks as text."""
     return f"{count} rank{'s' if count > 1 else ''}"
 
 
@@ -130,23 +130,23 @@ def _accelerator(launch: Launch) -> Accelerator:
     if cards and launch.local_ranks > cards:
         raise DeviceError(f"{launch.local_ranks} ranks on this machine cannot share {cards} CUDA devices")
     if distributed.is_torchelastic_launched():
-        # What is sharded is gathered, saved and resumed by way of the CPU.
-        _meet(launch, "cuda:nccl,cpu:gloo" if cards else "gloo")
-    # In each step, the heads of the other tasks are unused; buffers are those of what is frozen, and stay as they are.
+        # Sharded parameters are gathered, saved and restored on the CPU.
+        _init_process_group(launch, "cuda:nccl,cpu:gloo" if cards else "gloo")
+    # Each step uses the heads of one task only; buffers belong to frozen modules and never change.
     wrapping = DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
     return Accelerator(cpu=not cards, kwargs_handlers=[wrapping])
 
 
-def _meet(launch: Launch, backend: str) -> None:
-    """Let the ranks find one another, which Accelerate then need not do."""
+def _init_process_group(launch: Launch, backend: str) -> None:
+    """Initialise the process group, which Accelerate then uses."""
     store, rank, ranks = next(rendezvous("env://", timeout=PATIENCE))
     if os.environ.get("TORCH_DISABLE_SHARE_RDZV_TCP_STORE") != "1":
-        # Torchrun hands the store on to ranks that it starts again, who would look for one another where the dead were.
+        # Torchrun passes the same store to restarted ranks; without a prefix they would read stale addresses.
         store = PrefixStore(f"start {launch.restarts}", store)
     distributed.init_process_group(backend, store=store, rank=rank, world_size=ranks, timeout=PATIENCE)
 
 
-def _tried(make: Callable[[], T]) -> tuple[T | None, OmniNetError | None]:
+def _try(make: Callable[[], T]) -> tuple[T | None, OmniNetError | None]:
     try:
         return make(), None
     except OmniNetError as error:

@@ -1,4 +1,4 @@
-"""A run of several ranks: all take its steps, the first one alone writes."""
+"""A distributed run: all ranks take its steps, only rank 0 writes files."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from omninet.training.runtime.states import Progress
 from omninet.training.runtime.trainer import Trainer
 from omninet.training.setup import Setup
 from omninet.training.watch import Watcher
-from omninet.training.watch.everyone import Everyone
+from omninet.training.watch.multi_watcher import MultiWatcher
 
 
 class RankedRun(Run):
-    """A Run that every rank has; what gathers or decides must be called on all of them.
+    """A Run on every rank; methods that gather or decide are collective calls.
 
     Attributes:
-        trained: what they train; ``model`` is brought up to date from it before it is saved or measured.
+        trained: wrapped model and optimiser; ``model`` is updated from it before it is saved or evaluated.
     """
 
     def __init__(self, setup: Setup, folder: Path, how: str, resume: bool, ranks: Ranks) -> None:
@@ -38,54 +38,54 @@ class RankedRun(Run):
             self.watcher.message(self._where())
 
     def _where(self) -> str:
-        """How a run goes on, for people."""
-        text = f"goes on from step {self.progress.step} on {named(self.ranks.count)}"
+        """Return from which step and on how many ranks a run continues, as text."""
+        text = f"continues from step {self.progress.step} on {named(self.ranks.count)}"
         if self.progress.ranks != self.ranks.count:
-            text += f", before it was on {named(self.progress.ranks)}"
+            text += f", previously on {named(self.progress.ranks)}"
         restarts = self.ranks.launch.restarts
-        return text + (f"; torchrun has started all ranks again, time {restarts}" if restarts else "")
+        return text + (f"; torchrun has restarted all ranks, restart {restarts}" if restarts else "")
 
     def _begin(self, resume: bool) -> Progress:
-        """As any run's; what the first rank finds in the folder, the others are told."""
+        """Load the progress on rank 0 and broadcast it with the model. See Run._begin."""
         begin = super()._begin
-        progress = self.ranks.told(lambda: begin(resume or self._is_restart()))
+        progress = self.ranks.from_first(lambda: begin(resume or self._is_restart()))
         self.ranks.copy_from_first(self.model.values, self.model.first, self.model.second, self.model.updates)
         return progress
 
     def _is_restart(self) -> bool:
-        """Whether the run in the folder is of this job, started anew by torchrun."""
-        # Not by the count of restarts: those of a job that was refused a folder begin with another's run in it, and
-        # where machines join or leave, torchrun starts anew and does not count it.
+        """Return whether the run in the folder belongs to this job, restarted by torchrun."""
+        # TORCHELASTIC_RESTART_COUNT cannot tell: a job whose folder was refused would restart into another job's run,
+        # and torchrun does not count restarts that follow from machines joining or leaving.
         job = self.ranks.launch.job
         return bool(self.states.all()) and job != "" and self.states.progress().job == job
 
     def _watch(self) -> Watcher:
-        return super()._watch() if self.ranks.rank == 0 else Everyone({})
+        return super()._watch() if self.ranks.rank == 0 else MultiWatcher({})
 
     def save(self) -> None:
-        """Write the state."""
+        """Gather the model on all ranks, and write the state on rank 0."""
         self.trained.gather()
         self.progress.job = self.ranks.launch.job
         if self.ranks.rank == 0:
             super().save()
-        self.put_off_saving()
+        self.postpone_save()
 
     def evaluate(self) -> None:
-        """Measure the global model, on the first rank; the others go on when it does."""
+        """Evaluate the global model on rank 0; the other ranks wait at the next collective call."""
         if self.ranks.rank == 0:
             super().evaluate()
         self._evaluated = self.progress.step
 
     def finish(self) -> Path:
-        """The checkpoint of a run that is done, and whose last state is saved."""
+        """Write the final checkpoint on rank 0; return its folder. The last state must have been saved."""
         return super().finish() if self.ranks.rank == 0 else self.folder / "checkpoint"
 
 
 def run_distributed(run: RankedRun, stop: Interrupt) -> bool:
-    """Train to the last step of the configuration, or until ``stop`` is set anywhere; whether all steps are done.
+    """Train until the configured number of steps or until ``stop`` is set on any rank; return True if all are done.
 
     Raises:
-        TrainingError: gradients that stay infinite, or too many samples that cannot be read; the state has been saved.
+        TrainingError: gradients stay non-finite, or too many samples are unreadable. The state has been saved.
     """
     setup, config, progress, ranks = run.setup, run.setup.config, run.progress, run.ranks
     objective, adam = run.trained.objective, run.trained.adam

@@ -1,4 +1,4 @@
-"""Each rank's part of the batches."""
+"""The part of each batch that a rank computes."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from omninet.training.pipeline.streams import draw, none_readable
 def shard(
     examples: Sequence[Example], size: int, encoder: Encoder, seed: int, start: int, rank: int, ranks: int
 ) -> Iterator[Batch]:
-    """One rank's part of each batch that ``stream`` would give, for ever; every example once an epoch over all ranks.
+    """Yield this rank's part of each batch of ``stream``, without end; an epoch of all ranks has every example once.
 
-    Where a rank has nothing, since nothing was left for it or could be read, it gets an example whose targets do not
-    count: ranks wait for one another, and none can be missing.
+    If nothing is left for a rank or its examples are unreadable, it gets a batch whose targets are all masked, since
+    every rank must take part in the step.
 
     Args:
-        start: batches that have been taken before; those of which nobody could read anything do not count.
+        start: batches to skip; batches that no rank could read are not counted.
 
     Raises:
-        DataError: not one of the examples can be read.
+        DataError: none of the examples can be read.
     """
     for members in islice(draw(examples, size, seed), start, None):
-        mine = members[rank::ranks]  # members are sorted by length, so that all ranks have about as much to do
+        mine = members[rank::ranks]  # members are sorted by length, so every rank gets a similar amount of work
         batch = encoder.batch(mine) if mine else None
         skipped = len(mine) - (len(batch.targets) if batch else 0)
-        yield replace(batch or _stand_in(examples, encoder), skipped=skipped)
+        yield replace(batch or _masked_batch(examples, encoder), skipped=skipped)
 
 
-def _stand_in(examples: Sequence[Example], encoder: Encoder) -> Batch:
+def _masked_batch(examples: Sequence[Example], encoder: Encoder) -> Batch:
     for example in examples:
         if batch := encoder.batch([(example, 0)]):
             return replace(batch, mask=torch.zeros_like(batch.mask))

@@ -1,4 +1,4 @@
-"""How good a checkpoint is on data it was not trained on, beside the best constant answer."""
+"""Evaluation of a checkpoint on held-out data, compared with the best constant answer."""
 
 from omninet.training.evaluate.answering import Answered, answer_all, answer_data
 from omninet.training.evaluate.measures import Figure, Measure, evaluate, measure

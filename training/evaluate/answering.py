@@ -1,4 +1,4 @@
-"""Answers to the examples of data sets, through the path that serving takes."""
+"""Predictions for the examples of data sets, computed in the same way as when serving."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Prepare = Callable[[Predictor, Example], Job]
 
 @dataclass(frozen=True)
 class Answered:
-    """Examples of one data set and what the network said to them.
+    """Examples of one data set with the network's answers.
 
     Attributes:
-        use: name of what was asked for: ``video-caption`` where the task ``caption`` was given clips.
-        title: of the data set; empty for the name of its folder.
-        is_further: whether it is not the first data set of its task.
+        use: name of the request, such as ``video-caption`` when the task ``caption`` gets clips.
+        title: name of the data set in tables; empty uses the name of its folder.
+        is_further: whether this is one of its task's data sets after the first.
     """
 
     dataset: DataSet
@@ -41,27 +41,27 @@ class Answered:
 
     @property
     def data(self) -> str:
-        """What tables call the data set."""
+        """Return the name of the data set in tables."""
         return self.title or self.dataset.folder.name
 
     @property
     def key(self) -> str:
-        """What its measures are named by: the use, and which data set if it is not the first of the task."""
+        """Return the prefix of the metrics' names: the use, with the data set unless it is the task's first."""
         return f"{self.use}/{self.data}" if self.is_further else self.use
 
     @property
     def output(self) -> Output:
-        """What kind of answers these are."""
+        """Return the output type of the task."""
         return OUTPUTS[self.task.output]
 
     def metrics(self, answers: Sequence[Answer] | None = None) -> Metrics:
-        """Measure the answers, or others to the same examples, the headline first."""
+        """Compute the metrics of the answers, or of other answers to the same examples; the headline metric first."""
         given = self.answers if answers is None else answers
         return self.output.metrics(self.examples, given) | self.dataset.metrics(self.examples, given)
 
 
 def use_of(network: OmniNetConfig, example: Example) -> str:
-    """Return under which name a task would be asked for an example: the first whose forms it has."""
+    """Return the name of the request for an example: the task's first use whose inputs the example has."""
     task = network.tasks[example.task]
     keywords = network.keywords(task)
     forms = {wanted.role: form for name, (wanted, form) in keywords.items() if name in example.inputs}
@@ -77,14 +77,14 @@ def answer_data(
     split: str = "dev",
     bar: bool = True,
 ) -> Iterator[Answered]:
-    """The data sets of a run, one after the other; of each task, the first one first.
+    """Yield each data set of a run with the network's answers; a task's first data set comes first.
 
     Args:
-        limit: examples a data set at most, spread evenly over the data set; None takes all.
-        bar: whether progress is shown on stderr.
+        limit: maximum number of examples per data set, evenly spaced; None uses all.
+        bar: whether to show a progress bar on stderr.
 
     Raises:
-        DataError: a data set that is not there, is empty or holds what cannot be read.
+        DataError: a data set is missing or empty, or an example cannot be read.
     """
     for number, source in ((n, source) for run in config.tasks.values() for n, source in enumerate(run.sources)):
         dataset = source.data_set(data)
@@ -97,12 +97,12 @@ def answer_data(
 
 
 def prepare(predictor: Predictor, example: Example) -> Job:
-    """An example as a request."""
+    """Convert an example to a request."""
     return predictor.prepare(example.task, **example.inputs)
 
 
 def prepare_greedy(predictor: Predictor, example: Example) -> Job:
-    """The same for a text that is written without a beam."""
+    """Convert an example to a request that is decoded greedily, without beam search."""
     return predictor.prepare(example.task, **example.inputs, beams=1)
 
 
@@ -113,12 +113,12 @@ def answer_all(
     title: str = "",
     bar: bool = True,
 ) -> list[Answer]:
-    """The answers to examples of one task, in their order.
+    """Return the answers to examples of one task, in order.
 
     Args:
-        prepare: makes a request of an example.
-        title: of the progress bar; by default the task.
-        bar: whether there is one, on stderr.
+        prepare: converts an example to a request.
+        title: of the progress bar; empty uses the task's name.
+        bar: whether to show a progress bar on stderr.
     """
     answers: list[Answer] = []
     with tqdm(total=len(examples), desc=title or examples[0].task, disable=not bar) as progress:
@@ -135,4 +135,4 @@ def _prepared(predictor: Predictor, example: Example, prepare: Prepare) -> Job:
         return prepare(predictor, example)
     except InputError as error:
         what = " and ".join(map(str, example.media)) or example.text
-        raise DataError(f"{what} cannot be measured: {error}") from error
+        raise DataError(f"{what} cannot be evaluated: {error}") from error

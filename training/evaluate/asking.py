@@ -1,4 +1,4 @@
-"""Which tasks of a checkpoint say what is in a picture."""
+"""Find the tasks of a checkpoint that caption pictures and answer questions about them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from omninet.training.data import DataError
 
 
 def captioning(processor: Processor) -> str:
-    """Return the first task that writes a text about a picture, without being asked anything.
+    """Return the first task that generates a text from a picture alone.
 
     Raises:
-        DataError: there is none.
+        DataError: the checkpoint has no such task.
     """
     return _first(processor, ("image",), named=False, what="writes a text about a picture")
 
 
 def questioning(processor: Processor) -> str:
-    """Return the first task that answers a question about a picture with one of its classes.
+    """Return the first task that answers a question about a picture by classification.
 
     Raises:
-        DataError: there is none.
+        DataError: the checkpoint has no such task.
     """
     return _first(processor, ("image", "question"), named=True, what="answers a question about a picture")
 

@@ -1,8 +1,8 @@
-"""How far probabilities can be believed, and the temperature of each task by which they can.
+"""Calibration error of a checkpoint's probabilities, and temperature scaling per task (Guo et al. 2017).
 
-The scores of a task are divided by one number, fitted on dev data (Guo et al. 2017), and the number goes into the
-weights of the task's classifier: whoever runs the network need not know of it. The likeliest class stays the likeliest,
-but for ties that rounding makes; a search with several beams, which compares whole sentences, chooses other ones.
+The logits of a task are divided by a temperature, fitted on dev data and folded into the weights of the task's
+classifier, so that serving needs no change. Greedy decoding is unaffected except for ties after rounding; beam search
+compares whole sequences and may return other texts.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from omninet.training.evaluate.answering import prepare
 from omninet.training.evaluate.markdown import rows, with_section
 
 HEADING = "## Calibration"
-BINS = 15  # of confidence, equally wide
+BINS = 15  # confidence bins of equal width
 BATCH = 16
-CHUNK = 4096  # outputs at a time: a large vocabulary takes much memory
-COLDEST, HOTTEST = 0.05, 20.0
+CHUNK = 4096  # outputs processed at once, to limit memory with a large vocabulary
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0  # range of temperatures
 HALVINGS = 25
 NOTE = """\
 One temperature a task, fitted on all of its dev examples and divided into the weights of its classifier, by
@@ -48,34 +48,34 @@ first, the second and so on. An answer that the network does not know is an erro
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a network says of examples, given what is right before it, and what would be right.
+    """Teacher-forced predictions of a network, and the targets.
 
     Attributes:
         scores: natural log-probabilities, (n, c).
-        wanted: class ids, (n,); c where what is right is none of the classes.
+        wanted: target class ids, (n,); c if the target is not in the vocabulary.
     """
 
     scores: Tensor
     wanted: Tensor
 
     def parts(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """A few thousand at a time."""
+        """Yield chunks of scores and targets."""
         for start in range(0, len(self.wanted), CHUNK):
             yield self.scores[start : start + CHUNK], self.wanted[start : start + CHUNK]
 
     @property
     def unknown(self) -> int:
-        """Outputs whose right answer is none of the classes."""
+        """Return the number of outputs whose target is not in the vocabulary."""
         return int((self.wanted == self.scores.shape[1]).sum())
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How good probabilities are.
+    """Quality of probabilities.
 
     Attributes:
-        error: expected calibration error of the likeliest class, in percent.
-        loss: mean negative log-probability of what is right, in nats.
+        error: expected calibration error (ECE) of the most likely class, in percent.
+        loss: mean negative log-likelihood (NLL) of the targets, in nats.
     """
 
     error: float
@@ -84,14 +84,14 @@ class Quality:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The temperature of one task, and what it does.
+    """Temperature of one task, and quality before and after scaling.
 
     Attributes:
         temperature: fitted on all examples.
-        before, after: of every second example, with the temperature fitted on the others.
-        count: outputs that these are measured on.
-        unknown: of them, those whose right answer is none of the classes.
-        counted: what several outputs are called.
+        before, after: quality on every second example; the temperature for ``after`` is fitted on the others.
+        count: number of outputs in ``before`` and ``after``.
+        unknown: number of them whose target is not in the vocabulary.
+        counted: plural noun for outputs of this task.
     """
 
     task: str
@@ -104,10 +104,10 @@ class Calibration:
 
 
 def calibrate(predictor: Predictor, examples: Sequence[Example]) -> Calibration:
-    """Fit the temperature of one task; the network stays as it is.
+    """Fit the temperature of one task without changing the network.
 
     Raises:
-        DataError: there are no two examples with a known answer.
+        DataError: there are fewer than two examples with a known answer.
     """
     even, odd = (collect(predictor, examples, start) for start in (0, 1))
     after = quality(odd, fit(even))
@@ -116,29 +116,29 @@ def calibrate(predictor: Predictor, examples: Sequence[Example]) -> Calibration:
     return Calibration(task, fit(even, odd), quality(odd), after, len(odd.wanted), odd.unknown, counted)
 
 
-def unchanging(config: ModelConfig) -> list[str]:
-    """Tasks of a checkpoint that choose among classes and whose answers a temperature leaves as they are."""
+def unaffected_tasks(config: ModelConfig) -> list[str]:
+    """Return the classifying tasks whose answers a temperature does not change: greedy decoding or named classes."""
     tasks = [task for task in config.network.tasks.values() if task.vocabulary]
     return [task.name for task in tasks if config.beams == 1 or OUTPUTS[task.output].named]
 
 
 def fold(network: OmniNet, task: str, temperature: float) -> None:
-    """Divide a task's scores by a temperature, in the weights of its vocabulary's classifier.
+    """Fold a temperature into a task: divide the weights of its vocabulary's classifier by it.
 
     Raises:
-        DataError: another task has the same vocabulary, whose scores would be divided as well.
+        DataError: another task shares the vocabulary and would be scaled as well.
     """
     vocabulary = network.config.tasks[task].vocabulary
     sharing = [other.name for other in network.config.tasks.values() if other.vocabulary == vocabulary]
     if len(sharing) > 1:
-        raise DataError(f"{' and '.join(sharing)} share the vocabulary {vocabulary}: one temperature cannot suit each")
+        raise DataError(f"{' and '.join(sharing)} share the vocabulary {vocabulary} and need one temperature each")
     with torch.no_grad():
         for parameter in network.cnp.classifiers[vocabulary].parameters():
             parameter.div_(temperature)
 
 
 def quality(outputs: Outputs, temperature: float = 1.0) -> Quality:
-    """Of the probabilities that a temperature would give."""
+    """Compute ECE and NLL of probabilities scaled by a temperature."""
     gaps = torch.zeros(BINS, dtype=torch.double)
     loss = 0.0
     for scores, wanted in outputs.parts():
@@ -153,16 +153,16 @@ def quality(outputs: Outputs, temperature: float = 1.0) -> Quality:
 
 
 def fit(*outputs: Outputs) -> float:
-    """The temperature of the least negative log-probability.
+    """Return the temperature with the least negative log-likelihood, by bisection.
 
-    It is convex in the temperature's inverse, so its slope changes sign once.
+    The loss is convex in the inverse temperature, so its derivative changes sign once.
 
     Raises:
-        DataError: of no output the right answer is known.
+        DataError: no output has a known target.
     """
     if all(given.unknown == len(given.wanted) for given in outputs):
-        raise DataError("a calibration needs two examples at least whose answers are known")
-    low, high = math.log(COLDEST), math.log(HOTTEST)
+        raise DataError("calibration needs at least two examples with known answers")
+    low, high = math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         if sum(_slope(given, math.exp(-middle)) for given in outputs) > 0:
@@ -173,7 +173,7 @@ def fit(*outputs: Outputs) -> float:
 
 
 def _slope(outputs: Outputs, inverse: float) -> float:
-    """Of the negative log-probability over the temperature's inverse: expected score less that of what is right."""
+    """Return the derivative of the loss by the inverse temperature: expected score minus the target's score."""
     total = 0.0
     for scores, wanted in outputs.parts():
         known = wanted < scores.shape[1]
@@ -185,10 +185,10 @@ def _slope(outputs: Outputs, inverse: float) -> float:
 
 @torch.inference_mode()
 def collect(predictor: Predictor, examples: Sequence[Example], start: int = 0, step: int = 2) -> Outputs:
-    """Of every ``step``-th example from ``start`` on, prepared as serving does.
+    """Compute the outputs for every ``step``-th example from ``start``, preprocessed as in serving.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no such example.
     """
     numbers = range(start, len(examples), step)
     found: list[tuple[Tensor, Tensor]] = []
@@ -197,12 +197,12 @@ def collect(predictor: Predictor, examples: Sequence[Example], start: int = 0, s
         wanted = [torch.tensor(_wanted(predictor, examples[number], number)) for number in members]
         found += _batch(predictor, [examples[number] for number in members], wanted)
     if not found:
-        raise DataError("a calibration needs two examples at least whose answers are known")
+        raise DataError("calibration needs at least two examples with known answers")
     return Outputs(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
 def _wanted(predictor: Predictor, example: Example, number: int) -> Sequence[int] | Sequence[float]:
-    """Class ids of what is right; an unknown answer is the class after the last, whose embedding is zero."""
+    """Return target class ids; an unknown answer gets the id after the last class, whose embedding is zero."""
     if example.captions:
         example = replace(example, answer=example.captions[number % len(example.captions)])
     ids = {name: i for i, name in enumerate(predictor.names_of(example.task))}
@@ -213,7 +213,7 @@ def _wanted(predictor: Predictor, example: Example, number: int) -> Sequence[int
 def _batch(
     predictor: Predictor, examples: Sequence[Example], wanted: Sequence[Tensor]
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Scores (n, c) and class ids (n,), for each shape of the inputs."""
+    """Yield scores (n, c) and class ids (n,) of examples, grouped by the shape of their inputs."""
     task = examples[0].task
     inputs = [prepare(predictor, example).rows[0] for example in examples]
     for members in group(row.shape for row in inputs).values():
@@ -226,7 +226,7 @@ def _batch(
 
 
 def section(calibrations: Sequence[Calibration], command: str) -> str:
-    """What the card says below the heading."""
+    """Return the calibration section of the model card, without its heading."""
     cells = [
         (
             c.task,
@@ -242,10 +242,10 @@ def section(calibrations: Sequence[Calibration], command: str) -> str:
 
 
 def write(folder: Path, checkpoint: Checkpoint, calibrations: Sequence[Calibration], command: str) -> None:
-    """Write a checkpoint with its temperatures in the weights, as precise as it was, and the figures in its card.
+    """Fold temperatures into a checkpoint's weights on disk, keeping their data type, and add metrics to its card.
 
     Args:
-        checkpoint: what was loaded from the folder; its network is changed.
+        checkpoint: loaded from ``folder``; its network is changed.
     """
     for calibration in calibrations:
         fold(checkpoint.network, calibration.task, calibration.temperature)
@@ -256,6 +256,6 @@ def write(folder: Path, checkpoint: Checkpoint, calibrations: Sequence[Calibrati
 
 
 def stored_type(folder: Path) -> torch.dtype:
-    """Type of the weights on disk; all that are not integers have the same."""
+    """Return the data type of the floating-point weights on disk, which is the same for all."""
     tensors = load_file(folder / WEIGHTS).values()
     return next(tensor.dtype for tensor in tensors if tensor.is_floating_point())

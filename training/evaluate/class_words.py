@@ -1,4 +1,4 @@
-"""What a caption would say of a clip: for each class of activity, words one of which names what is to be seen."""
+"""Keywords for each activity class; a caption that contains one of them counts as naming the class."""
 
 _TENNIS = "tennis racket rackets racquet racquets court courts player players ball balls serve serves serving"
 _WAVE = "wave waves waving hand hands arm arms raised raises raising"

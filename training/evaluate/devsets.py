@@ -1,4 +1,4 @@
-"""The dev examples of a run's tasks."""
+"""Dev examples of a run's tasks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from omninet.training.data import DataError, Example, thinned
 
 
 def dev_examples(config: RunConfig, task: str, data: Path, limit: int | None = None) -> Sequence[Example]:
-    """Those of one task, of all its data sets.
+    """Return the dev examples of one task, from all its data sets.
 
     Args:
-        limit: at most so many, spread evenly; None takes all.
+        limit: maximum number, evenly spaced; None returns all.
 
     Raises:
-        DataError: the run does not have the task, or no example of it.
+        DataError: the run does not have the task, or the task has no dev example.
     """
     if task not in config.tasks:
         raise DataError(f"{config.name} has no data of task {task}")

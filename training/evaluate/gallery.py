@@ -1,4 +1,4 @@
-"""The first photos of a dev list and what the network says of them, for people to judge."""
+"""Captions of the first dev photos, as a page for human judgement."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ is for a person to fill in.
 
 
 def gallery(predictor: Predictor, photos: Sequence[Example], command: str) -> str:
-    """A page of Markdown, without the photos and without the data set's own captions.
+    """Return a page in Markdown, without the photos and without the data set's captions.
 
     Args:
         photos: in the order of the dev list.
@@ -49,6 +49,6 @@ def gallery(predictor: Predictor, photos: Sequence[Example], command: str) -> st
 
 
 def write_gallery(path: Path, page: str) -> None:
-    """Write the page; the folder is made where it is missing."""
+    """Write the page; create the folder if necessary."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")

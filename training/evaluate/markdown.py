@@ -1,4 +1,4 @@
-"""Markdown: tables, and the sections of a model card."""
+"""Helpers for Markdown: tables, and sections of a model card."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 
 def rows(heading: str, cells: Iterable[Iterable[str]]) -> str:
-    """A table, or nothing where it has no rows.
+    """Return a table, or an empty string if there are no rows.
 
     Args:
-        heading: of the columns, ``a | b | c``.
+        heading: titles of the columns, ``a | b | c``.
     """
     lines = [f"| {' | '.join(map(cell, row))} |" for row in cells]
     if not lines:
@@ -20,16 +20,16 @@ def rows(heading: str, cells: Iterable[Iterable[str]]) -> str:
 
 
 def cell(text: str) -> str:
-    """Without what would end a cell or a row."""
+    """Remove characters that would end a table cell or row."""
     return " ".join(text.replace("|", " ").split())
 
 
 def with_section(card: str, heading: str, body: str) -> str:
-    """A card with a section, in the place of the earlier one of that heading if there is one.
+    """Return a card with a section added, or replaced if the heading exists.
 
     Args:
         heading: such as ``## Evaluation``.
-        body: what stands below it, up to a line's end.
+        body: text below the heading; ends with a newline.
     """
     section = f"{heading}\n\n{body}"
     pattern = re.compile(rf"^{re.escape(heading)}\n.*?(?=\n## |\Z)", re.DOTALL | re.MULTILINE)

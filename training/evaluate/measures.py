@@ -1,4 +1,4 @@
-"""The measures of each task, for the network and for the best constant answer."""
+"""Metrics of each task, for the network and for the best constant answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from omninet.training.evaluate.question_only import answer_questions
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of the network and of the best constant answer, in percent or BLEU points."""
+    """One metric, of the network and of the best constant answer, in percent or BLEU points."""
 
     name: str
     value: float
@@ -27,19 +27,19 @@ class Figure:
 
 @dataclass(frozen=True)
 class Measure:
-    """How one task does.
+    """Metrics of one task on one data set.
 
     Attributes:
-        task: or the use of it, such as ``video-caption``.
+        task: task or use, such as ``video-caption``.
         data: name of the data set.
-        name, value, constant: the headline figure.
-        constant_answer: the one answer that is best if it is always given.
-        count: examples measured; of tags, words.
-        further: the other figures.
-        confusion: of classes, where a task has few.
-        question_only: the headline figure of a classifier that reads the question and sees no photo.
-        other_photo: that of the network if it is asked the same about another photo; None where that was not tried.
-        key: what the measures are named by in a run: the use, and the data set if it is not the first of its task.
+        name, value, constant: the headline metric, of the network and of the best constant answer.
+        constant_answer: the best constant answer.
+        count: examples evaluated; for tags, words.
+        further: other metrics.
+        confusion: confusion matrix, for tasks with few classes.
+        question_only: headline metric of a baseline classifier that sees only the question.
+        other_photo: headline metric of the network when each question is asked about another photo; None if not tested.
+        key: name in evaluations during training: the use, with the data set unless it is the task's first.
     """
 
     task: str
@@ -59,16 +59,16 @@ class Measure:
 def evaluate(
     predictor: Predictor, config: RunConfig, data: Path, limit: int | None = None, split: str = "dev"
 ) -> list[Measure]:
-    """Measure every data set of a run from raw files; the arguments are those of ``answer_data``."""
+    """Evaluate every data set of a run; for the arguments and errors see ``answer_data``."""
     return [measure(answered) for answered in answer_data(predictor, config, data, limit, split)]
 
 
 def measure(answered: Answered, official: bool = False, predictor: Predictor | None = None) -> Measure:
-    """All figures of one data set, the headline first.
+    """Compute all metrics of one data set.
 
     Args:
-        official: by published programs, too, such as COCO's for captions, which takes a Java program and 20 seconds.
-        predictor: is asked all questions about other photos, too, and for texts without a beam.
+        official: also run official programs, such as COCO's for captions, which needs Java and about 20 seconds.
+        predictor: if given, also answer all questions about other photos, and decode texts without beam search.
     """
     examples, output = answered.examples, answered.output
     train = answered.dataset.read("train")
@@ -98,13 +98,13 @@ def measure(answered: Answered, official: bool = False, predictor: Predictor | N
 
 
 def _greedy(predictor: Predictor, answered: Answered) -> Metrics:
-    """What texts are worth without a beam."""
+    """Return the metrics of greedily decoded texts."""
     answers = answer_all(predictor, answered.examples, prepare_greedy, title=f"{answered.task.name}, greedy")
     return {f"{name}, greedy": value for name, value in answered.metrics(answers).items()}
 
 
 def _without_photos(answered: Answered, train: Sequence[Example]) -> list[Answer]:
-    """Answers from the questions alone, where there are any to learn from."""
+    """Return the answers of a question-only classifier; empty if there are no training questions."""
     if not any(e.question for e in train):
         return []
     ranked = answer_questions(train, answered.examples)
@@ -112,5 +112,5 @@ def _without_photos(answered: Answered, train: Sequence[Example]) -> list[Answer
 
 
 def _first(answered: Answered, answers: Sequence[Answer]) -> float | None:
-    """The headline figure of answers, if there are any."""
+    """Return the headline metric of answers, or None without answers."""
     return next(iter(answered.metrics(answers).values())) if answers else None

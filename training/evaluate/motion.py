@@ -1,4 +1,4 @@
-"""A photo in motion: a clip made by a pan or a zoom over a photo, as documentary films show photos."""
+"""Synthetic clips from photos, by a pan or a zoom ("Ken Burns effect")."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from omninet.model.media.videos import Clip
 
 FRAMES = 16
 SECONDS = 4.0
-PAN = 0.75  # side of the window that pans, as a share of the photo's
-ZOOM = 0.65  # side of the smallest window of a zoom
+PAN = 0.75  # side of the panning window, relative to the photo's
+ZOOM = 0.65  # side of the smallest zoom window, relative to the photo's
 
 
 @dataclass(frozen=True)
 class Window:
-    """A part of a photo, in shares of its width and height."""
+    """A part of a photo, relative to its width and height."""
 
     left: float
     top: float
@@ -28,7 +28,7 @@ class Window:
 
 
 def in_motion(pixels: np.ndarray, name: str) -> Clip:
-    """A clip of 16 frames; ``name`` decides the motion, so that the same photo always moves alike.
+    """Return a clip of 16 frames; the motion is derived from ``name``, so it is fixed for each photo.
 
     Args:
         pixels: uint8 RGB, (3, height, width); the frames have the same size.
@@ -40,7 +40,7 @@ def in_motion(pixels: np.ndarray, name: str) -> Clip:
 
 
 def path(generator: random.Random) -> tuple[Window, Window]:
-    """Where the window begins and ends: a zoom or a pan along one side, either way round."""
+    """Return the first and the last window: a zoom or a pan, forwards or backwards."""
     if generator.random() < 0.5:
         room = 1 - ZOOM
         ends = [Window(0.0, 0.0, 1.0), Window(room * generator.random(), room * generator.random(), ZOOM)]

@@ -1,4 +1,4 @@
-"""The same questions about the wrong photos: what the network answers without the right one."""
+"""Control experiment for visual questions: ask each question about a wrong photo."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from omninet.training.evaluate.answering import answer_all
 
 
 def answer_about_others(predictor: Predictor, examples: Sequence[Example]) -> list[Answer]:
-    """Answers to each question, asked about another photo or clip of the examples; none if there is only one."""
+    """Answer each question about another photo or clip; empty if the examples have only one."""
     swapped = swap_media(examples)
     return answer_all(predictor, swapped, title="other photos") if swapped else []
 
 
 def swap_media(examples: Sequence[Example]) -> list[Example]:
-    """Each example with the media that lies half of all media further on, which is never its own."""
+    """Give each example another example's media: the one half the list further on."""
     media = list(dict.fromkeys(path for e in examples for path in e.media))
     if len(media) < 2:
         return []

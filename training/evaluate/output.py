@@ -1,4 +1,4 @@
-"""A report as a folder of files."""
+"""Write an evaluation report as a folder of files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from omninet.training.evaluate.results import write_results
 
 
 def write_report(folder: Path, report: Report, answered: Sequence[Answered], log: Path | None) -> None:
-    """``report.json``, ``table.md``, ``results/`` for evaluation servers and ``plots/``.
+    """Write ``report.json``, ``table.md``, ``results/`` for evaluation servers and ``plots/``.
 
     Args:
-        log: of the run, for its curves.
+        log: log of the training run, for learning curves.
     """
     plots = folder / "plots"
     plots.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""What the network says of pictures unlike those it was trained on, and of pictures that were spoilt.
+"""Predictions for pictures outside the training distribution, and for degraded pictures.
 
-These are examples, not measures, but for the COCO photos.
+These are qualitative examples, except for the metrics on COCO photos.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from omninet.training.evaluate.things import Naming, name_things, naming_section
 
 HEADING = "## Outside its data"
 QUESTION = "what is in the picture?"
-COCO = "coco_mini"  # folder beside the run's data sets
-# Of the pictures that scikit-image's package contains without a download.
+COCO = "coco_mini"  # folder next to the run's data sets
+# Pictures that scikit-image's package includes.
 SAMPLES = (
     "astronaut.png",
     "chelsea.png",
@@ -44,7 +44,7 @@ SAMPLES = (
     "page.png",
     "hubble_deep_field.jpg",
 )
-SPOILT = 3  # of the samples, and as many dev photos
+SPOILT = 3  # number of samples, and of dev photos, that are also shown degraded
 TINY = 24  # pixels
 UNCHANGED = "as it is"
 TREATMENTS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -60,7 +60,7 @@ TREATMENTS: dict[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class Said:
-    """A picture and what the network says of it.
+    """A picture and the network's predictions for it.
 
     Attributes:
         treatment: name in TREATMENTS, or UNCHANGED.
@@ -78,11 +78,11 @@ class Said:
 
 @dataclass(frozen=True)
 class Outside:
-    """All that was asked.
+    """All predictions outside the training distribution.
 
     Attributes:
-        coco: captions of COCO photos, where they are at hand.
-        naming: of the main thing of photos from elsewhere, where their folder was named.
+        coco: metrics of captions of COCO photos, if these are available.
+        naming: results on photos of everyday things, if their folder is given.
     """
 
     said: tuple[Said, ...]
@@ -97,12 +97,12 @@ def outside(
     data: Path,
     things: Path | None = None,
 ) -> Outside:
-    """Ask about sample pictures as they are and spoilt, about dev photos likewise, and about photos from elsewhere.
+    """Predict for sample pictures and dev photos, some of them degraded, and for photos of everyday things.
 
     Args:
         samples: name -> file.
-        photos: those of dev.
-        data: folder that may hold COCO photos.
+        photos: dev examples.
+        data: folder that may contain COCO photos.
         things: folder of photos of everyday things (``things.read_things``).
     """
     own = {e.image.name: e.image for e in photos[:SPOILT] if e.image}
@@ -115,7 +115,7 @@ def outside(
 
 
 def ask(predictor: Predictor, name: str, path: Path, treatments: Iterable[str]) -> list[Said]:
-    """What is said of a picture as it is, and after each treatment."""
+    """Predict for a picture as it is, and after each treatment."""
     pixels = torch.from_numpy(decode_image(path.read_bytes(), predictor.limits).pixels)
     seen = {UNCHANGED: pixels} | {treatment: TREATMENTS[treatment](pixels) for treatment in treatments}
     return [_say(predictor, name, treatment, Picture(found.numpy())) for treatment, found in seen.items()]
@@ -128,13 +128,13 @@ def _say(predictor: Predictor, name: str, treatment: str, picture: Picture) -> S
 
 
 def _asked(predictor: Predictor, task: str, **inputs: Any) -> tuple[str, float]:
-    """An answer in a line, and how likely the network finds it."""
+    """Return an answer as text, with its probability."""
     answer, output = predictor.predict(task, **inputs), predictor.output(task)
     return output.line(answer), output.probability(answer)
 
 
 def measure_coco(predictor: Predictor, folder: Path) -> Measure | None:
-    """Captions of the training photos there, which are no training photos here; None where there are none."""
+    """Evaluate captions of the COCO training photos, which the network was not trained on; None if missing."""
     if not folder.is_dir():
         return None
     dataset = Coco(folder)
@@ -145,10 +145,10 @@ def measure_coco(predictor: Predictor, folder: Path) -> Measure | None:
 
 
 def sample_pictures() -> dict[str, Path]:
-    """Name -> file of those SAMPLES that scikit-image has installed.
+    """Return name -> file of the SAMPLES that are installed with scikit-image.
 
     Raises:
-        DataError: it has none, or is not installed.
+        DataError: scikit-image or its pictures are not installed.
     """
     package = find_spec("skimage")
     folders = [Path(place) / "data" for place in (package and package.submodule_search_locations) or ()]
@@ -159,14 +159,14 @@ def sample_pictures() -> dict[str, Path]:
 
 
 def _within(pixels: Tensor, side: int) -> list[int]:
-    """Height and width of a picture scaled to fit into a square."""
+    """Return height and width of a picture scaled to fit into a square."""
     height, width = pixels.shape[-2:]
     scale = side / max(height, width)
     return [max(1, round(height * scale)), max(1, round(width * scale))]
 
 
 def section(found: Outside, command: str) -> str:
-    """What the card says below the heading."""
+    """Return the section of the model card, without its heading."""
     cells = [
         (s.picture, s.treatment, s.caption, f"{s.per_token:.2f}", s.answer, f"{s.probability:.2f}") for s in found.said
     ]

@@ -1,4 +1,4 @@
-"""Pictures of a run and of its mistakes, as PNG."""
+"""Plots of a training run and of its evaluation, as PNG files."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from omninet.model.outputs.label.metrics import Confusion
 from omninet.training.table import Table
 from omninet.training.watch.log import read_log
 
-COLOURS = 64  # of a file: a third of the bytes, and nobody sees it
-POINTS = 200  # of a curve; the steps between two are averaged
+COLOURS = 64  # palette size: reduces files to a third without a visible difference
+POINTS = 200  # maximum points per curve; steps in between are averaged
 Point = tuple[float, float]
 Curves = Mapping[str, Sequence[Point]]
 
 
 def plot_run(log: Path, folder: Path) -> list[Path]:
-    """What a run's log tells: losses, learning rates, measures and staleness over its steps.
+    """Plot losses, learning rates, metrics and staleness over the steps of a run's log.
 
     Args:
-        folder: of the pictures, made where it is missing.
+        folder: for the plots; created if necessary.
 
     Returns:
-        the pictures; what the log does not tell has none.
+        The files; a plot without data is left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     plots = {"losses": plot_losses, "rates": plot_rates, "measures": plot_measures, "staleness": plot_staleness}
@@ -38,17 +38,17 @@ def plot_run(log: Path, folder: Path) -> list[Path]:
 
 
 def plot_losses(log: Path, target: Path) -> bool:
-    """Loss of every task over the steps of a run; False where the log has none to show."""
+    """Plot the loss of every task; return False if the log has none."""
     return _plot_curves(_of_tasks(log, "loss"), target, ylabel="loss", yscale="log")
 
 
 def plot_rates(log: Path, target: Path) -> bool:
-    """Learning rate of every task over the steps; False where the log has none."""
+    """Plot the learning rate of every task; return False if the log has none."""
     return _plot_curves(_of_tasks(log, "rate"), target, ylabel="learning rate")
 
 
 def plot_measures(log: Path, target: Path) -> bool:
-    """Measures on dev examples over the steps, beside one another for each task; False where none were taken."""
+    """Plot the dev metrics, one panel per task; return False if the log has none."""
     curves: dict[str, dict[str, list[Point]]] = defaultdict(lambda: defaultdict(list))
     for entry in read_log(log):
         for name, value in entry.get("measures", {}).items():
@@ -67,7 +67,7 @@ def plot_measures(log: Path, target: Path) -> bool:
 
 
 def plot_staleness(log: Path, target: Path) -> bool:
-    """How many updates a step missed, as shares of each task's steps; False where no step missed any."""
+    """Plot a histogram of staleness per task, as shares of its steps; return False if staleness is always 0."""
     curves = _of_tasks(log, "staleness")
     counts = {task: [round(value) for _, value in points] for task, points in curves.items()}
     most = max((max(values) for values in counts.values()), default=0)
@@ -84,7 +84,7 @@ def plot_staleness(log: Path, target: Path) -> bool:
 
 
 def _of_tasks(log: Path, name: str) -> Curves:
-    """One value of the steps, task by task."""
+    """Return the curve of one value of the step records for each task."""
     curves: dict[str, list[Point]] = defaultdict(list)
     for entry in read_log(log):
         if {"step", "task", name} <= entry.keys():
@@ -93,7 +93,7 @@ def _of_tasks(log: Path, name: str) -> Curves:
 
 
 def _plot_curves(curves: Curves, target: Path, **settings: str) -> bool:
-    """A line for each curve; False where there is none."""
+    """Plot one line per curve; return False if there is none."""
     figure, axes = _figure(8, 5)
     for name, points in curves.items():
         axes.flat[0].plot(*zip(*_thin(sorted(points)), strict=True), label=name)
@@ -111,7 +111,7 @@ def _thin(points: Sequence[Point]) -> Iterable[Point]:
 
 
 def plot_confusion(confusion: Confusion, target: Path) -> None:
-    """Counts as numbers, shares of each wanted class as shades."""
+    """Plot a confusion matrix: counts as numbers, shares of each target class as shades."""
     size = 3 + 0.45 * len(confusion.classes)
     figure, grid = _figure(size, size)
     axes = grid.flat[0]
@@ -129,7 +129,7 @@ def plot_confusion(confusion: Confusion, target: Path) -> None:
 
 
 def plot_table(table: Table, target: Path) -> None:
-    """Medians of a study's rows as bars, a panel a column, and a dot for each of several runs."""
+    """Plot a study's table: a panel per column, medians as bars, individual runs as dots."""
     figure, axes = _figure(2 + 2.2 * len(table.columns), 1 + 0.3 * len(table.rows), len(table.columns))
     for place, (column, heading) in zip(axes.flat, table.columns.items(), strict=True):
         for i, row in enumerate(table.rows):
@@ -139,12 +139,12 @@ def plot_table(table: Table, target: Path) -> None:
             if len(values) > 1:
                 place.plot(values, [i] * len(values), "k.")
         place.set_yticks(range(len(table.rows)), list(table.rows) if place is axes.flat[0] else [])
-        place.set(title=heading, ylim=(len(table.rows) - 0.5, -0.5))  # alike, also where a panel lacks rows
+        place.set(title=heading, ylim=(len(table.rows) - 0.5, -0.5))  # equal limits, also if a panel lacks rows
     _save(figure, target)
 
 
 def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
-    """An empty figure of so many inches, and its axes; without pyplot it needs no screen and draws by Agg."""
+    """Return an empty figure of the given size in inches, and its axes; the Agg backend needs no display."""
     figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
     return figure, figure.subplots(1, columns, squeeze=False)
 

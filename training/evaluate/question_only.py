@@ -1,6 +1,6 @@
-"""What the question alone tells of the answer: a linear classifier that never sees a photo.
+"""Question-only baseline: a linear classifier that answers visual questions without seeing the photo.
 
-A network that does no better than this does not look.
+A network that is not better than this baseline makes no use of the photos.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from torch.nn import functional as F
 
 from omninet.training.data import Example, thinned
 
-QUESTIONS = 30_000  # most that are learnt from
-FEATURES = 10_000  # words and pairs of words, the most frequent
-ANSWERS = 1_000  # likewise
-SEEN = 2  # times that a word or a pair must occur
+QUESTIONS = 30_000  # maximum number of training questions
+FEATURES = 10_000  # most frequent words and bigrams
+ANSWERS = 1_000  # most frequent answers
+SEEN = 2  # minimum number of occurrences of a word or bigram
 STEPS = 60
 RATE = 0.1
-DECAY = 1e-4  # weight of the squared weights
-SHOWN = 5  # candidates of an answer
+DECAY = 1e-4  # L2 regularisation
+SHOWN = 5  # answers returned per question
 
 
 def answer_questions(train: Sequence[Example], examples: Sequence[Example]) -> list[list[tuple[str, float]]]:
-    """The likeliest answers to each question of ``examples``, with probabilities, learnt from those of ``train``.
+    """Return the most likely answers to each question of ``examples``, with probabilities, learnt from ``train``.
 
-    Logistic regression on the words of a question and the pairs of them; it begins at zero, so nothing is drawn.
+    Logistic regression on words and bigrams, initialised at zero, so it is deterministic.
     """
     learnt = [e for e in thinned(train, QUESTIONS) if e.question]
     answers = _most_common(Counter(e.answer for e in learnt), ANSWERS)
@@ -45,7 +45,7 @@ def answer_questions(train: Sequence[Example], examples: Sequence[Example]) -> l
 
 
 def _fit(inputs: Tensor, targets: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Weights (features, classes) and bias (classes) of the regression."""
+    """Fit the regression; return weights (features, classes) and bias (classes)."""
     weights = torch.zeros(inputs.shape[1], classes, requires_grad=True)
     bias = torch.zeros(classes, requires_grad=True)
     optimizer = torch.optim.Adam([weights, bias], RATE)
@@ -59,14 +59,14 @@ def _fit(inputs: Tensor, targets: Tensor, classes: int) -> tuple[Tensor, Tensor]
 
 
 def _features(examples: Sequence[Example]) -> dict[str, int]:
-    """Word or pair -> its column."""
+    """Return word or bigram -> column."""
     counts = Counter(term for e in examples for term in terms(e.question or ""))
     frequent = Counter({term: count for term, count in counts.items() if count >= SEEN})
     return {term: i for i, term in enumerate(_most_common(frequent, FEATURES))}
 
 
 def _bags(examples: Sequence[Example], features: Mapping[str, int]) -> Tensor:
-    """Which terms occur, sparse (examples, features)."""
+    """Return binary bag-of-words features, sparse (examples, features)."""
     cells = [
         (row, features[term])
         for row, e in enumerate(examples)
@@ -80,7 +80,7 @@ def _bags(examples: Sequence[Example], features: Mapping[str, int]) -> Tensor:
 
 
 def terms(question: str) -> set[str]:
-    """Words and pairs of neighbours, in lower case; the ends count as neighbours."""
+    """Return the lower-case words and bigrams of a question, including bigrams with its beginning and end."""
     words = ["<", *re.findall(r"\w+", question.lower()), ">"]
     return {*words[1:-1], *map(" ".join, pairwise(words))}
 

@@ -1,4 +1,4 @@
-"""What was measured, as JSON, as tables and in the checkpoint's card."""
+"""Evaluation report as JSON, as Markdown and as sections of the model card."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ HEADING = "## Evaluation"
 
 @dataclass(frozen=True)
 class Report:
-    """The measures of one checkpoint.
+    """Results of one checkpoint.
 
     Attributes:
         name, version, weights_sha256: of the checkpoint.
-        split: of the data sets.
+        split: evaluated split of the data sets.
     """
 
     name: str
@@ -37,11 +37,11 @@ class Report:
     outside: Outside | None = None
 
     def to_json(self) -> str:
-        """All of it."""
+        """Return the complete report as JSON."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False)
 
     def to_markdown(self) -> str:
-        """Tables of all but the confusion and what is outside the data."""
+        """Return tables of everything except confusion matrices and pictures outside the data."""
         parts = [table(self.measures)]
         if self.zero_shot:
             parts += [motion_table(self.zero_shot.motion), naming_table(self.zero_shot.naming)]
@@ -50,7 +50,7 @@ class Report:
 
 
 def sections(report: Report, command: str) -> dict[str, str]:
-    """Heading -> what the card says below it: the figures and the command that gave them."""
+    """Return heading -> body of the model card's sections, with the command that reproduces them."""
     found = {HEADING: f"On the {report.split} splits, by `{command}`:\n\n{report.to_markdown()}"}
     if report.outside:
         found[outside.HEADING] = outside.section(report.outside, command)
@@ -58,7 +58,7 @@ def sections(report: Report, command: str) -> dict[str, str]:
 
 
 def write_to_card(folder: Path, report: Report, command: str) -> None:
-    """Put the figures and the command that gave them into the checkpoint's card."""
+    """Add the results, with the command that reproduces them, to the checkpoint's model card."""
     card = (folder / checkpoints.CARD).read_text(encoding="utf-8")
     for heading, body in sections(report, command).items():
         card = with_section(card, heading, body)

@@ -1,4 +1,4 @@
-"""Files that the public evaluation servers take: COCO's for captions, VQA's for answers."""
+"""Result files for public evaluation servers: COCO captions and VQA."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from omninet.training.evaluate.answering import Answered
 
 
 def write_results(folder: Path, answered: Iterable[Answered], split: str) -> None:
-    """Write ``<task>_<split>.json`` for each task that a server knows, and one for each further data set of it.
+    """Write ``<task>_<split>.json`` for each task that a server accepts, and a file for each further data set.
 
     Args:
-        folder: made where it is missing.
+        folder: created if necessary.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for given in answered:
@@ -28,12 +28,12 @@ def write_results(folder: Path, answered: Iterable[Answered], split: str) -> Non
 
 
 def _entry(position: int, output: Output, example: Example, answer: Answer) -> dict[str, Any]:
-    """One example's; data sets that number nothing are numbered by file names and positions."""
+    """Return one example's entry; without ids in the data set, file name and position are used."""
     name = example.media[0].stem if example.media else str(position)
     image, question = _identity(example.image_id or name), _identity(example.question_id or str(position))
     return output.result(example, answer, image, question)
 
 
 def _identity(text: str) -> int | str:
-    """The servers' own are integers."""
+    """Convert decimal ids to integers, as the servers use them."""
     return int(text) if text.isdecimal() else text

@@ -1,4 +1,4 @@
-"""Whether time matters: activities told from the same frames in another order."""
+"""Control experiment for activities: classify clips with their frames in another order."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SHUFFLES = 5
 
 @dataclass(frozen=True)
 class Order:
-    """How many clips are named right with their frames in one order, in percent.
+    """Accuracy for one order of the frames, in percent.
 
     Attributes:
         name: of the order.
-        family: of the clips of a family of classes, if the network may only choose among these; None where there are
-            none.
+        family: accuracy on clips of a family of similar classes, choosing only among these; None if the data set
+            has no such family.
         count, family_count: clips.
     """
 
@@ -41,7 +41,7 @@ class Order:
 
 
 def shuffled(predictor: Predictor, answered: Iterable[Answered]) -> tuple[Order, ...]:
-    """Measure every data set of clips whose task has learnt what motion looks like."""
+    """Evaluate all data sets of clips whose task uses motion."""
     found: list[Order] = []
     for given in answered:
         if given.task.moves and given.examples[0].video:
@@ -50,10 +50,10 @@ def shuffled(predictor: Predictor, answered: Iterable[Answered]) -> tuple[Order,
 
 
 def compare_orders(predictor: Predictor, examples: Sequence[Example], data: str, family: str) -> list[Order]:
-    """Clips as they are and in other orders, and what always the same answer would reach.
+    """Evaluate clips with their frames in several orders, and the best constant class.
 
     Args:
-        family: beginning of the names of classes that are alike but for the motion; empty where there are none.
+        family: prefix of the names of classes that differ only in their motion; empty if there are none.
     """
     classes = predictor.names_of(examples[0].task)
     scores = torch.stack([score_orders(predictor, e) for e in tqdm(examples, desc="frames in other orders")])
@@ -79,9 +79,9 @@ def compare_orders(predictor: Predictor, examples: Sequence[Example], data: str,
 
 @torch.inference_mode()
 def score_orders(predictor: Predictor, example: Example) -> Tensor:
-    """Log-probabilities of a clip's classes for each order of its frames, (orders, classes).
+    """Return the log-probabilities of a clip's classes for each order of its frames, (orders, classes).
 
-    The backbone sees a frame by itself, so it sees each one once.
+    Each frame passes through the backbone once, since the backbone processes frames separately.
     """
     clip = prepare(predictor, example).rows[0].inputs[0]
     features = predictor.see(clip.value, clip.peripheral)
@@ -93,14 +93,14 @@ def score_orders(predictor: Predictor, example: Example) -> Tensor:
 
 
 def orders(count: int, name: str) -> list[Sequence[int]]:
-    """As they are, reversed, the middle one repeated, and shuffles that ``name`` decides."""
+    """Return the original order, the reverse, the middle frame repeated, and shuffles seeded by ``name``."""
     frames = range(count)
     shuffles = [random.Random(f"{seed}:{name}").sample(frames, count) for seed in range(SHUFFLES)]
     return [frames, frames[::-1], [count // 2] * count, *shuffles]
 
 
 def _right(scores: Tensor, among: Sequence[int], classes: Sequence[str], wanted: Sequence[str]) -> list[float]:
-    """Percent of right answers for each order, the likeliest of some classes; scores (clips, orders, classes)."""
+    """Return the accuracy in percent for each order, choosing among some classes; scores (clips, orders, classes)."""
     best = scores[:, :, list(among)].argmax(-1)
     hits = [[classes[among[i]] == right for i in given] for given, right in zip(best.tolist(), wanted, strict=True)]
     return [100 * sum(column) / len(column) for column in zip(*hits, strict=True)]
@@ -111,7 +111,7 @@ def _most_common(wanted: Sequence[str]) -> float:
 
 
 def shuffled_table(found: Sequence[Order]) -> str:
-    """Markdown: a row for each order."""
+    """Return a Markdown table with a row for each order."""
     cells = [
         (
             order.name,

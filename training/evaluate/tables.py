@@ -1,4 +1,4 @@
-"""Measures as Markdown."""
+"""Tables of metrics in Markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from omninet.training.evaluate.zero_shot import Comparison, Naming
 
 
 def table(measures: Sequence[Measure]) -> str:
-    """Markdown: the headlines, what the photos add to them, then the further figures."""
+    """Return tables of the headline metrics, the controls for visual questions, and the further metrics."""
     headlines = [
         (m.task, m.data, m.name, f"{m.value:.1f}", f"{m.constant:.1f}", m.constant_answer, str(m.count))
         for m in measures
@@ -41,7 +41,7 @@ def _figure(value: float | None) -> str:
 
 
 def motion_table(motion: Sequence[Comparison]) -> str:
-    """Markdown: photos in motion beside themselves at rest."""
+    """Return a table that compares photos in motion with still photos."""
     rows = [
         (
             c.task,
@@ -58,13 +58,13 @@ def motion_table(motion: Sequence[Comparison]) -> str:
 
 
 def naming_table(naming: Sequence[Naming]) -> str:
-    """Markdown: how many captions name the class of a clip."""
+    """Return a table of how many captions name the class of their clip."""
     rows = [(n.label, f"{n.named:.1f}", f"{n.control:.1f}", str(n.count)) for n in naming]
     return _rows("class of clips | % of captions that name it | the same words elsewhere | clips", rows)
 
 
 def _rows(heading: str, rows: Sequence[Sequence[str]]) -> str:
-    """A table, or nothing where it has no rows."""
+    """Return a table, or an empty string if there are no rows."""
     if not rows:
         return ""
     lines = [f"| {heading} |", "|---" * len(rows[0]) + "|"]
@@ -73,5 +73,5 @@ def _rows(heading: str, rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Without what would end a cell or a row."""
+    """Remove characters that would end a table cell or row."""
     return " ".join(text.replace("|", " ").split())

@@ -1,4 +1,4 @@
-"""Whether captions and answers name the main thing of photos from elsewhere, of many everyday kinds."""
+"""Share of captions and answers that name the main object of photos of everyday things, outside the training data."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from omninet.training.evaluate.markdown import rows
 
 LIST = Path(__file__).with_name("things.tsv")
 QUESTION = "What is in the picture?"
-MOST_KINDS = 2  # that a caption may name: one that lists more does not say what it sees
-BEGINNING = 3  # words
+MOST_KINDS = 2  # kinds that a caption may name; listing more is not counted as recognition
+BEGINNING = 3  # words compared at the beginning of captions
 
 
 @dataclass(frozen=True)
 class Thing:
-    """A photo of one main thing.
+    """A photo of one main object.
 
     Attributes:
-        photo: its path below the folder of photos.
-        kind: what it shows.
-        words: those that a right caption may contain.
+        photo: path relative to the folder of photos.
+        kind: class of the object.
+        words: words that count as naming it.
     """
 
     photo: str
@@ -38,14 +38,14 @@ class Thing:
 
 @dataclass(frozen=True)
 class Naming:
-    """How many were named.
+    """How many objects were named.
 
     Attributes:
-        photos, kinds: how many there were.
-        captions: share of the captions that name the thing, in percent.
-        answers: share of the answers to "What is in the picture?".
-        alike: whether more than half of the captions begin with the same three words, so that no caption counts.
-        said: (photo, kind, caption, answer) of each.
+        photos, kinds: number of photos and of kinds.
+        captions: share of captions that name the object, in percent; 0 if ``alike``.
+        answers: share of answers to QUESTION that name the object, in percent.
+        alike: whether more than half of the captions begin with the same three words.
+        said: (photo, kind, caption, answer) of each photo.
     """
 
     photos: int
@@ -57,12 +57,12 @@ class Naming:
 
 
 def read_things(folder: Path) -> list[Thing]:
-    """Read the list of a folder's photos: its own ``things.tsv``, else the one that comes with the program.
+    """Read the list of a folder's photos: its own ``things.tsv``, or else the one included in this package.
 
-    A line is photo, perceptual hash, kind and words, separated by tabs.
+    Each line holds photo, perceptual hash, kind and words, separated by tabs.
 
     Raises:
-        DataError: a line is not of that form.
+        DataError: a line has another format.
     """
     path = folder / LIST.name if (folder / LIST.name).is_file() else LIST
     lines = (line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#"))
@@ -70,14 +70,14 @@ def read_things(folder: Path) -> list[Thing]:
         table = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
         return [Thing(photo, kind, tuple(words.split())) for photo, _, kind, words in table]
     except ValueError as error:
-        raise DataError(f"{path} has a line that is not photo, hash, kind, words with tabs between") from error
+        raise DataError(f"{path}: every line must be photo, hash, kind and words, separated by tabs") from error
 
 
 def check_photos(folder: Path) -> list[Thing]:
-    """Read the list of a folder's photos, and hold that they are there.
+    """Read the list of a folder's photos, and check that they exist.
 
     Raises:
-        DataError: a photo is missing, or the list cannot be used.
+        DataError: a photo is missing, or the list is malformed.
     """
     things = read_things(folder)
     missing = [thing.photo for thing in things if not (folder / thing.photo).is_file()]
@@ -87,7 +87,7 @@ def check_photos(folder: Path) -> list[Thing]:
 
 
 def name_things(predictor: Predictor, folder: Path) -> Naming:
-    """Ask for a caption of each photo of a folder's list, and what is in it.
+    """Caption each photo of a folder's list and ask what is in it, then count the named objects.
 
     Raises:
         DataError: a photo is missing or cannot be read.
@@ -139,7 +139,7 @@ def begins_alike(captions: Sequence[str]) -> bool:
 
 
 def naming_section(found: Naming, shown: int = 20) -> str:
-    """Say in Markdown what was measured, with some of the photos, spread over all."""
+    """Return the results in Markdown, with ``shown`` evenly spaced examples."""
     spread = [found.said[i * len(found.said) // shown] for i in range(min(shown, len(found.said)))]
     alike = "More than half of the captions begin with the same three words: none counts.\n" if found.alike else ""
     return (

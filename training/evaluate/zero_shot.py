@@ -1,9 +1,8 @@
-"""What the network makes of video although it has seen no captioned or questioned one.
+"""Zero-shot evaluation on video, for a network trained without captions of or questions about videos.
 
-The paper shows examples; these are measures. All frames of a clip are encoded as one video. Clips that come with
-captions or questions need nothing of their own: a data set of them in a run's ``caption`` or ``vqa`` is measured as
-``video-caption`` or ``video-qa``. Two more need no such clips: photos whose captions and questions are known are set in
-motion, and captions of clips by class are searched for words that name what the class shows.
+The paper shows examples only; this module computes metrics. Data sets of clips with captions or questions are evaluated
+as ``video-caption`` or ``video-qa`` without this module. It adds two tests that need no such data: photos with known
+captions and questions are set in motion, and captions of activity clips are searched for words that name the activity.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ from omninet.training.evaluate.asking import captioning
 from omninet.training.evaluate.class_words import CLASS_WORDS
 from omninet.training.evaluate.motion import in_motion
 
-NOTHING = 0.05  # shown as 0.0; a ratio to it says nothing
+NEAR_ZERO = 0.05  # below this, a value is displayed as 0.0 and a ratio to it is meaningless
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure of photos in motion beside the same photos'.
+    """One metric on photos in motion and on the same photos at rest.
 
     Attributes:
-        ratio: moving / still; None where still is next to nothing.
+        ratio: moving / still; None if ``still`` is close to 0.
     """
 
     task: str
@@ -44,10 +43,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Naming:
-    """How many captions of a class's clips name what it shows, in percent.
+    """Share of captions of a class's clips that name the class, in percent.
 
     Attributes:
-        control: the same words in captions of clips of other classes; classes of the same words are no others.
+        control: share of captions of other classes' clips with the same words, excluding classes with these words.
         count: clips of the class.
     """
 
@@ -59,11 +58,11 @@ class Naming:
 
 @dataclass(frozen=True)
 class ZeroShot:
-    """All that was measured without training for it.
+    """Results of the zero-shot tests.
 
     Attributes:
         motion: photos in motion.
-        naming: of each class that words are known for, the mean over clips last.
+        naming: each class with known words, followed by the mean over all clips.
     """
 
     motion: tuple[Comparison, ...]
@@ -71,7 +70,7 @@ class ZeroShot:
 
 
 def zero_shot(predictor: Predictor, answered: Iterable[Answered]) -> ZeroShot:
-    """Measure what the first data set of each task allows: photos with captions or questions, and clips by class."""
+    """Run the zero-shot tests: motion on each task's first data set of photos, naming on clips with a class."""
     motion: list[Comparison] = []
     naming: list[Naming] = []
     for given in answered:
@@ -83,30 +82,30 @@ def zero_shot(predictor: Predictor, answered: Iterable[Answered]) -> ZeroShot:
 
 
 def uses_of_motion(task: Task) -> list[str]:
-    """Names under which a task is offered for videos, if it is for images, too."""
+    """Return a task's uses for videos, if it also has one for images."""
     forms = {form for use in task.uses for form in use.forms.values()}
     return [use.name for use in task.uses if "image" in forms and "video" in use.forms.values()]
 
 
 def _shows_classes(example: Example) -> bool:
-    """Whether an example is a clip of which nothing is known but the name of what it shows."""
+    """Return whether an example is a clip with a class, but without question or captions."""
     return bool(example.video and example.answer) and example.question is None and not example.captions
 
 
 def compare(predictor: Predictor, answered: Answered) -> list[Comparison]:
-    """Figures of photos in motion, against those of the same photos."""
+    """Compare the metrics of photos in motion with those of the same photos at rest."""
     examples, use = answered.examples, uses_of_motion(answered.task)[0]
     still = answered.metrics()
     moving = answered.metrics(answer_all(predictor, examples, prepare_moving, use))
     return [
         Comparison(use, answered.data, name, still[name], moving[name], ratio, len(examples))
         for name in still
-        for ratio in [moving[name] / still[name] if still[name] >= NOTHING else None]
+        for ratio in [moving[name] / still[name] if still[name] >= NEAR_ZERO else None]
     ]
 
 
 def prepare_moving(predictor: Predictor, example: Example) -> Job:
-    """A photo of a data set as a clip."""
+    """Convert an example with a photo to a request with a clip of the photo in motion."""
     assert example.image is not None
     pixels = decode_image(example.image.read_bytes(), predictor.limits).pixels
     others = {name: value for name, value in example.inputs.items() if name != "image"}
@@ -114,7 +113,7 @@ def prepare_moving(predictor: Predictor, example: Example) -> Job:
 
 
 def caption_clips(predictor: Predictor, examples: Sequence[Example]) -> list[str]:
-    """A sentence about each clip."""
+    """Caption each clip."""
     task = captioning(predictor)
     asked = [Example(task, {"video": example.video}) for example in examples]
     answers = answer_all(predictor, asked, title=use_of(predictor.config.network, asked[0]))
@@ -122,7 +121,7 @@ def caption_clips(predictor: Predictor, examples: Sequence[Example]) -> list[str
 
 
 def name_classes(examples: Sequence[Example], captions: Sequence[str]) -> list[Naming]:
-    """Each class of the examples that words are known for, and all of them; empty where there is none."""
+    """Count the captions that name their class, per class with known words and over all; empty without such classes."""
     said = [
         (example.answer, set(normalise(caption).split())) for example, caption in zip(examples, captions, strict=True)
     ]

@@ -1,5 +1,5 @@
-"""Hogwild over processes and devices (paper, section 3.3): workers that never wait for one another."""
+"""Hogwild training over processes and devices (paper, section 3.3): workers update one model without locks."""
 
-from omninet.training.hogwild.supervisor import make_posts, run_hogwild
+from omninet.training.hogwild.supervisor import run_hogwild, worker_specs
 
-__all__ = ["make_posts", "run_hogwild"]
+__all__ = ["run_hogwild", "worker_specs"]

@@ -1,4 +1,4 @@
-"""A worker process: sync, forward, backward, update, without a word to the others."""
+"""A Hogwild worker process: copy the parameters, compute gradients, update the global model, without locks."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from omninet.training.runtime.shared import STALENESS, GlobalModel, Order, Share
 from omninet.training.runtime.step import Objective
 from omninet.training.runtime.trainer import Trainer
 
-NAP_S = 0.002
+POLL_S = 0.002
 
 
 @dataclass(frozen=True)
-class Post:
-    """What one worker is to do.
+class WorkerSpec:
+    """Specification of one worker.
 
     Attributes:
-        number: of the worker, its row in the slots.
-        job, jobs: it is number ``job`` of ``jobs`` workers of its task.
+        number: index of the worker, its row in the slots.
+        job, jobs: index of the worker among the ``jobs`` workers of its task.
         threads: CPU threads to compute with.
-        lockstep: wait after every step until the others have done it, too (the authors' barrier).
+        lockstep: wait after every step until all workers have done it (the barrier in the authors' code).
     """
 
     number: int
@@ -51,13 +51,13 @@ class Post:
 
 @dataclass(frozen=True)
 class Assignment:
-    """A post with everything that is needed to fill it; it travels to the process.
+    """Everything that a worker process needs, sent to it through a pipe.
 
     Attributes:
-        extensions: modules of users that the process loads; it may have been forked from one with another environment.
+        extensions: user modules to load; the fork server may have started with another environment.
     """
 
-    post: Post
+    spec: WorkerSpec
     config: RunConfig
     examples: Sequence[Example]
     encoder: Encoder
@@ -69,72 +69,77 @@ class Assignment:
 
 
 @dataclass(frozen=True)
-class Cause:
-    """Why a worker ends early."""
+class Failure:
+    """Error message of a worker that ends early."""
 
     text: str
 
 
 def work(assignments: Connection, reports: Connection) -> None:
-    """The body of the process: one Assignment comes in; StepRecords and texts for people go out, at the end a Cause."""
-    # Signals reach every process of a terminal or a group; only the main one decides.
+    """Run the worker process.
+
+    Args:
+        assignments: pipe that delivers one Assignment.
+        reports: pipe for StepRecords, warnings as text and, after an error, one Failure.
+    """
+    # A terminal sends signals to its whole process group; only the main process reacts to them.
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     assignment: Assignment = assignments.recv()
     assignments.close()
     load_extensions(assignment.extensions)
-    torch.set_num_threads(assignment.post.threads)
-    if assignment.post.device.type == "cuda":
-        torch.cuda.set_device(assignment.post.device)
+    torch.set_num_threads(assignment.spec.threads)
+    if assignment.spec.device.type == "cuda":
+        torch.cuda.set_device(assignment.spec.device)
     with contextlib.closing(reports), contextlib.suppress(BrokenPipeError):
         try:
             _Worker(assignment, reports).run()
         except Exception as error:
-            reports.send(Cause(f"{type(error).__name__}: {error}"))
+            reports.send(Failure(f"{type(error).__name__}: {error}"))
             raise SystemExit(1) from None
 
 
 class _Worker:
     def __init__(self, assignment: Assignment, reports: Connection) -> None:
         a = assignment
-        self.post, self.config, self.slots, self.reports = a.post, a.config, a.slots, reports
-        self.forked_by = os.getppid()
+        self.spec, self.config, self.slots, self.reports = a.spec, a.config, a.slots, reports
+        self.fork_server_pid = os.getppid()
         self.encoder = a.encoder
-        self.replica = Replica(a.network, a.model, a.post.device)
+        self.replica = Replica(a.network, a.model, a.spec.device)
         self.trainer = Trainer(
             a.config,
             Objective(self.replica.network),
-            SharedAdam(a.model, a.post.number),
-            a.post.device,
+            SharedAdam(a.model, a.spec.number),
+            a.spec.device,
             lambda: int(self.slots.steps.sum()),
             a.began,
             self.replica.sync,
         )
-        task = a.config.tasks[a.post.task]
+        task = a.config.tasks[a.spec.task]
         start = self.done * task.accumulate
-        batches = stream(a.examples, task.batch, a.encoder, a.config.seed, start, a.post.job, a.post.jobs)
+        batches = stream(a.examples, task.batch, a.encoder, a.config.seed, start, a.spec.job, a.spec.jobs)
         self.loader = Loader(batches)
 
     @property
     def done(self) -> int:
-        return int(self.slots.steps[self.post.number])
+        return int(self.slots.steps[self.spec.number])
 
     def run(self) -> None:
-        row, task = self.post.number, self.post.task
+        row, task = self.spec.number, self.spec.task
         self.trainer.skipped[task] = int(self.slots.skipped[row])
         with self.loader:
-            while self.done < self.slots.quota[row] and self._may_go_on():
-                number = self.done * self.post.jobs + self.post.job
+            while self.done < self.slots.quota[row] and self._should_continue():
+                number = self.done * self.spec.jobs + self.spec.job
                 record = self.trainer.step(task, self.loader, number)
                 self.slots.steps[row] += 1
                 self.slots.skipped[row] = record.skipped
                 self.slots.staleness[row, min(record.staleness, STALENESS)] += 1
-                for report in (record, *self.encoder.news()):
+                for report in (record, *self.encoder.new_warnings()):
                     self.reports.send(report)
 
-    def _may_go_on(self) -> bool:
-        """Wait while told to, or while ahead of the others by too much; False is the end."""
-        row, slots = self.post.number, self.slots
+    def _should_continue(self) -> bool:
+        """Wait while paused or too far ahead of the slowest worker; return False if the worker must stop."""
+        row, slots = self.spec.number, self.slots
         while True:
             if slots.order == Order.STOP or self._is_orphan():
                 return False
@@ -142,24 +147,24 @@ class _Worker:
                 slots.paused[row] = 1
             elif slots.paused[row]:
                 slots.paused[row] = 0
-                continue  # and look again: the order may have changed before this could be seen
+                continue  # check again: the order may have changed before the main process saw the flag
             elif not self._is_ahead():
                 return True
-            time.sleep(NAP_S)
+            time.sleep(POLL_S)
 
     def _is_orphan(self) -> bool:
-        """Whether the main process is gone, or the one that would tell it how this one ends."""
+        """Return whether the main process or the fork server, which reports this process's exit, has ended."""
         main = parent_process()
-        return main is None or not main.is_alive() or os.getppid() != self.forked_by
+        return main is None or not main.is_alive() or os.getppid() != self.fork_server_pid
 
     def _is_ahead(self) -> bool:
-        if not self.post.lockstep and self.config.pace is None:
+        if not self.spec.lockstep and self.config.pace is None:
             return False
         others = self.slots.running.bool()
         steps, quota = self.slots.steps[others], self.slots.quota[others]
         if not len(steps):
             return False
-        if self.post.lockstep:
+        if self.spec.lockstep:
             return self.done > int(steps.min())
         slowest = float((steps / quota).min())
-        return self.done / int(self.slots.quota[self.post.number]) > slowest + (self.config.pace or 0.0)
+        return self.done / int(self.slots.quota[self.spec.number]) > slowest + (self.config.pace or 0.0)

@@ -1,1 +1,1 @@
-"""Examples to batches: features, frames, augmentation, subwords, loader."""
+"""Input pipeline: from examples to batches, with augmentation, cached features and subwords."""

@@ -1,4 +1,4 @@
-"""A training picture or clip, seen anew: another region, perhaps mirrored, in other light."""
+"""Augmentation of training pictures and clips: random crop, mirroring, brightness, contrast and saturation."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torchvision.transforms.v2 import functional as transforms
 from omninet.model.modalities.vision.config import VisionConfig
 from omninet.training.pipeline.squares import fit_tensor
 
-LEAST = 0.08  # of the picture's area
-RATIO = 4 / 3  # of a region's longer side to its shorter, at most
+LEAST = 0.08  # minimum share of the picture's area
+RATIO = 4 / 3  # maximum ratio of a region's longer side to its shorter one
 TRIES = 10
 STRENGTH = 0.4
 LIGHT = (transforms.adjust_brightness, transforms.adjust_contrast, transforms.adjust_saturation)
 
 
 def augment(frames: Tensor, config: VisionConfig, generator: random.Random) -> Tensor:
-    """The paper's augmentation: a random region, mirrored half of the time, in random light.
+    """Augment as in the paper: random crop, mirroring with probability 0.5, random brightness and colour.
 
-    All frames are treated alike, and what is random comes from ``generator`` alone. The region becomes a square in the
-    way that serving makes one of a picture. Hues stay: questions and captions are about colours.
+    All frames are changed in the same way, with random numbers from ``generator`` only. The crop is made square with
+    the framing that serving uses. The hue is not changed, since questions and captions mention colours.
 
     Args:
         frames: uint8 RGB (t, 3, height, width).
@@ -39,7 +39,10 @@ def augment(frames: Tensor, config: VisionConfig, generator: random.Random) -> T
 
 
 def region(height: int, width: int, least: float, generator: random.Random) -> tuple[int, int, int, int]:
-    """Top, left, height and width of a region with at least that share of the area; too thin a picture stays whole."""
+    """Return top, left, height and width of a random region with at least ``least`` of the area.
+
+    If TRIES attempts do not fit, which happens for very thin pictures, the region is the whole picture.
+    """
     for _ in range(TRIES):
         area = height * width * generator.uniform(least, 1.0)
         ratio = math.exp(generator.uniform(-math.log(RATIO), math.log(RATIO)))
@@ -50,9 +53,9 @@ def region(height: int, width: int, least: float, generator: random.Random) -> t
 
 
 def _relit(frames: Tensor, generator: random.Random) -> Tensor:
-    """Brightness, contrast and saturation changed in random order, (t, 3, s, s)."""
+    """Change brightness, contrast and saturation of frames (t, 3, height, width) in random order."""
     t, channels, height, width = frames.shape
-    # As one tall picture, so that all frames share the mean that contrast is measured from.
+    # The frames are stacked into one tall picture, so that all share the mean from which contrast is computed.
     tall = frames.transpose(0, 1).reshape(channels, t * height, width)
     for change in generator.sample(LIGHT, len(LIGHT)):
         tall = change(tall, generator.uniform(1 - STRENGTH, 1 + STRENGTH))

@@ -1,4 +1,4 @@
-"""Examples to batches of tensors."""
+"""Convert examples to batches of tensors."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from omninet.training.data import DataError, Example
 
 READERS = 4
 
-Drawn = tuple[Example, int]  # an example, and the seed of the choices that reading it takes
+Drawn = tuple[Example, int]  # an example, and the random seed for reading it
 
 
 @dataclass
 class Row:
-    """An example on its way into a batch.
+    """An example for which a batch is being built.
 
     Attributes:
-        values: of the inputs read so far, as the peripherals collate them.
+        values: inputs read so far, in the form that the peripherals' ``collate`` takes.
     """
 
     example: Example
@@ -42,13 +42,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's worth of one task.
+    """One batch of one task.
 
     Attributes:
-        inputs: as OmniNet.encode takes them.
-        targets: class ids or numbers, as the output gives them, (b, n).
+        inputs: (peripheral, domain, value), as OmniNet.encode takes them.
+        targets: class ids or numbers, depending on the output, (b, n).
         mask: (b, n), false at padding.
-        skipped: samples before it and in it that could not be read.
+        skipped: unreadable samples in this batch and in dropped batches before it.
     """
 
     task: str
@@ -59,35 +59,35 @@ class Batch:
 
     @property
     def real(self) -> int:
-        """Targets that count."""
+        """Return the number of unpadded targets."""
         return int(self.mask.sum())
 
     @property
     def samples(self) -> int:
-        """Rows with a target that counts."""
+        """Return the number of rows with at least one unpadded target."""
         return int(self.mask.any(1).sum())
 
 
 class Media(Protocol):
-    """Where pictures and clips come from: features computed before, or pixels."""
+    """Source of pictures and clips: precomputed features, or pixels."""
 
     def get(self, path: Path, generator: random.Random, plain: bool = False) -> Tensor:
-        """Return a row of a peripheral with a backbone: a random view, or the ``plain`` one as serving has it."""
+        """Return the input of a peripheral with a backbone: a random view, or if ``plain`` the one used in serving."""
         ...
 
 
 @dataclass
 class Encoder:
-    """Turns examples into tensors.
+    """Converts examples to batches.
 
     Attributes:
-        network: what the tasks take and give.
-        resources: what the modalities share.
-        vocabularies: name -> its classes with their ids, of those whose classes are named.
-        media: of each peripheral with a backbone, what that gets of its files.
-        bpe_dropout: share of the subwords read that are written as two.
-        unreadable: path -> why it could not be read; it grows as batches are made.
-        told: how many of them ``news`` has told.
+        network: configuration of the network and its tasks.
+        resources: shared by the modalities.
+        vocabularies: name -> class -> id, for vocabularies whose classes have names.
+        media: peripheral with a backbone -> source of its inputs.
+        bpe_dropout: probability that a subword of a text input is split in two.
+        unreadable: path -> reason; grows as batches are made.
+        reported: number of entries of ``unreadable`` that ``new_warnings`` has returned.
     """
 
     network: OmniNetConfig
@@ -96,22 +96,22 @@ class Encoder:
     media: Mapping[str, Media]
     bpe_dropout: float = 0.0
     unreadable: dict[Path, str] = field(default_factory=dict)
-    told: int = 0
+    reported: int = 0
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The subwords."""
+        """Return the tokenizer."""
         return self.resources.tokenizer
 
     @cached_property
     def modalities(self) -> dict[str, Modality]:
-        """The modality of each peripheral."""
+        """Return the modality of each peripheral."""
         return {name: self.network.modality(name) for name in self.network.peripherals}
 
     def batch(self, drawn: Sequence[Drawn]) -> Batch | None:
-        """Examples of one task as a batch, without those whose file cannot be read; None if that is all of them."""
+        """Make a batch from examples of one task, without unreadable ones; None if no example can be read."""
         task = self.network.tasks[drawn[0][0].task]
-        # One generator each, so that it does not matter who reads them beside which others.
+        # Each row has its own generator, so that its random numbers do not depend on the other rows or on threads.
         rows = [Row(example, random.Random(seed)) for example, seed in drawn]
         for given in task.inputs:
             rows = self._with_input(rows, task, given)
@@ -126,18 +126,18 @@ class Encoder:
         return Batch(task.name, tuple(inputs), pad_sequence(targets, batch_first=True), mask)
 
     def target(self, task: Task, example: Example) -> Sequence[int] | Sequence[float]:
-        """What is right, as the head's loss takes it."""
+        """Return an example's target, in the form that the head's loss takes."""
         ids = self.vocabularies.get(task.vocabulary, {})
         return OUTPUTS[task.output].target(example, ids, self.resources.tokenizer)
 
-    def news(self) -> list[str]:
-        """What could not be read since the last call."""
-        new = list(self.unreadable.items())[self.told :]
-        self.told += len(new)
-        return [f"{path} is left out: {why}" for path, why in new]
+    def new_warnings(self) -> list[str]:
+        """Return a warning for each file that was found unreadable since the last call."""
+        new = list(self.unreadable.items())[self.reported :]
+        self.reported += len(new)
+        return [f"{path} is skipped: {why}" for path, why in new]
 
     def _with_input(self, rows: Sequence[Row], task: Task, given: Input) -> list[Row]:
-        """The rows with one more input, without those whose file cannot be read."""
+        """Add one input to the rows, and drop rows whose file cannot be read."""
         keywords = self.network.keywords(task)
         media, kept = self.media.get(given.peripheral), list[Row]()
 
@@ -154,7 +154,7 @@ class Encoder:
                 self.unreadable[value] = str(error)
                 return None
 
-        # Threads read media alone: decoders let go of Python's lock, tokenisers do not.
+        # Only media are read in threads: decoders release the GIL, tokenizers do not.
         for row, value in zip(rows, map(read, rows) if media is None else _readers().map(read, rows), strict=True):
             if value is not None:
                 row.values.append(value)
@@ -162,35 +162,35 @@ class Encoder:
         return kept
 
     def _varied(self, row: Row, given: Input, form: str, value: Any) -> Any:
-        """An input of a peripheral without a backbone."""
+        """Return an input of a peripheral without a backbone, with random variation such as BPE dropout."""
         variation = Variation(row.generator, self.bpe_dropout)
         return self.modalities[given.peripheral].varied(given.role, form, value, self.resources, variation)
 
 
 def keyword_of(example: Example, given: Input, keywords: Mapping[str, tuple[Input, str]]) -> str:
-    """Return the name by which an example gives an input.
+    """Return the keyword under which an example holds an input.
 
     Raises:
-        DataError: it does not give it.
+        DataError: the example lacks the input.
     """
     for keyword in example.inputs:
         if keyword in keywords and keywords[keyword][0] == given:
             return keyword
     names = " or ".join(keyword for keyword, (wanted, _) in keywords.items() if wanted == given)
-    raise DataError(f"an example of task {example.task} lacks {names}")
+    raise DataError(f"an example of task {example.task} lacks the input {names}")
 
 
 def texts_of(network: OmniNetConfig, example: Example) -> Iterator[str]:
-    """Texts of an example that become subwords: those to be written, then those that are read."""
+    """Yield the texts of an example that are tokenized: first target texts, then input texts."""
     yield from OUTPUTS[network.tasks[example.task].output].texts(example)
     yield from texts_read(network, example)
 
 
 def texts_read(network: OmniNetConfig, example: Example) -> Iterator[str]:
-    """Texts among an example's inputs.
+    """Yield the texts among an example's inputs.
 
     Raises:
-        DataError: it lacks an input of its task.
+        DataError: the example lacks an input of its task.
     """
     task = network.tasks[example.task]
     keywords = network.keywords(task)
@@ -202,10 +202,10 @@ def texts_read(network: OmniNetConfig, example: Example) -> Iterator[str]:
 
 @cache
 def _readers() -> ThreadPoolExecutor:
-    """Threads that read media: decoders let go of Python's lock."""
+    """Return the thread pool for reading media; decoders release the GIL."""
     return ThreadPoolExecutor(READERS, "reader")
 
 
 def spread_captions(examples: Sequence[Example]) -> list[Example]:
-    """One example for each of the right texts of a picture, which are all kept beside it."""
+    """Return one example per caption of a picture; each keeps all captions as references."""
     return [replace(e, answer=text) for e in examples for text in e.captions or (e.answer,)]

@@ -1,4 +1,4 @@
-"""Features of a frozen backbone, computed once and kept on disk in half precision."""
+"""Feature maps of a frozen backbone, computed once and cached on disk in float16."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from omninet.training.data import DataError, thinned
 from omninet.training.pipeline.augment import region
 from omninet.training.pipeline.squares import fit_tensor
 
-VIEWS = 4  # as it is, mirrored, and a region of it either way
-PICTURES, CLIPS = 32, 2  # at once
+VIEWS = 4  # the whole picture, its mirror image, a region, and a mirrored region
+PICTURES, CLIPS = 32, 2  # batch size
 READERS = 4
-MEASURED = 512  # files that tell mean and deviation of the channels
-LEAST = 0.6  # of the area, that a region shows: captions speak of the whole
+MEASURED = 512  # files from which mean and standard deviation of the channels are estimated
+LEAST = 0.6  # minimum share of a region's area: captions describe the whole picture
 
 
 @dataclass(frozen=True)
 class Features:
-    """Feature maps of pictures or clips, all views of each.
+    """Cached feature maps of pictures or clips, with all views of each.
 
     Attributes:
-        places: path -> its file of maps (n, VIEWS, t, s, channels) in float16, and its row there.
-        unreadable: path -> why it has none.
+        places: path -> cache file with maps (n, VIEWS, t, s, channels) in float16, and row in it.
+        unreadable: path -> reason.
     """
 
     places: Mapping[Path, tuple[Path, int]]
     unreadable: Mapping[Path, str]
 
     def get(self, path: Path, generator: random.Random, plain: bool = False) -> Tensor:
-        """Return a view drawn from ``generator``, or the ``plain`` one: (t, s, channels), float32."""
+        """Return a random view, or if ``plain`` the one used in serving: (t, s, channels), float32."""
         return self.view(path, 0 if plain else generator.randrange(VIEWS))
 
     def view(self, path: Path, number: int) -> Tensor:
-        """(t, s, channels), float32."""
+        """Return view ``number`` of a file: (t, s, channels), float32."""
         file, row = self.places[path]
         return torch.from_numpy(_mapped(file)[row, number]).float()
 
@@ -66,7 +66,7 @@ def _mapped(file: Path) -> np.ndarray:
 
 
 def read_views(path: Path, config: VisionConfig, clip: bool) -> Tensor:
-    """The first as serving sees the file, the others always the same: uint8 (VIEWS, t, 3, size, size)."""
+    """Return the views of a file, uint8 (VIEWS, t, 3, size, size); the first is that of serving, all are fixed."""
     data = path.read_bytes()
     if clip:
         frames = torch.from_numpy(decode_video(data, config.frames, sampling=config.sampling).frames)
@@ -85,10 +85,10 @@ def _region(frames: Tensor, generator: random.Random) -> Tensor:
 
 @torch.inference_mode()
 def compute_features(vision: VisionPeripheral, paths: Sequence[Path], clips: bool, folder: Path) -> Features:
-    """Features of distinct files; what an earlier call with the same backbone and files left is used.
+    """Compute the features of files, or load them from the cache of an earlier call with the same backbone and files.
 
     Raises:
-        DataError: not one of them can be read.
+        DataError: none of the files can be read.
     """
     paths = list(dict.fromkeys(paths))
     if not paths:
@@ -104,7 +104,7 @@ def compute_features(vision: VisionPeripheral, paths: Sequence[Path], clips: boo
 
 @torch.inference_mode()
 def measure_channels(vision: VisionPeripheral, pictures: Sequence[Path], clips: Sequence[Path]) -> None:
-    """Tell a vision peripheral what it standardises by: features of some training files, and how they change."""
+    """Measure the statistics by which a vision peripheral standardises features and motion, on training files."""
     if vision.standardise is not None:
         every, moving = thinned(list(dict.fromkeys([*pictures, *clips])), MEASURED), set(clips)
         found = [seen[:, :1] for path in every if (seen := _seen(vision, path, path in moving)) is not None]
@@ -118,7 +118,7 @@ def measure_channels(vision: VisionPeripheral, pictures: Sequence[Path], clips: 
 
 
 def _seen(vision: VisionPeripheral, path: Path, clip: bool) -> Tensor | None:
-    """Features (1, t, s, channels) as serving sees a file; None if it cannot be read."""
+    """Return features (1, t, s, channels) of a file as in serving; None if it cannot be read."""
     try:
         return vision.features(read_views(path, vision.config, clip)[:1])
     except (OSError, InputError):
@@ -126,7 +126,7 @@ def _seen(vision: VisionPeripheral, path: Path, clip: bool) -> Tensor | None:
 
 
 def _write_features(vision: VisionPeripheral, paths: Sequence[Path], clips: bool, target: Path) -> dict[str, str]:
-    """Write the maps; what cannot be read is left at zero and returned, path -> why."""
+    """Write the feature maps; return path -> reason for unreadable files, whose maps are zero."""
     target.parent.mkdir(parents=True, exist_ok=True)
     unreadable: dict[str, str] = {}
     maps: np.memmap[Any, Any] | None = None
@@ -151,7 +151,7 @@ def _write_features(vision: VisionPeripheral, paths: Sequence[Path], clips: bool
 def _features(
     vision: VisionPeripheral, paths: Sequence[Path], clips: bool, unreadable: dict[str, str]
 ) -> dict[int, Tensor]:
-    """Position -> features of all views, for those of the files that can be read; the others are noted."""
+    """Return position -> features of all views of the readable files; add the others to ``unreadable``."""
 
     def read(path: Path) -> Tensor | str:
         try:
@@ -159,7 +159,7 @@ def _features(
         except (OSError, InputError) as error:
             return str(error)
 
-    with ThreadPoolExecutor(READERS) as readers:  # decoders let go of Python's lock
+    with ThreadPoolExecutor(READERS) as readers:  # decoders release the GIL
         found = list(readers.map(read, paths))
     unreadable |= {str(path): why for path, why in zip(paths, found, strict=True) if isinstance(why, str)}
     views = {i: seen for i, seen in enumerate(found) if isinstance(seen, Tensor)}
@@ -172,12 +172,12 @@ def _features(
 
 
 def _key(vision: VisionPeripheral, paths: Sequence[Path]) -> str:
-    seen = replace(vision.config, standardise=False, dropout=0.0, motion=False)  # done to features later
+    seen = replace(vision.config, standardise=False, dropout=0.0, motion=False)  # applied after the cached features
     digest = hashlib.sha256(repr((seen, VIEWS, LEAST)).encode())
     for tensor in vision.backbone.state_dict().values():
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     for path in paths:
-        # What is missing is found out, and counted, when it is read.
+        # A missing file is reported and counted when it is read.
         file = path.stat() if path.exists() else None
         digest.update(f"{path} {file and file.st_size} {file and file.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]

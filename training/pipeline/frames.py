@@ -1,4 +1,4 @@
-"""Pixels of pictures and clips for training, augmented; what clips cost to decode is paid once."""
+"""Augmented pixels of pictures and clips for training; decoded clips are cached on disk."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from omninet.model.modalities.vision.config import VisionConfig
 from omninet.training.pipeline.augment import augment
 from omninet.training.pipeline.squares import fit_tensor
 
-PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}  # what else there is, is a clip
+PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}  # all other suffixes are clips
 LOG = logging.getLogger(__name__)
-LIMIT = 20 * 2**30  # bytes of decoded clips; HMDB51 takes about 15
-MARGIN = 1.15  # a clip's shorter side in the cache, in sizes of the network's square
-SHARERS = 16  # processes that may fill one cache
+LIMIT = 20 * 2**30  # bytes of decoded clips; HMDB51 needs about 15 GiB
+MARGIN = 1.15  # shorter side of a cached clip, relative to the size of the network's input
+SHARERS = 16  # maximum number of processes that fill one cache
 
 
 class Frames:
-    """Augmented pixels of pictures and clips, to train on.
+    """Augmented pixels of pictures and clips.
 
     Args:
-        folder: for decoded clips; several threads and processes may share it.
-        limit: bytes that decoded clips may take there; clips that do not fit are decoded each time.
+        folder: cache for decoded clips; can be shared by threads and processes.
+        limit: maximum bytes of the cache; clips that do not fit are decoded each time.
     """
 
     def __init__(self, config: VisionConfig, folder: Path, limit: int = LIMIT) -> None:
@@ -42,14 +42,14 @@ class Frames:
         self.cache = ClipCache(folder, config, limit)
 
     def get(self, path: Path, generator: random.Random, plain: bool = False) -> Tensor:
-        """Return a new view, uint8 RGB (t, 3, size, size): as many frames as the configuration says, one of a picture.
+        """Return a view, uint8 RGB (t, 3, size, size); t is 1 for a picture and ``config.frames`` for a clip.
 
         Args:
-            plain: whether it is the whole picture, unchanged but for its size.
+            plain: whether to return the whole picture, only resized, instead of a random view.
 
         Raises:
-            InputError: a file that cannot be decoded; the message names it.
-            OSError: a file that cannot be read.
+            InputError: the file cannot be decoded; the message names it.
+            OSError: the file cannot be read.
         """
         try:
             is_picture = path.suffix.lower() in PICTURES
@@ -62,11 +62,11 @@ class Frames:
 
 
 class ClipCache:
-    """Frames sampled from clips, made smaller, in a file each.
+    """Cache of frames sampled from clips, reduced in size, with one file per clip.
 
     Args:
-        config: says how many frames are sampled from each clip, and which; and how large the shorter side can be.
-        limit: bytes of all files together.
+        config: number and sampling of the frames, and size of the network's input.
+        limit: maximum bytes of all files together.
     """
 
     def __init__(self, folder: Path, config: VisionConfig, limit: int) -> None:
@@ -77,16 +77,16 @@ class ClipCache:
         folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, path: Path) -> Tensor:
-        """uint8 RGB (frames, 3, height, width).
+        """Return the frames of a clip, uint8 RGB (frames, 3, height, width).
 
         Raises:
             InputError, OSError: the clip cannot be decoded or read.
         """
         stored = self.folder / f"{self._key(path)}.npy"
         try:
-            # Only the pages that a view needs are read; "c" is the mode of which torch makes tensors.
+            # Memory mapping reads only the pages that a view needs; torch accepts the copy-on-write mode "c".
             return torch.from_numpy(np.load(stored, mmap_mode="c"))
-        except (OSError, ValueError, EOFError):  # not there, or damaged
+        except (OSError, ValueError, EOFError):  # missing or damaged
             frames = self._decode(path)
             if self._admits(frames.nbytes):
                 self._store(frames, stored)
@@ -104,10 +104,10 @@ class ClipCache:
         return frames
 
     def _admits(self, size: int) -> bool:
-        """Whether there is room for a clip of so many bytes.
+        """Return whether there is room for a clip of this size in bytes.
 
-        A process looks at the folder, takes its part of the room that is left, and looks again when that is used up;
-        so the limit holds without the processes knowing of one another.
+        A process measures the folder, reserves its share of the free room, and measures again once that is used up, so
+        the limit holds without communication between the processes.
         """
         if size > self._allowance and not self._full:
             self._allowance = (self.limit - _bytes_in(self.folder)) // SHARERS
@@ -118,7 +118,7 @@ class ClipCache:
         return True
 
     def _store(self, frames: Tensor, target: Path) -> None:
-        """Whole or not at all; another process may be writing the same clip."""
+        """Write atomically; another process may be writing the same clip."""
         part = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
         try:
             with part.open("wb") as file:
@@ -126,18 +126,18 @@ class ClipCache:
             part.replace(target)
         except OSError as error:
             self._full = True
-            LOG.warning("no more decoded clips are kept in %s: %s", self.folder, error.strerror)
+            LOG.warning("decoded clips are no longer cached in %s: %s", self.folder, error.strerror)
             part.unlink(missing_ok=True)
 
 
 def _picture(path: Path) -> Tensor:
-    """uint8 RGB (1, 3, height, width)."""
+    """Return a picture, uint8 RGB (1, 3, height, width)."""
     return torch.from_numpy(decode_image(path.read_bytes()).pixels)[None]
 
 
 def _bytes_in(folder: Path) -> int:
     total = 0
     for file in os.scandir(folder):
-        with suppress(FileNotFoundError):  # another process has renamed its part
+        with suppress(FileNotFoundError):  # another process has renamed its temporary file
             total += file.stat().st_size
     return total

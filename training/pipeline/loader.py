@@ -1,4 +1,4 @@
-"""Batches made ahead of the step that takes them."""
+"""Background loading of batches."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ AHEAD = 4
 
 
 class Loader:
-    """A thread that draws batches from a stream; the order stays.
+    """Prefetches batches from a stream in a background thread, in order.
 
     Attributes:
-        waited: seconds that ``next`` has waited for the thread in all.
+        waited: total seconds that ``next`` has waited for batches.
     """
 
     def __init__(self, stream: Iterator[Batch]) -> None:
@@ -30,7 +30,7 @@ class Loader:
         self._thread.start()
 
     def next(self) -> Batch:
-        """The next batch; what went wrong in the thread is raised here."""
+        """Return the next batch; exceptions of the thread are raised here."""
         started = time.perf_counter()
         found = self._ready.get()
         self.waited += time.perf_counter() - started
@@ -57,7 +57,7 @@ class Loader:
                 self._put(batch)
                 if self._closed.is_set():
                     return
-        except BaseException as error:  # it belongs to the thread that trains
+        except BaseException as error:  # re-raised in the training thread by ``next``
             self._put(error)
 
     def _put(self, found: Batch | BaseException) -> None:

@@ -1,4 +1,4 @@
-"""Batches of a task, one after the other, for ever."""
+"""Endless streams of batches of a task."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from itertools import count, islice
 from omninet.training.data import DataError, Example
 from omninet.training.pipeline.batches import Batch, Drawn, Encoder
 
-POOL = 20  # batches that are sorted by length together, so that little is padded
+POOL = 20  # batches per pool that is sorted by length to reduce padding
 
 
 def stream(
     examples: Sequence[Example], size: int, encoder: Encoder, seed: int, start: int = 0, job: int = 0, jobs: int = 1
 ) -> Iterator[Batch]:
-    """Batches for ever; every example once an epoch, neighbours in length together.
+    """Yield batches without end; each epoch has every example once, and batches group examples of similar length.
 
     Args:
-        start: batches that this job has taken before; those of which nothing could be read do not count.
-        job, jobs: of ``jobs`` workers this one takes every ``jobs``-th batch, from number ``job`` on.
+        start: batches to skip, those already taken by this job; unreadable batches are not counted.
+        job, jobs: take every ``jobs``-th batch, beginning with number ``job``.
 
     Raises:
-        DataError: nothing of a whole epoch can be read.
+        DataError: no example of a whole epoch can be read.
     """
     skipped = 0
     for members in islice(draw(examples, size, seed), start * jobs + job, None, jobs):
@@ -37,13 +37,13 @@ def stream(
 
 
 def none_readable(examples: Sequence[Example], encoder: Encoder) -> DataError:
-    """What to say of examples of which not one can be read."""
+    """Return the error for a data set without a readable example."""
     path, why = next(iter(encoder.unreadable.items()))
-    return DataError(f"none of {len(examples)} examples can be read; {path}: {why}")
+    return DataError(f"none of {len(examples)} examples can be read; the first error is {path}: {why}")
 
 
 def draw(examples: Sequence[Example], size: int, seed: int) -> Iterator[list[Drawn]]:
-    """The members of one batch after the other, for ever."""
+    """Yield the examples of each batch with their random seeds, without end."""
     numbers = count()
     for epoch in count():
         for members in _epoch(examples, size, random.Random(f"{seed}:{epoch}")):
@@ -63,5 +63,5 @@ def _epoch(examples: Sequence[Example], size: int, generator: random.Random) -> 
 
 
 def _length(example: Example) -> int:
-    """Of what is padded; labels are not, and sorting by them would fill batches with one class."""
+    """Return the length of the padded texts; labels are not padded, and sorting by them would give uniform batches."""
     return sum(map(len, example.words)) or (len(example.answer) if example.captions else len(example.text))

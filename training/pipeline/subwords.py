@@ -1,4 +1,4 @@
-"""Subword models: one of our own, with case and digits kept, or BPEmb's published one with its vectors."""
+"""Subword models: trained on the run's texts with case and digits kept, or BPEmb's with its vectors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from omninet.training.data import DataError
 
 
 def train_subwords(texts: Iterable[str], vocabulary: int, path: Path) -> None:
-    """Fit a subword model to ``texts`` and write it to ``path``; every digit is a subword of its own."""
+    """Train a subword model on ``texts`` and write it to ``path``; every digit is a separate subword."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts),
@@ -31,13 +31,13 @@ def train_subwords(texts: Iterable[str], vocabulary: int, path: Path) -> None:
 
 
 def published_subwords(vocabulary: int, width: int) -> tuple[Path, Tensor]:
-    """BPEmb's English subwords (paper, section 3.1), from its cache or its download.
+    """Return BPEmb's English subwords (paper, section 3.1), from its cache or by download.
 
     Returns:
-        the SentencePiece model and the vectors, (vocabulary, width).
+        The SentencePiece model and the vectors, (vocabulary, width).
 
     Raises:
-        DataError: they are not in the cache and cannot be downloaded, or do not exist in this size.
+        DataError: the subwords cannot be downloaded, or do not exist in this size.
     """
     from bpemb import BPEmb
 
@@ -45,7 +45,7 @@ def published_subwords(vocabulary: int, width: int) -> tuple[Path, Tensor]:
         published = BPEmb(lang="en", vs=vocabulary, dim=width)
     except (OSError, ValueError) as error:
         raise DataError(
-            f"BPEmb's {vocabulary} English subwords of width {width} cannot be had: {error}; "
-            "get en.wiki.bpe files from https://bpemb.h-its.org or set subwords: trained"
+            f"BPEmb's {vocabulary} English subwords of width {width} are not available: {error}; "
+            "download the en.wiki.bpe files from https://bpemb.h-its.org or set subwords: trained"
         ) from error
     return Path(published.model_file), torch.from_numpy(published.vectors)

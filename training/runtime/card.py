@@ -1,4 +1,4 @@
-"""The model card of a run: what it was made from, and how."""
+"""The model card of a run: tasks, data sets and training settings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from omninet.training.setup import Setup
 
 
 def write_card(setup: Setup, progress: Progress, how: str) -> str:
-    """Markdown; the evaluation is added by ``omninet evaluate --card``.
+    """Return a model card in Markdown; ``omninet evaluate --card`` adds the evaluation.
 
     Args:
-        how: the runner, such as ``Hogwild with 4 workers on 2 cores``.
+        how: name of the runner, such as ``Hogwild with 4 workers on 2 cores``.
     """
     config = setup.config
     parameters = sum(p.numel() for p in setup.network.parameters())

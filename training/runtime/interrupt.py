@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop, which a run grants between two steps."""
+"""Graceful stop: SIGINT (Ctrl-C) and SIGTERM end a run after its current step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(Exception):  # noqa: N818  # nothing went wrong
-    """A signal came; the state is saved."""
+    """The run was stopped by a signal after its state was saved."""
 
     def __init__(self, signal: int) -> None:
         super().__init__(signal)
@@ -17,10 +17,10 @@ class Stopped(Exception):  # noqa: N818  # nothing went wrong
 
 
 class Interrupt:
-    """While it is entered, the first signal is remembered; a second one ends the process as it always does.
+    """Context manager that records the first SIGINT or SIGTERM; the second one has its usual effect.
 
     Attributes:
-        signal: the one that came, 0 if none has.
+        signal: number of the received signal, 0 if there was none.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Interrupt:
 
     @property
     def is_set(self) -> bool:
-        """Whether to stop."""
+        """Return whether a signal was received."""
         return self.signal != 0
 
     def __enter__(self) -> Interrupt:

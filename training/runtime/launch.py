@@ -1,4 +1,4 @@
-"""What torchrun tells a process that it starts."""
+"""Environment variables that torchrun sets for the processes it starts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Launch:
-    """Which of several processes this one is; a process that torchrun has not started is the only one.
+    """Position of this process in a torchrun job; without torchrun, it is the only process.
 
     Attributes:
-        rank, ranks: its number, and how many there are.
-        local_rank, local_ranks: the same on this machine.
-        restarts: times that torchrun has started all of them again.
-        job: torchrun's name for the job, else torchrun itself; the same after a restart.
+        rank, ranks: rank of this process, and the world size.
+        local_rank, local_ranks: rank on this machine, and number of ranks on this machine.
+        restarts: times that torchrun has restarted the ranks.
+        job: torchrun's run id, or an id of the torchrun process where that is unset; stable across restarts.
     """
 
     rank: int = 0
@@ -28,7 +28,7 @@ class Launch:
 
     @classmethod
     def read(cls) -> Launch:
-        """That of this process."""
+        """Read the environment of this process."""
         job = os.environ.get("TORCHELASTIC_RUN_ID", "")
         return cls(
             rank=int(os.environ.get("RANK", "0")),
@@ -41,14 +41,14 @@ class Launch:
 
     @property
     def turn(self) -> int:
-        """When it is this one's turn to find or to make files: the first rank, each machine's first, then the rest."""
+        """Return 0 on rank 0, 1 on the first rank of each other machine, and 2 on the remaining ranks."""
         if self.rank == 0:
             return 0
         return 1 if self.local_rank == 0 else 2
 
 
 def _agent() -> str:
-    """The torchrun that has started this process, unlike any other: its machine, process and start."""
+    """Return a unique id of the torchrun process that started this one: host name, process id and start time."""
     pid = os.getppid()
     started = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
     return f"{socket.gethostname()}:{pid}:{started}"

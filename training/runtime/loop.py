@@ -1,4 +1,4 @@
-"""Tasks interleaved by seed, one step after the other: by one process, or by several that take each step together."""
+"""Training loop that interleaves tasks by seed, for one process or for several synchronous processes."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from omninet.training.runtime.trainer import Trainer, TrainingError
 from omninet.training.watch import StepRecord
 
 LOG = logging.getLogger(__name__)
-Stream = Callable[[str, int], Iterator[Batch]]  # of a task, from a number of batches on
+Stream = Callable[[str, int], Iterator[Batch]]  # (task, batches to skip) -> batches
 
 
 def take_steps(run: Run, trainer: Trainer, stop: Interrupt, stream: Stream) -> bool:
-    """Train to the last step of the configuration, or until ``stop`` is set; whether all steps are done.
+    """Train until the configured number of steps or until ``stop`` is set; return True if all steps are done.
 
-    A run that was stopped and resumed goes through the same batches and the same random numbers as
-    one that was not.
+    A run that was stopped and resumed uses the same batches and random numbers as an uninterrupted run.
 
     Raises:
-        TrainingError: gradients that stay infinite, or too many samples that cannot be read; the state has been saved.
+        TrainingError: gradients stay non-finite, or too many samples are unreadable. The state has been saved.
     """
     config, progress = run.setup.config, run.progress
     trainer.skipped.update(progress.skipped)
@@ -36,14 +35,14 @@ def take_steps(run: Run, trainer: Trainer, stop: Interrupt, stream: Stream) -> b
             for name, task in config.tasks.items()
         }
         try:
-            while progress.step < config.steps and _may_go_on(run, stop):
+            while progress.step < config.steps and _should_continue(run, stop):
                 task = draw_task(config, progress.step + 1)
                 record = trainer.step(task, loaders[task], progress.of(task))
                 progress.drawn[task][0] += 1
                 progress.skipped = dict(trainer.skipped)
                 _report(run, record)
         except OmniNetError as error:
-            # What only one of several meets ends all of them: there is nobody to save with.
+            # An error on one rank only ends the run without a save, since saving needs all ranks.
             if isinstance(error, TrainingError) or run.peers.count == 1:
                 run.save()
             raise
@@ -51,8 +50,11 @@ def take_steps(run: Run, trainer: Trainer, stop: Interrupt, stream: Stream) -> b
     return progress.step >= config.steps
 
 
-def _may_go_on(run: Run, stop: Interrupt) -> bool:
-    """Save if that is due; whether nobody wants to stop. Clocks and signals differ, so the peers decide together."""
+def _should_continue(run: Run, stop: Interrupt) -> bool:
+    """Save if due; return False if any peer was asked to stop.
+
+    Clocks and signals differ between processes, so the peers decide together.
+    """
     stopping, saving = run.peers.any(stop.is_set, run.save_is_due)
     if saving and not stopping:
         run.save()
@@ -60,11 +62,11 @@ def _may_go_on(run: Run, stop: Interrupt) -> bool:
 
 
 def _report(run: Run, record: StepRecord) -> None:
-    """Tell of a step, and do what is due after it."""
+    """Pass the record of a step and new warnings to the watchers, then evaluate if due."""
     run.watcher.step(record)
-    for text in run.setup.encoder.news():
+    for text in run.setup.encoder.new_warnings():
         (run.watcher.message if run.peers.rank == 0 else LOG.warning)(text)
     run.check_skipped()
     if run.evaluation_is_due:
-        run.save()  # whatever happens in the evaluation, which also heeds no signal, loses no steps
+        run.save()  # a failing evaluation, or a signal during it, must not lose steps
         run.evaluate()

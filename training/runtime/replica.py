@@ -9,9 +9,9 @@ from omninet.training.runtime.shared import GlobalModel
 
 
 class Replica:
-    """A network on a device whose trained parameters are copied from the global model at every step.
+    """A network on a device whose trained parameters are copied from the global model before every step.
 
-    What is frozen is not copied again; on a CPU it is not copied at all.
+    Frozen parameters are copied to the device once; on a CPU they are shared.
     """
 
     def __init__(self, network: OmniNet, model: GlobalModel, device: torch.device) -> None:
@@ -24,5 +24,5 @@ class Replica:
         self.sync()
 
     def sync(self) -> None:
-        """Take the parameters of the global model as they are at this moment."""
+        """Copy the current parameters of the global model."""
         self.own.copy_(self.model.values, non_blocking=True)

@@ -1,4 +1,4 @@
-"""What a resumed run may change, and what would make it another run."""
+"""Which settings may change when a run is resumed."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from omninet.training.network import network_parts
 from omninet.training.runtime.schedule import cooldown
 from omninet.training.runtime.states import Progress
 
-# Where, how quickly and how often things are done, and what is only written into checkpoints.
+# Settings that affect only place, speed or frequency, or are only written into checkpoints.
 FREE = (
     *("name", "version", "card", "sharded", "pace", "restarts", "max_skipped"),
     *("checkpoints.*", "evaluation.every", "tasks.*.jobs", "tasks.*.device"),
 )
-SCHEDULE = ("steps", "cooldown")  # free while that changes no rate of a step that is done
-MEASURES = ("text_steps", "beams", "evaluation.*")  # free until the best checkpoint was chosen by them
+SCHEDULE = ("steps", "cooldown")  # may change while the learning rate of every finished step stays the same
+MEASURES = ("text_steps", "beams", "evaluation.*")  # may change until a best checkpoint has been chosen by them
 
 
 def changes(folder: Path, config: RunConfig, progress: Progress) -> list[str]:
-    """What a configuration changes in the run of a folder that goes on with it, for people.
+    """Return the settings that a resumed run changes, as text.
 
-    A run of which no configuration is left is trusted.
+    The check is skipped if the folder holds no configuration.
 
     Raises:
-        DataError: what was done so far would have been done otherwise; the message names each value that says so.
+        DataError: a change would have altered steps that are already done; the message names each such setting.
     """
     path = folder / CONFIG
     if not path.exists():
@@ -41,28 +41,28 @@ def changes(folder: Path, config: RunConfig, progress: Progress) -> list[str]:
     if other:
         raise DataError(
             f"{path} is of another run, at step {progress.step} with {', '.join(other)}: "
-            "the same configuration goes on, another --out begins anew"
+            "resume with the same configuration, or start a new run in another --out"
         )
     return [f"{name} {new!r} instead of {old!r}" for name, old, new in found]
 
 
 def _values(config: RunConfig) -> dict[str, Any]:
-    """All values of a run, those too that its network has by default."""
+    """Return all values of a configuration, including the network's defaults."""
     network = {name: to_dict(part) for name, part in network_parts(config).items()}
     return config.model_dump(mode="json") | {"network": network}
 
 
 def _free(before: RunConfig, now: RunConfig, progress: Progress) -> Iterator[str]:
-    """Patterns of the values that may change at this stage of a run."""
+    """Return patterns of the settings that may change at this stage of a run."""
     yield from FREE
     if progress.best is None:
         yield from MEASURES
-    if now.steps >= progress.step and not any(_has_fallen(config, progress.step) for config in (before, now)):
+    if now.steps >= progress.step and not any(_in_cooldown(config, progress.step) for config in (before, now)):
         yield from SCHEDULE
 
 
-def _has_fallen(config: RunConfig, done: int) -> bool:
-    """Whether the last of so many steps came when the learning rate was falling to zero already."""
+def _in_cooldown(config: RunConfig, done: int) -> bool:
+    """Return whether the learning rate was already in its cooldown at the last of ``done`` steps."""
     return done > 0 and cooldown(min(1.0, (done - 1) / config.steps), config.cooldown) < 1.0
 
 

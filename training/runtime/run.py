@@ -1,4 +1,4 @@
-"""A run: the global model, how far it is, what it saves and when."""
+"""A training run: the global model, its progress, and when it is saved and evaluated."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from omninet.training.runtime.trainer import TrainingError
 from omninet.training.setup import Setup
 from omninet.training.watch import EvaluationRecord, Sample, Watcher, watchers
 
-SHOWN = 3  # predictions of a task at an evaluation
-FEW = 1000  # samples, under which their share says little
+SHOWN = 3  # sample predictions per task in an evaluation
+FEW = 1000  # samples; with fewer, the share of unreadable ones is not meaningful
 
 
 class Run:
-    """What all runners share.
+    """State and operations that all runners share.
 
     Attributes:
         model: the global model; the parameters of ``setup.network`` are views of it.
-        how: the runner and its machine, for the card.
-        devices: the global model's first, then those of the workers.
-        peers: the processes that hold this run together.
-        began: when training would have begun, had it never been interrupted; seconds since the epoch.
-        changes: what is configured otherwise than before it was resumed, for people.
+        how: runner and machine, for the model card.
+        devices: of the global model, then of the workers.
+        peers: the processes that take each step together.
+        began: start time of the run less all interruptions, in seconds since the epoch.
+        changes: settings that differ from those before the run was resumed, as text.
     """
 
     peers: Peers = ALONE
@@ -63,12 +63,16 @@ class Run:
         self.began = time.time() - self.progress.seconds
         self.watcher = self._watch()
         if self.changes:
-            self.watcher.message(f"goes on with {', '.join(self.changes)}")
+            self.watcher.message(f"resumed with {', '.join(self.changes)}")
         self._saved = time.monotonic()
         self._evaluated = self.progress.step
 
     def _begin(self, resume: bool) -> Progress:
-        """How far the run is; what its folder holds before a step is taken."""
+        """Load or initialise the progress, and prepare the folder.
+
+        Raises:
+            DataError: the folder already holds a run and ``resume`` is false, or the run cannot be resumed.
+        """
         progress = Progress({task: [0] * n for task, n in self.jobs.items()})
         if resume:
             self.changes = changes(self.folder, self.setup.config, self.states.progress())
@@ -77,7 +81,7 @@ class Run:
         elif found := self.states.all():
             step = int(found[-1].stem)
             raise DataError(
-                f"{self.folder} holds a run already, at step {step}: --resume goes on, another --out begins anew"
+                f"{self.folder} already holds a run, at step {step}: continue it with --resume, or choose another --out"
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         self.setup.config.save(self.folder / CONFIG)
@@ -97,20 +101,20 @@ class Run:
 
     @property
     def save_is_due(self) -> bool:
-        """Whether the last state is old enough."""
+        """Return whether the time between two saves has passed."""
         return time.monotonic() - self._saved > self.setup.config.checkpoints.every_s
 
     @property
     def evaluation_is_due(self) -> bool:
-        """Whether enough steps were taken since the last one."""
+        """Return whether the number of steps between two evaluations has passed."""
         every = self.setup.config.evaluation.every
         return every is not None and self.progress.step - self._evaluated >= every
 
     def check_skipped(self) -> None:
-        """Hold that most samples can be read.
+        """Check that enough samples can be read.
 
         Raises:
-            TrainingError: more than ``max_skipped`` of them cannot.
+            TrainingError: the share of unreadable samples is higher than ``max_skipped``.
         """
         config, progress = self.setup.config, self.progress
         drawn = sum(progress.of(task) * run.batch * run.accumulate for task, run in config.tasks.items())
@@ -122,20 +126,20 @@ class Run:
             )
 
     def save(self) -> None:
-        """Write the state; no worker may be in the middle of an update."""
+        """Write the state; no worker may be updating the model."""
         self.progress.seconds = time.time() - self.began
         self.progress.ranks = self.peers.count
         self.states.save(self.model, self.progress)
         self._saved = time.monotonic()
 
-    def put_off_saving(self) -> None:
-        """Do as if the state had been saved."""
+    def postpone_save(self) -> None:
+        """Restart the timer of the periodic save without saving."""
         self._saved = time.monotonic()
 
     def evaluate(self) -> None:
-        """Measure the global model as it stands on dev data, and keep it if it is the best so far.
+        """Evaluate the current global model on dev data, and save it if it is the best so far.
 
-        What is wrong with dev data is told, and training goes on.
+        Errors in the dev data are reported as a message; training continues.
         """
         try:
             self._evaluate()
@@ -161,13 +165,13 @@ class Run:
         if best is None:
             return
         if best not in measures:
-            raise ConfigError(f"evaluation.best {best!r} is not measured; there are {', '.join(measures)}")
+            raise ConfigError(f"evaluation.best {best!r} is not measured; known measures are {', '.join(measures)}")
         if self.progress.best is None or measures[best] > self.progress.best:
             self.progress.best = measures[best]
             checkpoints.save(snapshot, self.folder / "best", torch.float16)
 
     def finish(self) -> Path:
-        """The checkpoint of a run that is done."""
+        """Write the final checkpoint and return its folder."""
         folder = self.folder / "checkpoint"
         checkpoints.save(self.setup.checkpoint(write_card(self.setup, self.progress, self.how)), folder, torch.float16)
         return folder

@@ -1,4 +1,4 @@
-"""Which task when, and at which learning rate."""
+"""Schedules: the task of each step, and its learning rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from omninet.training.config import RunConfig
 
-POWERS = {"proportional": 1.0, "square_root": 0.5, "uniform": 0.0}  # of a task's examples, by which its samples go
+POWERS = {"proportional": 1.0, "square_root": 0.5, "uniform": 0.0}  # exponent of a task's number of examples
 
 
 def noam(step: int, factor: float, warmup: int, cap: float | None = None) -> float:
@@ -18,25 +18,25 @@ def noam(step: int, factor: float, warmup: int, cap: float | None = None) -> flo
 
 
 def cooldown(progress: float, share: float) -> float:
-    """Factor that falls from 1 to 0 over the last ``share`` of a run, linearly; progress is in [0, 1]."""
+    """Return a factor that falls linearly from 1 to 0 over the last ``share`` of a run; progress is in [0, 1]."""
     return min(1.0, (1.0 - progress) / share) if share > 0 else 1.0
 
 
 def rate_of(config: RunConfig, task: str, step: int) -> float:
-    """Learning rate of the update number ``step`` of the global model, from 1 on."""
+    """Return the learning rate of update ``step`` of the global model, counted from 1."""
     rate = noam(step, config.factor, config.warmup, config.tasks[task].cap)
-    # Workers count at once, so the last of them may be a step or two over the end.
+    # Hogwild workers count concurrently, so the last updates may have numbers slightly above ``steps``.
     return rate * cooldown(min(1.0, (step - 1) / config.steps), config.cooldown)
 
 
 def draw_task(config: RunConfig, step: int) -> str:
-    """The task of a step where one process does all, by the tasks' shares."""
+    """Draw the task of a step at random by the tasks' shares, from the seed and the step's number."""
     shares = [run.share for run in config.tasks.values()]
     return random.Random(f"{config.seed}:{step}").choices(list(config.tasks), shares)[0]
 
 
 def mixed(config: RunConfig, examples: Mapping[str, int]) -> RunConfig:
-    """The run with the shares that its mixing gives to tasks with so many training examples."""
+    """Return the configuration with the shares that ``mixing`` gives to tasks with these numbers of examples."""
     if config.mixing == "shares":
         return config
     power = POWERS[config.mixing]
@@ -46,11 +46,11 @@ def mixed(config: RunConfig, examples: Mapping[str, int]) -> RunConfig:
 
 
 def quotas(config: RunConfig) -> dict[str, list[int]]:
-    """Steps of each worker of each task: in all, as many of a task as one process would draw."""
+    """Return the number of steps of each worker of each task; the sum per task is what a single process would draw."""
     drawn = Counter(draw_task(config, step) for step in range(1, config.steps + 1))
     return {task: spread(drawn[task], run.jobs) for task, run in config.tasks.items()}
 
 
 def spread(count: int, parts: int) -> list[int]:
-    """``count`` in ``parts`` parts as even as can be."""
+    """Divide ``count`` into ``parts`` integers that differ by at most 1."""
     return [count // parts + (i < count % parts) for i in range(parts)]

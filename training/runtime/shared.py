@@ -1,8 +1,7 @@
-"""What the workers of a run share: the global model, Adam's moments, and counters.
+"""Shared memory of a run's workers: the global model, Adam's moments, and counters.
 
-Nothing here is locked. Each worker writes its counters into a row of its own, so that one that is
-killed at any moment leaves nothing that another could wait for; parameters and moments are written
-by all at once, as Hogwild has it (paper, section 3.3; Recht et al. 2011).
+There are no locks. Each worker writes its counters into its own row, so that a killed worker cannot block another;
+parameters and moments are written concurrently (Hogwild: paper, section 3.3; Recht et al. 2011).
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ from torch import Tensor, nn
 
 BETAS, EPSILON = (0.9, 0.98), 1e-9
 KINDS = ("value", "first", "second")
-STALENESS = 256  # the last bin of the histogram takes what is over it
+STALENESS = 256  # the last bin of the histogram counts all larger values
 
 
 class GlobalModel:
-    """The trained parameters of a network and their moments, each in one flat buffer.
+    """The trained parameters of a network and their Adam moments, each in one flat shared buffer.
 
-    The network's own parameters become views of the buffer: who has the network has the global model.
+    The parameters of ``network`` become views of the buffer.
 
     Attributes:
         names: of the trained parameters, in the order of the network.
-        values, first, second: parameters and Adam's two moments, each (size,).
-        updates: how often each worker has updated each parameter, (workers + 1, parameters) on the CPU; the last
-            row counts what was done before this start.
+        values, first, second: parameters and Adam's first and second moments, each (size,).
+        updates: number of updates of each parameter by each worker, (workers + 1, parameters) on the CPU; the last
+            row counts updates before the run was resumed.
     """
 
     def __init__(self, network: nn.Module, workers: int, device: torch.device | None = None) -> None:
@@ -44,11 +43,11 @@ class GlobalModel:
             parameter.data = view
 
     def views(self, flat: Tensor) -> list[Tensor]:
-        """A buffer (size,) as one tensor a parameter."""
+        """Split a buffer (size,) into one view per parameter."""
         return _split(flat, self.shapes)
 
     def state(self) -> dict[str, Any]:
-        """A copy of everything, by name of the parameter."""
+        """Return a copy of parameters, moments and update counts, by name of the parameter."""
         counts = self.updates.sum(0).tolist()
         state: dict[str, dict[str, Any]] = {name: {"updates": n} for name, n in zip(self.names, counts, strict=True)}
         for kind, flat in zip(KINDS, (self.values, self.first, self.second), strict=True):
@@ -57,24 +56,25 @@ class GlobalModel:
         return state
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state`` gave.
+        """Load a state returned by ``state``.
 
         Raises:
-            ValueError: it is of another network; the message names the first difference.
+            ValueError: names or shapes differ from this network's; the message names the first difference.
         """
         if different := sorted(set(state) ^ set(self.names)):
-            raise ValueError(f"{different[0]} is in only one of the two")
+            raise ValueError(f"parameter {different[0]} is in only one of the two networks")
         for kind, flat in zip(KINDS, (self.values, self.first, self.second), strict=True):
             for name, view in zip(self.names, self.views(flat), strict=True):
                 if view.shape != state[name][kind].shape:
-                    raise ValueError(f"{name} is {tuple(view.shape)} here and {tuple(state[name][kind].shape)} there")
+                    theirs = tuple(state[name][kind].shape)
+                    raise ValueError(f"parameter {name} has shape {tuple(view.shape)}, the saved one {theirs}")
                 view.copy_(state[name][kind])
         self.updates.zero_()
         self.updates[-1] = torch.tensor([state[name]["updates"] for name in self.names])
 
 
 class SharedAdam:
-    """Adam (Kingma, Ba 2015) on the global model, for one worker; moments and step counts are everyone's."""
+    """Adam (Kingma, Ba 2015) on the global model, for one worker; moments and step counts are shared by all workers."""
 
     def __init__(self, model: GlobalModel, worker: int) -> None:
         self.model, self.worker = model, worker
@@ -86,19 +86,19 @@ class SharedAdam:
             self.adam.state[master] = {"step": step, "exp_avg": first, "exp_avg_sq": second}
 
     def step(self, gradients: Sequence[Tensor | None], rate: float) -> None:
-        """Update at learning rate ``rate`` the parameters that have a gradient; it may lie on any device."""
+        """Update the parameters that have a gradient, at learning rate ``rate``; gradients may be on any device."""
         for group in self.adam.param_groups:
             group["lr"] = rate
         self.steps.copy_(self.model.updates.sum(0))
-        for master, gradient in zip(self.masters, self._carried(gradients), strict=True):
+        for master, gradient in zip(self.masters, self._on_device(gradients), strict=True):
             master.grad = gradient
         self.adam.step()
         if self.model.values.is_cuda:
-            torch.cuda.synchronize(self.model.values.device)  # what is counted has happened
+            torch.cuda.synchronize(self.model.values.device)  # count an update only once it has been applied
         self.model.updates[self.worker] += torch.tensor([gradient is not None for gradient in gradients])
 
-    def _carried(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
-        """Gradients on the device of the global model; from another one they come in one piece."""
+    def _on_device(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """Move gradients to the device of the global model, in a single transfer."""
         device = self.model.values.device
         there = [g for g in gradients if g is not None]
         if all(g.device == device for g in there):
@@ -109,7 +109,7 @@ class SharedAdam:
 
 
 class Order(IntEnum):
-    """What the main process wants of the workers."""
+    """Order of the main process to the workers."""
 
     RUN = 0
     PAUSE = 1
@@ -118,16 +118,16 @@ class Order(IntEnum):
 
 @dataclass(frozen=True)
 class Slots:
-    """Counters in shared memory; every row has one writer.
+    """Counters in shared memory; every row is written by one process only.
 
     Attributes:
-        steps: that each worker has finished, (workers).
-        quota: that it has to do in all, written once by the main process, (workers).
-        skipped: samples that it could not read, (workers).
-        paused: 1 until it begins, and while it waits between two steps because it was told to, (workers).
-        running: 1 while it has something to do and is alive, written by the main process, (workers).
-        staleness: how often n updates of others came between its sync and its own update, (workers, n).
-        order: written by the main process alone, (1).
+        steps: finished by each worker, (workers).
+        quota: steps that each worker has to do in all, written once by the main process, (workers).
+        skipped: unreadable samples of each worker, (workers).
+        paused: 1 before the first step and while the worker obeys Order.PAUSE, (workers).
+        running: 1 while the worker is alive and not done, written by the main process, (workers).
+        staleness: histogram of the number n of other workers' updates between sync and own update, (workers, n).
+        order: an Order, written by the main process, (1).
     """
 
     steps: Tensor
@@ -140,7 +140,7 @@ class Slots:
 
     @classmethod
     def of(cls, workers: int) -> Slots:
-        """All at zero."""
+        """Return counters that are all zero."""
         sizes = [(workers,)] * 5 + [(workers, STALENESS + 1), (1,)]
         return cls(*(_shared(torch.zeros(size, dtype=torch.long)) for size in sizes))
 
@@ -151,6 +151,6 @@ def _shared(tensor: Tensor) -> Tensor:
 
 
 def _split(flat: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
-    """A buffer (size,) as tensors of the given shapes."""
+    """Split a buffer (size,) into views of the given shapes."""
     parts = torch.split(flat, [shape.numel() for shape in shapes])
     return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -1,4 +1,4 @@
-"""One process, tasks interleaved by seed: the deterministic reference of all runners."""
+"""Single-process training with tasks interleaved by seed: deterministic, the reference for the other runners."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from omninet.training.runtime.trainer import Trainer
 
 
 def run_single(run: Run, stop: Interrupt) -> bool:
-    """Train to the last step of the configuration, or until ``stop`` is set; whether all steps are done.
+    """Train until the configured number of steps or until ``stop`` is set; return True if all steps are done.
 
     Raises:
-        TrainingError: gradients that stay infinite, or too many samples that cannot be read; the state has been saved.
+        TrainingError: gradients stay non-finite, or too many samples are unreadable. The state has been saved.
     """
     setup, config, progress = run.setup, run.setup.config, run.progress
     device = run.model.values.device

@@ -1,4 +1,4 @@
-"""How far a run is, on disk: written whole or not at all, the last few kept."""
+"""Training states on disk, for resuming a run: written atomically, the last few kept."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ FORMAT = 1
 
 @dataclass
 class Progress:
-    """How far a run is; random numbers and batches follow from these counts.
+    """Progress of a run; random numbers and batches are derived from these counts.
 
     Attributes:
         drawn: task -> steps that each of its workers has finished.
         skipped: task -> samples that could not be read.
-        seconds: of training, over all calls.
-        best: the highest value so far of the measure that chooses the best checkpoint.
-        ranks: processes that took each step together.
-        job: torchrun's name for the job, if there was one.
+        seconds: training time, summed over all calls.
+        best: highest value so far of the metric that selects the best checkpoint.
+        ranks: number of synchronous processes.
+        job: torchrun's run id, or empty.
     """
 
     drawn: dict[str, list[int]]
@@ -38,20 +38,20 @@ class Progress:
 
     @property
     def step(self) -> int:
-        """Updates of the global model in all."""
+        """Return the total number of updates of the global model."""
         return sum(map(sum, self.drawn.values()))
 
     def of(self, task: str) -> int:
-        """Steps of a task."""
+        """Return the number of steps of a task."""
         return sum(self.drawn[task])
 
 
 @dataclass
 class States:
-    """The states of a run, ``states/<step>.pt`` in its folder.
+    """The saved states of a run, ``states/<step>.pt`` in its folder.
 
     Attributes:
-        keep: how many stay.
+        keep: number of states to keep.
     """
 
     folder: Path
@@ -59,7 +59,7 @@ class States:
     _name: str = field(default="states", repr=False)
 
     def save(self, model: GlobalModel, progress: Progress) -> Path:
-        """Write a state beside the others, then drop the oldest; killed at any moment, it leaves whole ones."""
+        """Write a state, then delete the oldest; a kill at any moment leaves only complete files."""
         home = self.folder / self._name
         home.mkdir(parents=True, exist_ok=True)
         for unfinished in home.glob("*.part"):
@@ -76,24 +76,24 @@ class States:
         return target
 
     def all(self) -> list[Path]:
-        """From the oldest to the newest."""
+        """Return the files of all states, oldest first."""
         return sorted((self.folder / self._name).glob("*.pt"))
 
     def newest(self) -> Path:
-        """What a resumed run goes on from.
+        """Return the file of the newest state.
 
         Raises:
-            DataError: there is none.
+            DataError: there is no state.
         """
         if not (found := self.all()):
             raise DataError(f"{self.folder / self._name} holds no state: there is no run to resume")
         return found[-1]
 
     def progress(self) -> Progress:
-        """How far the newest is.
+        """Read the progress of the newest state.
 
         Raises:
-            DataError: there is none, or it is of another version.
+            DataError: there is no state, or its format version is not supported.
         """
         return Progress(**self._read(mmap=True)["progress"])
 
@@ -105,19 +105,19 @@ class States:
         return state
 
     def restore(self, model: GlobalModel, jobs: dict[str, int]) -> Progress:
-        """Put the newest state into ``model``.
+        """Load the newest state into ``model`` and return its progress.
 
         Args:
-            jobs: task -> its workers now; where they were others, its steps are shared out anew.
+            jobs: task -> its current number of workers; if that has changed, the task's steps are redistributed.
 
         Raises:
-            DataError: there is none, or it is of another network or other tasks.
+            DataError: there is no state, or it belongs to another network or other tasks.
         """
         newest, state = self.newest(), self._read()
         try:
             model.restore(state["model"])
         except ValueError as error:
-            raise DataError(f"{newest} is of another network: {error}") from error
+            raise DataError(f"{newest} was saved for another network: {error}") from error
         progress = Progress(**state["progress"])
         if set(progress.drawn) != set(jobs):
             raise DataError(f"{newest} has the tasks {', '.join(progress.drawn)}, the run {', '.join(jobs)}")

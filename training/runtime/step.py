@@ -1,4 +1,4 @@
-"""One loss, one step: every runner trains with these."""
+"""Forward and backward pass of one training step, for all runners."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from omninet.training.pipeline.batches import Batch
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one step saw: mean loss of a target, share of targets that were met, norm of the gradient.
+    """Result of one step: mean loss and accuracy over the targets, and the norm of the gradient.
 
     Attributes:
-        terms: by name, of which the loss is the sum; empty where it is a single one.
+        terms: named terms of which the loss is the sum; empty if there is only one.
         skipped: samples that could not be read.
     """
 
@@ -37,27 +37,31 @@ class StepResult:
 
     @property
     def finite(self) -> bool:
-        """Whether its gradient may be used."""
+        """Return whether loss and gradient are finite."""
         return bool(torch.tensor([self.loss, self.gradient_norm]).isfinite().all())
 
 
 class Objective(nn.Module):
-    """What training makes small, as one call, so that wrappers for several processes have something to wrap."""
+    """The training loss as a module, so that DDP and FSDP2 can wrap it."""
 
     def __init__(self, network: OmniNet) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-        """Terms of a batch's loss by name, each summed over its real targets, and how many were met: all scalars."""
+        """Compute a batch's loss.
+
+        Returns:
+            Named loss terms, each summed over the unpadded targets, and the number of correct targets; all scalars.
+        """
         losses: Losses = {}
         head: Head = self.network.heads[batch.task]  # type: ignore[assignment]
         loss = head.loss(self._states(batch, head.reads, losses), batch.targets, batch.mask)
-        # What layers add is of the size of a mean over the targets.
+        # Auxiliary losses of the layers are means, so they are scaled to sums over the targets.
         return loss.terms | {name: term * batch.real for name, term in losses.items()}, loss.right
 
     def _states(self, batch: Batch, reads: Sequence[Reads], losses: Losses) -> dict[Reads, States]:
-        """What a head reads; terms of the layers are added to ``losses``, once."""
+        """Return the hidden states that a head reads; add the auxiliary losses of the layers to ``losses`` once."""
         moves = self.network.config.tasks[batch.task].moves
         found: dict[Reads, States] = {}
         if depths := [depth for depth in reads if isinstance(depth, int)]:
@@ -72,7 +76,7 @@ class Objective(nn.Module):
         return found
 
     def _decoded(self, memory: Memory, batch: Batch, name: Reads, losses: Losses | None = None) -> States:
-        """Log-probabilities of the classes, or the states that these come from."""
+        """Decode: log-probabilities of the classes if ``name`` is "classes", else the decoder's hidden states."""
         cnp = self.network.cnp
         if name == "classes":
             return States(cnp.decode(memory, batch.task, batch.targets, losses=losses), batch.mask)
@@ -82,29 +86,29 @@ class Objective(nn.Module):
 
 
 class Peers:
-    """The processes that take each step together: this one alone.
+    """The processes that take each step together; this base class is the case of a single process.
 
     Attributes:
-        rank: number of this one.
-        count: how many there are.
+        rank: index of this process.
+        count: number of processes.
     """
 
     rank, count = 0, 1
 
     def totals(self, *values: float) -> list[float]:
-        """Each value summed over the peers; all of them must ask."""
+        """Return each value summed over the peers; a collective call."""
         return list(values)
 
     def any(self, *flags: bool) -> list[bool]:
-        """Whether each flag is set on any of the peers; all of them must ask."""
+        """Return for each flag whether it is set on any peer; a collective call."""
         return [total > 0 for total in self.totals(*flags)]
 
-    def apart(self, objective: nn.Module) -> AbstractContextManager[None]:  # noqa: ARG002
-        """Meanwhile gradients are added up by each of the peers for itself."""
+    def no_sync(self, objective: nn.Module) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Return a context in which gradients are accumulated locally, without synchronisation."""
         return nullcontext()
 
     def clip(self, parameters: Iterable[nn.Parameter], largest: float) -> float:
-        """Scale gradients down to a largest norm; the norm before."""
+        """Clip gradients to a maximum norm; return the norm before clipping."""
         return float(nn.utils.clip_grad_norm_(parameters, largest))
 
 
@@ -118,15 +122,15 @@ def compute_gradients(
     precision: torch.dtype = torch.float32,
     peers: Peers = ALONE,
 ) -> StepResult:
-    """Forward and backward over batches of one task as if they were one; the gradients replace the parameters' own.
+    """Compute the gradients of batches of one task as if they were one batch; replaces the parameters' gradients.
 
-    Where no peer has any target, there are no gradients and the result has no samples.
+    If no peer has any target, no gradients are computed and the result has 0 samples.
 
     Args:
-        objective: an Objective, or what wraps it and takes the mean of the peers' gradients.
-        clip: largest norm of the gradient.
-        precision: of the matrix products; weights, sums and losses stay float32.
-        peers: who has the other parts of these batches; the result is that of all.
+        objective: an Objective, or a wrapper that averages the peers' gradients.
+        clip: maximum norm of the gradient.
+        precision: of matrix products; weights, sums and losses stay float32.
+        peers: the processes that hold the other parts of these batches; the result covers all of them.
     """
     objective.zero_grad()
     counts = [(batch.real, batch.samples, batch.skipped) for batch in batches]
@@ -134,24 +138,24 @@ def compute_gradients(
     if not targets:
         return StepResult(batches[0].task, 0.0, 0.0, 0.0, 0, skipped)
     sums: dict[str, float] = {}
-    met = 0.0
+    correct = 0.0
     for number, batch in enumerate(batches, 1):
-        with nullcontext() if number == len(batches) else peers.apart(objective):
+        with nullcontext() if number == len(batches) else peers.no_sync(objective):
             terms, right = _add_gradients(objective, batch, peers.count / targets, precision)
         for name, value in terms.items():
             sums[name] = sums.get(name, 0.0) + value
-        met += right
+        correct += right
     norm = peers.clip(objective.parameters(), clip)
-    met, *totals = peers.totals(met, *sums.values())
+    correct, *totals = peers.totals(correct, *sums.values())
     means = {name: total / targets for name, total in zip(sums, totals, strict=True)}
     named = means if len(means) > 1 else {}
-    return StepResult(batches[0].task, sum(totals) / targets, met / targets, norm, samples, skipped, named)
+    return StepResult(batches[0].task, sum(totals) / targets, correct / targets, norm, samples, skipped, named)
 
 
 def _add_gradients(
     objective: nn.Module, batch: Batch, scale: float, precision: torch.dtype
 ) -> tuple[dict[str, float], float]:
-    """What the objective gives; its gradients, times ``scale``, are added to those of the parameters."""
+    """Return loss terms and correct targets of a batch; add its gradients, multiplied by ``scale``, to .grad."""
     with torch.autocast(batch.targets.device.type, precision, enabled=precision != torch.float32):
         terms, right = objective(batch)
     total: Tensor = torch.stack(list(terms.values())).sum() * scale
@@ -160,6 +164,6 @@ def _add_gradients(
 
 
 def seed_step(seed: int, task: str, number: int, rank: int = 0) -> None:
-    """Random numbers of a task's step: they follow from its number, so there is no state to save."""
+    """Seed torch for a step of a task; the seed depends only on the arguments, so no generator state is saved."""
     name = f"{seed}:{task}:{number}" + (f":{rank}" if rank else "")
     torch.manual_seed(random.Random(name).getrandbits(63))

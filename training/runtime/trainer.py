@@ -1,4 +1,4 @@
-"""One worker's part in a run: batches to gradients to an update of the global model."""
+"""The training step that all runners share: read batches, compute gradients, update the global model."""
 
 from __future__ import annotations
 
@@ -20,31 +20,32 @@ from omninet.training.runtime.schedule import rate_of
 from omninet.training.runtime.step import ALONE, Peers, StepResult, compute_gradients, seed_step
 from omninet.training.watch.records import StepRecord
 
-PATIENCE = 20  # steps in a row without a finite gradient
+PATIENCE = 20  # consecutive steps with a non-finite gradient before the run fails
 
 
 class TrainingError(OmniNetError):
-    """A run that cannot go on; the message names the task and the cause."""
+    """Training failed; the message names the task and the cause."""
 
 
 class Optimiser(Protocol):
-    """What updates the global model, for one worker."""
+    """An optimiser of the global model, for one worker."""
 
     worker: int
 
     def step(self, gradients: Sequence[Tensor | None], rate: float) -> None:
-        """Update at learning rate ``rate`` the parameters that have a gradient."""
+        """Update the parameters that have a gradient, at learning rate ``rate``."""
         ...
 
 
 class Trainer:
-    """Takes steps of any task; every runner has the same.
+    """Takes training steps of any task; used by every runner.
 
     Args:
-        objective: what is trained, its parameters those of the global model or copied by ``sync`` at every step.
-        updates: counts the updates of the global model.
-        began: when training would have begun, had it never been interrupted; seconds since the epoch.
-        peers: who takes each step together.
+        objective: module to train; its parameters are views of the global model, or are copied from it by ``sync``.
+        updates: returns the number of updates of the global model.
+        began: start time of the run less all interruptions, in seconds since the epoch.
+        sync: copies the parameters of the global model before each step; None if they are views of it.
+        peers: the processes that take each step together.
 
     Attributes:
         skipped: task -> samples that could not be read.
@@ -69,10 +70,10 @@ class Trainer:
         self._failures = 0
 
     def step(self, task: str, loader: Loader, number: int) -> StepRecord:
-        """Step ``number`` of a task, counted from 0 over all calls.
+        """Take step ``number`` of a task, counted from 0 over all calls.
 
         Raises:
-            TrainingError: the gradients have not been finite for many steps in a row.
+            TrainingError: the gradients were not finite for PATIENCE consecutive steps.
         """
         waited = loader.waited
         before, result = self._gradients(task, loader, number)
@@ -98,7 +99,11 @@ class Trainer:
         )
 
     def _gradients(self, task: str, loader: Loader, number: int) -> tuple[int, StepResult]:
-        """Updates before it, and what the next batches gave of which anybody could read something."""
+        """Read batches until one has a readable sample, and compute gradients.
+
+        Returns:
+            The number of updates before the parameters were copied, and the result of the step.
+        """
         while True:
             batches = [loader.next() for _ in range(self.config.tasks[task].accumulate)]
             seed_step(self.config.seed, task, number, self.peers.rank)
@@ -114,11 +119,13 @@ class Trainer:
     def _check(self, task: str, finite: bool) -> None:
         self._failures = 0 if finite else self._failures + 1
         if self._failures == PATIENCE:
-            raise TrainingError(f"{task}: the gradient was not finite for {PATIENCE} steps; lower factor or clip")
+            raise TrainingError(
+                f"{task}: the gradient was not finite for {PATIENCE} consecutive steps; lower factor or clip"
+            )
 
 
 def precision_of(wanted: str, device: torch.device) -> torch.dtype:
-    """``auto`` is bfloat16 where the device has it in hardware."""
+    """Return the data type of a precision setting; ``auto`` is bfloat16 if the device supports it in hardware."""
     if wanted == "auto":
         wanted = "bfloat16" if multiplies_bfloat16(device) else "float32"
     return torch.bfloat16 if wanted == "bfloat16" else torch.float32

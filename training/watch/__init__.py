@@ -1,6 +1,6 @@
-"""What a run reports while it trains, and who shows it: a log, TensorBoard, the terminal."""
+"""Reports of a training run, and their outputs: log, TensorBoard and terminal."""
 
-from omninet.training.watch.everyone import watchers
+from omninet.training.watch.multi_watcher import watchers
 from omninet.training.watch.records import EvaluationRecord, Sample, StepRecord, Watcher
 
 __all__ = ["EvaluationRecord", "Sample", "StepRecord", "Watcher", "watchers"]

@@ -1,4 +1,4 @@
-"""TensorBoard event files."""
+"""Reports of a run as TensorBoard event files."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from omninet.training.watch.pictures import strip
 from omninet.training.watch.recent import Recent
 from omninet.training.watch.records import EvaluationRecord, Sample, StepRecord
 
-PERIOD_S = 3.0  # of the run's own clock; a point stands for all steps since the one before
+PERIOD_S = 3.0  # of training time; each point averages the steps since the previous one
 FLUSH_S = 10
 
 
 class Board:
-    """Writes what TensorBoard shows.
+    """Writes metrics and samples for TensorBoard.
 
     Args:
-        folder: of the event files.
-        start_step: steps done before this call; later ones of an earlier call are hidden.
-        devices: those of the run; the memory in use on CUDA devices is recorded.
+        folder: for the event files.
+        start_step: steps done before this call; later points of an earlier call are hidden.
+        devices: of the run; for CUDA devices the used memory is recorded.
     """
 
     def __init__(self, folder: Path, start_step: int = 0, devices: Sequence[torch.device] = ()) -> None:
@@ -34,24 +34,24 @@ class Board:
         self._due = 0.0
 
     def step(self, record: StepRecord) -> None:
-        """Points every PERIOD_S seconds."""
+        """Write a point every PERIOD_S seconds."""
         self._tasks.setdefault(record.task, Recent()).add(record)
         if record.seconds >= self._due:
             self._write_steps()
             self._due = record.seconds + PERIOD_S
 
     def evaluation(self, record: EvaluationRecord) -> None:
-        """The measures, and the samples as text and pictures."""
+        """Write metrics as scalars, and samples as text and pictures."""
         for name, value in record.measures.items():
             self._writer.add_scalar(f"evaluation/{name}", value, record.step)
         for task in dict.fromkeys(sample.task for sample in record.samples):
             self._show(task, [sample for sample in record.samples if sample.task == task], record.step)
 
     def message(self, text: str) -> None:
-        """Not shown: the log has it."""
+        """Ignore messages; the log has them."""
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the remaining steps and close the files."""
         self._write_steps()
         self._writer.close()
 
@@ -78,21 +78,21 @@ class Board:
                 self._writer.add_scalar(f"{name}/{task}", value, step)
         self._writer.add_histogram(f"staleness/{task}", torch.tensor([r.staleness for r in recent.records]), step)
         for device in self._devices:
-            # Of all processes: the workers are not this one.
+            # Device-wide memory, since the workers are other processes.
             free, total = torch.cuda.mem_get_info(device)
             self._writer.add_scalar(f"gpu_memory_gib/{device}", (total - free) / 2**30, step)
 
     def _show(self, task: str, samples: Sequence[Sample], step: int) -> None:
         self._writer.add_text(f"predictions/{task}", as_table(samples), step)
         for number, sample in enumerate(samples, 1):
-            # The text is there all the same.
+            # An unreadable picture is left out; the text is still written.
             with suppress(InputError, OSError):
                 if sample.media:
                     self._writer.add_image(f"predictions/{task}/{number}", strip(sample.media), step)
 
 
 def as_table(samples: Sequence[Sample]) -> str:
-    """Markdown, numbered as the pictures are."""
+    """Return a Markdown table, numbered like the pictures."""
     rows = [
         (str(number), s.media.name if s.media else "", s.question or "", s.truth, s.prediction)
         for number, s in enumerate(samples, 1)

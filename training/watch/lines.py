@@ -1,51 +1,51 @@
-"""A plain line now and then, where there is no terminal."""
+"""Periodic log lines about a run, for output that is not a terminal."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
 
-from omninet.training.watch.recent import Recent, Standing, clock
+from omninet.training.watch.recent import Recent, RunProgress, clock
 from omninet.training.watch.records import EvaluationRecord, StepRecord
 
 LOG = logging.getLogger(__name__)
-PERIOD_S = 30.0  # of the run's own clock
+PERIOD_S = 30.0  # of training time
 
 
 class Lines:
-    """Logs how far a run is every PERIOD_S seconds and at its end, and every message."""
+    """Logs the progress every PERIOD_S seconds and at the end, and all messages."""
 
     def __init__(self, total_steps: int, done: Mapping[str, int]) -> None:
-        self._standing = Standing(total_steps, done)
-        self._said: float | None = None
+        self._progress = RunProgress(total_steps, done)
+        self._logged_at: float | None = None
 
     def step(self, record: StepRecord) -> None:
-        """A line if one is due."""
-        self._standing.add(record)
-        if self._said is None:
-            self._said = record.seconds
-        if record.seconds - self._said >= PERIOD_S:
-            self._say()
+        """Log the progress if due."""
+        self._progress.add(record)
+        if self._logged_at is None:
+            self._logged_at = record.seconds
+        if record.seconds - self._logged_at >= PERIOD_S:
+            self._log_progress()
 
     def evaluation(self, record: EvaluationRecord) -> None:
-        """A line."""
+        """Log an evaluation."""
         LOG.info("%s", record)
 
     def message(self, text: str) -> None:
-        """A line."""
+        """Log a message."""
         LOG.info("%s", text)
 
     def close(self) -> None:
-        """The last line, unless it was just said or there was no step."""
-        if self._said not in (None, self._standing.seconds):
-            self._say()
+        """Log the final progress, unless it was just logged or there was no step."""
+        if self._logged_at not in (None, self._progress.seconds):
+            self._log_progress()
 
-    def _say(self) -> None:
-        now = self._standing
+    def _log_progress(self) -> None:
+        now = self._progress
         tasks = "; ".join(f"{task} {_figures(recent)}" for task, recent in now.tasks.items())
         where = f"step {now.step}/{now.total}"
         LOG.info("%s, %s elapsed, %s left: %s", where, clock(now.seconds), clock(now.left), tasks)
-        self._said = now.seconds
+        self._logged_at = now.seconds
 
 
 def _figures(recent: Recent) -> str:

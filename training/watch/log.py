@@ -1,4 +1,4 @@
-"""The run's log: a line of JSON for every step, evaluation and message."""
+"""Log of a run: one line of JSON for every step, evaluation and message."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from omninet.training.watch.records import EvaluationRecord, StepRecord
 
 
 class Log:
-    """Lines with the keys of the records and ``kind``: ``step``, ``evaluation`` or ``message``.
+    """Writes records as JSON with an additional key ``kind``: ``step``, ``evaluation`` or ``message``.
 
-    Of a loss of several terms, each is a key of its own, ``loss/<name>``.
+    If a loss has several terms, each has its own key, ``loss/<name>``.
 
     Args:
-        path: of the log; what is there is continued, without the steps that are done again.
-        start_step: steps done before this call; 0 begins anew.
+        path: of the log; an existing log is continued, without the steps after ``start_step``.
+        start_step: steps done before this call; 0 starts a new log.
     """
 
     def __init__(self, path: Path, start_step: int = 0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             _cut(path, start_step)
-        # Written line by line: a run that is killed loses none, and steps are far slower than that.
+        # Line buffering, so that a killed run loses no lines; the cost is negligible compared with a step.
         self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def step(self, record: StepRecord) -> None:
-        """A line."""
+        """Write a step."""
         values = asdict(record)
         terms = {f"loss/{name}": value for name, value in values.pop("terms").items()}
         self._write("step", values | terms)
 
     def evaluation(self, record: EvaluationRecord) -> None:
-        """A line with the measures and the samples."""
+        """Write an evaluation with its metrics and samples."""
         values = {"measures": dict(record.measures), "samples": [asdict(sample) for sample in record.samples]}
         self._write("evaluation", {"step": record.step, "seconds": record.seconds} | values)
 
     def message(self, text: str) -> None:
-        """A line with the time of day; it stays when steps are cut off."""
+        """Write a message with the time of day; messages are kept when a log is truncated."""
         self._write("message", {"time": datetime.now(UTC).isoformat(timespec="seconds"), "text": text})
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class Log:
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:
-    """The entries, without a line that a kill or a full disk cut short."""
+    """Yield the entries, skipping lines that were truncated by a kill or a full disk."""
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             try:
@@ -65,7 +65,7 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _cut(path: Path, last: int) -> None:
-    """Leave out the steps after ``last``; a kill in between leaves the log as it was."""
+    """Remove the steps after ``last``; the log is replaced atomically."""
     part = path.with_suffix(".part")
     with part.open("w", encoding="utf-8") as file:
         for entry in read_log(path):

@@ -1,4 +1,4 @@
-"""Pictures and videos, small enough to look at."""
+"""Thumbnails of pictures and videos."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ FRAMES = 4
 
 
 def strip(path: Path) -> Tensor:
-    """A picture, or a few frames of a video in a row: RGB, uint8, (3, height, width).
+    """Return a picture, or a few frames of a video side by side: RGB, uint8, (3, height, width).
 
     Raises:
-        InputError: it is neither, or damaged.
-        OSError: it cannot be read.
+        InputError: the file is neither, or damaged.
+        OSError: the file cannot be read.
     """
     data = path.read_bytes()
     try:
@@ -32,7 +32,7 @@ def strip(path: Path) -> Tensor:
 
 
 def _shrunk(frames: Tensor) -> Tensor:
-    """Sides of SIDE pixels at most."""
+    """Reduce the sides to at most SIDE pixels."""
     height, width = frames.shape[-2:]
     scale = min(1.0, SIDE / max(height, width))
     size = [max(1, round(height * scale)), max(1, round(width * scale))]

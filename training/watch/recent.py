@@ -1,4 +1,4 @@
-"""The latest steps, and what they amount to."""
+"""Statistics of the latest steps, and the progress of a run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ SMOOTHED = 50
 
 
 class Recent:
-    """The latest steps of a task, or of all tasks.
+    """Statistics of the latest steps of a task, or of all tasks.
 
     Args:
-        count: steps that are kept; None keeps all until ``clear``.
+        count: number of steps to keep; None keeps all until ``clear``.
     """
 
     def __init__(self, count: int | None = None) -> None:
@@ -25,67 +25,67 @@ class Recent:
         self._skipped: dict[int, int] = {}
 
     def add(self, record: StepRecord) -> None:
-        """Take one in."""
+        """Add a step."""
         self.records.append(record)
-        # How long the first step took is not known: it may have begun in an earlier call.
+        # The duration of the first step is unknown, since it may have begun in an earlier call.
         self._gaps.append(None if self._last is None else record.seconds - self._last)
         self._last = record.seconds
         self._skipped[record.worker] = record.skipped
 
     def clear(self) -> None:
-        """Forget the steps, not when the last one was."""
+        """Forget the steps, but keep the time of the last one."""
         self.records.clear()
         self._gaps.clear()
 
     @property
     def loss(self) -> float:
-        """Mean, in nats."""
+        """Return the mean loss, in nats."""
         return fmean(r.loss for r in self.records)
 
     @property
     def terms(self) -> dict[str, float]:
-        """Means of the terms of the loss, where it has more than one."""
+        """Return the mean of each loss term, if there is more than one."""
         names = dict.fromkeys(name for r in self.records for name in r.terms)
         return {name: fmean(r.terms.get(name, 0.0) for r in self.records) for name in names}
 
     @property
     def accuracy(self) -> float:
-        """Mean, in [0, 1]."""
+        """Return the mean accuracy, in [0, 1]."""
         return fmean(r.accuracy for r in self.records)
 
     @property
     def rate(self) -> float:
-        """The last learning rate."""
+        """Return the latest learning rate."""
         return self.records[-1].rate
 
     @property
     def gradient_norm(self) -> float:
-        """Mean."""
+        """Return the mean norm of the gradient."""
         return fmean(r.gradient_norm for r in self.records)
 
     @property
     def staleness(self) -> float:
-        """Median, in updates."""
+        """Return the median staleness, in updates."""
         return median(r.staleness for r in self.records)
 
     @property
     def skipped(self) -> int:
-        """Samples so far, of all workers."""
+        """Return the total number of unreadable samples, over all workers."""
         return sum(self._skipped.values())
 
     @property
     def steps_per_second(self) -> float | None:
-        """None where the time is not known."""
+        """Return steps per second; None if the time is unknown."""
         return self._per_second([1.0] * len(self.records))
 
     @property
     def samples_per_second(self) -> float | None:
-        """None where the time is not known."""
+        """Return samples per second; None if the time is unknown."""
         return self._per_second([r.samples for r in self.records])
 
     @property
     def waiting(self) -> float | None:
-        """Share of its workers' time that went by in waiting for data; None where the time is not known."""
+        """Return the share of the workers' time spent waiting for data; None if the time is unknown."""
         share = self._per_second([r.waiting for r in self.records])
         return share if share is None else share / len({r.worker for r in self.records})
 
@@ -95,17 +95,17 @@ class Recent:
         return sum(amount for amount, _ in timed) / seconds if seconds > 0 else None
 
 
-class Standing:
-    """How far a run is.
+class RunProgress:
+    """Progress of a run.
 
     Args:
         total: steps of the run.
-        done: task -> its steps before this call.
+        done: task -> steps done before this call.
 
     Attributes:
-        step: the highest so far.
-        seconds: since the run began, over all calls.
-        counts: task -> its steps so far.
+        step: highest number of a step so far.
+        seconds: training time, summed over all calls.
+        counts: task -> steps so far.
         tasks: task -> its latest steps.
     """
 
@@ -116,7 +116,7 @@ class Standing:
         self._all = Recent(4 * SMOOTHED)
 
     def add(self, record: StepRecord) -> None:
-        """Take a step in."""
+        """Add a step."""
         self.step, self.seconds = max(self.step, record.step), max(self.seconds, record.seconds)
         self.counts[record.task] += 1
         self.tasks.setdefault(record.task, Recent(SMOOTHED)).add(record)
@@ -124,13 +124,13 @@ class Standing:
 
     @property
     def left(self) -> float | None:
-        """Seconds to the end, at the pace of the latest steps."""
+        """Return the estimated seconds to the end, from the speed of the latest steps."""
         pace = self._all.steps_per_second
         return (self.total - self.step) / pace if pace else None
 
 
 def clock(seconds: float | None) -> str:
-    """As h:mm:ss."""
+    """Format a duration as h:mm:ss."""
     if seconds is None:
         return "?"
     minutes, rest = divmod(round(seconds), 60)

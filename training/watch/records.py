@@ -1,4 +1,4 @@
-"""What a runner reports."""
+"""Records that a training run reports, and the interface of their receivers."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class StepRecord:
     """One update of the global model.
 
     Attributes:
-        step: number of the update, from 1; several workers may report out of order.
-        loss: mean over the targets; of classes negative log-probability, in nats.
-        accuracy: share of right targets.
+        step: number of the update, from 1; concurrent workers may report out of order.
+        loss: mean over the targets; for classes the negative log-likelihood, in nats.
+        accuracy: share of correct targets.
         rate: learning rate.
-        seconds: since the run began, over all calls.
+        seconds: training time, summed over all calls.
         waiting: seconds that the step waited for its data.
-        staleness: updates by others between taking the parameters and applying the gradient.
-        skipped: samples of this task that this worker could not read so far.
-        terms: of the loss by name, where it has more than one.
+        staleness: updates by other workers between reading the parameters and applying the gradient.
+        skipped: total number of this task's samples that this worker could not read.
+        terms: loss terms by name, if there is more than one.
     """
 
     step: int
@@ -41,10 +41,10 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class Sample:
-    """An example and what the network made of it.
+    """An example and the network's prediction.
 
     Attributes:
-        media: its picture or video.
+        media: picture or video of the example.
     """
 
     task: str
@@ -56,12 +56,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class EvaluationRecord:
-    """Measures on the dev splits.
+    """Metrics on the dev splits.
 
     Attributes:
-        step: updates done when they were taken.
-        seconds: since the run began, over all calls.
-        measures: by names such as ``caption/BLEU-4``.
+        step: number of updates before the evaluation.
+        seconds: training time, summed over all calls.
+        measures: metrics by name, such as ``caption/BLEU-4``.
         samples: a few predictions.
     """
 
@@ -76,20 +76,20 @@ class EvaluationRecord:
 
 
 class Watcher(Protocol):
-    """Somebody who is told of a run."""
+    """Receiver of a run's reports."""
 
     def step(self, record: StepRecord) -> None:
-        """An update was made."""
+        """Handle an update of the global model."""
         ...
 
     def evaluation(self, record: EvaluationRecord) -> None:
-        """Measures were taken."""
+        """Handle an evaluation."""
         ...
 
     def message(self, text: str) -> None:
-        """Something happened that a person should know, such as a worker that died."""
+        """Handle a message for the user, such as the death of a worker."""
         ...
 
     def close(self) -> None:
-        """The run, or this call of it, is over."""
+        """Handle the end of the run, or of this call."""
         ...

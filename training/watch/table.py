@@ -1,4 +1,4 @@
-"""A live table in the terminal."""
+"""Live table of a run in the terminal."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from omninet.training.watch.recent import Recent, Standing, clock
+from omninet.training.watch.recent import Recent, RunProgress, clock
 from omninet.training.watch.records import EvaluationRecord, StepRecord
 
 REFRESH_S = 0.25
 MESSAGES = 5
-# Short, so that 80 columns are enough.
+# Short titles, so that the table fits into 80 columns.
 COLUMNS = ("steps", "loss", "accuracy", "rate", "samples/s", "steps/s", "waits", "stale", "skips")
 
 
 class LiveTable:
-    """A row a task, smoothed over its latest steps; how far the run is above, the last messages below.
+    """Shows one row per task, smoothed over its latest steps, with the progress above and the last messages below.
 
-    While it is shown, what others log to the terminal goes above it.
+    Log messages of other modules are printed above the table.
     """
 
     def __init__(self, total_steps: int, done: Mapping[str, int], console: Console | None = None) -> None:
-        self._standing = Standing(total_steps, done)
+        self._progress = RunProgress(total_steps, done)
         self._messages: deque[str] = deque(maxlen=MESSAGES)
         self._drawn = 0.0
         console = console or Console(stderr=True)
@@ -40,22 +40,22 @@ class LiveTable:
         self._redirect_logging()
 
     def step(self, record: StepRecord) -> None:
-        """Drawn at the next refresh."""
-        self._standing.add(record)
+        """Add a step, and redraw if REFRESH_S have passed."""
+        self._progress.add(record)
         if time.monotonic() - self._drawn >= REFRESH_S:
             self._draw()
 
     def evaluation(self, record: EvaluationRecord) -> None:
-        """Shown as a message."""
+        """Show an evaluation as a message."""
         self.message(str(record))
 
     def message(self, text: str) -> None:
-        """Shown until newer ones take its place."""
+        """Show a message until newer ones replace it."""
         self._messages.append(f"{time.strftime('%H:%M:%S')} {text}")
         self._draw()
 
     def close(self) -> None:
-        """The table stays as it last was."""
+        """Draw the final table and stop."""
         self._draw()
         self._live.stop()
         self._redirect_logging()
@@ -65,16 +65,16 @@ class LiveTable:
         self._drawn = time.monotonic()
 
     def _redirect_logging(self) -> None:
-        # Live puts itself in the place of sys.stderr, but handlers have kept the real one, and back.
+        # Live replaces sys.stderr, but existing handlers refer to the real one, so they are redirected and restored.
         for handler in self._handlers:
             handler.setStream(sys.stderr)
 
     def render(self) -> Group:
-        """What is shown now."""
+        """Return the current table."""
         return Group(self._header(), self._table(), *(Text(message, style="dim") for message in self._messages))
 
     def _header(self) -> Text:
-        now = self._standing
+        now = self._progress
         share = now.step / now.total
         return Text(
             f"step {now.step:,}/{now.total:,} ({share:.0%})   elapsed {clock(now.seconds)}   left {clock(now.left)}"
@@ -85,8 +85,8 @@ class LiveTable:
         table.add_column("task", no_wrap=True)
         for name in COLUMNS:
             table.add_column(name, justify="right", no_wrap=True)
-        for task, count in self._standing.counts.items():
-            recent = self._standing.tasks.get(task)
+        for task, count in self._progress.counts.items():
+            recent = self._progress.tasks.get(task)
             table.add_row(task, f"{count:,}", *(_cells(recent) if recent else ()))
         return table
 

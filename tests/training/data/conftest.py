@@ -23,5 +23,5 @@ def trees(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(trees: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
+    """Return a copy of the data that the test may change."""
     return Path(shutil.copytree(trees, tmp_path / "copy"))

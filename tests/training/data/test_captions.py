@@ -31,7 +31,7 @@ def test_flickr8k_may_have_a_test_list(copy: Path) -> None:
 def test_a_photo_without_caption_is_named(copy: Path) -> None:
     put(copy / "flickr8k" / "Flickr_8k.trainImages.txt", "train0.jpg\nhat.jpg\n")
 
-    assert message_of(copy, "flickr8k") == f"{copy / 'flickr8k' / 'Flickr8k.token.txt'} has no caption of hat.jpg"
+    assert message_of(copy, "flickr8k") == f"{copy / 'flickr8k' / 'Flickr8k.token.txt'} has no caption for hat.jpg"
 
 
 @pytest.mark.parametrize(("year", "prefix"), [(2014, "COCO_val2014_"), (2017, "")])

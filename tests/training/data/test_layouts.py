@@ -1,4 +1,4 @@
-"""What is said of data sets that are not as published."""
+"""Error messages for data sets that differ from their published layout."""
 
 from __future__ import annotations
 

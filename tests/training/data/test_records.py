@@ -12,7 +12,7 @@ from omninet.training.data import DataError, Example, MissingError, Records
 
 
 class Wear(Records):
-    """Of a task of two photos."""
+    """Records of a task with two photos."""
 
     task = "wear"
 
@@ -24,7 +24,7 @@ def write(folder: Path, records: Any) -> Wear:
     return Wear(folder)
 
 
-def test_files_become_paths_and_all_else_stays(tmp_path: Path) -> None:
+def test_file_names_become_paths_and_other_values_are_kept(tmp_path: Path) -> None:
     record = {"before": "0.jpg", "text": "1.jpg", "readings": [[1, 2]], "tokens": ["a", "b"], "truth": 3}
 
     (example,) = write(tmp_path, [record]).read("train")
@@ -44,10 +44,10 @@ def test_the_first_caption_is_the_answer(tmp_path: Path) -> None:
     [
         ({"before": "0.jpg"}, "must hold a list of objects"),
         ([["0.jpg"]], "must hold a list of objects"),
-        ([{"truth": 1}, {"before": "0.jpg"}], "record 1 says nothing of what is right: answer, captions, tags, truth"),
+        ([{"truth": 1}, {"before": "0.jpg"}], "record 1 has no target: one of answer, captions, tags, truth"),
     ],
 )
-def test_what_is_no_record_is_named(tmp_path: Path, records: Any, message: str) -> None:
+def test_a_malformed_record_is_named(tmp_path: Path, records: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         write(tmp_path, records).read("train")
 
@@ -56,7 +56,7 @@ def test_no_json(tmp_path: Path) -> None:
     data = write(tmp_path, [])
     (tmp_path / "train.json").write_text("[")
 
-    with pytest.raises(DataError, match="is no JSON"):
+    with pytest.raises(DataError, match="is no valid JSON"):
         data.read("train")
     with pytest.raises(MissingError, match=r"dev\.json is missing"):
         data.read("dev")

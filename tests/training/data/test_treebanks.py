@@ -40,7 +40,7 @@ def test_a_treebank_needs_one_file_a_split(copy: Path) -> None:
     assert message_of(copy, "ewt").startswith(f"{copy / 'ewt'} holds 2 files *train.conllu instead of one")
 
 
-def test_penn_words_are_as_people_type_them(trees: Path) -> None:
+def test_penn_words_have_normal_spelling(trees: Path) -> None:
     first, second, third = read(trees, "penn")[:3]
 
     assert pairs(first) == [
@@ -89,7 +89,7 @@ def test_an_empty_section_is_named(copy: Path) -> None:
     assert message_of(copy, "penn").startswith(f"{copy}/penn/parsed/mrg/wsj/07 holds no *.mrg; expected")
 
 
-def test_a_folder_of_conllu_is_told_its_reader(trees: Path) -> None:
+def test_penn_refers_to_conllu_for_other_treebanks(trees: Path) -> None:
     with pytest.raises(MissingError, match="in CoNLL-U, name the data set conllu"):
         Penn(trees / "ewt").read("train")
 
@@ -97,10 +97,10 @@ def test_a_folder_of_conllu_is_told_its_reader(trees: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("( (S (NN dog) )\n", " ends within a tree"),
-        ("( (NN dog) ))\n( (NN cat) )", ":1 is no bracketed tree from ')' on"),
-        ("( (NN dog) )\n( (NP the dog) )", ":2 is no bracketed tree from 'the' on"),
-        ("( (NN dog) )\ndog", ":2 is no bracketed tree from 'dog' on"),
+        ("( (S (NN dog) )\n", " ends within a tree: a closing bracket is missing"),
+        ("( (NN dog) ))\n( (NN cat) )", ":1: expected a bracketed tree, found ')'"),
+        ("( (NN dog) )\n( (NP the dog) )", ":2: expected a bracketed tree, found 'the'"),
+        ("( (NN dog) )\ndog", ":2: expected a bracketed tree, found 'dog'"),
     ],
 )
 def test_a_malformed_tree_is_named(copy: Path, content: str, message: str) -> None:

@@ -35,7 +35,7 @@ def read(folder: Path, kind: str, split: str = "train") -> list[dict[str, Any]]:
 
 
 def message_of(folder: Path, kind: str, split: str = "train") -> str:
-    """What the error says that reading raises."""
+    """Return the message of the error when reading fails."""
     with pytest.raises(DataError) as caught:
         DATASETS[kind](folder / kind).read(split)
     return str(caught.value)

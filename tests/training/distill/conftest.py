@@ -13,16 +13,16 @@ from torch import Tensor, nn
 
 from omninet.model.modalities.vision.compact import CompactNet
 from omninet.model.modalities.vision.peripheral import build_backbone
-from omninet.training.distill import eyes
 from omninet.training.distill import fit as fitting
+from omninet.training.distill import networks
 from omninet.training.distill import targets as targeting
 from omninet.training.distill.config import DistillConfig
-from omninet.training.distill.eyes import Student, Teacher, build_student
 from omninet.training.distill.fit import Fit
+from omninet.training.distill.networks import Student, Teacher, build_student
 from omninet.training.distill.pack import Pack, pack
-from omninet.training.distill.shown import Shown
 from omninet.training.distill.sources import of_folder
 from omninet.training.distill.targets import Targets
+from omninet.training.distill.view_loader import ViewLoader
 from tests.samples import image_bytes
 from tests.training.conftest import put
 
@@ -32,11 +32,11 @@ CPU = torch.device("cpu")
 
 def distill_values(**changes: Any) -> dict[str, Any]:
     """A distillation's configuration as YAML has it."""
-    eye = {"backbone": "compact", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
+    backbone_values = {"backbone": "compact", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
     values = {
         "seed": 3,
-        "teacher": eye | {"backbone": "shufflenet_v2_x0_5"},
-        "student": eye,
+        "teacher": backbone_values | {"backbone": "shufflenet_v2_x0_5"},
+        "student": backbone_values,
         "pictures": {"side": 64, "quality": 95, "frames": 2, "held_back": 0.25},
         "views": {"size": 64, "kinds": ["squash", "crop"], "crop": 0.5, "light": 0.2},
         "channels": 6,
@@ -71,7 +71,7 @@ def put_pictures(folder: Path, pictures: Sequence[Tensor]) -> Path:
 
 
 def make_teacher(config: DistillConfig, seed: int = 0, classes: bool = True) -> Teacher:
-    """It sees the colours of 32 x 32 pixels, 2 x 2 of them in a view."""
+    """Return a teacher whose feature map has 2 x 2 cells of 32 x 32 pixels."""
     torch.manual_seed(seed)
     features = nn.Sequential(nn.AvgPool2d(32), nn.Conv2d(3, CHANNELS, 1), nn.ReLU())
     classifier = nn.Linear(CHANNELS, CLASSES)
@@ -79,19 +79,19 @@ def make_teacher(config: DistillConfig, seed: int = 0, classes: bool = True) -> 
     return Teacher(features, classifier if classes else None, config.teacher)
 
 
-def make_targets(folder: Path, config: DistillConfig, shown: Shown, teachers: Sequence[Teacher]) -> Targets:
-    """What they see, as far as it is known."""
-    return Targets.open(folder, config, teachers, shown(torch.arange(len(shown))), len(shown))
+def make_targets(folder: Path, config: DistillConfig, loader: ViewLoader, teachers: Sequence[Teacher]) -> Targets:
+    """Return a cache of the teachers' outputs."""
+    return Targets.open(folder, config, teachers, loader(torch.arange(len(loader))), len(loader))
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``compact`` is even more so, and nothing is in half precision, whatever the machine."""
+    """Replace ``compact`` by a tiny network, and disable half precision."""
 
     def small(name: str) -> nn.Module:
         return CompactNet((8, 8, 16, 32), (1, 1, 1)) if name == "compact" else build_backbone(name)
 
-    monkeypatch.setattr(eyes, "build_backbone", small)
+    monkeypatch.setattr(networks, "build_backbone", small)
     for module in (fitting, targeting):
         monkeypatch.setattr(module, "multiplies_bfloat16", lambda device: False)
 
@@ -104,7 +104,7 @@ def config() -> DistillConfig:
 
 @pytest.fixture
 def teacher(config: DistillConfig) -> Teacher:
-    """The first of one."""
+    """Return the configuration's first teacher."""
     return make_teacher(config)
 
 
@@ -124,9 +124,9 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def shown(packed: Path, config: DistillConfig) -> Shown:
-    """Their views."""
-    return Shown(Pack(packed), config)
+def loader(packed: Path, config: DistillConfig) -> ViewLoader:
+    """Return the view loader of the packed pictures."""
+    return ViewLoader(Pack(packed), config)
 
 
 MakeFit = Callable[[DistillConfig, Path], Fit]
@@ -138,14 +138,14 @@ def make_fit(packed: Path, teacher: Teacher, tmp_path: Path) -> MakeFit:
 
     def make(config: DistillConfig, folder: Path) -> Fit:
         torch.manual_seed(config.seed)
-        shown = Shown(Pack(packed), config)
-        targets = make_targets(tmp_path / "targets", config, shown, [teacher])
-        return Fit(config, build_student(config, [teacher]), shown, targets, folder, CPU)
+        loader = ViewLoader(Pack(packed), config)
+        targets = make_targets(tmp_path / "targets", config, loader, [teacher])
+        return Fit(config, build_student(config, [teacher]), loader, targets, folder, CPU)
 
     return make
 
 
 @pytest.fixture
 def fit(make_fit: MakeFit, config: DistillConfig, tmp_path: Path) -> Fit:
-    """At its beginning."""
+    """Return a distillation before its first step."""
     return make_fit(config, tmp_path / "run")

@@ -1,4 +1,4 @@
-"""How well a student sees: numbers known beforehand, for students that are perfect, blind or untrained."""
+"""Agreement with the teachers, for perfect, constant and untrained students."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from torch.nn import functional
 from omninet.training.distill import agreement
 from omninet.training.distill.agreement import measure
 from omninet.training.distill.config import DistillConfig
-from omninet.training.distill.eyes import Student, Teacher
-from omninet.training.distill.shown import Shown
+from omninet.training.distill.networks import Student, Teacher
 from omninet.training.distill.targets import Targets
+from omninet.training.distill.view_loader import ViewLoader
 from tests.training.distill.conftest import CHANNELS, CLASSES, make_config, make_targets, make_teacher
 
 PHOTOS = torch.arange(12)
@@ -24,7 +24,7 @@ PHOTOS = torch.arange(12)
 
 @pytest.fixture(autouse=True)
 def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No half precision, whatever the machine."""
+    """Disable half precision on every machine."""
     monkeypatch.setattr(agreement, "multiplies_bfloat16", lambda device: False)
 
 
@@ -35,13 +35,13 @@ def config() -> DistillConfig:
 
 
 @pytest.fixture
-def targets(config: DistillConfig, shown: Shown, teacher: Teacher, tmp_path: Path) -> Targets:
-    return make_targets(tmp_path / "targets", config, shown, [teacher])
+def targets(config: DistillConfig, loader: ViewLoader, teacher: Teacher, tmp_path: Path) -> Targets:
+    return make_targets(tmp_path / "targets", config, loader, [teacher])
 
 
 @pytest.fixture
 def perfect(config: DistillConfig, teacher: Teacher, targets: Targets) -> Student:
-    """It is its own teacher: its head is the projection, its classifier the teacher's."""
+    """A student that copies the teacher's backbone, projection and classifier."""
     student = Student(teacher.features, config.teacher, CHANNELS, [CHANNELS], CLASSES)
     projection, head = targets.projections[0], student.heads[0]
     assert isinstance(head, nn.Linear)
@@ -53,8 +53,8 @@ def perfect(config: DistillConfig, teacher: Teacher, targets: Targets) -> Studen
     return student
 
 
-def test_a_perfect_student(perfect: Student, shown: Shown, targets: Targets, tmp_path: Path) -> None:
-    found = measure(perfect, shown, targets, PHOTOS)
+def test_a_perfect_student(perfect: Student, loader: ViewLoader, targets: Targets, tmp_path: Path) -> None:
+    found = measure(perfect, loader, targets, PHOTOS)
 
     assert found.pictures == 12
     # What is kept in 8 bits is a 64th of a deviation off, at most.
@@ -64,8 +64,8 @@ def test_a_perfect_student(perfect: Student, shown: Shown, targets: Targets, tmp
     assert json.loads((tmp_path / "agreement.json").read_text()) == json.loads(json.dumps(asdict(found)))
 
 
-def test_a_blind_student(perfect: Student, shown: Shown, targets: Targets) -> None:
-    """It answers the same whatever it is shown."""
+def test_a_blind_student(perfect: Student, loader: ViewLoader, targets: Targets) -> None:
+    """Its outputs do not depend on the input."""
     for layer in (perfect.heads[0], perfect.classifier):
         assert isinstance(layer, nn.Linear)
         nn.init.zeros_(layer.weight)
@@ -73,29 +73,29 @@ def test_a_blind_student(perfect: Student, shown: Shown, targets: Targets) -> No
     assert perfect.classifier is not None
     nn.init.constant_(perfect.classifier.bias[2:3], 1.0)
 
-    found = measure(perfect, shown, targets, PHOTOS)
+    found = measure(perfect, loader, targets, PHOTOS)
 
-    wanted = targets.of(PHOTOS * 2, shown(PHOTOS * 2))
+    wanted = targets.of(PHOTOS * 2, loader(PHOTOS * 2))
     assert wanted.logits is not None
     assert found.cosine == (0.0,)
     assert found.explained[0] == pytest.approx(0, abs=0.15)  # the mean of so few pictures is not quite 0
     assert found.top1 == pytest.approx(float((wanted.logits.argmax(1) == 2).float().mean()))
 
 
-def test_the_numbers_are_those_of_the_definitions(
-    student: Student, shown: Shown, targets: Targets, monkeypatch: pytest.MonkeyPatch
+def test_the_metrics_follow_their_definitions(
+    student: Student, loader: ViewLoader, targets: Targets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In batches, the last of them smaller, as by hand."""
+    """Compare batches, the last of them smaller, with a direct computation."""
     monkeypatch.setattr(agreement, "BATCH", 5)
     student.heads[0] = nn.Linear(512, CHANNELS)
     before = {name: tensor.clone() for name, tensor in student.train().state_dict().items()}
 
-    found = measure(student, shown, targets, PHOTOS)
+    found = measure(student, loader, targets, PHOTOS)
 
     numbers = PHOTOS * 2
-    wanted = targets.of(numbers, shown(numbers))
+    wanted = targets.of(numbers, loader(numbers))
     with torch.no_grad():
-        seen = student(shown(numbers) / 255)
+        seen = student(loader(numbers) / 255)
     cosine = functional.cosine_similarity(seen.maps[0], wanted.maps[0], dim=-1).mean()
     assert found.cosine[0] == pytest.approx(float(cosine), abs=1e-5)
     errors: list[Tensor] = [
@@ -110,11 +110,11 @@ def test_the_numbers_are_those_of_the_definitions(
     assert all(torch.equal(tensor, before[name]) for name, tensor in student.state_dict().items())
 
 
-def test_a_teacher_without_classes(config: DistillConfig, shown: Shown, tmp_path: Path) -> None:
+def test_a_teacher_without_classes(config: DistillConfig, loader: ViewLoader, tmp_path: Path) -> None:
     teacher = make_teacher(config, classes=False)
-    targets = make_targets(tmp_path, config, shown, [teacher])
+    targets = make_targets(tmp_path, config, loader, [teacher])
     student = Student(teacher.features, config.teacher, CHANNELS, [CHANNELS])
 
-    found = measure(student, shown, targets, PHOTOS)
+    found = measure(student, loader, targets, PHOTOS)
 
     assert (found.top1, found.top5) == (None, None)

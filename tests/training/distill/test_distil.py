@@ -19,8 +19,8 @@ from omninet.model.modalities.vision.peripheral import build_classifier
 from omninet.model.storage.weights import load_weights
 from omninet.training.commands import distill
 from omninet.training.distill.config import DistillConfig
-from omninet.training.distill.eyes import Teacher, build_student
 from omninet.training.distill.fit import Fit
+from omninet.training.distill.networks import Teacher, build_student
 from omninet.training.distill.pack import Pack
 from tests.training.conftest import put
 from tests.training.distill.conftest import distill_values, make_pictures, put_pictures
@@ -30,7 +30,7 @@ CONFIGS = Path(distill.__file__).parents[1] / "configs"
 
 @pytest.fixture(autouse=True)
 def _process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the command does to the process, it does not do to the tests."""
+    """Keep the command from changing process-wide settings."""
     monkeypatch.setattr(distill, "prepare", lambda threads: None)
 
 
@@ -43,7 +43,7 @@ def config_file(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of an untrained teacher."""
+    """Return the weights of an untrained teacher."""
     path = tmp_path_factory.mktemp("teacher") / "teacher.safetensors"
     torch.manual_seed(0)
     save_file(build_classifier("shufflenet_v2_x0_5").state_dict(), path)
@@ -88,7 +88,7 @@ def test_from_photos_to_a_backbone_in_two_calls(
     assert float(rows[-1][heading.index("cosine shufflenet_v2_x0_5")]) == pytest.approx(found["cosine"][0], rel=1e-4)
 
 
-def test_photos_are_packed_where_they_are_wanted(
+def test_photos_are_packed_into_the_given_folder(
     config_file: Path, weights: Path, photos: Path, tmp_path: Path
 ) -> None:
     packed = tmp_path / "packed"
@@ -151,7 +151,7 @@ def test_a_signal_saves_and_stops(
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """The one line that says why."""
+    """Return the single line of the error message."""
     assert run(*arguments) == 2
     said = capsys.readouterr().err
     assert said.startswith("omninet: ")
@@ -167,7 +167,7 @@ def test_bad_options_are_refused(
     assert "--out" in refused(capsys, config_file)
     assert "device 'hat' is unknown" in refused(capsys, config_file, *out, "--device", "hat")
     override = refused(capsys, config_file, *out, "--set", "views.sise=96")
-    assert "'views.sise' is unknown; near it are views.size" in override
+    assert "'views.sise' is unknown; similar paths are views.size" in override
     assert "steps: Input should be greater than or equal to 1" in refused(capsys, config_file, *out, "--set", "steps=0")
     assert not (tmp_path / "run").exists()
 
@@ -193,17 +193,17 @@ def test_pictures_that_are_not_there_are_refused(
     assert run(*common, "--pictures", photos, "--minutes", 0) == 0
     assert "of another distillation, with batch 4 instead of 5" in refused(capsys, *common, "--set", "batch=5")
     (tmp_path / "run" / "state").rename(tmp_path / "aside")
-    assert "of other teachers or views" in refused(capsys, *common, "--set", "views.crop=0.3")
+    assert "with other teachers or views" in refused(capsys, *common, "--set", "views.crop=0.3")
 
 
-def test_help_says_how_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_explains_how_to_resume(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         run("--help")
 
     assert left.value.code == 0
-    told = capsys.readouterr().out
-    assert "Ctrl-C and SIGTERM save and stop" in told
-    assert max(map(len, told.splitlines())) <= 120
+    output = capsys.readouterr().out
+    assert "Ctrl-C, SIGTERM and --minutes save and stop" in output
+    assert max(map(len, output.splitlines())) <= 120
 
 
 def test_the_configuration_of_the_bundled_backbone() -> None:
@@ -231,11 +231,11 @@ def test_any_value_is_replaced(config_file: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("datasets.koko=COCO", r"'datasets\.koko' is unknown; near it are datasets\.coco"),
+        ("datasets.koko=COCO", r"'datasets\.koko' is unknown; similar paths are datasets\.coco"),
         ("datasets={koko: COCO}", r"datasets: Value error, unknown data set 'koko'; known are penn, "),
-        ("size=96", r"near it are views\.size$"),
+        ("size=96", r"similar paths are views\.size$"),
         ("teacher.std=[1, 0, 1]", r"teacher\.std\.1: Input should be greater than 0"),
-        ("student.backbon=compact", r"near it are student\.backbone"),
+        ("student.backbon=compact", r"similar paths are student\.backbone"),
         ("views.crop=0", r"views\.crop: Input should be greater than 0"),
     ],
 )

@@ -84,7 +84,7 @@ def test_both_together() -> None:
     assert both.hashes.tolist() == [1, 2]
 
 
-def test_photos_are_excluded_by_their_looks_alone(tmp_path: Path) -> None:
+def test_photos_are_excluded_by_their_hashes_only(tmp_path: Path) -> None:
     picture(1).save(tmp_path / "1.png")
     put(tmp_path / "2.png", b"no picture")
 
@@ -95,8 +95,8 @@ def test_photos_are_excluded_by_their_looks_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", None])
-def test_what_is_no_list_is_named(content: bytes | None, tmp_path: Path) -> None:
+def test_a_malformed_list_is_named(content: bytes | None, tmp_path: Path) -> None:
     if content:
         put(tmp_path / "list", content)
-    with pytest.raises(DataError, match="list is no list of photos' names and hashes"):
+    with pytest.raises(DataError, match="list cannot be read as a list of photo names and hashes"):
         Exclusion.read(tmp_path / "list")

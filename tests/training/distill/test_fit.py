@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from omninet.training.distill import fit as fitting
-from omninet.training.distill.eyes import Seen, Student
-from omninet.training.distill.fit import Fit, distillation_loss, follow, mirror, schedule
+from omninet.training.distill.fit import Fit, distillation_loss, mirror, schedule, update_average
+from omninet.training.distill.networks import Student, StudentOutput
 from omninet.training.distill.optimiser import Optimiser
-from omninet.training.distill.targets import Wanted
+from omninet.training.distill.targets import TeacherOutput
 from omninet.training.runtime.interrupt import Interrupt
 from tests.training.distill.conftest import MakeFit, make_config
 
@@ -24,7 +24,7 @@ PHOTOS = torch.arange(10)
 
 
 class After(Interrupt):
-    """A wish to stop once so many steps are done."""
+    """Stands for Interrupt with a signal after a number of steps."""
 
     def __init__(self, fit: Fit, steps: int) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class After(Interrupt):
 
 
 def tensors_of(fit: Fit) -> dict[str, Tensor]:
-    """All that a run is made of."""
+    """Return all tensors of a run's state."""
     average = {f"average.{name}": tensor for name, tensor in fit.average.state_dict().items()}
     found = {**fit.student.state_dict(), **average, **fit.optimiser.tensors()}
     return {name: tensor.clone() for name, tensor in found.items()}
@@ -79,7 +79,7 @@ def test_a_run_in_parts_is_the_run_in_one(make_fit: MakeFit, tmp_path: Path) -> 
     assert [name for name, tensor in ours.items() if not torch.equal(tensor, theirs[name])] == []
 
 
-def test_a_run_that_is_over_stays_as_it_is(fit: Fit, make_fit: MakeFit) -> None:
+def test_a_finished_run_does_not_change(fit: Fit, make_fit: MakeFit) -> None:
     fit.run(PHOTOS, Interrupt())
     again = make_fit(fit.config, fit.folder)
 
@@ -89,7 +89,7 @@ def test_a_run_that_is_over_stays_as_it_is(fit: Fit, make_fit: MakeFit) -> None:
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
 
 
-def test_a_run_that_is_over_is_prolonged(fit: Fit, make_fit: MakeFit) -> None:
+def test_a_finished_run_is_prolonged(fit: Fit, make_fit: MakeFit) -> None:
     fit.run(PHOTOS, Interrupt())
     longer = make_fit(make_config(steps=8), fit.folder)
 
@@ -120,7 +120,7 @@ def test_a_signal_stops_between_two_steps(fit: Fit, monkeypatch: pytest.MonkeyPa
     assert saved_step(fit) == 1
 
 
-def test_it_is_saved_and_measured_on_the_way(
+def test_a_run_is_saved_and_evaluated_periodically(
     make_fit: MakeFit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     fit = make_fit(make_config(measured=4), tmp_path / "run")
@@ -154,12 +154,12 @@ def test_the_average_follows(fit: Fit) -> None:
     assert not any(parameter.requires_grad for parameter in fit.average.parameters())
 
 
-def test_an_average_moves_by_what_does_not_stay() -> None:
+def test_the_average_moves_by_one_minus_its_decay() -> None:
     average, network = nn.Linear(1, 1), nn.Linear(1, 1)
     for parameter, value in zip((*average.parameters(), *network.parameters()), (0.0, 4.0, 1.0, 8.0), strict=True):
         nn.init.constant_(parameter, value)
 
-    follow(average, network, 0.75)
+    update_average(average, network, 0.75)
 
     assert [p.item() for p in average.parameters()] == [0.25, 5.0]
 
@@ -169,12 +169,12 @@ def test_half_of_the_views_are_mirrored_with_their_maps() -> None:
     views = torch.arange(2 * 2).view(1, 1, 2, 2).repeat(60, 3, 1, 1).to(torch.uint8)
     cells = torch.arange(4.0).view(1, 4, 1).repeat(60, 1, 2)
 
-    shown, wanted = mirror(views, Wanted((cells,), torch.ones(60, 5)))
+    mirrored, wanted = mirror(views, TeacherOutput((cells,), torch.ones(60, 5)))
 
-    flipped = shown[:, 0, 0, 0] == 1
+    flipped = mirrored[:, 0, 0, 0] == 1
     assert 20 < int(flipped.sum()) < 40
-    assert torch.equal(shown[flipped][0, 0], torch.tensor([[1, 0], [3, 2]]))
-    assert torch.equal(shown[:, 0].flatten(1).float(), wanted.maps[0][..., 0])
+    assert torch.equal(mirrored[flipped][0, 0], torch.tensor([[1, 0], [3, 2]]))
+    assert torch.equal(mirrored[:, 0].flatten(1).float(), wanted.maps[0][..., 0])
     assert wanted.logits is not None
     assert torch.equal(wanted.logits, torch.ones(60, 5))
 
@@ -185,8 +185,8 @@ def test_a_perfect_student_has_no_loss(classes: bool) -> None:
     maps, logits = torch.randn(64, 4, 8), 3 * torch.randn(64, 6)
 
     def loss(seen: Tensor, named: Tensor) -> float:
-        wanted = Wanted((maps, maps), logits if classes else None)
-        return float(distillation_loss(Seen((seen, maps), named if classes else None), wanted, 2.0))
+        wanted = TeacherOutput((maps, maps), logits if classes else None)
+        return float(distillation_loss(StudentOutput((seen, maps), named if classes else None), wanted, 2.0))
 
     assert loss(maps, logits) == pytest.approx(0, abs=1e-6)
     # Two independent maps differ by twice their variance; the mean differs from one by its variance.
@@ -229,7 +229,7 @@ def test_kernels_are_stepped_by_muon_and_the_rest_by_adam() -> None:
     assert values.min() > 0.4 * values.max()
 
 
-def test_a_student_is_not_given_half_a_state(student: Student) -> None:
+def test_an_incomplete_state_is_refused(student: Student) -> None:
     optimiser = Optimiser(student, decay=0.0)
 
     assert optimiser.tensors() == {}

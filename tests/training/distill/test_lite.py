@@ -26,7 +26,7 @@ def test_its_size_and_shapes(network: EfficientNetLite0) -> None:
     assert (stem.shape, maps.shape) == ((1, 32, 32, 32), (1, 1280, 2, 2))
 
 
-def test_it_is_padded_at_the_end_where_it_strides(network: EfficientNetLite0) -> None:
+def test_strided_convolutions_are_padded_at_the_end(network: EfficientNetLite0) -> None:
     """TensorFlow's "SAME" for an even side: the first window begins at the first pixel."""
     pixels = torch.rand(1, 3, 8, 8)
     with torch.no_grad():

@@ -50,7 +50,7 @@ def test_large_pictures_are_shrunk_and_keep_their_shape(
     assert Pack(tmp_path / "p.zip").pixels(0).shape == (3, *wanted)
 
 
-def test_what_cannot_be_read_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_pictures_are_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     put(tmp_path / "photos" / "a.jpg", photo("red"))
     put(tmp_path / "photos" / "b.png", b"no picture")
     put(tmp_path / "photos" / "c.JPG", photo("blue"))
@@ -62,7 +62,7 @@ def test_what_cannot_be_read_is_left_out(tmp_path: Path, caplog: pytest.LogCaptu
     packed = Pack(tmp_path / "p.zip")
     assert len(packed) == 1
     assert int(packed.pixels(0).float().mean((1, 2)).argmax()) == 2
-    assert caplog.messages == ["left out: 2 unreadable"]
+    assert caplog.messages == ["skipped: 2 unreadable"]
 
 
 def test_copies_and_excluded_photos_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -73,7 +73,7 @@ def test_copies_and_excluded_photos_are_left_out(tmp_path: Path, caplog: pytest.
     pack(of_folder(folder), CONFIG, tmp_path / "p.zip", Exclusion(["004"], [look]))
 
     assert [entry.name for entry in Pack(tmp_path / "p.zip").entries] == ["000.png", "001.png"]
-    assert caplog.messages == ["left out: 1 copies, 2 excluded"]
+    assert caplog.messages == ["skipped: 1 copies, 2 excluded"]
 
 
 def test_nothing_can_be_used(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_nothing_can_be_used(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
-def test_cut_off_it_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_packing_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sources = of_folder(put_pictures(tmp_path / "photos", list(make_pictures(2))))
     target = tmp_path / "p.zip"
 
@@ -156,5 +156,5 @@ def test_a_damaged_file_is_named(packed: Path, tmp_path: Path) -> None:
     content = packed.read_bytes()
     (tmp_path / "p.zip").write_bytes(content[: len(content) // 2])
 
-    with pytest.raises(DataError, match=r"p\.zip is damaged, remove it to pack anew: "):
+    with pytest.raises(DataError, match=r"p\.zip is damaged, remove it to pack the photos again: "):
         Pack(tmp_path / "p.zip")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from omninet.training.data import DataError
 from omninet.training.distill.config import Folder
-from omninet.training.distill.sources import Source, of_datasets, of_folder, of_lists, read_classes, thin
+from omninet.training.distill.sources import Source, of_datasets, of_folder, of_lists, read_classes, subsample
 from tests.samples import image_bytes, video_bytes
 from tests.training.conftest import put
 
@@ -46,27 +46,27 @@ def test_a_list_of_classes(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"a\tb\tc\none\n", b"\xff\xff", None])
-def test_what_is_no_list_of_classes_is_named(content: bytes | None, tmp_path: Path) -> None:
+def test_a_malformed_list_of_classes_is_named(content: bytes | None, tmp_path: Path) -> None:
     if content is not None:
         put(tmp_path / "labels.tsv", content)
-    with pytest.raises(DataError, match=r"labels\.tsv is no list of classes: tab-separated folder, path, class"):
+    with pytest.raises(DataError, match=r"labels\.tsv is no list of classes \(header, then tab-separated"):
         read_classes(tmp_path / "labels.tsv")
 
 
-def test_of_a_class_of_a_collection_no_more_than_asked_for() -> None:
+def test_each_class_of_a_collection_is_limited() -> None:
     sources = [
         Source(collection, f"{i}", Path(f"{collection}{i}"), label)
         for collection, label, number in (("a", "cat", 9), ("a", "", 7), ("b", "cat", 3))
         for i in range(number)
     ]
 
-    kept = thin(sources, 4, seed=0)
+    kept = subsample(sources, 4, seed=0)
 
     assert Counter((s.collection, s.label) for s in kept) == {("a", "cat"): 4, ("a", ""): 7, ("b", "cat"): 3}
     assert kept == sorted(kept, key=sources.index)
-    assert kept == thin(sources, 4, seed=0)
-    assert kept != thin(sources, 4, seed=1)
-    assert thin(sources, None, seed=0) == sources
+    assert kept == subsample(sources, 4, seed=0)
+    assert kept != subsample(sources, 4, seed=1)
+    assert subsample(sources, None, seed=0) == sources
 
 
 def test_a_list_names_some_photos_of_a_folder(tmp_path: Path) -> None:

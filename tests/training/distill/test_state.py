@@ -20,7 +20,7 @@ PHOTOS = torch.arange(6)
 
 
 class Killed(BaseException):
-    """The process ends here."""
+    """Stands for a kill of the process."""
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def saved(fit: Fit) -> Fit:
 
 
 def goes_on(fit: Fit, make_fit: MakeFit) -> Fit:
-    """What another process finds."""
+    """Return the distillation that another process would resume."""
     return make_fit(fit.config, fit.folder)
 
 
@@ -59,7 +59,7 @@ def test_a_state_is_small_files(saved: Fit, make_fit: MakeFit, monkeypatch: pyte
 def test_killed_at_any_moment(
     first: int, second: int, saved: Fit, make_fit: MakeFit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before a change of folders or a file; twice in a row, the second time upon what the first left."""
+    """Kill before each change on disk, twice in a row."""
     for moment in (first, second):
         saved = goes_on(saved, make_fit)
         before = saved.progress.step
@@ -108,17 +108,19 @@ def kill(monkeypatch: pytest.MonkeyPatch, moment: int) -> None:
     ],
 )
 def test_another_distillation_is_refused(changes: dict[str, object], named: str, saved: Fit) -> None:
-    with pytest.raises(DataError, match=rf"state is of another distillation, with {named}: the same config"):
+    with pytest.raises(
+        DataError, match=rf"state is of another distillation, with {named}: resume with the same config"
+    ):
         load_state(saved.folder, make_config(**changes), saved.student, saved.average, saved.optimiser)
 
 
-def test_a_state_without_a_configuration_is_trusted(saved: Fit, make_fit: MakeFit, tmp_path: Path) -> None:
+def test_a_state_without_a_configuration_is_not_checked(saved: Fit, make_fit: MakeFit, tmp_path: Path) -> None:
     (saved.folder / "state" / "config.yaml").unlink()
 
     assert make_fit(make_config(batch=7), saved.folder).progress.step == 1
 
 
-def test_how_long_it_takes_may_change(saved: Fit, make_fit: MakeFit) -> None:
+def test_the_length_may_change(saved: Fit, make_fit: MakeFit) -> None:
     again = make_fit(make_config(steps=70, cooldown=0.5, measured=3), saved.folder)
 
     assert (again.progress.step, again.progress.seconds) == (1, saved.progress.seconds)

@@ -1,4 +1,4 @@
-"""What teachers see is computed once, kept in 8 bits, and what other teachers saw is refused."""
+"""The cache of teacher outputs: computed once, quantised to 8 bits, refused for other teachers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor
 from omninet.training.data import DataError
 from omninet.training.distill import targets as targeting
 from omninet.training.distill.config import DistillConfig
-from omninet.training.distill.eyes import Teacher
-from omninet.training.distill.shown import Shown
-from omninet.training.distill.targets import META, PROJECTION, Projection, look
+from omninet.training.distill.networks import Teacher
+from omninet.training.distill.targets import META, PROJECTION, Projection, teacher_outputs
+from omninet.training.distill.view_loader import ViewLoader
 from tests.training.distill.conftest import CHANNELS, CLASSES, make_config, make_targets, make_teacher
 
 ALL = torch.arange(24)
@@ -31,15 +31,15 @@ def teachers(config: DistillConfig) -> list[Teacher]:
     return [make_teacher(config, seed=0), make_teacher(config, seed=1)]
 
 
-def test_what_is_kept_is_what_the_teachers_see(
-    config: DistillConfig, teachers: list[Teacher], shown: Shown, tmp_path: Path
+def test_cached_outputs_are_the_teachers_outputs(
+    config: DistillConfig, teachers: list[Teacher], loader: ViewLoader, tmp_path: Path
 ) -> None:
-    targets = make_targets(tmp_path, config, shown, teachers)
-    views = shown(ALL)
+    targets = make_targets(tmp_path, config, loader, teachers)
+    views = loader(ALL)
 
     wanted = targets.of(ALL, views)
 
-    maps, logits = look(teachers, views, targets.device)
+    maps, logits = teacher_outputs(teachers, views, targets.device)
     for projection, kept, seen in zip(targets.projections, wanted.maps, maps, strict=True):
         assert kept.shape == (24, 4, CHANNELS)
         restored = kept / projection.weight * projection.std @ projection.basis.T + projection.mean
@@ -51,10 +51,10 @@ def test_what_is_kept_is_what_the_teachers_see(
     torch.testing.assert_close(wanted.logits, logits.clone(), rtol=1e-2, atol=1e-2)
 
 
-def test_the_teachers_look_once(
+def test_teacher_outputs_are_computed_once(
     config: DistillConfig,
     teachers: list[Teacher],
-    shown: Shown,
+    loader: ViewLoader,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -62,21 +62,21 @@ def test_the_teachers_look_once(
 
     def counted(teachers: list[Teacher], views: Tensor, device: torch.device) -> tuple[list[Tensor], Tensor | None]:
         counts.append(len(views))
-        return look(teachers, views, device)
+        return teacher_outputs(teachers, views, device)
 
-    first = make_targets(tmp_path, config, shown, teachers)
-    monkeypatch.setattr(targeting, "look", counted)
-    before = first.of(ALL[:10], shown(ALL[:10]))
-    after = make_targets(tmp_path, config, shown, teachers).of(ALL, shown(ALL))  # as another process finds it
+    first = make_targets(tmp_path, config, loader, teachers)
+    monkeypatch.setattr(targeting, "teacher_outputs", counted)
+    before = first.of(ALL[:10], loader(ALL[:10]))
+    after = make_targets(tmp_path, config, loader, teachers).of(ALL, loader(ALL))  # as another process finds it
 
     assert counts == [10, 14]
     assert all(torch.equal(a[:10], b) for a, b in zip(after.maps, before.maps, strict=True))
 
 
-def test_without_a_last_layer_there_are_no_classes(config: DistillConfig, shown: Shown, tmp_path: Path) -> None:
+def test_without_a_last_layer_there_are_no_logits(config: DistillConfig, loader: ViewLoader, tmp_path: Path) -> None:
     teachers = [make_teacher(config), make_teacher(config, classes=False)]
 
-    assert make_targets(tmp_path, config, shown, teachers).of(ALL, shown(ALL)).logits is None
+    assert make_targets(tmp_path, config, loader, teachers).of(ALL, loader(ALL)).logits is None
 
 
 def test_a_projection_keeps_what_varies_most() -> None:
@@ -96,35 +96,37 @@ def test_a_projection_keeps_what_varies_most() -> None:
 @pytest.mark.parametrize(
     "change", [{"views": {"size": 64, "kinds": ["squash", "pad"]}}, {"channels": 3}, {"teacher": {"mean": (0, 0, 0)}}]
 )
-def test_what_was_seen_otherwise_is_refused(
-    change: dict[str, object], config: DistillConfig, teachers: list[Teacher], shown: Shown, tmp_path: Path
+def test_a_cache_of_other_teachers_or_views_is_refused(
+    change: dict[str, object], config: DistillConfig, teachers: list[Teacher], loader: ViewLoader, tmp_path: Path
 ) -> None:
-    make_targets(tmp_path, config, shown, teachers)
+    make_targets(tmp_path, config, loader, teachers)
     values = config.model_dump()
     for name, value in change.items():
         values[name] = values[name] | value if isinstance(value, dict) else value
 
-    with pytest.raises(DataError, match="is of other teachers or views: the same configuration goes on, or remove it"):
-        make_targets(tmp_path, DistillConfig.model_validate(values), shown, teachers)
+    with pytest.raises(
+        DataError, match="was computed with other teachers or views: use its configuration, or remove it"
+    ):
+        make_targets(tmp_path, DistillConfig.model_validate(values), loader, teachers)
 
 
-def test_a_beginning_that_was_cut_off_begins_again(
-    config: DistillConfig, teachers: list[Teacher], shown: Shown, tmp_path: Path
+def test_an_interrupted_initialisation_is_repeated(
+    config: DistillConfig, teachers: list[Teacher], loader: ViewLoader, tmp_path: Path
 ) -> None:
-    wanted = make_targets(tmp_path / "whole", config, shown, teachers).of(ALL, shown(ALL))
-    make_targets(tmp_path / "cut", config, shown, teachers).of(ALL, shown(ALL).flip(-1))
+    wanted = make_targets(tmp_path / "whole", config, loader, teachers).of(ALL, loader(ALL))
+    make_targets(tmp_path / "cut", config, loader, teachers).of(ALL, loader(ALL).flip(-1))
     (tmp_path / "cut" / META).unlink()
 
-    again = make_targets(tmp_path / "cut", config, shown, teachers).of(ALL, shown(ALL))
+    again = make_targets(tmp_path / "cut", config, loader, teachers).of(ALL, loader(ALL))
 
     assert all(torch.equal(a, b) for a, b in zip(again.maps, wanted.maps, strict=True))
 
 
 def test_a_lost_projection_is_named(
-    config: DistillConfig, teachers: list[Teacher], shown: Shown, tmp_path: Path
+    config: DistillConfig, teachers: list[Teacher], loader: ViewLoader, tmp_path: Path
 ) -> None:
-    make_targets(tmp_path, config, shown, teachers)
+    make_targets(tmp_path, config, loader, teachers)
     (tmp_path / PROJECTION).unlink()
 
     with pytest.raises(DataError, match=r"projection\.safetensors is missing or damaged: remove its folder"):
-        make_targets(tmp_path, config, shown, teachers)
+        make_targets(tmp_path, config, loader, teachers)

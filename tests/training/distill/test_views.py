@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from omninet.training.distill.views import GREY, Kind, relight, view
+from omninet.training.distill.views import GREY, Kind, jitter, view
 
 
 def ramp(height: int, width: int) -> Tensor:
@@ -26,7 +26,7 @@ def test_every_view_is_a_square(kind: Kind, height: int, width: int) -> None:
     assert (shown.shape, shown.dtype) == ((3, 64, 64), torch.uint8)
 
 
-def test_squashed_it_is_all_there() -> None:
+def test_a_squashed_view_shows_the_whole_photo() -> None:
     shown = view(ramp(60, 150), "squash", 64, 0.25, seed=1).int()
 
     assert shown[0, :, 0].max() < 8
@@ -35,7 +35,7 @@ def test_squashed_it_is_all_there() -> None:
     assert shown[1, -1].min() > 247
 
 
-def test_padded_it_is_all_there_with_grey_beside_it() -> None:
+def test_a_padded_view_shows_the_whole_photo_with_grey_bars() -> None:
     shown = view(ramp(32, 64), "pad", 64, 0.25, seed=1).int()
 
     assert (shown[:, :16] == GREY).all()
@@ -56,16 +56,16 @@ def test_a_crop_is_a_part() -> None:
     assert torch.equal(shown[3], view(ramp(150, 150), "crop", 64, 0.25, seed=3).float())
 
 
-def test_where_no_crop_fits_the_whole_is_shown() -> None:
-    thin = ramp(4, 400)
+def test_without_a_fitting_crop_the_whole_photo_is_shown() -> None:
+    subsample = ramp(4, 400)
 
-    assert torch.equal(view(thin, "crop", 64, 0.99, seed=0), view(thin, "squash", 64, 0.99, seed=0))
+    assert torch.equal(view(subsample, "crop", 64, 0.99, seed=0), view(subsample, "squash", 64, 0.99, seed=0))
 
 
 def test_light_changes_by_no_more_than_is_allowed() -> None:
     grey = torch.full((100, 3, 64, 64), 100, dtype=torch.uint8)
 
-    lit = relight(grey, 0.2)
+    lit = jitter(grey, 0.2)
 
     assert lit.is_contiguous(memory_format=torch.channels_last)
     means = lit.mean((2, 3)) * 255
@@ -78,8 +78,8 @@ def test_light_changes_by_no_more_than_is_allowed() -> None:
 def test_pixels_stay_between_0_and_1() -> None:
     views = torch.stack([ramp(64, 64)] * 20)
 
-    lit = relight(views, 0.9)
+    lit = jitter(views, 0.9)
 
     assert lit.min() >= 0
     assert lit.max() <= 1
-    assert torch.allclose(relight(views, 0.0), views / 255)
+    assert torch.allclose(jitter(views, 0.0), views / 255)

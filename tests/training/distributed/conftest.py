@@ -20,7 +20,7 @@ PATIENCE_S = 120
 
 @contextmanager
 def torchrun(*arguments: object, ranks: int = 2) -> Iterator[subprocess.Popen[str]]:
-    """Torchrun with its ranks; none of them is left."""
+    """Run torchrun; kill all of its ranks afterwards."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
     process = subprocess.Popen(
         [*command, *map(str, arguments)],
@@ -41,12 +41,12 @@ def torchrun(*arguments: object, ranks: int = 2) -> Iterator[subprocess.Popen[st
 
 
 def output_of(process: subprocess.Popen[str]) -> str:
-    """What it says until its end."""
+    """Return the output of the process after its end."""
     return process.communicate(timeout=PATIENCE_S)[0]
 
 
 def steps_of(folder: Path) -> list[dict[str, Any]]:
-    """What the log has of each step, but for times."""
+    """Return the step records of the log without times."""
     untimed = {"seconds": 0, "waiting": 0}
     return [entry | untimed for entry in read_log(folder / "log.jsonl") if entry["kind"] == "step"]
 

@@ -27,7 +27,7 @@ def values(**changes: Any) -> dict[str, Any]:
 
 
 def plain(**changes: Any) -> dict[str, Any]:
-    """The same without random numbers in the step: any number of ranks gives the same but for rounding."""
+    """A run without dropout, whose results agree up to rounding for any number of ranks."""
     made = copy.deepcopy(values(**changes))
     made["network"]["cnp"] |= {"dropout": 0.0, "attention_dropout": 0.0}
     return made

@@ -25,7 +25,7 @@ from tests.training.distributed.conftest import messages_of, steps_of
 
 @pytest.fixture(autouse=True)
 def _random_numbers() -> Iterator[None]:
-    """Nothing a run does to the random numbers of the process outlives it."""
+    """Restore the random generators after each test."""
     state = torch.get_rng_state()
     yield
     torch.set_rng_state(state)
@@ -60,21 +60,21 @@ def test_one_rank_is_the_single_runner_bit_for_bit(data: Path, work: Path, tmp_p
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_with_any_other_runner(data: Path, work: Path, tmp_path: Path) -> None:
+def test_a_run_is_resumed_with_any_other_runner(data: Path, work: Path, tmp_path: Path) -> None:
     for number, runner in enumerate(("distributed", "single", "distributed", "hogwild", "distributed")):
         config = make_config(steps=4 * number + 4)
         train(config, tmp_path, options(data, work, runner=runner, resume=number > 0, threads=1))
 
     assert sorted(step["step"] for step in steps_of(tmp_path)) == list(range(1, 21))
-    assert "goes on from step 16 on 1 rank" in messages_of(tmp_path)
+    assert "continues from step 16 on 1 rank" in messages_of(tmp_path)
 
 
 def test_sharding_needs_torchrun(data: Path, work: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="sharded: there is one rank to shard over; start the run by torchrun"):
+    with pytest.raises(ConfigError, match="sharded: sharding needs several ranks; start the run with torchrun"):
         train(make_config(sharded=True), tmp_path, options(data, work))
 
 
-def test_a_restart_by_torchrun_goes_on(data: Path, work: Path, tmp_path: Path, ranks: Ranks) -> None:
+def test_a_restart_by_torchrun_resumes(data: Path, work: Path, tmp_path: Path, ranks: Ranks) -> None:
     setup = set_up(make_config(), data, "random", work)
 
     def begun(launch: Launch, resume: bool = False) -> RankedRun:
@@ -90,14 +90,14 @@ def test_a_restart_by_torchrun_goes_on(data: Path, work: Path, tmp_path: Path, r
     # A machine has joined, which torchrun does not count as a restart.
     assert begun(Launch(job="today")).progress.step == 3
     assert begun(Launch(job="today", restarts=2)).progress.step == 3
-    assert "goes on from step 3 on 1 rank; torchrun has started all ranks again, time 2" in messages_of(tmp_path)
+    assert "continues from step 3 on 1 rank; torchrun has restarted all ranks, restart 2" in messages_of(tmp_path)
     for launch in (Launch(job="tomorrow"), Launch(job="tomorrow", restarts=2), Launch()):
-        with pytest.raises(DataError, match="holds a run already, at step 3: --resume goes on"):
+        with pytest.raises(DataError, match="already holds a run, at step 3: continue it with --resume"):
             begun(launch)
     assert begun(Launch(), resume=True).progress.step == 3
 
 
-def test_another_number_of_ranks_is_said(data: Path, work: Path, tmp_path: Path, ranks: Ranks) -> None:
+def test_another_number_of_ranks_is_reported(data: Path, work: Path, tmp_path: Path, ranks: Ranks) -> None:
     setup = set_up(make_config(), data, "random", work)
     with RankedRun(setup, tmp_path, "Ranks", False, ranks) as run:
         run.progress.drawn["pos"][0] = 3
@@ -106,20 +106,20 @@ def test_another_number_of_ranks_is_said(data: Path, work: Path, tmp_path: Path,
         run.states.save(run.model, run.progress)
 
     with RankedRun(setup, tmp_path, "Ranks", True, ranks):
-        assert "goes on from step 3 on 1 rank, before it was on 4 ranks" in messages_of(tmp_path)
+        assert "continues from step 3 on 1 rank, previously on 4 ranks" in messages_of(tmp_path)
 
 
-def test_what_one_rank_cannot_do_all_are_told(ranks: Ranks) -> None:
+def test_an_error_on_one_rank_is_raised_on_all(ranks: Ranks) -> None:
     def fail() -> None:
         raise DataError("nothing here")
 
-    for ask in (ranks.told, ranks.in_turn):
+    for ask in (ranks.from_first, ranks.in_turn):
         assert ask(lambda: 7) == 7
         with pytest.raises(DataError, match="nothing here"):
             ask(fail)
 
 
-def test_who_computes_first() -> None:
+def test_the_order_of_ranks() -> None:
     places = [(0, 0), (1, 1), (2, 0), (3, 1)]  # rank and local rank on two machines of two
 
     assert [Launch(rank=rank, local_rank=local).turn for rank, local in places] == [0, 2, 1, 2]
@@ -160,5 +160,7 @@ def test_other_runners_are_not_for_torchrun(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
 
-    with pytest.raises(ConfigError, match=f"torchrun has started 2 ranks, which --runner {runner} does not know"):
+    with pytest.raises(
+        ConfigError, match=f"torchrun has started 2 ranks: use --runner distributed, not --runner {runner}"
+    ):
         train(make_config(), tmp_path, Options(data, "random", runner=runner))  # type: ignore[arg-type]

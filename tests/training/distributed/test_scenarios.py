@@ -26,7 +26,7 @@ MOMENTS = ("first", "second")
 
 @pytest.fixture(scope="module")
 def folder(data: Path, work: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of all the runs of the scenarios, and the same of the single runner."""
+    """Return the folder of all scenarios, run on two ranks and by the single runner."""
     out = tmp_path_factory.mktemp("scenarios")
     break_a_picture(Path(shutil.copytree(data, out / "broken")))
     with torchrun("-m", "tests.training.distributed.scenarios", data, work, out) as process:
@@ -77,14 +77,14 @@ def test_sharded_is_replicated_but_for_rounding(folder: Path) -> None:
 
 @pytest.mark.parametrize(("whole", "parts"), [("whole", "parts"), ("sharded", "sharded parts")])
 def test_stopped_and_resumed_is_the_same_bit_for_bit(folder: Path, whole: str, parts: str) -> None:
-    """The signal reached one rank alone."""
-    assert "goes on from step 4 on 2 ranks" in messages_of(folder / parts)
+    """The signal is sent to one rank only."""
+    assert "continues from step 4 on 2 ranks" in messages_of(folder / parts)
     assert steps_of(folder / parts) == steps_of(folder / whole)
     assert_same_state(folder / parts, folder / whole, ("value", *MOMENTS), atol=0)
     assert len(steps_of(folder / whole)) > STOP
 
 
-def test_ranks_that_have_nothing_to_read_are_waited_for(folder: Path) -> None:
+def test_ranks_without_readable_samples_take_part(folder: Path) -> None:
     steps = steps_of(folder / "lone")
 
     assert [step["samples"] for step in steps] == [1] * 10

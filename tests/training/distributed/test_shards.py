@@ -41,13 +41,13 @@ def part(setup: Setup, examples: Sequence[Example], size: int, rank: int, ranks:
 
 
 def rows(batch: Batch) -> list[list[int]]:
-    """Targets that count."""
+    """Return the unmasked targets."""
     pairs = zip(batch.targets, batch.mask, strict=True)
     return [targets[mask].tolist() for targets, mask in pairs if mask.any()]
 
 
 def numbered(setup: Setup, count: int) -> list[Example]:
-    """Captions that tell which example they are."""
+    """Return examples with distinct captions."""
     photo = setup.examples["caption"][0].image
     return [Example("caption", {"image": photo}, answer="a" * (i + 1), captions=("x",)) for i in range(count)]
 
@@ -65,7 +65,7 @@ def test_every_example_comes_once_an_epoch_over_all_ranks(setup: Setup, count: i
 
 
 @pytest.mark.parametrize("task", ["caption", "pos", "vqa", "activity"])
-def test_together_they_see_what_one_process_sees(setup: Setup, task: str) -> None:
+def test_the_shards_together_are_the_batches_of_one_process(setup: Setup, task: str) -> None:
     examples, encoder = setup.examples[task], replace(setup.encoder, bpe_dropout=0.5)
     whole = next(stream(examples, 4, encoder, seed=3))
 
@@ -82,7 +82,7 @@ def test_together_they_see_what_one_process_sees(setup: Setup, task: str) -> Non
                 assert torch.equal(seen.tokens[seen.mask], all_seen.tokens[rank::2][all_seen.mask[rank::2]])
 
 
-def test_a_rank_for_which_nothing_is_left_gets_what_does_not_count(setup: Setup) -> None:
+def test_a_rank_without_examples_gets_a_masked_batch(setup: Setup) -> None:
     (batch,) = part(setup, setup.examples["vqa"][:1], 4, rank=1, ranks=2, count=1)
 
     assert (batch.samples, batch.real, batch.skipped) == (0, 0, 0)
@@ -90,7 +90,7 @@ def test_a_rank_for_which_nothing_is_left_gets_what_does_not_count(setup: Setup)
     assert len(batch.targets) == 1
 
 
-def test_what_cannot_be_read_is_counted(setup: Setup) -> None:
+def test_unreadable_samples_are_counted(setup: Setup) -> None:
     examples = setup.examples["vqa"]
     encoder = replace(setup.encoder, media=broken(setup, examples[:2]))
 
@@ -107,7 +107,7 @@ def test_data_that_cannot_be_read_at_all_is_an_error(setup: Setup) -> None:
         next(shard(examples, 2, encoder, 0, 0, 0, 2))
 
 
-def test_a_shard_goes_on_where_it_was(setup: Setup) -> None:
+def test_a_shard_can_start_at_any_batch(setup: Setup) -> None:
     examples = numbered(setup, 10)
     whole = part(setup, examples, 4, 1, 2, 7)
 

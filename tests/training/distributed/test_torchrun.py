@@ -36,7 +36,7 @@ def has_steps(folder: Path, count: int) -> bool:
     return (folder / "log.jsonl").exists() and len(steps_of(folder)) >= count
 
 
-def test_a_killed_rank_is_started_again_from_the_last_state(config_file: Path, data: Path, tmp_path: Path) -> None:
+def test_a_killed_rank_is_restarted_from_the_last_state(config_file: Path, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     changes = ("--backbone", "random", "--steps", 60, "--set", "checkpoints.every_s=0.1", "--threads", 2)
     command = ("-m", "omninet", "train", config_file, "--runner", "distributed", "--data", data, "--out", out)
@@ -49,11 +49,11 @@ def test_a_killed_rank_is_started_again_from_the_last_state(config_file: Path, d
     assert process.returncode == 0, said
     assert f"{out / 'checkpoint'}\n" in said
     assert (out / "checkpoint" / "model.safetensors").is_file()
-    assert " on 2 ranks; torchrun has started all ranks again, time 1" in messages_of(out)
+    assert " on 2 ranks; torchrun has restarted all ranks, restart 1" in messages_of(out)
     assert [step["step"] for step in steps_of(out)] == list(range(1, 61))
 
 
-def test_sigterm_saves_and_stops_and_fewer_ranks_go_on(
+def test_sigterm_saves_and_stops_and_fewer_ranks_resume(
     config_file: Path, data: Path, work: Path, tmp_path: Path
 ) -> None:
     command = ("train", config_file, "--runner", "distributed", "--data", data, "--out", tmp_path, "--steps", 10_000)
@@ -67,10 +67,10 @@ def test_sigterm_saves_and_stops_and_fewer_ranks_go_on(
     (state,) = States(tmp_path).all()
     stopped = len(steps_of(tmp_path))
     assert stopped == int(state.stem) < 10_000
-    assert said.count(f"stopped at step {stopped}; --resume goes on from there") == 1
+    assert said.count(f"stopped at step {stopped}; continue with --resume") == 1
     assert not any(rank.is_running() for rank in ranks.values())
 
     options = Options(data, runner="distributed", resume=True, threads=1, work=work)
     train(make_config(steps=stopped + 2), tmp_path, options)
-    assert f"goes on from step {stopped} on 1 rank, before it was on 2 ranks" in messages_of(tmp_path)
+    assert f"continues from step {stopped} on 1 rank, previously on 2 ranks" in messages_of(tmp_path)
     assert len(steps_of(tmp_path)) == stopped + 2

@@ -25,7 +25,7 @@ from omninet.training.setup import Setup
 
 @pytest.fixture(autouse=True)
 def _no_java(monkeypatch: pytest.MonkeyPatch) -> None:
-    """METEOR takes seconds to begin; the tests of the metrics try it."""
+    """Disable METEOR, which takes seconds to start and is tested with the metrics."""
     monkeypatch.setattr(java, "JAVA", ("no-such-java",))
 
 
@@ -38,7 +38,7 @@ def folder(setup: Setup, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def predictor(folder: Path) -> Predictor:
-    """The same, loaded."""
+    """Return the loaded predictor of the checkpoint."""
     return Predictor.load(folder, device="cpu")
 
 
@@ -55,7 +55,7 @@ class Fixed(DataSet):
 
 
 class FixedClips(Fixed, Activities):
-    """The same, with the measures of clips by class."""
+    """Clips given by hand, with the metrics of a family of classes."""
 
 
 def answered(

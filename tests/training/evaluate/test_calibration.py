@@ -16,9 +16,9 @@ from omninet.model.predictor import Predictor
 from omninet.training.commands import calibrate as command_module
 from omninet.training.data import DataError, Example
 from omninet.training.evaluate.calibration import (
-    COLDEST,
     HEADING,
-    HOTTEST,
+    MAX_TEMPERATURE,
+    MIN_TEMPERATURE,
     Calibration,
     Outputs,
     Quality,
@@ -29,7 +29,7 @@ from omninet.training.evaluate.calibration import (
     quality,
     section,
     stored_type,
-    unchanging,
+    unaffected_tasks,
 )
 
 COUNT = 20_000
@@ -37,7 +37,7 @@ COUNT = 20_000
 
 @pytest.fixture
 def outputs() -> Outputs:
-    """Scores of five classes, and classes drawn from the probabilities that they stand for."""
+    """Return scores of five classes, and targets sampled from their probabilities."""
     generator = torch.Generator().manual_seed(0)
     scores = torch.log_softmax(2 * torch.randn(COUNT, 5, generator=generator), -1)
     return Outputs(scores, torch.multinomial(scores.exp(), 1, generator=generator)[:, 0])
@@ -77,7 +77,7 @@ def test_parts_of_the_data_count_as_one(outputs: Outputs) -> None:
     assert fit(*parts) == pytest.approx(fit(given), rel=1e-4)
 
 
-def test_what_is_always_right_has_no_temperature_and_stays_finite() -> None:
+def test_perfect_predictions_give_a_finite_temperature() -> None:
     scores = torch.tensor([[0.9, 0.1], [0.2, 0.8]]).log()
 
     assert fit(Outputs(scores, torch.tensor([0, 1]))) == pytest.approx(0.05, rel=1e-3)
@@ -146,11 +146,11 @@ def test_halves_are_fitted_and_measured_apart(predictor: Predictor, data: Path) 
     assert found == Calibration("vqa", fit(even, odd), quality(odd), quality(odd, fit(even)), 2, 0, "answers")
 
 
-def test_too_little_is_said_so(predictor: Predictor, data: Path) -> None:
+def test_too_few_examples_are_an_error(predictor: Predictor, data: Path) -> None:
     examples = photos(data)
 
     for few in (examples[:1], examples[2:]):
-        with pytest.raises(DataError, match="two examples at least"):
+        with pytest.raises(DataError, match="at least two examples"):
             calibrate(predictor, few)
 
 
@@ -170,8 +170,8 @@ def test_folding_divides_the_scores_of_one_task(folder: Path, data: Path) -> Non
 
 
 def test_a_search_with_beams_has_other_answers(toy: Checkpoint) -> None:
-    assert unchanging(toy.config) == ["pos", "activity", "caption", "vqa"]
-    assert unchanging(replace(toy.config, beams=3)) == ["pos", "activity", "vqa"]
+    assert unaffected_tasks(toy.config) == ["pos", "activity", "caption", "vqa"]
+    assert unaffected_tasks(replace(toy.config, beams=3)) == ["pos", "activity", "vqa"]
 
 
 def test_the_section_has_a_row_a_task() -> None:
@@ -214,7 +214,9 @@ def test_the_command(
         expected = stored[name].half().float() / (temperatures[task] if task else 1)
         torch.testing.assert_close(tensor.float(), expected, rtol=0.02, atol=1e-6)
 
-    fitted = next(task for task, temperature in temperatures.items() if 2 * COLDEST < temperature < HOTTEST / 2)
+    fitted = next(
+        task for task, temperature in temperatures.items() if 2 * MIN_TEMPERATURE < temperature < MAX_TEMPERATURE / 2
+    )
     assert main([*command, "--tasks", fitted]) == 0
     assert load(half).card.count(HEADING) == 1
     again = capsys.readouterr().out.splitlines()[-1].split(" | ")

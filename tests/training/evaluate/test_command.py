@@ -94,7 +94,7 @@ def test_the_further_parts(
     assert page.read_text().startswith("# What the model says of 2 photos")
 
 
-def test_missing_samples_are_told_before_the_work(
+def test_missing_samples_are_reported_before_the_evaluation(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(outside, "find_spec", lambda _: None)
@@ -109,7 +109,7 @@ def test_missing_samples_are_told_before_the_work(
 def test_things_of_a_folder_are_named(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The folder we are in is one, too."""
+    """The current folder can be given, too."""
     put(tmp_path / "here" / "coffee.jpg", jpeg_bytes())
     put(tmp_path / "here" / "things.tsv", "coffee.jpg\t0123456789abcdef\tcup\tcup coffee\n")
     monkeypatch.setattr(outside, "sample_pictures", lambda: {"coffee.png": tmp_path / "here" / "coffee.jpg"})
@@ -120,7 +120,7 @@ def test_things_of_a_folder_are_named(
     assert "Of 1 photos of 1 everyday kinds from elsewhere, " in capsys.readouterr().out
 
 
-def test_missing_things_are_told_before_the_work(
+def test_missing_photos_of_things_are_reported_before_the_evaluation(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(outside, "sample_pictures", dict)
@@ -157,7 +157,7 @@ def test_bad_options(
     assert message in capsys.readouterr().err
 
 
-def test_an_output_that_is_no_folder_is_refused_before_the_work(
+def test_an_invalid_output_folder_is_refused_before_the_evaluation(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")

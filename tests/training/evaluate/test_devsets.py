@@ -12,7 +12,7 @@ from omninet.training.evaluate.devsets import dev_examples
 from tests.training.conftest import make_config, put
 
 
-def test_those_of_one_task(data: Path) -> None:
+def test_dev_examples_of_one_task(data: Path) -> None:
     assert [e.answer for e in dev_examples(make_config(), "vqa", data)] == ["red", "green"]
     assert [e.answer for e in dev_examples(make_config(), "vqa", data, limit=1)] == ["red"]
 

@@ -77,7 +77,7 @@ def test_activities() -> None:
 
 
 def test_strokes_among_themselves() -> None:
-    """Clips of one family of classes, whatever the others are."""
+    """Clips of one family of classes, considering only its classes."""
     dev = [
         Example("activity", {"video": Path("x.mp4")}, answer=f"tennis {a}")
         for a in ("serve", "serve", "smash", "smash")
@@ -97,7 +97,7 @@ def test_strokes_among_themselves() -> None:
     assert [f.name for f in one_class.further] == ["top-5", "mean recall of classes"]
 
 
-def test_answers_beside_those_that_see_no_photo(predictor: Predictor, data: Path) -> None:
+def test_answers_are_compared_with_the_question_only_baseline(predictor: Predictor, data: Path) -> None:
     config = make_config()
     given = next(a for a in answer_data(predictor, config, data, split="train") if a.use == "vqa")
 

@@ -1,4 +1,4 @@
-"""What is said of pictures that are like none of the data."""
+"""Predictions for pictures outside the training distribution."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_treatments(sample: Path) -> None:
     assert not torch.equal(found["blurred"], pixels)
 
 
-def test_what_is_said_is_what_serving_says(predictor: Predictor, sample: Path) -> None:
+def test_predictions_are_those_of_serving(predictor: Predictor, sample: Path) -> None:
     first, dark = ask(predictor, "sample.png", sample, ["dark"])
 
     caption = predictor.predict("caption", image=sample)
@@ -129,14 +129,14 @@ def test_sample_pictures_are_found_without_the_package(package: Path) -> None:
     assert sample_pictures() == {"coffee.png": package / "data" / "coffee.png"}
 
 
-def test_missing_samples_are_said_so(package: Path) -> None:
+def test_missing_samples_are_an_error(package: Path) -> None:
     (package / "data" / "coffee.png").unlink()
 
     with pytest.raises(DataError, match="pip install scikit-image"):
         sample_pictures()
 
 
-def test_a_missing_package_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outside, "find_spec", lambda _: None)
 
     with pytest.raises(DataError, match="pip install scikit-image"):

@@ -79,7 +79,7 @@ def test_a_log_without_losses_is_no_plot(tmp_path: Path) -> None:
     assert not (tmp_path / "losses.png").exists()
 
 
-def test_everything_a_log_tells_in_small_files(tmp_path: Path) -> None:
+def test_all_plots_of_a_log_are_small_files(tmp_path: Path) -> None:
     entries = [step(i, "pos", 100 / (100 + i)) | {"rate": 0.1 * i, "staleness": i % 3} for i in range(300)]
     log = write_log(tmp_path / "log.jsonl", [*entries, {"step": 5, "measures": {"vqa/accuracy": 5.0}}])
 
@@ -90,7 +90,7 @@ def test_everything_a_log_tells_in_small_files(tmp_path: Path) -> None:
     assert max(path.stat().st_size for path in found) < 60_000
 
 
-def test_what_a_log_does_not_tell_is_no_plot(tmp_path: Path) -> None:
+def test_without_data_there_is_no_plot(tmp_path: Path) -> None:
     entries = [step(1, "pos", 1.0) | {"staleness": 0}]
 
     assert plot_run(write_log(tmp_path / "log.jsonl", entries), tmp_path / "plots") == [

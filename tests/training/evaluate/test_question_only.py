@@ -1,4 +1,4 @@
-"""What a classifier that sees no photo can tell."""
+"""The question-only baseline."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ def test_a_question_of_unknown_words_has_an_answer() -> None:
     assert 0 < sum(probability for _, probability in found) <= 1 + 1e-6
 
 
-def test_it_is_always_the_same() -> None:
+def test_the_baseline_is_deterministic() -> None:
     examples = [ask("is there a dog"), ask("what color is the hat")]
     assert answer_questions(TRAIN, examples) == answer_questions(TRAIN, examples)

@@ -59,7 +59,7 @@ def test_the_table_has_headlines_and_further_figures() -> None:
     ]
 
 
-def test_answers_stand_beside_those_that_see_no_photo() -> None:
+def test_the_table_includes_the_question_only_baseline() -> None:
     blind = replace(FIGURES[0], question_only=20.0, other_photo=18.04)
 
     assert table([blind, FIGURES[1]]).splitlines()[5:8] == [
@@ -97,7 +97,7 @@ def test_orders_have_a_table_of_their_own() -> None:
     ]
 
 
-def test_what_is_outside_the_data_is_no_part_of_the_tables(folder: Path) -> None:
+def test_pictures_outside_the_data_are_not_in_the_tables(folder: Path) -> None:
     report = make(*FIGURES[:1], outside=OUTSIDE)
     assert report.to_markdown() == table(FIGURES[:1])
     assert json.loads(report.to_json())["outside"]["said"][0]["caption"] == "a dog"

@@ -1,4 +1,4 @@
-"""Whether captions and answers name the main thing."""
+"""Captions and answers that name the main object of photos."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_missing_photos_are_named(predictor: Predictor, tmp_path: Path) -> None:
 def test_a_broken_list_is_named(tmp_path: Path) -> None:
     put(tmp_path / "things.tsv", "a.jpg\tred\n")
 
-    with pytest.raises(DataError, match=r"things\.tsv has a line that is not photo, hash, kind, words"):
+    with pytest.raises(DataError, match=r"things\.tsv: every line must be photo, hash, kind and words"):
         read_things(tmp_path)
 
 

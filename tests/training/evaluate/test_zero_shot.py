@@ -53,7 +53,7 @@ def test_motion_is_compared_with_the_same_photos(predictor: Predictor, data: Pat
     assert [c.ratio for c in found] == [c.moving / c.still if c.still >= 0.05 else None for c in found]
 
 
-def test_what_the_data_allow_is_measured(predictor: Predictor, data: Path) -> None:
+def test_zero_shot_tests_depend_on_the_data(predictor: Predictor, data: Path) -> None:
     found = zero_shot(predictor, answer_data(predictor, make_config(), data, limit=1))
 
     assert {c.task for c in found.motion} == {"video-caption", "video-qa"}

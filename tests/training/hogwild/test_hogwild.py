@@ -22,7 +22,7 @@ import torch
 from torch import multiprocessing
 
 from omninet.training.config import RunConfig
-from omninet.training.hogwild import make_posts, run_hogwild
+from omninet.training.hogwild import run_hogwild, worker_specs
 from omninet.training.hogwild import supervisor as supervision
 from omninet.training.runtime import run as runs
 from omninet.training.runtime.interrupt import Interrupt
@@ -43,7 +43,7 @@ def fresh(data: Path, work: Path, jobs: int = 1, **changes: Any) -> Setup:
 
 
 def hogwild(run: Run, stop: Interrupt | None = None, lockstep: bool = False) -> bool:
-    return run_hogwild(run, make_posts(run.setup.config, lockstep), stop or Interrupt())
+    return run_hogwild(run, worker_specs(run.setup.config, lockstep), stop or Interrupt())
 
 
 def log(folder: Path, kind: str = "step") -> list[dict[str, Any]]:
@@ -56,7 +56,7 @@ def messages(folder: Path) -> str:
 
 
 class Watch:
-    """Looks at a run from a thread, and does something once when a condition holds."""
+    """Polls a condition in a thread, and performs an action once when it holds."""
 
     def __init__(self, condition: Callable[[], bool], action: Callable[[], object]) -> None:
         self.condition, self.action = condition, action
@@ -70,14 +70,14 @@ class Watch:
 
 
 def children() -> dict[str, int]:
-    """Names and process ids of the workers."""
+    """Return name -> process id of the workers."""
     from multiprocessing import active_children
 
     return {child.name.removeprefix("omninet "): child.pid or 0 for child in active_children()}
 
 
 def fork_server() -> int:
-    """Process id of what the workers are forked from."""
+    """Return the process id of the fork server."""
     (found,) = {psutil.Process(pid).ppid() for pid in children().values()}
     return found
 
@@ -106,11 +106,11 @@ def test_four_tasks_learn_together(data: Path, work: Path, tmp_path: Path, jobs:
         assert widest_lead(entries) <= 2  # one is done while another may just begin
     assert (folder / "model.safetensors").is_file()
     assert "staleness of 240 updates: median" in messages(tmp_path)
-    assert re.search(r"steps a second: caption \d+\.\d\d, pos \d", messages(tmp_path))
+    assert re.search(r"steps per second: caption \d+\.\d\d, pos \d", messages(tmp_path))
 
 
 def widest_lead(entries: list[dict[str, Any]]) -> int:
-    """By how many steps a worker was ahead of another that had still some to do."""
+    """Return the largest lead of a worker over an unfinished one, in steps."""
     quota, done, widest = Counter(e["worker"] for e in entries), Counter[int](), 0
     for entry in sorted(entries, key=lambda e: e["seconds"]):
         done[entry["worker"]] += 1
@@ -119,7 +119,7 @@ def widest_lead(entries: list[dict[str, Any]]) -> int:
     return widest
 
 
-def test_workers_read_pixels_and_leave_out_what_they_cannot(data: Path, tmp_path: Path) -> None:
+def test_workers_read_pixels_and_skip_unreadable_files(data: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(data, tmp_path / "data"))
     put(copy / "flickr8k" / "Flicker8k_Dataset" / "train1.jpg", b"hello")
     setup = fresh(copy, tmp_path / "work", steps=24, media="pixels", max_skipped=0.5)
@@ -128,13 +128,13 @@ def test_workers_read_pixels_and_leave_out_what_they_cannot(data: Path, tmp_path
         assert hogwild(run)
 
     assert run.progress.skipped["caption"] > 0
-    told = messages(tmp_path / "run")
-    assert told.count("train1.jpg is left out:") == 1
-    assert "is not an image" in told
+    reported = messages(tmp_path / "run")
+    assert reported.count("train1.jpg is skipped:") == 1
+    assert "is not an image" in reported
     assert len(list((tmp_path / "work" / "frames").glob("*.npy"))) == 4
 
 
-def test_too_much_that_cannot_be_read_ends_the_run(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_unreadable_samples_end_the_run(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = Path(shutil.copytree(data, tmp_path / "data"))
     put(copy / "flickr8k" / "Flicker8k_Dataset" / "train1.jpg", b"hello")
     monkeypatch.setattr(runs, "FEW", 20)
@@ -147,21 +147,21 @@ def test_too_much_that_cannot_be_read_ends_the_run(data: Path, tmp_path: Path, m
     assert children() == {}
 
 
-def test_a_killed_worker_is_started_again(data: Path, work: Path, tmp_path: Path) -> None:
+def test_a_killed_worker_is_restarted(data: Path, work: Path, tmp_path: Path) -> None:
     setup = fresh(data, work, steps=400)
     with Run(setup, tmp_path, "Hogwild") as run:
         Watch(lambda: run.progress.of("pos") > 5, lambda: kill("pos"))
         assert hogwild(run)
 
     assert run.progress.step == 400
-    assert "the worker of task pos died (killed by signal 9); started again, time 1" in messages(tmp_path)
+    assert "the worker of task pos died (killed by signal 9); restarting it, attempt 1" in messages(tmp_path)
 
 
-def test_a_worker_that_keeps_dying_ends_the_run_and_loses_nothing(
+def test_a_worker_that_keeps_dying_ends_the_run_after_a_save(
     data: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup = fresh(data, work, steps=100_000, restarts=1)
-    monkeypatch.setattr(supervision, "PATIENCE_S", 20.0)
+    monkeypatch.setattr(supervision, "STOP_TIMEOUT_S", 20.0)
     deaths = []
 
     def kill_twice() -> None:
@@ -183,11 +183,11 @@ def test_a_worker_that_keeps_dying_ends_the_run_and_loses_nothing(
         assert resumed.progress.step == run.progress.step > 3
 
 
-def test_a_worker_says_why_it_died(data: Path, work: Path, tmp_path: Path) -> None:
+def test_the_error_of_a_dead_worker_is_reported(data: Path, work: Path, tmp_path: Path) -> None:
     setup = fresh(data, work, steps=200, restarts=0)
     setup.network.cnp.task_projection.weight.data.fill_(float("nan"))
 
-    cause = r"TrainingError: \w+: the gradient was not finite for 20 steps"
+    cause = r"TrainingError: \w+: the gradient was not finite for 20 consecutive steps"
     with Run(setup, tmp_path, "Hogwild") as run, pytest.raises(TrainingError, match=cause):
         hogwild(run)
 
@@ -209,15 +209,15 @@ def test_a_signal_saves_and_stops_and_a_resumed_run_ends(data: Path, work: Path,
 
 
 @pytest.fixture
-def heard() -> Iterator[None]:
-    """Ctrl-C is heard, also where the tests run in the background of a shell that has it ignored."""
+def _default_sigint() -> Iterator[None]:
+    """Restore the handler of SIGINT, which a shell may ignore for background jobs."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("heard")
-def test_a_second_signal_waits_for_nobody(data: Path, work: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("_default_sigint")
+def test_a_second_signal_kills_the_workers_at_once(data: Path, work: Path, tmp_path: Path) -> None:
     # An Interrupt that is not entered is one that has seen its first signal.
     with Run(fresh(data, work, steps=100_000), tmp_path, "Hogwild") as run:
         Watch(lambda: run.progress.step > 3, lambda: os.kill(os.getpid(), signal.SIGINT))
@@ -227,8 +227,8 @@ def test_a_second_signal_waits_for_nobody(data: Path, work: Path, tmp_path: Path
     assert children() == {}
 
 
-def test_workers_whose_fork_server_is_killed_are_started_again(data: Path, work: Path, tmp_path: Path) -> None:
-    """Nobody could say how they end, and two must never do the work of one."""
+def test_workers_are_restarted_after_their_fork_server_is_killed(data: Path, work: Path, tmp_path: Path) -> None:
+    """Without it, exits are unknown; orphans must end before workers are replaced."""
     # No task may be done before all have begun.
     setup = fresh(data, work, steps=400, restarts=1, pace=0.1)
     first: dict[str, int] = {}
@@ -242,36 +242,36 @@ def test_workers_whose_fork_server_is_killed_are_started_again(data: Path, work:
         assert hogwild(run)
 
     assert run.progress.step == 400
-    assert "started again, time 1" in messages(tmp_path)
+    assert "restarting it, attempt 1" in messages(tmp_path)
     assert len(first) == 4
     assert not any(psutil.pid_exists(pid) for pid in first.values())
 
 
-def test_a_worker_that_dies_before_it_begins_is_started_again(
+def test_a_worker_that_dies_before_its_first_step_is_restarted(
     data: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup = fresh(data, work, steps=40)
     many = [example for _ in range(2000) for example in setup.examples["pos"]]  # more than a pipe holds
     setup = replace(setup, examples={**setup.examples, "pos": many})
     started: list[str] = []
-    original = supervision.Member
+    original = supervision.Worker
 
-    def dead_at_first(post: Any, process: Any, **values: Any) -> Any:
-        if post.task == "pos" and "pos" not in started:
+    def dead_at_first(spec: Any, process: Any, **values: Any) -> Any:
+        if spec.task == "pos" and "pos" not in started:
             process.kill()
             process.join()
-        started.append(post.task)
-        return original(post, process, **values)
+        started.append(spec.task)
+        return original(spec, process, **values)
 
-    monkeypatch.setattr(supervision, "Member", dead_at_first)
+    monkeypatch.setattr(supervision, "Worker", dead_at_first)
     with Run(setup, tmp_path, "Hogwild") as run:
         assert hogwild(run)
 
     assert started.count("pos") == 2
-    assert "the worker of task pos died (killed by signal 9); started again, time 1" in messages(tmp_path)
+    assert "the worker of task pos died (killed by signal 9); restarting it, attempt 1" in messages(tmp_path)
 
 
-def test_workers_are_deaf_to_signals_of_the_group(data: Path, work: Path, tmp_path: Path) -> None:
+def test_workers_ignore_signals_to_the_process_group(data: Path, work: Path, tmp_path: Path) -> None:
     setup = fresh(data, work, steps=300, restarts=0)
 
     def signal_all() -> None:
@@ -286,7 +286,7 @@ def test_workers_are_deaf_to_signals_of_the_group(data: Path, work: Path, tmp_pa
     assert run.progress.step == 300
 
 
-def test_a_run_goes_on_with_another_runner_and_other_workers(data: Path, work: Path, tmp_path: Path) -> None:
+def test_a_run_is_resumed_with_another_runner_and_other_workers(data: Path, work: Path, tmp_path: Path) -> None:
     options = Options(data, "random", runner="single", work=work)
     train(make_config(steps=20), tmp_path, options)
 
@@ -301,7 +301,7 @@ def test_a_run_goes_on_with_another_runner_and_other_workers(data: Path, work: P
     assert "70 steps of Adam" in card
 
 
-def test_nobody_runs_ahead_of_the_pace(data: Path, work: Path, tmp_path: Path) -> None:
+def test_no_worker_exceeds_the_pace(data: Path, work: Path, tmp_path: Path) -> None:
     setup = fresh(data, work, steps=200, pace=0.1)
 
     with Run(setup, tmp_path, "Hogwild") as run:
@@ -315,7 +315,7 @@ def test_nobody_runs_ahead_of_the_pace(data: Path, work: Path, tmp_path: Path) -
         assert max(shares) - min(shares) < 0.1 + 3 / min(quota.values())
 
 
-def test_states_are_whole_while_workers_run(data: Path, work: Path, tmp_path: Path) -> None:
+def test_saved_states_are_consistent_while_workers_run(data: Path, work: Path, tmp_path: Path) -> None:
     setup = fresh(data, work, steps=150, checkpoints={"every_s": 0.3, "keep": 50})
 
     with Run(setup, tmp_path, "Hogwild") as run:
@@ -350,8 +350,8 @@ def test_states_are_saved_before_evaluations(
         assert step - states[-1] < 30  # workers go on while the thread of the evaluation begins
 
 
-def test_without_its_main_process_a_worker_ends(data: Path, work: Path, tmp_path: Path) -> None:
-    """The main process is killed; nothing is left running."""
+def test_workers_end_when_the_main_process_is_killed(data: Path, work: Path, tmp_path: Path) -> None:
+    """After SIGKILL to the main process, no worker is left."""
     process = multiprocessing.get_context("spawn").Process(target=_forever, args=(data, work, tmp_path))
     process.start()
     log_file = tmp_path / "log.jsonl"

@@ -1,4 +1,4 @@
-"""What augmentation changes, and what it leaves alone."""
+"""Effects and invariants of the augmentation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIZE = 32
 
 
 def config(treatment: Treatment = "squash") -> VisionConfig:
-    """Of a small square."""
+    """Return a configuration with a small input size."""
     return VisionConfig(backbone="compact", size=SIZE, image=Framing(treatment), video=Framing(treatment))
 
 
@@ -61,7 +61,7 @@ def test_the_generator_alone_decides() -> None:
     assert not torch.equal(views[0], views[2])
 
 
-def test_what_goes_in_stays_as_it_is(generator: random.Random) -> None:
+def test_the_input_is_not_changed(generator: random.Random) -> None:
     frames = places()
     for _ in range(5):
         augment(frames, config(), generator)
@@ -78,7 +78,7 @@ def test_all_frames_are_treated_alike(generator: random.Random) -> None:
 
 
 def test_a_colour_is_the_same_in_all_frames(generator: random.Random, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the rest of the frame, and with it the frame's mean, differs."""
+    """The frames' means differ, but equal colours must stay equal."""
     monkeypatch.setattr(augmentation, "region", lambda *_: (0, 0, SIZE, SIZE))
     frames = torch.full((2, 3, SIZE, SIZE), 100, dtype=torch.uint8)
     frames[1, :, 5:] = 250

@@ -83,8 +83,8 @@ def test_a_batch_of_clips(setup: Setup) -> None:
     assert labels == [e.answer for e in setup.examples["activity"]]
 
 
-def test_a_task_may_see_pictures_as_they_are_alone(setup: Setup) -> None:
-    """Mirrored or cropped, a picture may no longer be what its target says."""
+def test_a_task_may_use_plain_views_only(setup: Setup) -> None:
+    """Mirroring or cropping could make the target of the picture wrong."""
     example = setup.examples["activity"][0]
     views = views_of(setup, example)
     seen: dict[str, set[int]] = {}

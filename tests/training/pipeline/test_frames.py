@@ -42,7 +42,7 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Of the cache."""
+    """Return the folder of the cache."""
     return tmp_path / "cache"
 
 
@@ -109,7 +109,7 @@ def test_a_clip_is_decoded_once(clip: Path, folder: Path, decoded: list[int]) ->
     assert [path.suffix for path in folder.iterdir()] == [".npy"]
 
 
-def test_what_is_stored_is_small_and_not_augmented(clip: Path, folder: Path) -> None:
+def test_cached_clips_are_small_and_not_augmented(clip: Path, folder: Path) -> None:
     pixels = view(Frames(CONFIG, folder), clip)
 
     stored = np.load(next(folder.iterdir()))
@@ -208,7 +208,7 @@ def test_many_processes_hold_the_limit_together(tmp_path: Path, folder: Path) ->
     assert limit / 2 < sum(path.stat().st_size for path in folder.iterdir()) <= limit
 
 
-def test_a_full_disk_is_no_disaster(
+def test_a_full_disk_only_disables_the_cache(
     clip: Path, folder: Path, decoded: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def save(file: object, values: object) -> None:
@@ -223,7 +223,7 @@ def test_a_full_disk_is_no_disaster(
     assert len(decoded) == 2
     assert list(folder.iterdir()) == []
     assert [r.getMessage() for r in caplog.records] == [
-        f"no more decoded clips are kept in {folder}: No space left on device"
+        f"decoded clips are no longer cached in {folder}: No space left on device"
     ]
 
 
@@ -261,7 +261,7 @@ def test_threads_share_a_cache(clip: Path, folder: Path) -> None:
     assert [path.suffix for path in folder.iterdir()] == [".npy"]
 
 
-def test_frames_travel_to_other_processes(clip: Path, folder: Path) -> None:
+def test_frames_can_be_pickled(clip: Path, folder: Path) -> None:
     frames = Frames(CONFIG, folder)
 
     assert torch.equal(view(pickle.loads(pickle.dumps(frames)), clip), view(frames, clip))

@@ -23,7 +23,7 @@ def test_the_order_stays() -> None:
         assert [int(loader.next().targets) for _ in range(50)] == list(range(50))
 
 
-def test_what_goes_wrong_is_raised_where_it_is_waited_for() -> None:
+def test_exceptions_are_raised_by_next() -> None:
     def broken() -> Iterator[Batch]:
         yield batch(1)
         raise ValueError("no more")
@@ -34,7 +34,7 @@ def test_what_goes_wrong_is_raised_where_it_is_waited_for() -> None:
             loader.next()
 
 
-def test_it_runs_ahead_but_not_away() -> None:
+def test_prefetching_is_limited() -> None:
     made: list[int] = []
 
     def counted() -> Iterator[Batch]:

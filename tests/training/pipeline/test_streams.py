@@ -20,7 +20,7 @@ from omninet.training.setup import Setup
 
 
 def numbered(setup: Setup, count: int) -> list[Example]:
-    """Captions that tell which example they are."""
+    """Return examples with distinct captions."""
     photo = setup.examples["caption"][0].image
     return [Example("caption", {"image": photo}, answer="a" * (i + 1), captions=("x",)) for i in range(count)]
 
@@ -49,7 +49,7 @@ def test_neighbours_in_length_come_together(setup: Setup) -> None:
 
 
 @pytest.mark.parametrize("start", [1, 2, 3, 4, 7, 13])
-def test_a_stream_goes_on_where_it_was(setup: Setup, start: int) -> None:
+def test_a_stream_can_start_at_any_batch(setup: Setup, start: int) -> None:
     examples = setup.examples["vqa"] + setup.examples["vqa"]  # type: ignore[operator]
     whole = list(islice(stream(examples, 3, setup.encoder, seed=5), start + 3))
 
@@ -96,7 +96,7 @@ def broken(setup: Setup, examples: Sequence[Example]) -> dict[str, Media]:
     return {"vision": Broken(setup, {path for e in examples for path in e.media})}
 
 
-def test_what_cannot_be_read_is_left_out_counted_and_told(setup: Setup) -> None:
+def test_unreadable_samples_are_skipped_counted_and_reported(setup: Setup) -> None:
     examples = setup.examples["vqa"]
     encoder = replace(setup.encoder, media=broken(setup, examples[1:2]))
 
@@ -104,11 +104,11 @@ def test_what_cannot_be_read_is_left_out_counted_and_told(setup: Setup) -> None:
 
     assert [len(batch.targets) for batch in batches] == [3, 3, 3]
     assert [batch.skipped for batch in batches] == [1, 1, 1]
-    assert encoder.news() == [f"{examples[1].image} is left out: the file is not an image"]
-    assert encoder.news() == []
+    assert encoder.new_warnings() == [f"{examples[1].image} is skipped: the file is not an image"]
+    assert encoder.new_warnings() == []
 
 
-def test_a_batch_that_cannot_be_read_is_passed_over(setup: Setup) -> None:
+def test_an_unreadable_batch_is_skipped(setup: Setup) -> None:
     examples = setup.examples["vqa"]
     encoder = replace(setup.encoder, media=broken(setup, examples[1:2]))
 

@@ -1,4 +1,4 @@
-"""What a resumed run may change."""
+"""Settings that a resumed run may change."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def found(
     ],
 )
 def test_another_run_is_refused(tmp_path: Path, changed: dict[str, Any], named: str) -> None:
-    message = rf"config\.yaml is of another run, at step 3 with {named}.*: the same configuration goes on, another"
+    message = rf"config\.yaml is of another run, at step 3 with {named}.*: resume with the same configuration"
     with pytest.raises(DataError, match=message):
         found(tmp_path, {}, changed)
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "reported"),
     [
         ({}, []),
         ({"restarts": 0, "pace": 0.5}, ["pace 0.5 instead of None", "restarts 0 instead of 3"]),
@@ -90,11 +90,13 @@ def test_another_run_is_refused(tmp_path: Path, changed: dict[str, Any], named: 
         ({"network": network("cnp", dropout=0.1, gate="normalised")}, []),  # what it has by default
     ],
 )
-def test_what_changes_nothing_that_is_learned_is_told(tmp_path: Path, changed: dict[str, Any], told: list[str]) -> None:
-    assert found(tmp_path, {}, changed) == told
+def test_changes_that_do_not_affect_training_are_reported(
+    tmp_path: Path, changed: dict[str, Any], reported: list[str]
+) -> None:
+    assert found(tmp_path, {}, changed) == reported
 
 
-def test_what_is_refused_is_all_named_at_once(tmp_path: Path) -> None:
+def test_all_refused_changes_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"with seed 0 instead of 1, text_steps 12 instead of 9: ") as caught:
         found(tmp_path, {}, {"seed": 1, "text_steps": 9, "restarts": 0}, best=1.0)
     assert "restarts" not in str(caught.value)
@@ -109,7 +111,7 @@ def test_what_is_refused_is_all_named_at_once(tmp_path: Path) -> None:
         ({"steps": 100, "cooldown": 1.0}, {"steps": 200, "cooldown": 0.5}, 0),
     ],
 )
-def test_the_steps_may_change_while_that_changes_no_rate(
+def test_steps_may_change_if_no_past_learning_rate_changes(
     tmp_path: Path, before: dict[str, Any], now: dict[str, Any], step: int
 ) -> None:
     assert found(tmp_path, before, now, step)[0] == f"steps {now['steps']} instead of {before['steps']}"
@@ -124,7 +126,7 @@ def test_the_steps_may_change_while_that_changes_no_rate(
         ({"steps": 100}, {"steps": 20}, 21, "steps 100 instead of 20"),
     ],
 )
-def test_the_steps_may_not_change_the_rate_of_what_is_done(
+def test_steps_may_not_change_past_learning_rates(
     tmp_path: Path, before: dict[str, Any], now: dict[str, Any], step: int, named: str
 ) -> None:
     with pytest.raises(DataError, match=f"is of another run, at step {step} with {named}"):
@@ -135,18 +137,18 @@ def test_the_steps_may_not_change_the_rate_of_what_is_done(
     "changed",
     [{"beams": 2}, {"text_steps": 9}, {"evaluation": BEST | {"limit": 3}}, {"evaluation": BEST | {"best": None}}],
 )
-def test_the_best_is_chosen_by_one_measure(tmp_path: Path, changed: dict[str, Any]) -> None:
+def test_the_metric_of_the_best_checkpoint_may_not_change(tmp_path: Path, changed: dict[str, Any]) -> None:
     assert len(found(tmp_path, {"evaluation": BEST}, {"evaluation": BEST} | changed)) == 1
 
     with pytest.raises(DataError, match="is of another run"):
         found(tmp_path, {"evaluation": BEST}, {"evaluation": BEST} | changed, best=0.0)
 
 
-def test_a_run_without_a_configuration_is_trusted(tmp_path: Path) -> None:
+def test_a_run_without_a_configuration_is_not_checked(tmp_path: Path) -> None:
     assert changes(tmp_path, make_config(seed=8), Progress({})) == []
 
 
-def test_a_run_of_before_a_setting_existed_has_its_default(tmp_path: Path) -> None:
+def test_a_setting_missing_in_an_old_run_has_its_default(tmp_path: Path) -> None:
     make_config().save(tmp_path / "config.yaml")
     lines = (tmp_path / "config.yaml").read_text().splitlines(keepends=True)
     (tmp_path / "config.yaml").write_text("".join(line for line in lines if not line.startswith("sharded")))

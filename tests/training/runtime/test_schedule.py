@@ -29,7 +29,7 @@ def test_a_cap() -> None:
     assert noam(1, 1.0, 100, cap=0.05) == pytest.approx(0.001)
 
 
-def test_it_rises_linearly_and_falls_by_the_root() -> None:
+def test_the_rate_rises_linearly_and_falls_by_the_square_root() -> None:
     rates = [noam(step, 2.0, 10) for step in range(1, 50)]
 
     assert max(rates) == rates[9] == pytest.approx(2 / 10**0.5)
@@ -99,7 +99,7 @@ def test_tasks_are_mixed_by_the_number_of_their_examples(mixing: str, samples: d
     assert drawn == pytest.approx({name: scale * n for name, n in samples.items()})
 
 
-def test_shares_that_are_given_stay() -> None:
+def test_configured_shares_are_kept() -> None:
     config = make_config()
 
     assert mixed(config, dict.fromkeys(config.tasks, 7)) == config

@@ -19,7 +19,7 @@ def network() -> nn.Sequential:
 
 
 def gradients(step: int, model: nn.Module) -> list[Tensor | None]:
-    """Of the trained parameters; the second layer has some at every other step only."""
+    """Return gradients; the second layer has them at every other step only."""
     generator = torch.Generator().manual_seed(step)
     found: list[Tensor | None] = [
         torch.randn(p.shape, generator=generator) for p in model.parameters() if p.requires_grad
@@ -28,7 +28,7 @@ def gradients(step: int, model: nn.Module) -> list[Tensor | None]:
 
 
 def stock(steps: int) -> nn.Module:
-    """Trained by torch's Adam."""
+    """Return parameters trained with torch.optim.Adam."""
     model = network()
     trained = [p for p in model.parameters() if p.requires_grad]
     adam = torch.optim.Adam(trained, lr=0.01, betas=BETAS, eps=EPSILON)
@@ -70,7 +70,7 @@ def test_the_network_is_the_global_model() -> None:
     assert len(shared.values) == 3 * 4 + 4 + 4 * 2 + 2
 
 
-def test_a_state_goes_on_where_it_was() -> None:
+def test_a_restored_state_continues_identically() -> None:
     model = network()
     shared = GlobalModel(model, 2)
     for step in range(4):
@@ -90,8 +90,8 @@ def test_a_state_goes_on_where_it_was() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda state: state.pop("0.bias"), "0.bias is in only one of the two"),
-        (lambda state: state["1.bias"].update(value=torch.zeros(3)), r"1.bias is \(2,\) here and \(3,\) there"),
+        (lambda state: state.pop("0.bias"), "0.bias is in only one of the two networks"),
+        (lambda state: state["1.bias"].update(value=torch.zeros(3)), r"1.bias has shape \(2,\), the saved one \(3,\)"),
     ],
 )
 def test_a_state_of_another_network_is_refused(change: Any, message: str) -> None:

@@ -23,14 +23,14 @@ from tests.training.conftest import make_config, run_values
 
 @pytest.fixture(autouse=True)
 def _random_numbers() -> Iterator[None]:
-    """Nothing a run does to the random numbers of the process outlives it."""
+    """Restore the random generators after each test."""
     state = torch.get_rng_state()
     yield
     torch.set_rng_state(state)
 
 
 def fresh(data: Path, work: Path, **changes: Any) -> Setup:
-    """A run with dropout, at its start."""
+    """Return the setup of a run with dropout."""
     return set_up(make_config(**changes), data, "random", work)
 
 
@@ -42,7 +42,7 @@ def train(setup: Setup, folder: Path, resume: bool = False, stop: Interrupt | No
 
 
 class After(Interrupt):
-    """A signal that comes after so many steps, as seen from the runner."""
+    """Stands for Interrupt with a signal after a number of steps."""
 
     def __init__(self, steps: int) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ def test_nothing_to_resume(setup: Setup, tmp_path: Path) -> None:
         Run(setup, tmp_path, "One process", resume=True)
 
 
-def test_what_a_resumed_run_changes_is_told_or_refused(data: Path, work: Path, tmp_path: Path) -> None:
+def test_changes_of_a_resumed_run_are_reported_or_refused(data: Path, work: Path, tmp_path: Path) -> None:
     train(fresh(data, work), tmp_path)
     stored = (tmp_path / "config.yaml").read_text()
 
@@ -108,40 +108,42 @@ def test_what_a_resumed_run_changes_is_told_or_refused(data: Path, work: Path, t
     assert (tmp_path / "config.yaml").read_text() == stored
 
     train(fresh(data, work, steps=10, restarts=0), tmp_path, resume=True)
-    assert "goes on with steps 10 instead of 8, restarts 0 instead of 3" in (tmp_path / "log.jsonl").read_text()
+    assert "resumed with steps 10 instead of 8, restarts 0 instead of 3" in (tmp_path / "log.jsonl").read_text()
     assert len(log(tmp_path)) == 10
 
 
-def test_more_data_are_another_run_where_they_decide_how_tasks_are_mixed(
-    data: Path, work: Path, tmp_path: Path
-) -> None:
+def test_added_data_are_refused_if_mixing_depends_on_them(data: Path, work: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(data, tmp_path / "data"))
     train(fresh(copy, work, mixing="proportional"), tmp_path / "run")
     treebank = copy / "ewt" / "en_ewt-ud-train.conllu"
     treebank.write_text(treebank.read_text() * 2)
 
-    with pytest.raises(DataError, match=r"with tasks\.pos\.share 2\.25 instead of 4\.5: the same configuration"):
+    with pytest.raises(DataError, match=r"with tasks\.pos\.share 2\.25 instead of 4\.5: resume with the same"):
         Run(fresh(copy, work, mixing="proportional"), tmp_path / "run", "One process", resume=True)
 
 
-def test_a_folder_that_holds_a_run_is_not_begun_anew(setup: Setup, tmp_path: Path) -> None:
+def test_a_folder_with_a_run_is_refused(setup: Setup, tmp_path: Path) -> None:
     train(setup, tmp_path)
 
-    with pytest.raises(DataError, match=r"holds a run already, at step 8: --resume goes on, another --out begins anew"):
+    with pytest.raises(
+        DataError, match=r"already holds a run, at step 8: continue it with --resume, or choose another --out"
+    ):
         Run(setup, tmp_path, "One process")
 
 
-def test_what_goes_wrong_loses_nothing(data: Path, work: Path, tmp_path: Path) -> None:
+def test_an_error_saves_the_state(data: Path, work: Path, tmp_path: Path) -> None:
     setup = fresh(data, work, steps=400)
     setup.network.cnp.task_projection.weight.data.fill_(float("nan"))
 
-    with pytest.raises(TrainingError, match=r"\w+: the gradient was not finite for 20 steps; lower factor or clip"):
+    with pytest.raises(
+        TrainingError, match=r"\w+: the gradient was not finite for 20 consecutive steps; lower factor or clip"
+    ):
         train(setup, tmp_path)
 
     assert [path.name for path in sorted((tmp_path / "states").iterdir())] == ["000000019.pt"]
 
 
-def test_states_are_saved_on_the_way(data: Path, work: Path, tmp_path: Path) -> None:
+def test_states_are_saved_periodically(data: Path, work: Path, tmp_path: Path) -> None:
     train(fresh(data, work, steps=6, checkpoints={"every_s": 1e-9, "keep": 2}), tmp_path)
 
     assert [path.name for path in sorted((tmp_path / "states").iterdir())] == ["000000005.pt", "000000006.pt"]
@@ -195,7 +197,10 @@ def test_further_data_sets_have_measures_of_their_own(data: Path, work: Path, tm
     assert (tmp_path / "run" / "best" / "config.json").is_file()
 
 
-def test_a_measure_that_is_not_there_is_told_and_ends_nothing(data: Path, work: Path, tmp_path: Path) -> None:
+def test_an_unknown_best_metric_is_reported_and_training_continues(data: Path, work: Path, tmp_path: Path) -> None:
     train(fresh(data, work, steps=4, evaluation={"every": 4, "limit": 1, "best": "beauty"}), tmp_path)
 
-    assert "evaluation.best 'beauty' is not measured; there are caption/BLEU-4" in (tmp_path / "log.jsonl").read_text()
+    assert (
+        "evaluation.best 'beauty' is not measured; known measures are caption/BLEU-4"
+        in (tmp_path / "log.jsonl").read_text()
+    )

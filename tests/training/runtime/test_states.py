@@ -81,13 +81,13 @@ def test_another_number_of_workers_shares_the_steps(tmp_path: Path) -> None:
     assert found.drawn == {"pos": [3, 2, 2], "vqa": [2, 1]}
 
 
-def test_what_cannot_be_resumed_is_said(tmp_path: Path) -> None:
+def test_states_that_cannot_be_resumed_are_named(tmp_path: Path) -> None:
     states = States(tmp_path)
     with pytest.raises(DataError, match="holds no state: there is no run to resume"):
         states.restore(model(), JOBS)
     path = states.save(model(), progress(1))
 
-    with pytest.raises(DataError, match="is of another network: weight is"):
+    with pytest.raises(DataError, match="was saved for another network: parameter weight has shape"):
         states.restore(GlobalModel(nn.Linear(3, 2), 1), JOBS)
     with pytest.raises(DataError, match="has the tasks pos, vqa, the run pos"):
         states.restore(model(), {"pos": 1})
@@ -101,7 +101,7 @@ def test_progress_is_a_value() -> None:
 
 
 @pytest.mark.slow
-def test_killed_while_it_writes_it_leaves_a_whole_state(tmp_path: Path) -> None:
+def test_a_kill_during_a_save_leaves_a_complete_state(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLER, str(tmp_path)], check=True, timeout=120)
 
     unfinished = list(tmp_path.glob("*/*.part"))

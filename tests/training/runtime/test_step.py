@@ -24,14 +24,14 @@ TASKS = ["caption", "pos", "vqa", "activity"]
 
 
 def batch_of(setup: Setup, task: str, count: int = 3) -> Batch:
-    """Its first examples."""
+    """Return the task's first examples as a batch."""
     batch = setup.encoder.batch(drawn(setup.examples[task][:count]))
     assert batch is not None
     return batch
 
 
 def loss_of(network: OmniNet, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Means over the targets that count."""
+    """Return means over the unmasked targets."""
     terms, right = Objective(network)(batch)
     return torch.stack(list(terms.values())).sum() / batch.real, right / batch.real
 
@@ -57,18 +57,18 @@ def test_loss_is_the_mean_over_real_targets(setup: Setup, task: str) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_training_shows_what_serving_shows(setup: Setup, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[bool] = []
+def test_training_and_serving_compute_the_same(setup: Setup, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
     encode = OmniNet.encode
 
     def watched(network: OmniNet, inputs: Any, moves: bool = True, losses: Losses | None = None) -> Memory:
-        told.append(moves)
+        seen.append(moves)
         return encode(network, inputs, moves, losses)
 
     monkeypatch.setattr(OmniNet, "encode", watched)
     loss_of(setup.network.eval(), batch_of(setup, task))
 
-    assert told == [task == "activity"]
+    assert seen == [task == "activity"]
 
 
 @pytest.mark.parametrize("task", ["caption", "pos"])
@@ -169,7 +169,7 @@ def test_the_optimiser_is_the_papers(setup: Setup) -> None:
     )
 
 
-def test_a_step_says_what_it_saw(setup: Setup) -> None:
+def test_the_result_of_a_step(setup: Setup) -> None:
     network = setup.network.eval()  # without dropout, so that the loss can be known before
     batch = batch_of(setup, "vqa")
     loss, accuracy = loss_of(network, batch)
@@ -224,7 +224,7 @@ def test_accumulated_batches_are_one(setup: Setup) -> None:
             torch.testing.assert_close(p.grad, gradients[name], rtol=1e-4, atol=1e-6)
 
 
-def test_where_no_target_counts_there_is_no_gradient(setup: Setup) -> None:
+def test_without_unmasked_targets_there_is_no_gradient(setup: Setup) -> None:
     network, batch = setup.network.eval(), batch_of(setup, "vqa")
     empty = replace(batch, mask=torch.zeros_like(batch.mask), skipped=3)
 
@@ -234,7 +234,7 @@ def test_where_no_target_counts_there_is_no_gradient(setup: Setup) -> None:
     assert all(p.grad is None for p in network.parameters())
 
 
-def test_a_part_that_does_not_count_changes_nothing(setup: Setup) -> None:
+def test_a_fully_masked_batch_changes_nothing(setup: Setup) -> None:
     network, batch = setup.network.eval(), batch_of(setup, "vqa")
     alone = compute_gradients(Objective(network), [batch], clip=1e9)
 
@@ -255,7 +255,7 @@ def test_bfloat16_is_close_and_leaves_float32(setup: Setup) -> None:
     assert {p.grad.dtype for p in network.parameters() if p.grad is not None} == {torch.float32}
 
 
-def test_a_loss_that_is_not_finite_is_told(setup: Setup) -> None:
+def test_a_non_finite_loss_is_detected(setup: Setup) -> None:
     network = setup.network.eval()
     network.cnp.task_projection.weight.data.fill_(float("nan"))
 

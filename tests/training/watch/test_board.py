@@ -20,7 +20,7 @@ from tests.training.watch.conftest import a_step, an_evaluation
 
 
 def read(folder: Path) -> EventAccumulator:
-    """All that was written, nothing sampled."""
+    """Return all events that were written, without sampling."""
     everything = dict.fromkeys(("scalars", "histograms", "images", "tensors"), 0)
     return EventAccumulator(str(folder), size_guidance=everything).Reload()
 
@@ -64,7 +64,7 @@ def test_staleness_is_a_histogram(tmp_path: Path) -> None:
     assert (values.num, values.min, values.max, values.sum) == (3, 0, 4, 8)
 
 
-def test_a_resumed_run_hides_what_it_does_again(tmp_path: Path) -> None:
+def test_a_resumed_run_hides_repeated_steps(tmp_path: Path) -> None:
     write(tmp_path, [a_step(number, loss=1.0, seconds=5.0 * number) for number in range(1, 9)])
     write(tmp_path, [a_step(number, loss=2.0, seconds=5.0 * number) for number in (5, 6)], start_step=4)
 
@@ -72,7 +72,7 @@ def test_a_resumed_run_hides_what_it_does_again(tmp_path: Path) -> None:
     assert points == [(1, 1.0), (2, 1.0), (3, 1.0), (4, 1.0), (5, 2.0), (6, 2.0)]
 
 
-def test_memory_is_of_cuda_devices_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_recorded_for_cuda_devices_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (5 * 2**30, 8 * 2**30))
 
     write(tmp_path, [a_step(1)], devices=[torch.device("cpu"), torch.device("cuda:1")])

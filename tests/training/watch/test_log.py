@@ -108,14 +108,14 @@ def test_a_new_run_in_an_old_folder_begins_anew(tmp_path: Path) -> None:
     assert [entry.get("task", entry.get("text")) for entry in lines(path)] == ["new", "new"]
 
 
-def test_reading_passes_over_a_torn_line(tmp_path: Path) -> None:
+def test_reading_skips_a_truncated_line(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(b'{"kind": "step", "step": 1}\n{"kind": "ste{"kind": "step", "step": 3}\n{"step": 4}\n\xff')
 
     assert [entry["step"] for entry in read_log(path)] == [1, 4]
 
 
-def test_a_loss_that_is_no_number_is_logged(tmp_path: Path) -> None:
+def test_a_nan_loss_is_logged(tmp_path: Path) -> None:
     log = Log(tmp_path / "log.jsonl")
     log.step(a_step(1, loss=float("nan"), gradient_norm=float("inf")))
     log.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from omninet.training.watch.recent import SMOOTHED, Recent, Standing, clock
+from omninet.training.watch.recent import SMOOTHED, Recent, RunProgress, clock
 from tests.training.watch.conftest import a_step
 
 
@@ -60,8 +60,8 @@ def test_staleness_is_the_median() -> None:
     assert recent.staleness == 2
 
 
-def test_the_standing_goes_on_from_what_was_done() -> None:
-    standing = Standing(1000, {"vqa": 60, "pos": 40})
+def test_progress_includes_earlier_steps() -> None:
+    standing = RunProgress(1000, {"vqa": 60, "pos": 40})
     assert (standing.step, standing.left) == (100, None)
 
     for number in (101, 103, 102):
@@ -73,7 +73,7 @@ def test_the_standing_goes_on_from_what_was_done() -> None:
 
 
 def test_the_time_left_follows_the_latest_pace() -> None:
-    standing = Standing(1000, {})
+    standing = RunProgress(1000, {})
     seconds = 0.0
     for number in range(1, 6 * SMOOTHED + 1):
         seconds += 10.0 if number <= SMOOTHED else 0.5

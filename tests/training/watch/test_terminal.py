@@ -32,7 +32,7 @@ def live(console: Console) -> Iterator[LiveTable]:
 
 
 def text_of(live: LiveTable) -> list[str]:
-    """What it shows now, as plain lines."""
+    """Return the lines of the current table as plain text."""
     plain = Console(file=io.StringIO(), width=80, record=True)
     plain.print(live.render())
     return plain.export_text().splitlines()
@@ -53,7 +53,7 @@ def test_a_row_a_task(live: LiveTable) -> None:
     assert pos == ["pos", "0"]
 
 
-def test_what_is_not_known_yet(live: LiveTable) -> None:
+def test_unknown_values_are_question_marks(live: LiveTable) -> None:
     live.step(a_step(1))
 
     lines = text_of(live)
@@ -88,7 +88,7 @@ def test_the_last_messages_are_below(live: LiveTable) -> None:
     ]
 
 
-def test_it_is_drawn_now_and_then(console: Console, live: LiveTable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_is_drawn_periodically(console: Console, live: LiveTable, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(console.file, io.StringIO)
     now = time.monotonic() + table.REFRESH_S
     monkeypatch.setattr(time, "monotonic", lambda: now)
@@ -110,7 +110,7 @@ def test_the_end_is_drawn(console: Console, live: LiveTable) -> None:
     assert "step 1,000/1,000 (100%)" in console.file.getvalue()
 
 
-def test_what_others_log_goes_above(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_messages_are_printed_above_the_table(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(console.file, io.StringIO)
     handler = logging.StreamHandler(sys.stderr)
     monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
@@ -125,7 +125,7 @@ def test_what_others_log_goes_above(console: Console, monkeypatch: pytest.Monkey
     assert handler.stream is sys.stderr is stderr
 
 
-def test_lines_come_every_half_minute_and_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_is_logged_every_half_minute_and_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     lines = Lines(600, {"vqa": 100})
     for number in range(101, 172):
@@ -139,7 +139,7 @@ def test_lines_come_every_half_minute_and_at_the_end(caplog: pytest.LogCaptureFi
     ]
 
 
-def test_lines_for_messages_and_nothing_for_no_step(caplog: pytest.LogCaptureFixture) -> None:
+def test_messages_are_logged_and_no_progress_without_steps(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     lines = Lines(600, {})
     lines.message("100% of it")

@@ -1,4 +1,4 @@
-"""All watchers of a run as one, and one that fails."""
+"""Several watchers behind one interface, including a failing one."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 import pytest
 
 from omninet.training.watch import Watcher, watchers
-from omninet.training.watch.everyone import Everyone
+from omninet.training.watch.multi_watcher import MultiWatcher
 from tests.training.watch.conftest import a_step, an_evaluation
 
 ROOT = Path(__file__).parents[3]
 
 
 class Recorder:
-    """Keeps what it is told, or fails."""
+    """Records all reports, or raises an error."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.told: list[Any] = []
+        self.reported: list[Any] = []
         self.error = error
 
     def step(self, record: Any) -> None:
-        self.told.append(record)
+        self.reported.append(record)
         if self.error:
             raise self.error
 
@@ -35,8 +35,8 @@ class Recorder:
         self.step("closed")
 
 
-def tell(watcher: Watcher) -> list[Any]:
-    """One of each; what was told."""
+def report_all(watcher: Watcher) -> list[Any]:
+    """Send one report of each type; return the reports."""
     watcher.step(a_step(1))
     watcher.evaluation(an_evaluation(1))
     watcher.message("hello")
@@ -44,32 +44,32 @@ def tell(watcher: Watcher) -> list[Any]:
     return [a_step(1), an_evaluation(1), "hello", "closed"]
 
 
-def test_everyone_is_told() -> None:
+def test_all_watchers_get_all_reports() -> None:
     recorders = {"one": Recorder(), "other": Recorder()}
 
-    told = tell(Everyone({name: lambda r=r: r for name, r in recorders.items()}))  # type: ignore[misc]
+    reported = report_all(MultiWatcher({name: lambda r=r: r for name, r in recorders.items()}))  # type: ignore[misc]
 
-    assert [recorder.told for recorder in recorders.values()] == [told, told]
+    assert [recorder.reported for recorder in recorders.values()] == [reported, reported]
 
 
-def test_one_that_fails_is_named_once_and_told_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_watcher_is_logged_once_and_still_called(caplog: pytest.LogCaptureFixture) -> None:
     failing, other = Recorder(OSError(28, "No space left on device")), Recorder()
 
-    told = tell(Everyone({"the log": lambda: failing, "other": lambda: other}))
+    reported = report_all(MultiWatcher({"the log": lambda: failing, "other": lambda: other}))
 
     assert caplog.messages == [
-        "the log fails and may be incomplete; training goes on: OSError(28, 'No space left on device')"
+        "the log failed and may be incomplete; training continues: OSError(28, 'No space left on device')"
     ]
-    assert failing.told == other.told == told
+    assert failing.reported == other.reported == reported
 
 
-def test_ctrl_c_is_no_failure() -> None:
+def test_ctrl_c_is_not_suppressed() -> None:
     class Interrupted(Recorder):
         def step(self, record: Any) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Everyone({"one": Interrupted}).step(a_step(1))
+        MultiWatcher({"one": Interrupted}).step(a_step(1))
 
 
 def test_a_library_that_is_missing(
@@ -80,16 +80,16 @@ def test_a_library_that_is_missing(
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
 
-    tell(watchers(tmp_path, 10))
+    report_all(watchers(tmp_path, 10))
 
     assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith("TensorBoard fails")
+    assert caplog.messages[0].startswith("TensorBoard failed")
     assert "halted; None in sys.modules" in caplog.messages[0]
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 3
 
 
 def test_a_run_and_its_resumption(tmp_path: Path) -> None:
-    tell(watchers(tmp_path, 10))
+    report_all(watchers(tmp_path, 10))
     resumed = watchers(tmp_path, 10, 1, {"vqa": 1})
     resumed.step(a_step(2))
     resumed.close()
@@ -110,7 +110,7 @@ def test_a_terminal_has_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     shown: list[str] = []
     monkeypatch.setattr(sys.stderr, "write", shown.append)
 
-    tell(watchers(tmp_path, 10))
+    report_all(watchers(tmp_path, 10))
 
     assert "stale" in "".join(shown)
 

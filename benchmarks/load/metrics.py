@@ -1,4 +1,4 @@
-"""From samples to figures."""
+"""Statistics of the load test's samples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.load.client import Sample
 
 @dataclass(frozen=True)
 class Span:
-    """The measured time, seconds since the load began; what comes before it fills the queues."""
+    """Measurement interval in seconds since the start of the load; the time before it is warm-up."""
 
     begin: float
     end: float
@@ -20,7 +20,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Latency:
-    """Of the requests that were answered: how many a second, and milliseconds by quantile; None where there is none."""
+    """Successful requests per second, and latency quantiles in milliseconds; None without requests."""
 
     rate: float
     p50: float | None
@@ -30,14 +30,14 @@ class Latency:
 
 @dataclass(frozen=True)
 class Cell:
-    """One load on one variant.
+    """Results of one load on one variant.
 
     Attributes:
-        endpoints: figures of each, and of all of them together as ``all``.
-        errors: answers other than 200, by code.
-        wrong: answers that differ from the bare model's.
-        memory_mb: most that the server had.
-        server_cores, client_cores: seconds of processors that they took for each second of the load.
+        endpoints: statistics of each endpoint, and of all together under ``all``.
+        errors: number of unsuccessful responses by code.
+        wrong: number of answers that differ from the bare model's.
+        memory_mb: peak memory of the server.
+        server_cores, client_cores: CPU seconds per second of load.
     """
 
     variant: str
@@ -52,12 +52,12 @@ class Cell:
 
     @property
     def all(self) -> Latency:
-        """Of all endpoints together."""
+        """Return the statistics of all endpoints together."""
         return self.endpoints["all"]
 
 
 def latencies(samples: Sequence[Sample], span: Span) -> dict[str, Latency]:
-    """Of each endpoint that was asked, and of all."""
+    """Compute the statistics of each endpoint and of all together."""
     endpoints = sorted({sample.endpoint for sample in samples})
     answered = [sample for sample in samples if sample.status == 200]
     apart = {name: _latency([s for s in answered if s.endpoint == name], span) for name in endpoints}
@@ -65,17 +65,17 @@ def latencies(samples: Sequence[Sample], span: Span) -> dict[str, Latency]:
 
 
 def errors(samples: Sequence[Sample]) -> dict[str, int]:
-    """How often each code came."""
+    """Count the error codes."""
     return dict(Counter(sample.code for sample in samples if sample.status != 200))
 
 
 def _latency(samples: Sequence[Sample], span: Span) -> Latency:
     ended = sum(span.begin <= sample.ended < span.end for sample in samples)
-    # By when they began: to take those that ended would leave out the slowest.
+    # Selected by start time: a selection by end time would miss the slowest requests.
     times = sorted(1e3 * s.seconds for s in samples if span.begin <= s.ended - s.seconds < span.end)
     return Latency(ended / (span.end - span.begin), *(_quantile(times, q) for q in (0.5, 0.9, 0.99)))
 
 
 def _quantile(times: Sequence[float], share: float) -> float | None:
-    """By nearest rank, so that it is a time that was measured."""
+    """Return a quantile by nearest rank, which is always a measured value."""
     return times[math.ceil(share * len(times)) - 1] if times else None

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from omninet.training.distill.shown import Shown, numbers_of
+from omninet.training.distill.view_loader import ViewLoader, numbers_of
 from omninet.training.distill.views import view
 from tests.training.distill.conftest import make_config
 
 
-def test_views_have_numbers(shown: Shown) -> None:
-    assert len(shown) == 24
+def test_views_have_numbers(loader: ViewLoader) -> None:
+    assert len(loader) == 24
 
-    first, second = shown(torch.tensor([10, 11]))
+    first, second = loader(torch.tensor([10, 11]))
 
-    pixels = shown.pack.pixels(5)
+    pixels = loader.pack.pixels(5)
     assert torch.equal(first, view(pixels, "squash", 64, 0.5, seed=10))
     assert torch.equal(second, view(pixels, "crop", 64, 0.5, seed=11))
 

@@ -1,4 +1,4 @@
-"""Everyone who watches a run, told as one."""
+"""Distribution of reports to several watchers."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-class Everyone:
-    """Tells several watchers; if one fails, that is said once, and the training goes on.
+class MultiWatcher:
+    """Forwards reports to several watchers; a failing one is logged once and does not stop the training.
 
     Args:
-        makers: name of a watcher -> how to make it.
+        makers: name of a watcher -> function that creates it.
     """
 
     def __init__(self, makers: Mapping[str, Callable[[], Watcher]]) -> None:
@@ -30,40 +30,40 @@ class Everyone:
         self._failed: set[str] = set()
         self._lock = threading.Lock()
         for name, make in makers.items():
-            with self._spared(name):
+            with self._suppressed(name):
                 self._watchers[name] = make()
 
     def step(self, record: StepRecord) -> None:
-        """Tell everyone."""
-        self._tell(lambda watcher: watcher.step(record))
+        """Forward a step."""
+        self._forward(lambda watcher: watcher.step(record))
 
     def evaluation(self, record: EvaluationRecord) -> None:
-        """Tell everyone."""
-        self._tell(lambda watcher: watcher.evaluation(record))
+        """Forward an evaluation."""
+        self._forward(lambda watcher: watcher.evaluation(record))
 
     def message(self, text: str) -> None:
-        """Tell everyone."""
-        self._tell(lambda watcher: watcher.message(text))
+        """Forward a message."""
+        self._forward(lambda watcher: watcher.message(text))
 
     def close(self) -> None:
-        """Tell everyone."""
-        self._tell(lambda watcher: watcher.close())
+        """Close all watchers."""
+        self._forward(lambda watcher: watcher.close())
 
-    def _tell(self, what: Callable[[Watcher], None]) -> None:
+    def _forward(self, what: Callable[[Watcher], None]) -> None:
         with self._lock:  # an evaluation reports from a thread of its own
             for name, watcher in self._watchers.items():
-                with self._spared(name):
+                with self._suppressed(name):
                     what(watcher)
 
     @contextmanager
-    def _spared(self, name: str) -> Iterator[None]:
-        """Whatever is wrong with a watcher, a training of days must not end for it."""
+    def _suppressed(self, name: str) -> Iterator[None]:
+        """Suppress exceptions of a watcher, which must not end a long training run; log the first one."""
         try:
             yield
         except Exception as error:
             if name not in self._failed:
                 self._failed.add(name)
-                LOG.warning("%s fails and may be incomplete; training goes on: %r", name, error)
+                LOG.warning("%s failed and may be incomplete; training continues: %r", name, error)
 
 
 def watchers(
@@ -73,15 +73,15 @@ def watchers(
     done: Mapping[str, int] | None = None,
     devices: Sequence[torch.device] = (),
 ) -> Watcher:
-    """The log and the TensorBoard files under ``folder``, and a table or lines on stderr.
+    """Return a watcher that writes log and TensorBoard files under ``folder``, and a table or lines to stderr.
 
     Args:
-        total_steps: of the run.
-        start_step: steps done before this call; what the folder has of later ones is dropped.
-        done: task -> how many of those were its own.
-        devices: those of the run, for the memory in use on them.
+        total_steps: steps of the run.
+        start_step: steps done before this call; records of later steps in the folder are dropped.
+        done: task -> steps done before this call.
+        devices: of the run, whose memory is recorded.
     """
-    return Everyone(
+    return MultiWatcher(
         {
             "the log": lambda: _log(folder / "log.jsonl", start_step),
             "TensorBoard": lambda: _board(folder / "tensorboard", start_step, devices),
@@ -90,7 +90,7 @@ def watchers(
     )
 
 
-# Each imports what it needs, so that what is missing fails alone.
+# Each function imports its own dependencies, so that a missing package disables only one watcher.
 
 
 def _log(path: Path, start_step: int) -> Watcher:

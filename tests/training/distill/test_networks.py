@@ -13,18 +13,18 @@ from torchvision.models import get_model
 
 from omninet.model.errors import ConfigError
 from omninet.model.modalities.vision.peripheral import build_classifier, without_head
-from omninet.training.distill import eyes
-from omninet.training.distill.config import DistillConfig, Eye
-from omninet.training.distill.eyes import Teacher, build_student, last_layer, load_teachers
+from omninet.training.distill import networks
+from omninet.training.distill.config import BackboneSpec, DistillConfig
 from omninet.training.distill.lite import EfficientNetLite0
+from omninet.training.distill.networks import Teacher, build_student, last_layer, load_teachers
 from tests.training.distill.conftest import CLASSES, make_config, make_teacher
 
 SHUFFLENET = "shufflenet_v2_x0_5"
 VIEWS = torch.linspace(0, 1, 2 * 3 * 64 * 64).view(2, 3, 64, 64)
 
 
-def eye(backbone: str) -> Eye:
-    return Eye(backbone=backbone, mean=(0.1, 0.2, 0.3), std=(0.5, 0.4, 0.3))
+def backbone_spec(backbone: str) -> BackboneSpec:
+    return BackboneSpec(backbone=backbone, mean=(0.1, 0.2, 0.3), std=(0.5, 0.4, 0.3))
 
 
 @pytest.fixture
@@ -42,10 +42,10 @@ def weights(tmp_path: Path) -> Path:
 
 
 def test_a_teacher_gives_the_map_and_the_classes_of_its_network(weights: Path) -> None:
-    teacher = Teacher.load(eye(SHUFFLENET), str(weights))
+    teacher = Teacher.load(backbone_spec(SHUFFLENET), str(weights))
 
     network = get_model(SHUFFLENET)
-    eyes._fill(network, weights, SHUFFLENET)
+    networks._fill(network, weights, SHUFFLENET)
     scaled = (VIEWS - torch.tensor([0.1, 0.2, 0.3])[:, None, None]) / torch.tensor([0.5, 0.4, 0.3])[:, None, None]
     with torch.no_grad():
         maps = without_head(network.eval())(scaled)
@@ -72,7 +72,7 @@ def test_the_last_layer_makes_the_classes_of_the_pooled_map(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["convnext_tiny", "mobilenet_v3_small", "squeezenet1_1"])
-def test_where_more_comes_before_the_classes_there_is_no_last_layer(name: str) -> None:
+def test_a_classifier_of_several_layers_has_no_last_layer(name: str) -> None:
     with torch.device("meta"):
         assert last_layer(build_classifier(name)) is None
 
@@ -85,9 +85,9 @@ def test_published_weights_are_torchvisions(monkeypatch: pytest.MonkeyPatch) -> 
         network: nn.Module = get_model(name)
         return network
 
-    monkeypatch.setattr(eyes, "get_model", get)
+    monkeypatch.setattr(networks, "get_model", get)
 
-    Teacher.load(eye(SHUFFLENET), "published")
+    Teacher.load(backbone_spec(SHUFFLENET), "published")
 
     assert asked == {SHUFFLENET: {"weights": "DEFAULT"}}
 
@@ -95,24 +95,24 @@ def test_published_weights_are_torchvisions(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("name", ["hat", "compact", "fasterrcnn_resnet50_fpn"])
 def test_a_teacher_that_torchvision_does_not_have(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"teacher\.backbone '{name}' is neither 'efficientnet_lite0' nor a torch"):
-        Teacher.load(eye(name), "published")
+        Teacher.load(backbone_spec(name), "published")
 
 
 def test_weights_that_do_not_fit(weights: Path) -> None:
     with pytest.raises(ConfigError, match=r"teacher\.safetensors do not fit squeezenet1_1: .*missing features\.0\.w"):
-        Teacher.load(eye("squeezenet1_1"), str(weights))
+        Teacher.load(backbone_spec("squeezenet1_1"), str(weights))
 
 
 def test_weights_that_cannot_be_read(weights: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"missing\.safetensors cannot be read: "):
-        Teacher.load(eye(SHUFFLENET), str(tmp_path / "missing.safetensors"))
+        Teacher.load(backbone_spec(SHUFFLENET), str(tmp_path / "missing.safetensors"))
     weights.write_bytes(b"{" * 100)
     with pytest.raises(ConfigError, match=r"the weights .*teacher\.safetensors do not fit shufflenet_v2_x0_5: "):
-        Teacher.load(eye(SHUFFLENET), str(weights))
+        Teacher.load(backbone_spec(SHUFFLENET), str(weights))
 
 
 class Transformer(nn.Module):
-    """As torchvision's: it wants rows of patches."""
+    """Like torchvision's vision transformer, it expects rows of patches."""
 
     def forward(self, pixels: Tensor) -> Tensor:
         assert pixels.dim() == 3, f"expected (batch, sequence, channels), got {tuple(pixels.shape)}"
@@ -120,21 +120,25 @@ class Transformer(nn.Module):
 
 
 def test_a_teacher_without_a_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eyes, "get_model", lambda name, weights: nn.Sequential(Transformer()))
+    monkeypatch.setattr(networks, "get_model", lambda name, weights: nn.Sequential(Transformer()))
 
     with pytest.raises(ConfigError, match=r"backbone 'vit_b_16' gives no feature map at views\.size 64: expected \("):
-        build_student(make_config(teacher=eye("vit_b_16").model_dump()), [Teacher.load(eye("vit_b_16"), "published")])
+        build_student(
+            make_config(teacher=backbone_spec("vit_b_16").model_dump()),
+            [Teacher.load(backbone_spec("vit_b_16"), "published")],
+        )
 
 
 @pytest.mark.parametrize(
-    ("backbone", "message"), [(Transformer(), r"at views\.size 64: expected \("), (nn.Flatten(), r"but shape \(1, 122")]
+    ("backbone", "message"),
+    [(Transformer(), r"gives no feature map at views\.size 64: expected \("), (nn.Flatten(), r"gives shape \(1, 122")],
 )
 def test_a_student_without_a_map(
     backbone: nn.Module, message: str, config: DistillConfig, teacher: Teacher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(eyes, "build_backbone", lambda name: backbone)
+    monkeypatch.setattr(networks, "build_backbone", lambda name: backbone)
 
-    with pytest.raises(ConfigError, match=f"backbone 'compact' gives no feature map {message}"):
+    with pytest.raises(ConfigError, match=f"backbone 'compact' {message}"):
         build_student(config, [teacher])
 
 
@@ -146,7 +150,7 @@ def test_maps_of_different_shapes(config: DistillConfig) -> None:
 
 
 def test_an_unknown_student(teacher: Teacher) -> None:
-    config = make_config(student=eye("hat").model_dump())
+    config = make_config(student=backbone_spec("hat").model_dump())
 
     with pytest.raises(ConfigError, match="'hat' is none of 'compact', 'chain', nor"):
         build_student(config, [teacher])
@@ -180,13 +184,17 @@ def test_another_backbone_may_be_given(config: DistillConfig, teacher: Teacher) 
 
 
 def test_every_teacher_needs_weights(config: DistillConfig) -> None:
-    with pytest.raises(ConfigError, match="2 weights are named for 1 teachers: shufflenet_v2_x0_5, one --weights each"):
+    with pytest.raises(
+        ConfigError, match=r"2 weights for 1 teachers \(shufflenet_v2_x0_5\): give --weights once for each"
+    ):
         load_teachers(config, ["a", "b"])
 
 
 def test_lite0_has_no_published_weights() -> None:
-    with pytest.raises(ConfigError, match="torchvision publishes no weights of efficientnet_lite0: name a file"):
-        Teacher.load(eye("efficientnet_lite0"), "published")
+    with pytest.raises(
+        ConfigError, match="torchvision publishes no weights of efficientnet_lite0: give a safetensors file"
+    ):
+        Teacher.load(backbone_spec("efficientnet_lite0"), "published")
 
 
 def test_lite0_is_a_teacher(tmp_path: Path) -> None:
@@ -194,7 +202,7 @@ def test_lite0_is_a_teacher(tmp_path: Path) -> None:
     network = EfficientNetLite0().eval()
     save_file(network.state_dict(), tmp_path / "lite.safetensors")
 
-    teacher = Teacher.load(eye("efficientnet_lite0"), str(tmp_path / "lite.safetensors"))
+    teacher = Teacher.load(backbone_spec("efficientnet_lite0"), str(tmp_path / "lite.safetensors"))
 
     scaled = (VIEWS - torch.tensor([0.1, 0.2, 0.3])[:, None, None]) / torch.tensor([0.5, 0.4, 0.3])[:, None, None]
     with torch.no_grad():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.load.client import Sample
-from benchmarks.load.figures import Latency, Span, errors, latencies
+from benchmarks.load.metrics import Latency, Span, errors, latencies
 
 
 def test_quantiles_are_times_that_were_measured() -> None:
@@ -13,7 +13,7 @@ def test_quantiles_are_times_that_were_measured() -> None:
     assert latencies(samples, Span(0, 4))["pos"] == pytest.approx(Latency(25.0, 50.0, 90.0, 99.0))
 
 
-def test_endpoints_are_told_apart_and_only_answers_count() -> None:
+def test_latencies_are_per_endpoint_and_of_successful_requests() -> None:
     samples = [Sample("pos", 1.0, 0.01, 200), Sample("caption", 1.0, 0.5, 200), Sample("vqa", 1.0, 0.001, 503)]
     found = latencies(samples, Span(0, 2))
     assert found["pos"] == Latency(0.5, 10.0, 10.0, 10.0)
@@ -30,9 +30,7 @@ def test_errors_are_counted_by_code() -> None:
     ("began", "ended", "counts", "is_timed"),
     [(0.5, 0.75, 0, False), (0.5, 1.5, 1, False), (1.0, 2.5, 1, True), (2.5, 7.0, 0, True), (3.0, 3.5, 0, False)],
 )
-def test_what_ends_in_the_measured_time_counts_and_what_begins_in_it_is_timed(
-    began: float, ended: float, counts: int, is_timed: bool
-) -> None:
+def test_rates_count_by_end_and_latencies_by_start(began: float, ended: float, counts: int, is_timed: bool) -> None:
     found = latencies([Sample("pos", ended, ended - began, 200)], Span(1.0, 3.0))["pos"]
     assert found.rate == counts / 2
     assert (found.p50 is not None) == is_timed

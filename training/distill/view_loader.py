@@ -1,4 +1,4 @@
-"""The views of packed photos, by number, as steps show them."""
+"""Views of packed photos by number, and the order in which training steps use them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from omninet.training.distill.views import view
 THREADS = 4
 
 
-class Shown:
-    """Every photo has a fixed number of views: view ``v`` of photo ``p`` has the number ``p * kinds + v``."""
+class ViewLoader:
+    """Decodes views of photos; view ``v`` of photo ``p`` has the number ``p * kinds + v``."""
 
     def __init__(self, pack: Pack, config: DistillConfig) -> None:
         self.pack = pack
@@ -24,11 +24,11 @@ class Shown:
         self._threads = ThreadPoolExecutor(THREADS)
 
     def __len__(self) -> int:
-        """Return how many views there are."""
+        """Return the number of views."""
         return len(self.pack) * self.kinds
 
     def __call__(self, numbers: Tensor) -> Tensor:
-        """Return the views of these numbers: (b,) -> uint8 (b, 3, size, size)."""
+        """Decode the views of these numbers: (b,) -> uint8 (b, 3, size, size)."""
         return torch.stack(list(self._threads.map(self._view, numbers.tolist())))
 
     def _view(self, number: int) -> Tensor:
@@ -37,10 +37,10 @@ class Shown:
 
 
 def numbers_of(step: int, photos: Tensor, config: DistillConfig) -> Tensor:
-    """Return the views of a step, (batch,): epoch after epoch of all photos, each in another order and view.
+    """Return the numbers of a step's views, (batch,): each epoch has all photos once, in a new order and another view.
 
     Args:
-        photos: (n,) numbers of the photos to train on.
+        photos: numbers of the training photos, (n,).
     """
     count, kinds = len(photos), len(config.views.kinds)
     epoch, start = divmod(step * config.batch, count)
@@ -52,5 +52,5 @@ def numbers_of(step: int, photos: Tensor, config: DistillConfig) -> Tensor:
 
 
 def seed_of(config: DistillConfig, number: int) -> int:
-    """Of a step or an epoch: nothing random needs to be saved."""
+    """Return the random seed of a step or an epoch, which makes saved generator states unnecessary."""
     return config.seed * 1_000_003 + number
