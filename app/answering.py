@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
-from omninet.app.backend import Answered, Description, Tell
+from omninet.app.backend import Answered, Description, Notify
 from omninet.app.engine.engine import Engine
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.telemetry.stopwatch import Stopwatch
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 async def answer(
-    engine: AnyEngine, task: str, inputs: Mapping[str, Any], times: Stopwatch, tell: Tell | None = None
+    engine: AnyEngine, task: str, inputs: Mapping[str, Any], times: Stopwatch, notify: Notify | None = None
 ) -> Answered:
     """Preprocess a request's inputs, run the model and postprocess its outputs; if cancelled, the rows are withdrawn.
 
@@ -30,7 +30,7 @@ async def answer(
         task: name of a task of the model.
         inputs: keyword arguments of ``Processor.prepare``, with decoded images and videos.
         times: measures the stages.
-        tell: called with the final part of the text each time it has grown.
+        notify: called with the final part of the text each time it has grown.
 
     Raises:
         InputError: the input cannot be used.
@@ -38,7 +38,7 @@ async def answer(
     """
     processor = engine.processor
     job = await run_in_threadpool(_prepare, processor, task, times, inputs)
-    result = await engine.run(job, tell and (lambda settled: tell(processor.text_of(settled))))
+    result = await engine.run(job, notify and (lambda settled: notify(processor.text_of(settled))))
     return Answered(
         processor.finish(job, result.decoded),
         processor.name,
@@ -63,7 +63,7 @@ def describe(engine: AnyEngine) -> Description:
     )
 
 
-async def told(work: Callable[[Tell], Coroutine[Any, Any, T]]) -> AsyncIterator[Text | T]:
+async def with_updates(work: Callable[[Notify], Coroutine[Any, Any, T]]) -> AsyncIterator[Text | T]:
     """Yield the texts that ``work`` reports, then its result. Closing the iterator early cancels ``work``.
 
     Args:

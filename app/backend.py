@@ -15,7 +15,7 @@ from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs.answer import Answer
 from omninet.model.outputs.text.answer import Text
 
-Tell = Callable[[Text], None]
+Notify = Callable[[Text], None]
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,13 @@ class Backend(Protocol):
     async def stop(self) -> None:
         """Complete the accepted requests, then stop."""
 
-    async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
+    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Answered:
         """Process one request; if cancelled, its rows are withdrawn.
 
         Args:
             query: the request.
             times: measures the stages.
-            tell: called with the final part of the text each time it has grown.
+            notify: called with the final part of the text each time it has grown.
 
         Raises:
             InputError: the input cannot be used.
@@ -128,7 +128,7 @@ class Backend(Protocol):
             ServiceError: ``not_ready``.
         """
 
-    async def figures(self) -> bytes:
+    async def metrics_text(self) -> bytes:
         """Return the metrics of the model in the Prometheus text format.
 
         Raises:

@@ -26,7 +26,7 @@ from ray.serve.exceptions import (
 )
 from ray.serve.handle import DeploymentHandle
 
-from omninet.app.backend import Answered, Description, Query, Tell, Upload
+from omninet.app.backend import Answered, Description, Notify, Query, Upload
 from omninet.app.cluster.messages import Found, OtherPeripheralError, Question, unpacked
 from omninet.app.errors import ServiceError, internal_error, overloaded
 from omninet.app.processes.link import pack
@@ -67,7 +67,7 @@ class Cluster:
     async def stop(self) -> None:
         """Do nothing: Ray waits for the requests of this replica and stops the other deployments."""
 
-    async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
+    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Answered:
         """Process one request: decode its uploads, then run the model.
 
         Raises:
@@ -83,7 +83,7 @@ class Cluster:
                     found = await self._decoded(upload, data)
                     inputs[upload.keyword], configs[upload.peripheral] = found.value, found.config
                     times.add(decode_media=found.decode_ms)
-                answered = await self._ask_model(query, inputs, configs, tell)
+                answered = await self._ask_model(query, inputs, configs, notify)
             except OtherPeripheralError:
                 await asyncio.sleep(PAUSE_S)
             else:
@@ -112,7 +112,7 @@ class Cluster:
         self._description = time.monotonic(), found
         return found
 
-    async def figures(self) -> bytes:
+    async def metrics_text(self) -> bytes:
         """Raise ServiceError ``metrics_elsewhere``: metrics are exported by Ray."""
         message = "metrics are exported by Ray Serve; scrape Ray's metrics port on each machine"
         raise ServiceError(404, "metrics_elsewhere", message)
@@ -128,18 +128,18 @@ class Cluster:
         return found
 
     async def _ask_model(
-        self, query: Query, inputs: dict[str, Any], configs: dict[str, Any], tell: Tell | None
+        self, query: Query, inputs: dict[str, Any], configs: dict[str, Any], notify: Notify | None
     ) -> Answered:
         def message() -> bytes:
             return pack(Question(query.task, inputs, configs, max(0.0, query.until - time.monotonic())))
 
-        if tell is None:
+        if notify is None:
             answered: Answered = unpacked(await _call_with_retries(lambda: self._model.answer.remote(message())))
             return answered
-        return await self._stream_answer(message, tell)
+        return await self._stream_answer(message, notify)
 
-    async def _stream_answer(self, message: Callable[[], bytes], tell: Tell) -> Answered:
-        """Return the answer at the end of a stream, after passing each part before it to ``tell``."""
+    async def _stream_answer(self, message: Callable[[], bytes], notify: Notify) -> Answered:
+        """Return the answer at the end of a stream, after passing each part before it to ``notify``."""
         streams: Any = self._model.options(stream=True).stream
         found: Any = None
         while True:
@@ -148,7 +148,7 @@ class Cluster:
                 async for part in stream:
                     found = unpacked(part)
                     if not isinstance(found, Answered):
-                        tell(found)
+                        notify(found)
                 assert isinstance(found, Answered)
                 return found
             except (RayError, RayServeException) as error:

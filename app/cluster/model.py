@@ -8,8 +8,8 @@ from typing import Any
 
 import ray
 
-from omninet.app.answering import answer, describe, told
-from omninet.app.backend import Answered, Description, Tell
+from omninet.app.answering import answer, describe, with_updates
+from omninet.app.backend import Answered, Description, Notify
 from omninet.app.cluster.messages import OtherPeripheralError, Question, packed
 from omninet.app.engine.loading import load_engine
 from omninet.app.http.deadline import within
@@ -44,7 +44,7 @@ class Model:
     async def stream(self, message: bytes) -> AsyncIterator[bytes]:
         """Run a pickled Question; yield the final part of the text each time it has grown, then the result, pickled."""
         question = pickle.loads(message)
-        found = told(lambda tell: packed(self._answer(question, tell)))
+        found = with_updates(lambda notify: packed(self._answer(question, notify)))
         async for each in found:
             yield each if isinstance(each, bytes) else pack(each)
 
@@ -57,13 +57,13 @@ class Model:
         if not self._engine.is_alive:
             raise RuntimeError("the engine has failed; the replica must be replaced")
 
-    async def _answer(self, question: Question, tell: Tell | None = None) -> Answered:
+    async def _answer(self, question: Question, notify: Notify | None = None) -> Answered:
         peripherals = self._engine.processor.config.network.peripherals
         if any(peripherals.get(name) != config for name, config in question.configs.items()):
             raise OtherPeripheralError
         # The ingress cancels this call at the deadline. The time-out here is for an ingress that has died.
         seconds = question.seconds + GRACE_S
-        return await within(seconds, answer(self._engine, question.task, question.inputs, Stopwatch(), tell))
+        return await within(seconds, answer(self._engine, question.task, question.inputs, Stopwatch(), notify))
 
     async def __del__(self) -> None:
         if hasattr(self, "_engine"):  # missing if the constructor failed

@@ -111,7 +111,7 @@ class Engine:
         """Call ``close`` in a thread, without blocking the event loop."""
         await asyncio.to_thread(self.close)
 
-    async def figures(self) -> bytes:
+    async def metrics_text(self) -> bytes:
         """Return the metrics in the Prometheus text format."""
         return self.metrics.text()
 

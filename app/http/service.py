@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
-from omninet.app.answering import told
-from omninet.app.backend import Answered, Backend, Query, Tell, Upload
+from omninet.app.answering import with_updates
+from omninet.app.backend import Answered, Backend, Notify, Query, Upload
 from omninet.app.http.deadline import timeout_seconds, within
 from omninet.app.http.disconnect import until_disconnected
 from omninet.app.settings import Settings
@@ -45,13 +45,13 @@ class Service:
         if self.traces is not None:
             await asyncio.to_thread(self.traces.close)
 
-    async def figures(self) -> bytes:
+    async def metrics_text(self) -> bytes:
         """Return the metrics of the service and the model in the Prometheus text format.
 
         Raises:
             ServiceError: ``metrics_elsewhere``: metrics are exported by Ray.
         """
-        return self.metrics.text() + await self.backend.figures()
+        return self.metrics.text() + await self.backend.metrics_text()
 
     async def answer(
         self, request: Request, task: str, inputs: Mapping[str, Any], uploads: tuple[Upload, ...] = ()
@@ -81,7 +81,7 @@ class Service:
         Raises:
             InputError, ServiceError: see ``answer``; raised during iteration.
         """
-        return told(lambda tell: self._in_time(request, task, inputs, uploads, tell))
+        return with_updates(lambda notify: self._in_time(request, task, inputs, uploads, notify))
 
     async def _in_time(
         self,
@@ -89,12 +89,12 @@ class Service:
         task: str,
         inputs: Mapping[str, Any],
         uploads: tuple[Upload, ...],
-        tell: Tell | None = None,
+        notify: Notify | None = None,
     ) -> Answered:
         times = Stopwatch(self.traces.request(task) if self.traces else None)
         seconds = timeout_seconds(request.headers, self.settings.deadline_seconds)
         query = Query(task, inputs, uploads, time.monotonic() + seconds)
-        answered = await within(seconds, self.backend.answer(query, times, tell))
+        answered = await within(seconds, self.backend.answer(query, times, notify))
         times.note(tokens=answered.tokens, batch_rows=answered.batch_rows)
         self.metrics.record_completed(request.scope["route"].path, answered.timings)
         return answered

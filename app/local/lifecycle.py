@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from omninet.app.answering import AnyEngine, describe
-from omninet.app.backend import Answered, Description, Query, Tell
+from omninet.app.backend import Answered, Description, Notify, Query
 from omninet.app.engine.engine import Engine
 from omninet.app.errors import ServiceError
 from omninet.app.local.process_client import ModelProcess
@@ -71,9 +71,9 @@ class Keeper:
         if self._serving is not None:
             await self._serving.stop()
 
-    async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
+    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Answered:
         """Process a request by the current model, even if a reload replaces it meanwhile. See Backend.answer."""
-        return await self._ready().answer(query, times, tell)
+        return await self._ready().answer(query, times, notify)
 
     async def describe(self) -> Description:
         """Return the description of the current model.
@@ -91,9 +91,9 @@ class Keeper:
         """
         return self._ready().engine
 
-    async def figures(self) -> bytes:
+    async def metrics_text(self) -> bytes:
         """Return the metrics of the model in the Prometheus text format; empty before a model is loaded."""
-        return await self._serving.engine.figures() if self._serving else b""
+        return await self._serving.engine.metrics_text() if self._serving else b""
 
     async def reload(self) -> Description:
         """Load the checkpoint again and switch to it; return when the old model has been unloaded.

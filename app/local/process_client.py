@@ -22,7 +22,7 @@ from omninet.app.settings import Settings
 from omninet.model.job import Job
 
 logger = logging.getLogger(__name__)
-FIGURES_S = 2.0
+METRICS_TIMEOUT_S = 2.0
 
 
 class ModelProcess:
@@ -89,12 +89,12 @@ class ModelProcess:
         result: Result = await self._ask(job, watch)
         return result
 
-    async def figures(self) -> bytes:
+    async def metrics_text(self) -> bytes:
         """Return the metrics in the Prometheus text format; empty if the process does not respond in time."""
         with suppress(TimeoutError, ServiceError):
-            async with asyncio.timeout(FIGURES_S):
-                figures: bytes = await self._ask(None)
-                return figures
+            async with asyncio.timeout(METRICS_TIMEOUT_S):
+                text: bytes = await self._ask(None)
+                return text
         return b""
 
     async def stop(self) -> None:

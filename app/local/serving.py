@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from omninet.app.answering import AnyEngine, answer
-from omninet.app.backend import Answered, Query, Tell, Upload
+from omninet.app.backend import Answered, Notify, Query, Upload
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.media.pool import MediaPool
 from omninet.app.media.sandbox import Limits, Sandbox
@@ -48,14 +48,14 @@ class Serving:
             if not self._users:
                 self._unused.set()
 
-    async def answer(self, query: Query, times: Stopwatch, tell: Tell | None = None) -> Answered:
+    async def answer(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Answered:
         """Process one request. See Backend.answer."""
         with self.in_use():
             self._check(query)
             inputs = dict(query.inputs)
             for upload in query.uploads:
                 inputs[upload.keyword] = await self.media.run(partial(decode, times, upload))
-            return await answer(self.engine, query.task, inputs, times, tell)
+            return await answer(self.engine, query.task, inputs, times, notify)
 
     def _check(self, query: Query) -> None:
         """Check that the model has the task and inputs of the endpoint, since a reload may just have replaced it.

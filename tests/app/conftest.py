@@ -32,7 +32,7 @@ def anyio_backend() -> str:
 
 @asynccontextmanager
 async def talking_to(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an application that is started and stopped around it."""
+    """Start an application and yield a client of it."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
@@ -43,7 +43,7 @@ async def talking_to(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @contextmanager
 def listening(app: FastAPI, settings: Settings) -> Iterator[tuple[str, int]]:
-    """The address of a real server of an application."""
+    """Run a real server of an application and yield its address."""
     server = uvicorn.Server(ServerConfig(app, settings))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -58,7 +58,7 @@ def listening(app: FastAPI, settings: Settings) -> Iterator[tuple[str, int]]:
 
 
 class Watched:
-    """A predictor whose work can be held up or broken, and which remembers what was encoded together."""
+    """A predictor that can block or fail, and records which rows were encoded together."""
 
     def __init__(self, predictor: Predictor, before_run: Callable[[Sequence[Row]], None] = lambda _: None) -> None:
         self._predictor = predictor
@@ -80,7 +80,7 @@ class Watched:
 
 @pytest.fixture
 def serve(toy_predictor: Predictor) -> Serve:
-    """Serves the toy, or a predictor in its place, with the given settings."""
+    """Return a function that serves the toy model or another predictor with given settings."""
 
     def start(predictor: Any = toy_predictor, **settings: Any) -> AbstractAsyncContextManager[httpx.AsyncClient]:
         chosen = Settings(**settings)
@@ -92,6 +92,6 @@ def serve(toy_predictor: Predictor) -> Serve:
 
 @pytest.fixture
 async def client(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a service with the toy and every setting at its default."""
+    """Yield a client of a service with the toy model and default settings."""
     async with serve() as client:
         yield client

@@ -1,4 +1,4 @@
-"""Takes the pictures of the page for ``docs/page``: ``python -m tests.app.draw_page`` writes them there."""
+"""Takes screenshots of the page: ``python -m tests.app.draw_page`` writes them to ``docs/page``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DESK, PHONE = {"width": 1120, "height": 800}, {"width": 390, "height": 844}
 
 
 def take(browser: Browser, address: str, tab: str, name: str, size: dict[str, int]) -> None:
-    """One tab with an answer, at a word of it that is pointed at."""
+    """Take a screenshot of a tab with an answer while a word of it is hovered."""
     context = browser.new_context(viewport=size, device_scale_factor=1)  # type: ignore[arg-type]
     page = Watched(context.new_page(), address).show(tab)
     page.locator("#samples button").nth(0 if tab == "caption" else 1).click()
@@ -35,7 +35,7 @@ def take(browser: Browser, address: str, tab: str, name: str, size: dict[str, in
 
 
 def main() -> None:
-    """Every tab, and one on a phone."""
+    """Take screenshots of every tab, and of one on a phone."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     settings = Settings(device="cpu")
     app = create_app(settings, Engine([Predictor.load(device="cpu")]))

@@ -18,7 +18,7 @@ Point = tuple[float, float]
 
 
 class Canvas:
-    """A picture whose units are pixels of the finished size."""
+    """A drawing in units of the final pixels."""
 
     def __init__(self, width: int, height: int, top: str, bottom: str) -> None:
         self.size = (width, height)

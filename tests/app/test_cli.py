@@ -1,4 +1,4 @@
-"""``omninet serve``, for real."""
+"""End-to-end tests of ``omninet serve`` and its errors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def free_port() -> int:
         return port
 
 
-def test_serves_until_it_is_stopped(
+def test_serves_until_stopped(
     toy_checkpoint: Path, free_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     servers: list[uvicorn.Server] = []
@@ -80,7 +80,7 @@ def another_format(folder: Path) -> None:
 
 @pytest.fixture
 def folder(toy_checkpoint: Path, tmp_path: Path) -> Path:
-    """A copy of the toy's checkpoint, to be broken."""
+    """Return a copy of the toy checkpoint that a test may damage."""
     return Path(shutil.copytree(toy_checkpoint, tmp_path / "toy"))
 
 
@@ -93,7 +93,7 @@ def folder(toy_checkpoint: Path, tmp_path: Path) -> Path:
         (another_format, "toy/config.json has format 99"),
     ],
 )
-def test_a_checkpoint_that_cannot_be_used_is_told_before_the_server_listens(
+def test_invalid_checkpoint_is_reported_before_the_server_listens(
     folder: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], object], said: str
 ) -> None:
     spoil(folder)
@@ -112,7 +112,7 @@ def test_a_checkpoint_that_cannot_be_used_is_told_before_the_server_listens(
         ("cpu", "float16", "precision 'float16' is unknown; choose auto, float32, bfloat16 or int8"),
     ],
 )
-def test_a_device_or_precision_that_cannot_be_used_is_told_before_the_server_listens(
+def test_invalid_device_or_precision_is_reported_before_the_server_listens(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], device: str, precision: str, said: str
 ) -> None:
     monkeypatch.setenv("OMNINET_DEVICE", device)
@@ -134,14 +134,14 @@ def test_a_checkpoint_that_fails_while_it_is_loaded_ends_the_server(
     assert err.splitlines()[-1].startswith(f"omninet: {folder}/model.safetensors was altered")
 
 
-def test_a_port_that_is_taken() -> None:
+def test_port_in_use_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1 port {port}"):
             serve("--port", str(port))
 
 
-def test_a_setting_that_makes_no_sense(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_setting_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMNINET_BATCH_ROWS", "none")
     with pytest.raises(ConfigError, match=r"setting batch_rows: .* not 'none'"):
         serve()
@@ -154,7 +154,7 @@ def test_every_setting_is_described_and_read_from_the_environment(monkeypatch: p
     assert Settings().media_limits().video_seconds == 12.5
 
 
-def test_no_piece_of_an_answer_waits_for_the_client() -> None:
+def test_nagle_is_off() -> None:
     with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
         with accepted:

@@ -1,4 +1,4 @@
-"""Every refusal: its status, its code, and the one shape."""
+"""Tests of error responses: status, code and JSON structure."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ async def test_a_body_that_is_too_large(serve: Serve, path: str, chunked: bool) 
     assert error["detail"] == {"limit": 9_000 if path == "/caption" else 3_000}
 
 
-async def test_a_failure_of_ours_tells_nothing(serve: Serve, toy_predictor: Any) -> None:
+async def test_internal_error_reveals_nothing(serve: Serve, toy_predictor: Any) -> None:
     class Broken(Watched):
         def prepare(self, *_: object, **__: object) -> None:
             raise RuntimeError("secret")

@@ -1,4 +1,4 @@
-"""Settings that are lists."""
+"""Tests of settings that are lists."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def test_lists_are_separated_by_commas_or_spaces(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("value", ["localhost", "10.0.0.1/8", "10.0.0", "* *x"])
-def test_what_is_no_address_is_no_proxy(value: str) -> None:
+def test_invalid_proxy_address_is_an_error(value: str) -> None:
     with pytest.raises(ValidationError, match="must be addresses, networks such as"):
         Settings(trusted_proxies=value)
 
 
 @pytest.mark.parametrize("value", ["example.org", "https://example.org/", "https://", "ftp://example.org", "null"])
-def test_what_is_no_origin(value: str) -> None:
+def test_invalid_origin_is_an_error(value: str) -> None:
     with pytest.raises(ValidationError, match="must be origins such as"):
         Settings(cors_origins=value)
 
 
-def test_all_may_be_allowed() -> None:
+def test_star_allows_all() -> None:
     chosen = Settings(trusted_proxies="*", cors_origins="*")
     assert (chosen.trusted_proxies, chosen.cors_origins) == (("*",), ("*",))

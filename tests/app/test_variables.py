@@ -1,4 +1,4 @@
-"""Variables of the environment that look like settings and are none."""
+"""Tests of the warnings about unknown OMNINET_ variables."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_the_nearest_setting_is_found(name: str, nearest: str | None) -> None:
     assert unknown({name: "1", "PATH": "/", "OTHER_OMNINET_X": "2"}) == {name: nearest}
 
 
-def test_settings_are_known_however_they_are_written() -> None:
+def test_setting_names_ignore_case() -> None:
     names = [f"OMNINET_{name}" for name in Settings.model_fields]
     assert not unknown(dict.fromkeys([*names, *map(str.upper, names), *map(str.lower, names)], ""))
 
 
-def test_what_others_read_is_known() -> None:
+def test_variables_of_other_programs_are_known() -> None:
     settings = {f"OMNINET_{name.upper()}" for name in Settings.model_fields}
     assert in_text(ROOT / "docker-compose.yml") - settings == OTHER_VARIABLES - {"OMNINET_EXTENSIONS", "OMNINET_SHARED"}
     assert VARIABLE == "OMNINET_EXTENSIONS"
@@ -55,13 +55,13 @@ def test_what_others_read_is_known() -> None:
     assert not unknown(dict.fromkeys(names - {"OMNINET_MAX_WAITING"}, ""))  # `OMNINET_MAX_WAITING_...` is several
 
 
-def test_addresses_of_services_are_no_settings() -> None:
+def test_kubernetes_service_variables_are_ignored() -> None:
     links = dict(link.split("=", 1) for link in LINKS.split())
     assert not unknown(links)
     assert set(unknown({**links, "OMNINET_HEADER_SECOND": "1"})) == {"OMNINET_HEADER_SECOND"}
 
 
-def test_one_warning_each_and_no_value(caplog: pytest.LogCaptureFixture) -> None:
+def test_one_warning_for_each_variable_without_its_value(caplog: pytest.LogCaptureFixture) -> None:
     log_unknown({"OMNINET_API_KEY": "secret", "OMNINET_QQQQ": "secret", "OMNINET_PORT": "8000"})
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
     assert caplog.messages == [

@@ -1,4 +1,4 @@
-"""As much of the Dockerfile syntax as ours uses."""
+"""Parser for the part of the Dockerfile syntax that this project uses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass
 class Stage:
-    """One FROM and its instructions.
+    """A build stage: one FROM and its instructions.
 
     Attributes:
         instructions: pairs of keyword and arguments, in order.
@@ -26,19 +26,19 @@ class Stage:
         return self.all(keyword)[-1]
 
     def command(self, keyword: str) -> list[str]:
-        """The JSON array of CMD or HEALTHCHECK."""
+        """Return the JSON array of CMD or HEALTHCHECK."""
         array = self.last(keyword)
         parts: list[str] = json.loads(array[array.index("[") :])
         return parts
 
     def copied(self) -> list[str]:
-        """What COPY takes from the build context."""
+        """Return the paths that COPY takes from the build context."""
         context = [arguments.split() for arguments in self.all("COPY") if not arguments.startswith("--from")]
         return [source for *sources, _ in context for source in sources]
 
 
 def parse(file: Path) -> list[Stage]:
-    """The stages of a Dockerfile."""
+    """Parse a Dockerfile into its stages."""
     text = re.sub(r"^\s*#.*\n", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
     stages: list[Stage] = []
     for line in re.sub(r"\\\n\s*", "", text).splitlines():

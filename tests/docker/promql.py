@@ -1,4 +1,4 @@
-"""As much of PromQL as it takes to see what an expression reads."""
+"""Parser for the metrics and labels that a PromQL expression reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SELECTOR = re.compile(rf"([a-zA-Z_:][\w:]*)\s*(?:\{{((?:{STRING}|[^}}\"])*)\}})?
 
 
 def selected(expression: str) -> list[tuple[str, set[str]]]:
-    """Metrics of an expression, each with the labels that its braces ask for."""
+    """Return the metrics of an expression, each with the labels of its matchers."""
     rest = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", " ", expression)
     rest = re.sub(r"\[[^\]]*\]", " ", rest)
     found = [(name, matchers or "") for name, matchers in SELECTOR.findall(rest) if name not in WORDS]

@@ -1,4 +1,4 @@
-"""Prometheus, its alerts and Grafana's dashboard, held against what the service exports and compose starts."""
+"""Tests of Prometheus's rules and Grafana's dashboard against the exported metrics and the compose file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EXPRESSIONS = [rule["expr"] for rule in RULES] + [t["expr"] for panel in PANELS 
 
 
 def families() -> dict[str, tuple[str, set[str]]]:
-    """Name -> type and labels of all that the service exports."""
+    """Return type and labels of all exported metrics by name."""
     parts: tuple[MetricSet, ...] = (Metrics(), EngineMetrics())
     labels = {
         name: set(getattr(collector, "_labelnames", ()))
@@ -44,7 +44,7 @@ def families() -> dict[str, tuple[str, set[str]]]:
 
 
 def exported() -> dict[str, set[str]]:
-    """Name -> labels of all series that Prometheus has, the labels that it adds itself among them."""
+    """Return the labels of all series in Prometheus by name, including those that Prometheus adds."""
     found: dict[str, set[str]] = {"up": set()}
     for name, (kind, labels) in families().items():
         if kind == "histogram":
@@ -55,7 +55,7 @@ def exported() -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_what_is_asked_for_is_exported(expression: str) -> None:
+def test_queried_metrics_are_exported(expression: str) -> None:
     names = exported()
     asked = selected(expression)
     assert asked
@@ -64,7 +64,7 @@ def test_what_is_asked_for_is_exported(expression: str) -> None:
         assert labels <= names[name]
 
 
-def test_what_the_dashboard_chooses_from_is_exported() -> None:
+def test_dashboard_variables_are_exported() -> None:
     (variable,) = DASHBOARD["templating"]["list"]
     metric = re.fullmatch(r"label_values\((\w+), instance\)", variable["query"]["query"])
     assert metric is not None
@@ -135,7 +135,7 @@ def test_compose_starts_them_only_when_asked_and_confined(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_they_are_given_exists_and_cannot_be_changed(name: str) -> None:
+def test_mounted_files_exist_and_are_read_only(name: str) -> None:
     mounted = [volume.split(":") for volume in service(name)["volumes"] if volume.startswith(".")]
     assert mounted
     for source, *_, mode in mounted:

@@ -1,4 +1,4 @@
-"""Dockerfile, compose file, Makefile and CI script, held against the package that they install and start."""
+"""Tests of Dockerfile, compose file, Makefile and CI script against the package."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def health_url(command: list[str]) -> re.Match[str]:
 
 
 def dry_run(*arguments: str, **environment: str) -> str:
-    """What ``make`` would do on a fresh clone."""
+    """Return the commands that ``make`` would run on a fresh clone."""
     settings = {"HOST", "PORT", "PYTHON", "TORCH_INDEX", "MAKEFLAGS"}
     given = {name: value for name, value in os.environ.items() if name not in settings}
     command = ["make", "--dry-run", "--always-make", *arguments]
@@ -148,7 +148,7 @@ def test_compose_serves_on_the_default_port() -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_compose_sets_what_there_is_to_set(name: str) -> None:
+def test_compose_variables_are_settings(name: str) -> None:
     fields = {f"OMNINET_{field.upper()}" for field in DEFAULTS}
     assert set(service(name)["environment"]) <= fields
     assert "OMNINET_CHECKPOINT" in service(name)["environment"]

@@ -1,4 +1,4 @@
-"""Small files, or files with small headers, that want to become large."""
+"""Generators of decompression bombs: small files that decode to large data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHUNK = 2**20
 
 
 def zeros(count: int) -> bytes:
-    """``count`` zero bytes as a zlib stream, made without having them: whole chunks all look the same."""
+    """Return ``count`` zero bytes as a zlib stream, built from repeated compressed chunks."""
 
     def deflated(length: int, flush: int) -> bytes:
         compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -28,7 +28,7 @@ def zeros(count: int) -> bytes:
 
 
 def png(width: int, height: int, depth: int = 8, colours: int = 2, extra: bytes = b"") -> bytes:
-    """A black PNG; ``colours`` is 0 for grey, 2 for RGB and 6 with alpha."""
+    """Return a black PNG; ``colours`` is its colour type: 0 grey, 2 RGB, 6 RGBA."""
     line = 1 + (width * depth * {0: 1, 2: 3, 6: 4}[colours] + 7) // 8
     header = struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, 0)
     chunks = [chunk(b"IHDR", header), extra, chunk(b"IDAT", zeros(line * height)), chunk(b"IEND", b"")]
@@ -42,27 +42,27 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 @cache
 def animation(kind: str, frames: int) -> bytes:
-    """Many small frames."""
+    """Return an animated image of many small frames."""
     pictures = [Image.new("L", (4, 4), n % 255) for n in range(frames)]
     return image_bytes(pictures[0], kind, save_all=True, append_images=pictures[1:], duration=20)
 
 
 def gif_canvas(width: int, height: int) -> bytes:
-    """A GIF of one frame with another canvas than it fills."""
+    """Return a GIF with one frame that is smaller than the canvas."""
     data = bytearray(image_bytes(kind="GIF"))
     struct.pack_into("<HH", data, 6, width, height)
     return bytes(data)
 
 
 def webp(width: int, height: int) -> bytes:
-    """A WebP whose header claims to have so many pixels, at most 16384 a side."""
+    """Return a WebP whose header declares the given size, at most 16384 pixels a side."""
     data = bytearray(image_bytes(kind="WEBP", lossless=True))
     struct.pack_into("<I", data, data.index(b"VP8L") + 9, width - 1 | height - 1 << 14)
     return bytes(data)
 
 
 def sized(container: str, width: int, height: int) -> bytes:
-    """An mp4 or webm that claims to have so many pixels, everywhere where it says so."""
+    """Return an MP4 or WebM whose headers all declare the given size."""
     claimed = struct.pack(">HH", width, height)
     found = video_bytes(container, width=320, height=256)
     found = found.replace(struct.pack(">HH", 320, 256), claimed)
@@ -71,14 +71,14 @@ def sized(container: str, width: int, height: int) -> bytes:
 
 
 def vp8_sized(width: int, height: int) -> bytes:
-    """A webm whose pictures, not only its header, claim to have so many pixels."""
+    """Return a WebM whose frames and header declare the given size."""
     start = b"\x9d\x01\x2a"
     claimed = start + struct.pack("<HH", width, height)
     return sized("webm", width, height).replace(start + struct.pack("<HH", 320, 256), claimed)
 
 
 def counted(data: bytes, samples: int) -> bytes:
-    """An mp4 whose index claims so many samples of one size."""
+    """Return an MP4 whose index declares the given number of samples of one size."""
     changed = bytearray(data)
     at = data.index(b"stsz")
     struct.pack_into(">II", changed, at + 8, 1, samples)
@@ -88,14 +88,14 @@ def counted(data: bytes, samples: int) -> bytes:
 
 
 def many_scans(width: int, height: int, scans: int) -> bytes:
-    """A progressive JPEG with its last scan many times over, each of which is a pass over all pixels."""
+    """Return a progressive JPEG with its last scan repeated, each of which is a pass over all pixels."""
     data = image_bytes(Image.new("RGB", (width, height), "grey"), "JPEG", progressive=True)
     start = data.rindex(b"\xff\xda")
     return data[:start] + data[start:-2] * scans + b"\xff\xd9"
 
 
 def deep_exif(depth: int) -> bytes:
-    """A JPEG with a chain of directories in its EXIF, the last of which leads back to the first."""
+    """Return a JPEG with a cyclic chain of EXIF directories."""
     entry = struct.Struct("<HHII")
     size = 2 + entry.size + 4
     chain = b""
@@ -108,12 +108,12 @@ def deep_exif(depth: int) -> bytes:
 
 
 def large_exif(size: int) -> bytes:
-    """A PNG with an EXIF block whose one directory claims millions of values."""
+    """Return a PNG with an EXIF directory that declares millions of values."""
     block = b"II*\0" + struct.pack("<IHHHIII", 8, 1, 0x0112, 3, size // 2, 26, 0) + bytes(size)
     return png(64, 48, extra=chunk(b"eXIf", block))
 
 
-# Refused for what they claim or cost.
+# Rejected for their declared size or their cost.
 IMAGE_BOMBS: dict[str, Callable[[], bytes]] = {
     "png 20000 x 20000": lambda: png(20_000, 20_000),
     "png 20000 x 20000, 1 bit": lambda: png(20_000, 20_000, 1, 0),
@@ -135,7 +135,7 @@ VIDEO_BOMBS: dict[str, Callable[[], bytes]] = {
     "matroska of zeros, 60 MB": lambda: b"\x1aE\xdf\xa3" + bytes(60 * CHUNK),
     "mpegts of null packets, 60 MB": lambda: (b"G\x1f\xff\x10" + bytes(184)) * (60 * CHUNK // 188),
 }
-# Not as bad as they look: they are answered.
+# Harmless despite their declared size: decoded and answered.
 HARMLESS_IMAGES: dict[str, Callable[[], bytes]] = {
     "png 7000 x 7000": lambda: png(7_000, 7_000),
     "gif of 20000 frames": lambda: animation("GIF", 20_000),
@@ -152,7 +152,7 @@ HARMLESS_VIDEOS: dict[str, Callable[[], bytes]] = {
 
 
 def gzipped(size: int) -> bytes:
-    """A gzip stream of so many zero bytes."""
+    """Return a gzip stream of ``size`` zero bytes, rounded down to whole chunks."""
     buffer = io.BytesIO()
     compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
     for _ in range(size // CHUNK):

@@ -1,6 +1,6 @@
-"""What the robustness suite shares: one server, how much is tried, and the figures of a long run.
+"""Fixtures of the robustness suite: one server, the scale of the tests, and the summary table of a long run.
 
-The suite is short; ``make soak`` sets SOAK_MINUTES, which makes it long.
+The suite is short by default; ``make soak`` sets SOAK_MINUTES for a long run.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import pytest
 
 from tests.robustness.server import Server, serving
 
-FIGURES = pytest.StashKey[list[tuple[str, str]]]()
+SUMMARY = pytest.StashKey[list[tuple[str, str]]]()
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is tried.
+    """Scale of the tests.
 
     Attributes:
-        examples: of schemathesis for each endpoint.
-        mutations: files.
-        playlists: share of all combinations.
-        kill_seconds: for which processes are killed.
-        disconnects: clients that go away.
-        clients: at once.
-        load_minutes: for which these ask for everything.
+        examples: examples of schemathesis for each endpoint.
+        mutations: number of damaged files.
+        playlists: fraction of all combinations to test.
+        kill_seconds: time during which processes are killed, in seconds.
+        disconnects: number of clients that disconnect.
+        clients: number of concurrent clients.
+        load_minutes: duration of the load test, in minutes.
     """
 
     examples: int = 6
@@ -39,8 +39,8 @@ class Scale:
     load_minutes: float = 0.05
 
 
-class Figures:
-    """Collects rows of the table that ends a long run."""
+class SummaryTable:
+    """Collects the rows of the summary table of a long run."""
 
     def __init__(self, rows: list[tuple[str, str]]) -> None:
         self._rows = rows
@@ -57,21 +57,21 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def scale() -> Scale:
-    """Short, or long if SOAK_MINUTES says so."""
+    """Return the scale of the run: short, or long if SOAK_MINUTES is set."""
     if minutes := os.environ.get("SOAK_MINUTES"):
         return Scale(300, 2_000, 1.0, 60.0, 1_000, 128, float(minutes))
     return Scale()
 
 
 @pytest.fixture
-def figures(request: pytest.FixtureRequest) -> Figures:
-    """Where a test notes what it has measured."""
-    return Figures(request.config.stash.setdefault(FIGURES, []))
+def summary(request: pytest.FixtureRequest) -> SummaryTable:
+    """Return the collector for the measurements of a test."""
+    return SummaryTable(request.config.stash.setdefault(SUMMARY, []))
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of the bundled model; that it has printed no traceback is seen in the end."""
+    """Run a server of the bundled model; check at the end that it has logged no traceback."""
     log = tmp_path_factory.mktemp("server") / "log"
     with serving(log) as found:
         yield found
@@ -80,8 +80,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the figures."""
-    rows = terminalreporter.config.stash.get(FIGURES, [])
+    """Print the summary table."""
+    rows = terminalreporter.config.stash.get(SUMMARY, [])
     if rows and os.environ.get("SOAK_MINUTES"):
         terminalreporter.section("robustness")
         width = max(len(what) for what, _ in rows)

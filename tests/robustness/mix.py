@@ -1,4 +1,4 @@
-"""What many clients ask for at the same time: everything that there is, good and bad."""
+"""Generator of mixed traffic: valid and invalid requests of all kinds."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SHARES = {"good": 75, "mutated": 10, "hurried": 5, "gone": 4, "malformed": 3, "p
 
 
 def one_of_each() -> list[Ask]:
-    """A good request for each of the six endpoints."""
+    """Return a valid request for each of the six endpoints."""
     image, clip = (SAMPLES / "dog.jpg").read_bytes(), (SAMPLES / "waving.webm").read_bytes()
     asks = [ask(path, Upload(image if path in IMAGE_PATHS else clip)) for path in MEDIA_PATHS]
     return [*asks, Ask("/pos", {"json": {"text": TEXT}})]
 
 
 class Mix:
-    """An endless stream of requests, of the kinds and in the proportions of SHARES; ``note`` names the kind."""
+    """Endless iterator over requests in the proportions of SHARES; ``note`` is the kind of a request."""
 
     def __init__(self, seed: int = 0) -> None:
         self._generator = random.Random(seed)
@@ -43,7 +43,7 @@ class Mix:
         }
 
     def __iter__(self) -> Iterator[Ask]:
-        """For ever."""
+        """Yield requests endlessly."""
         while True:
             (kind,) = self._generator.choices(list(SHARES), list(SHARES.values()))
             made = self._makers[kind]()
@@ -63,7 +63,7 @@ class Mix:
 
 
 def malformed() -> list[Ask]:
-    """Requests that are wrong before there is a file in them."""
+    """Return requests that are invalid apart from any file."""
     multipart = {"Content-Type": "multipart/form-data; boundary=x"}
     return [
         Ask("/pos", {"content": b'{"text": ', "headers": {"Content-Type": "application/json"}}),

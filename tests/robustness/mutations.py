@@ -1,4 +1,4 @@
-"""Real files, damaged and disguised in every way; the same ones for the same seed."""
+"""Generator of damaged and disguised media files, deterministic for each seed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Mutation = Callable[[random.Random, bytes, Mapping[str, bytes]], bytes]
 
 
 def seeds() -> dict[str, bytes]:
-    """Intact files by name: those that the page shows, and one of every format."""
+    """Return intact files by name: the page's samples and one of every format."""
     found = {path.name: path.read_bytes() for path in sorted(SAMPLES.iterdir())}
     drawn = picture(320, 200)
     found |= {f"image.{kind.lower()}": image_bytes(drawn, kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP")}
@@ -42,12 +42,12 @@ def seeds() -> dict[str, bytes]:
 
 
 def is_image(name: str) -> bool:
-    """Whether a seed is for the endpoints of images."""
+    """Return whether a file is for the image endpoints."""
     return Path(name).suffix in {".jpg", ".jpeg", ".png", ".webp", ".bmp"} or name == "image.gif"
 
 
 def mutated(count: int, seed: int = 0) -> Iterator[Upload]:
-    """So many files, each with one to three mutations, half of them under a wrong name and type."""
+    """Yield ``count`` files with one to three mutations each, half of them with a wrong name and type."""
     generator, originals = random.Random(seed), seeds()
     for _ in range(count):
         name, data = generator.choice(sorted(originals.items()))
@@ -118,7 +118,7 @@ def _prepend(generator: random.Random, data: bytes, originals: Mapping[str, byte
 
 
 def _companion(generator: random.Random, originals: Mapping[str, bytes]) -> bytes:
-    """The other half of a polyglot: an archive, a playlist, a page or another picture or clip."""
+    """Return the second half of a polyglot file: an archive, playlist, web page, picture or clip."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as members:
         members.writestr("clip.mp4", originals["clip.mp4"])

@@ -1,10 +1,10 @@
-"""Files that ask whoever opens them to open something else."""
+"""Files that refer to other files or addresses."""
 
 from __future__ import annotations
 
 
 def references(address: str) -> dict[str, str]:
-    """Playlists and descriptions of every kind that name an address."""
+    """Return playlists and media descriptions of every kind that refer to an address."""
     return {
         "hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{address}\n#EXT-X-ENDLIST\n",
         "hls master": f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{address}\n",
@@ -24,7 +24,7 @@ def references(address: str) -> dict[str, str]:
 
 
 def session(port: int) -> str:
-    """A session description: who reads it listens on a UDP port."""
+    """Return a session description (SDP), which makes its reader listen on a UDP port."""
     return (
         "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
         f"m=video {port} RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
@@ -32,7 +32,7 @@ def session(port: int) -> str:
 
 
 def addresses(tcp: int, udp: int, canary: str) -> dict[str, str]:
-    """Ways to name a port of this machine, or a file on it."""
+    """Return several spellings of the address of a local port or file."""
     return {
         "http": f"http://127.0.0.1:{tcp}/clip.mp4",
         "tcp": f"tcp://127.0.0.1:{tcp}",

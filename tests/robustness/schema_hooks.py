@@ -1,4 +1,4 @@
-"""Gives schemathesis real files: those that it makes up never get as far as the model."""
+"""Hook that gives schemathesis real media files, since random bytes never reach the model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FILES = {"image": (SAMPLES / "dog.jpg").read_bytes(), "video": (SAMPLES / "wavin
 
 @schemathesis.hook
 def map_body(context: schemathesis.HookContext, body: Any) -> Any:
-    """Put a real file in the place of one with an even number of bytes."""
+    """Replace generated files with an even number of bytes by a real file."""
     for name, data in FILES.items():
         if isinstance(body, dict) and isinstance(made := body.get(name), bytes) and len(made) % 2 == 0:
             body[name] = data

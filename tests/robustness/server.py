@@ -1,4 +1,4 @@
-"""A server of the bundled model in a process of its own, and what it takes of the machine."""
+"""A server of the bundled model as a child process, with measurements of its resources."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ QUIET_SECONDS = 60
 
 @dataclass(frozen=True)
 class Usage:
-    """What the processes of a server hold.
+    """Resources in use by the processes of a server.
 
     Attributes:
-        memory: MB that they have written, what they share counted once; the pages of libraries are left out, which
-            are divided among all processes of the machine that use them.
-        threads, descriptors, connections: of the process that listens.
-        processes: all of them.
+        memory: proportional set size of anonymous and shared memory in MB; excludes the pages of libraries, whose
+            share depends on the other processes of the machine.
+        threads, descriptors, connections: numbers of the process that listens.
+        processes: number of processes.
     """
 
     memory: float
@@ -44,8 +44,8 @@ class Server:
     """A running ``omninet serve``.
 
     Args:
-        address: where it listens.
-        process: the one that was started.
+        address: URL of the server.
+        process: main process.
     """
 
     def __init__(self, address: str, process: psutil.Process) -> None:
@@ -53,20 +53,20 @@ class Server:
         self.process = process
 
     def tree(self) -> list[psutil.Process]:
-        """All of its processes."""
+        """Return all processes of the server."""
         return [self.process, *self.process.children(recursive=True)]
 
     def media_processes(self) -> list[psutil.Process]:
-        """Those that decode."""
+        """Return the media processes."""
         return [each for each in self.tree() if each.name() == MEDIA]
 
     def model_process(self) -> psutil.Process:
-        """The one that has the model."""
+        """Return the model process."""
         (found,) = [each for each in self.tree() if each.name() == MODEL]
         return found
 
     def usage(self) -> Usage:
-        """What it holds now."""
+        """Measure the resources in use."""
         memory, tree = 0.0, self.tree()
         for each in tree:
             with suppress(OSError):
@@ -74,8 +74,8 @@ class Server:
         connections = [each for each in self.process.net_connections() if each.status == psutil.CONN_ESTABLISHED]
         return Usage(memory, self.process.num_threads(), self.process.num_fds(), len(connections), len(tree))
 
-    def figures(self) -> Mapping[str, float]:
-        """What ``/metrics`` says, summed over labels; zero for what it does not say yet."""
+    def metrics(self) -> Mapping[str, float]:
+        """Return the metrics of ``/metrics`` summed over labels; 0 for missing ones."""
         found: dict[str, float] = defaultdict(float)
         for family in text_string_to_metric_families(httpx.get(f"{self.address}/metrics", timeout=60).text):
             for sample in family.samples:
@@ -83,15 +83,15 @@ class Server:
         return found
 
     def is_quiet(self) -> bool:
-        """Whether nothing waits, and the decoder makes no step for half a second."""
-        before = self.figures()
+        """Return whether the queue is empty and the decoder has made no step for half a second."""
+        before = self.metrics()
         time.sleep(0.5)
-        after = self.figures()
+        after = self.metrics()
         steps = "omninet_decoder_steps_total"
         return after["omninet_waiting_rows"] == after["omninet_waiting_bytes"] == 0 and before[steps] == after[steps]
 
     def settle(self) -> None:
-        """Return when it has nothing left to do."""
+        """Wait until the server is idle."""
         until = time.monotonic() + QUIET_SECONDS
         while not self.is_quiet():
             assert time.monotonic() < until, f"still at work after {QUIET_SECONDS} s in which nobody asked for anything"
@@ -99,10 +99,10 @@ class Server:
 
 @contextmanager
 def serving(log: Path, **settings: object) -> Iterator[Server]:
-    """A server that is ready, on a free port, which is killed in the end with all that it has started.
+    """Run a server on a free port; yield it when it is ready, and kill it with all its processes at the end.
 
     Args:
-        log: file for what it prints.
+        log: file for its output.
         settings: fields of ``omninet.app.settings.Settings``.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OMNINET_")}
@@ -120,7 +120,7 @@ def serving(log: Path, **settings: object) -> Iterator[Server]:
 
 
 def _written(pid: int) -> float:
-    """MB of a process that no file holds."""
+    """Return the anonymous memory of a process in MB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     sizes = {line.split()[0]: int(line.split()[1]) for line in lines[1:]}
     return (sizes["Pss_Anon:"] + sizes["Pss_Shmem:"]) * 1024 / 1e6

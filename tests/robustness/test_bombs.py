@@ -1,4 +1,4 @@
-"""Small files that want to become large."""
+"""Tests with decompression bombs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import httpx
 import pytest
 
 from tests.robustness.bombs import HARMLESS_IMAGES, HARMLESS_VIDEOS, IMAGE_BOMBS, VIDEO_BOMBS, gzipped
-from tests.robustness.conftest import Figures
+from tests.robustness.conftest import SummaryTable
 from tests.robustness.server import Server
 from tests.robustness.traffic import Reply, Upload, ask, outcomes, send_all
 from tests.robustness.watch import Watch
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 QUICK_SECONDS = 10
-GROWTH_MB = 2_500  # two processes with the gigabyte that they may take, and the uploads
+GROWTH_MB = 2_500  # two processes with their limit of 1 GB each, and the uploads
 
 
 async def send_files(
@@ -29,19 +29,19 @@ async def send_files(
     return await send_all(server, uploads, clients=4)
 
 
-async def test_bombs_are_refused(server: Server, figures: Figures) -> None:
+async def test_bombs_are_refused(server: Server, summary: SummaryTable) -> None:
     with Watch(server, every=0.02) as watch:
         replies = await send_files(server, IMAGE_BOMBS, VIDEO_BOMBS)
 
     assert not [(r.ask.note, r.status, r.code) for r in replies if r.status not in {413, 422}]
     assert not [(r.ask.note, r.seconds) for r in replies if r.seconds > QUICK_SECONDS]
     assert watch.peak < watch.before + GROWTH_MB
-    figures.note("decompression bombs", f"{len(replies)}: {outcomes(replies)}")
-    figures.note("  slowest, seconds", f"{max(reply.seconds for reply in replies):.2f}")
-    figures.note("  memory MB", f"{watch.before:.0f} before, peak {watch.peak:.0f}, {server.usage().memory:.0f} after")
+    summary.note("decompression bombs", f"{len(replies)}: {outcomes(replies)}")
+    summary.note("  slowest, seconds", f"{max(reply.seconds for reply in replies):.2f}")
+    summary.note("  memory MB", f"{watch.before:.0f} before, peak {watch.peak:.0f}, {server.usage().memory:.0f} after")
 
 
-async def test_what_only_looks_like_a_bomb_is_answered(server: Server) -> None:
+async def test_harmless_lookalikes_are_answered(server: Server) -> None:
     replies = await send_files(server, HARMLESS_IMAGES, HARMLESS_VIDEOS)
 
     assert not [(r.ask.note, r.status, r.code) for r in replies if r.status != 200]
@@ -52,7 +52,9 @@ async def test_what_only_looks_like_a_bomb_is_answered(server: Server) -> None:
     [("/pos", "application/json"), ("/caption", "multipart/form-data; boundary=b"), ("/video-qa", "text/plain")],
 )
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
-async def test_no_body_is_unpacked(server: Server, path: str, content_type: str, encoding: str) -> None:
+async def test_compressed_bodies_are_not_decompressed(
+    server: Server, path: str, content_type: str, encoding: str
+) -> None:
     headers = {"Content-Type": content_type, "Content-Encoding": encoding}
     bodies: list[Any] = [gzipped(2**27), gzip.compress(json.dumps({"text": "A dog runs."}).encode())]
     with Watch(server, every=0.02) as watch:

@@ -1,4 +1,4 @@
-"""Clients that go away."""
+"""Tests of clients that disconnect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 import httpx
 import pytest
 
-from tests.robustness.conftest import Figures, Scale
+from tests.robustness.conftest import Scale, SummaryTable
 from tests.robustness.mix import one_of_each
 from tests.robustness.mutations import SAMPLES
 from tests.robustness.server import Server, Usage
@@ -21,15 +21,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 AT_ONCE = 16
 LONGEST_SECONDS = 0.5
 GROWTH_MB = 60
-MOST_THREADS = 40  # that wait for the next file or text; there are more of them the more is asked at a time
-RESET = struct.pack("ii", 1, 0)  # of SO_LINGER: the connection is not ended but broken off
+MOST_THREADS = 40  # idle worker threads, whose number grows with the number of concurrent requests
+RESET = struct.pack("ii", 1, 0)  # value of SO_LINGER that makes close() reset the connection
 TEXT = "The quick brown fox didn't jump over the lazy dog. " * 20
 
 
-async def test_who_goes_away_leaves_nothing_behind(server: Server, scale: Scale, figures: Figures) -> None:
-    await _leave(server, 2 * AT_ONCE)  # what is made once is made
+async def test_disconnects_leave_no_resources_behind(server: Server, scale: Scale, summary: SummaryTable) -> None:
+    await _leave(server, 2 * AT_ONCE)  # warm-up
     before = await _at_rest(server)
-    figures_before = server.figures()
+    metrics_before = server.metrics()
 
     await _leave(server, scale.disconnects)
     after = await _at_rest(server, before)
@@ -40,14 +40,14 @@ async def test_who_goes_away_leaves_nothing_behind(server: Server, scale: Scale,
     assert after.connections <= before.connections
     assert after.memory < before.memory + GROWTH_MB
     assert {reply.status for reply in await send_all(server, one_of_each())} == {200}
-    abandoned = server.figures()["omninet_abandoned_rows_total"] - figures_before["omninet_abandoned_rows_total"]
-    figures.note(f"{scale.disconnects} disconnects", f"{abandoned:.0f} rows taken out of the model")
+    abandoned = server.metrics()["omninet_abandoned_rows_total"] - metrics_before["omninet_abandoned_rows_total"]
+    summary.note(f"{scale.disconnects} disconnects", f"{abandoned:.0f} rows taken out of the model")
     for name in ("memory", "threads", "descriptors", "connections"):
-        figures.note(f"  {name}", f"{getattr(before, name):.0f} before, {getattr(after, name):.0f} after")
+        summary.note(f"  {name}", f"{getattr(before, name):.0f} before, {getattr(after, name):.0f} after")
 
 
 async def _leave(server: Server, count: int) -> None:
-    """So many clients go away, some at a time."""
+    """Run ``count`` clients that disconnect, a few at a time."""
     generator, turn = random.Random(0), asyncio.Semaphore(AT_ONCE)
     messages = _messages(server)
 
@@ -59,7 +59,7 @@ async def _leave(server: Server, count: int) -> None:
 
 
 def _go_away(server: Server, message: bytes, generator: random.Random) -> None:
-    """Send a request, or a part of it, and close the connection before the answer is there, or while it comes."""
+    """Send a request or a part of it and close the connection before or during the response."""
     url = httpx.URL(server.address)
     with socket.create_connection((url.host, url.port or 80), timeout=30) as client:
         is_whole = generator.random() < 0.6
@@ -70,7 +70,7 @@ def _go_away(server: Server, message: bytes, generator: random.Random) -> None:
 
 
 def _messages(server: Server) -> list[bytes]:
-    """A request of every kind as it goes over the wire; those with media are several pieces long."""
+    """Return the raw bytes of a request of every kind; those with media have several pieces."""
     asks = [*one_of_each(), Ask("/pos", {"json": {"text": TEXT}})]
     padded = (SAMPLES / "dog.jpg").read_bytes() + bytes(2**21)
     asks += [ask(path, Upload(padded)) for path in MEDIA_PATHS[:2]]
@@ -87,7 +87,7 @@ def _on_the_wire(request: httpx.Request) -> bytes:
 
 
 async def _at_rest(server: Server, wanted: Usage | None = None) -> Usage:
-    """What the server holds once it has nothing to do, and once connections have been seen to be closed."""
+    """Return the resources of the idle server, after closed connections have been detected."""
     await asyncio.to_thread(server.settle)
     for _ in range(50):
         usage = server.usage()

@@ -1,4 +1,4 @@
-"""Processes that are killed."""
+"""Tests of killed processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.robustness.conftest import Figures, Scale
+from tests.robustness.conftest import Scale, SummaryTable
 from tests.robustness.mix import one_of_each
 from tests.robustness.server import Server, serving
 from tests.robustness.traffic import Ask, Reply, connect, outcomes, send, send_all
@@ -22,7 +22,7 @@ EVERY_SECONDS = 0.3
 CLIENTS = 8
 
 
-async def test_killed_decoders_cost_no_answer(server: Server, scale: Scale, figures: Figures) -> None:
+async def test_killed_decoders_lose_no_request(server: Server, scale: Scale, summary: SummaryTable) -> None:
     expected = {reply.ask.path: reply for reply in await send_all(server, one_of_each(), clients=1)}
     ended, replies = asyncio.Event(), list[Reply]()
 
@@ -39,13 +39,13 @@ async def test_killed_decoders_cost_no_answer(server: Server, scale: Scale, figu
     assert killed > scale.kill_seconds
     assert {reply.status for reply in replies} == {200}, outcomes(replies)
     assert not [reply.answer for reply in replies if not is_same(reply, expected[reply.ask.path])]
-    figures.note(
+    summary.note(
         "killed decoders", f"{killed} killed, {len(replies)} requests: {outcomes(replies)}, all as undisturbed"
     )
 
 
 async def _kill_on(server: Server, seconds: float) -> int:
-    """How many were killed within that time."""
+    """Kill media processes for a while; return how many."""
     generator, killed = random.Random(0), 0
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
@@ -59,7 +59,7 @@ async def _kill_on(server: Server, seconds: float) -> int:
 
 
 def is_same(one: Reply, other: Reply) -> bool:
-    """Whether two answers say the same, which probabilities do within what a batch's make-up changes in them."""
+    """Return whether two answers are equal, with a tolerance for probabilities, which depend slightly on the batch."""
     return _rounded(one.answer) == _rounded(other.answer)
 
 
@@ -71,8 +71,8 @@ def _rounded(value: object) -> object:
     return pytest.approx(value, abs=2e-3) if isinstance(value, float) else value
 
 
-async def test_a_killed_model_is_replaced(server: Server, figures: Figures) -> None:
-    """What it was at is answered with an error, what comes until another one is there is told to come back."""
+async def test_a_killed_model_is_replaced(server: Server, summary: SummaryTable) -> None:
+    """Requests in progress fail with an error; requests until the restart get 503 with Retry-After."""
     replies, killed = list[Reply](), asyncio.Event()
 
     def seen() -> set[int]:
@@ -97,7 +97,7 @@ async def test_a_killed_model_is_replaced(server: Server, figures: Figures) -> N
 
     after = await send_all(server, one_of_each(), clients=2)
     assert {reply.status for reply in after} == {200}, outcomes(after)
-    figures.note("a killed model", f"{len(replies)} requests: {outcomes(replies)}; then all answered")
+    summary.note("a killed model", f"{len(replies)} requests: {outcomes(replies)}; then all answered")
 
 
 async def test_a_killed_fork_server_is_replaced(server: Server) -> None:

@@ -1,4 +1,4 @@
-"""Damaged and disguised files."""
+"""Tests with damaged and disguised files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import cycle
 
 import pytest
 
-from tests.robustness.conftest import Figures, Scale
+from tests.robustness.conftest import Scale, SummaryTable
 from tests.robustness.mutations import is_image, mutated, seeds
 from tests.robustness.server import Server
 from tests.robustness.traffic import IMAGE_PATHS, VIDEO_PATHS, Upload, ask, outcomes, percentile, send_all
@@ -14,7 +14,7 @@ from tests.robustness.watch import Watch
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 HANG_SECONDS = 10
-GROWTH_MB = 1_500  # two decoders at a time, each with what an image or a clip within the limits takes
+GROWTH_MB = 1_500  # two concurrent decoders, each with an image or clip within the limits
 
 
 async def test_the_files_are_good_before_they_are_damaged(server: Server) -> None:
@@ -26,7 +26,7 @@ async def test_the_files_are_good_before_they_are_damaged(server: Server) -> Non
     assert {reply.status for reply in replies} == {200}, outcomes(replies)
 
 
-async def test_a_damaged_file_is_answered_or_refused(server: Server, scale: Scale, figures: Figures) -> None:
+async def test_a_damaged_file_is_answered_or_refused(server: Server, scale: Scale, summary: SummaryTable) -> None:
     paths = zip(cycle(IMAGE_PATHS), cycle(VIDEO_PATHS), strict=False)
     asks = [ask(path, upload) for upload, both in zip(mutated(scale.mutations), paths, strict=False) for path in both]
     with Watch(server) as watch:
@@ -36,6 +36,6 @@ async def test_a_damaged_file_is_answered_or_refused(server: Server, scale: Scal
     assert not [(r.seconds, r.ask.path, r.ask.note) for r in replies if r.seconds > HANG_SECONDS]
     assert watch.peak < watch.before + GROWTH_MB
     slowest = max(reply.seconds for reply in replies)
-    figures.note(f"{scale.mutations} mutated files, requests", f"{len(replies)}: {outcomes(replies)}")
-    figures.note("  seconds", f"p50 {percentile(replies, 0.5):.2f}, p99 {percentile(replies, 0.99):.2f}, {slowest:.2f}")
-    figures.note("  memory MB", f"{watch.before:.0f} before, peak {watch.peak:.0f}, {server.usage().memory:.0f} after")
+    summary.note(f"{scale.mutations} mutated files, requests", f"{len(replies)}: {outcomes(replies)}")
+    summary.note("  seconds", f"p50 {percentile(replies, 0.5):.2f}, p99 {percentile(replies, 0.99):.2f}, {slowest:.2f}")
+    summary.note("  memory MB", f"{watch.before:.0f} before, peak {watch.peak:.0f}, {server.usage().memory:.0f} after")

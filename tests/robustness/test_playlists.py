@@ -1,4 +1,4 @@
-"""Files that ask whoever opens them to open something else."""
+"""Tests with files that refer to other files or addresses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.robustness.conftest import Figures, Scale
+from tests.robustness.conftest import Scale, SummaryTable
 from tests.robustness.mutations import CONTENT_TYPES
 from tests.robustness.playlists import addresses, references, session
 from tests.robustness.server import Server
@@ -26,7 +26,7 @@ IN_OPEN = 0x20  # of inotify(7)
 
 
 class Traps:
-    """A port of each kind and a good clip, none of which anybody may touch."""
+    """A TCP port, a UDP port and a clip that detect any access."""
 
     def __init__(self, folder: Path) -> None:
         self.tcp = socket.create_server(("127.0.0.1", 0))
@@ -41,7 +41,7 @@ class Traps:
         self.udp.setblocking(False)
 
     def sprung(self) -> set[str]:
-        """Which of them have been touched since this was last asked."""
+        """Return which traps have been accessed since the last call."""
         found = set()
         with suppress(BlockingIOError):
             self.tcp.accept()[0].close()
@@ -60,7 +60,7 @@ class Traps:
         os.close(self.opened)
 
     def texts(self) -> dict[str, bytes]:
-        """All files that lead into them, by name."""
+        """Return all files that refer to the traps, by name."""
         tcp, udp = self.tcp.getsockname()[1], self.udp.getsockname()[1]
         found = {
             f"{playlist} to {scheme}": text.encode()
@@ -77,7 +77,7 @@ def traps(tmp_path: Path) -> Iterator[Traps]:
     found.close()
 
 
-def test_the_traps_work(traps: Traps, tmp_path: Path) -> None:
+def test_traps_detect_access(traps: Traps, tmp_path: Path) -> None:
     texts = traps.texts()
     for name, suffix in (("concat to path", "ffconcat"), ("hls to http", "m3u8")):
         path = tmp_path / f"list.{suffix}"
@@ -91,9 +91,9 @@ def test_the_traps_work(traps: Traps, tmp_path: Path) -> None:
     assert traps.sprung() == set()
 
 
-async def test_no_playlist_is_followed(server: Server, traps: Traps, scale: Scale, figures: Figures) -> None:
+async def test_no_playlist_is_followed(server: Server, traps: Traps, scale: Scale, summary: SummaryTable) -> None:
     generator, texts = random.Random(0), traps.texts()
-    # Every text once at least, and every way to disguise one.
+    # Each playlist at least once, and each kind of disguise.
     every = [
         Upload(texts[name], f"list.{suffix}" if suffix else "list", content_type, name)
         for name in texts
@@ -106,8 +106,10 @@ async def test_no_playlist_is_followed(server: Server, traps: Traps, scale: Scal
 
     assert not traps.sprung()
     assert not [(r.ask.note, r.status, r.code) for r in replies if r.code not in {"not_an_image", "not_a_video"}]
-    assert max(reply.seconds for reply in replies) < HANG_SECONDS  # who reads a session description waits
-    figures.note("playlists and descriptions", f"{len(replies)}: {outcomes(replies)}")
+    assert (
+        max(reply.seconds for reply in replies) < HANG_SECONDS
+    )  # a reader of a session description would wait for packets
+    summary.note("playlists and descriptions", f"{len(replies)}: {outcomes(replies)}")
 
 
 @pytest.mark.parametrize("path", MEDIA_PATHS)
@@ -128,7 +130,7 @@ async def test_a_playlist_behind_a_real_file_is_not_followed(server: Server, tra
 
 
 @pytest.mark.parametrize("path", MEDIA_PATHS)
-async def test_a_name_is_not_opened(server: Server, traps: Traps, path: str) -> None:
+async def test_file_name_is_not_opened(server: Server, traps: Traps, path: str) -> None:
     names = [str(traps.canary), f"file://{traps.canary}", f"http://127.0.0.1:{traps.tcp.getsockname()[1]}/clip.mp4"]
 
     replies = await send_all(server, [ask(path, Upload(b"nothing", name)) for name in names])

@@ -1,4 +1,4 @@
-"""Requests by many clients, and what came of them."""
+"""Clients that send many requests and record the replies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GIVE_UP_SECONDS = 120
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as a client sends it."""
+    """A file of a multipart request."""
 
     data: bytes
     name: str = "file"
@@ -41,7 +41,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back; ``status`` 0 is no answer at all."""
+    """A response; ``status`` is 0 if there was none."""
 
     ask: Ask
     status: int
@@ -50,18 +50,18 @@ class Reply:
 
     @property
     def code(self) -> str:
-        """Of the error; empty where there is none."""
+        """Error code; empty without an error."""
         code: str = self.body.get("error", {}).get("code", "")
         return code
 
     @property
     def answer(self) -> dict[str, Any]:
-        """Without what differs between two answers to the same question."""
+        """Return the body without fields that vary between equal requests."""
         return {key: value for key, value in self.body.items() if key != "timings_ms"}
 
 
 def ask(path: str, upload: Upload) -> Ask:
-    """A request with a file."""
+    """Create a request with a file."""
     part = "image" if path in IMAGE_PATHS else "video"
     arguments: dict[str, Any] = {"files": {part: (upload.name, upload.data, upload.content_type)}}
     if path in {"/vqa", "/video-qa"}:
@@ -70,7 +70,7 @@ def ask(path: str, upload: Upload) -> Ask:
 
 
 async def send(client: httpx.AsyncClient, question: Ask) -> Reply:
-    """The reply to one request."""
+    """Send one request and return its reply."""
     started = time.perf_counter()
     try:
         response = await client.post(question.path, **question.arguments)
@@ -80,13 +80,13 @@ async def send(client: httpx.AsyncClient, question: Ask) -> Reply:
 
 
 def connect(server: Server) -> httpx.AsyncClient:
-    """A client with a connection for everything that it is asked at a time."""
+    """Create a client without a limit on connections."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     return httpx.AsyncClient(base_url=server.address, timeout=GIVE_UP_SECONDS, limits=limits)
 
 
 async def send_all(server: Server, questions: Iterable[Ask], clients: int = 8) -> list[Reply]:
-    """The replies in the order in which they came; each client asks one thing at a time."""
+    """Send requests by several clients, each one at a time; return the replies in the order of arrival."""
     waiting, replies = iter(questions), list[Reply]()
 
     async def ask_on(client: httpx.AsyncClient) -> None:
@@ -99,12 +99,12 @@ async def send_all(server: Server, questions: Iterable[Ask], clients: int = 8) -
 
 
 def outcomes(replies: Sequence[Reply]) -> str:
-    """How often each status and code came, for people."""
+    """Return the number of replies by status and code as text."""
     counted = Counter(f"{reply.status} {reply.code}".strip() for reply in replies)
     return ", ".join(f"{count} x {what}" for what, count in counted.most_common())
 
 
 def percentile(replies: Sequence[Reply], share: float) -> float:
-    """Seconds within which that share of the replies came."""
+    """Return a quantile of the response times in seconds."""
     times = sorted(reply.seconds for reply in replies)
     return times[min(len(times) - 1, int(share * len(times)))]

@@ -1,4 +1,4 @@
-"""A server's memory while something happens to it."""
+"""Measurement of a server's memory during a test."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Watch:
     """Reads the memory of a server's processes several times a second.
 
     Attributes:
-        before: MB when it began.
-        samples: (seconds since then, MB).
+        before: memory at the start in MB.
+        samples: pairs of seconds since the start and memory in MB.
     """
 
     def __init__(self, server: Server, every: float = EVERY_SECONDS) -> None:
@@ -28,7 +28,7 @@ class Watch:
 
     @property
     def peak(self) -> float:
-        """Most memory, MB."""
+        """Peak memory in MB."""
         return max([self.before, *(memory for _, memory in self.samples)])
 
     def __enter__(self) -> Watch:

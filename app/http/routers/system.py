@@ -82,7 +82,7 @@ async def readyz(service: ServiceDependency) -> Status:
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse)
 async def metrics(service: ServiceDependency) -> Response:
     """Return counters, queue lengths and durations since the start in the Prometheus text format."""
-    return Response(await service.figures(), media_type=CONTENT_TYPE_LATEST)
+    return Response(await service.metrics_text(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/tasks", summary="List the tasks", responses={503: {"model": ErrorReply}})

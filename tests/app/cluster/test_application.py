@@ -1,4 +1,4 @@
-"""The application as Ray gets it, and the files that deploy it."""
+"""Tests of the Ray Serve application and its deployment files."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_three_deployments_are_bound_to_one_another() -> None:
     assert model.max_queued_requests == OPTIONS["model"]["max_queued_requests"]
 
 
-def test_what_cannot_be_used_is_found_when_it_is_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_invalid_settings_fail_the_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OMNINET_CHECKPOINT", str(tmp_path))
     with pytest.raises(CheckpointError, match=r"config\.json"):
         build({})
@@ -71,9 +71,7 @@ def test_what_cannot_be_used_is_found_when_it_is_built(monkeypatch: pytest.Monke
         build({})
 
 
-def test_unknown_variables_are_named_by_every_ingress(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_ingress_warns_of_unknown_variables(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("OMNINET_BATCH_ROW", "1")
     nobody: Any = None
     Ingress(nobody, nobody)

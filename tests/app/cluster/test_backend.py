@@ -1,4 +1,4 @@
-"""The backend of an ingress, with deployments that are lost, full or of another checkpoint."""
+"""Tests of the ingress's backend with deployments that are lost, overloaded or serve another checkpoint."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ALL_LOST.append(ReplicaUnavailableError("model#1"))
 
 
 class Response:
-    """That of a deployment: what it gives, or raises."""
+    """Response of a deployment: a value or an error."""
 
     def __init__(self, found: Any) -> None:
         self._found = found
@@ -60,7 +60,7 @@ class Response:
             yield part
 
     def cancel(self) -> None:
-        """As Ray's, it raises what the call has failed of."""
+        """Cancel the call; like Ray's method, raise the error of a failed call."""
         self.is_cancelled = True
         for found in self._found if isinstance(self._found, list) else [self._found]:
             if isinstance(found, Exception):
@@ -68,7 +68,7 @@ class Response:
 
 
 class Method:
-    """A method of a deployment that finds one thing after another."""
+    """A method of a deployment with a scripted sequence of responses."""
 
     def __init__(self, *found: Any) -> None:
         self._found = list(found)
@@ -82,7 +82,7 @@ class Method:
 
 
 class Deployment:
-    """A handle to it."""
+    """A deployment handle with scripted methods."""
 
     def __init__(self, **methods: Method) -> None:
         self.__dict__ |= methods
@@ -139,7 +139,7 @@ async def test_each_of_several_uploads_is_decoded() -> None:
 
 
 @pytest.mark.parametrize("lost", ALL_LOST)
-async def test_what_is_lost_is_asked_for_again(lost: Exception) -> None:
+async def test_lost_calls_are_repeated(lost: Exception) -> None:
     decode, answer = Method(lost, seen()), Method(lost, lost, pack(CAPTION))
     found = await cluster(decode, answer=answer).answer(query(b"file"), Stopwatch())
     assert found.answer == CAPTION.answer
@@ -147,7 +147,7 @@ async def test_what_is_lost_is_asked_for_again(lost: Exception) -> None:
     assert len(answer.calls) == 3
 
 
-async def test_frames_for_another_checkpoint_are_made_anew() -> None:
+async def test_upload_for_another_checkpoint_is_decoded_again() -> None:
     other = await packed(_raise(OtherPeripheralError()))
     decode, answer = Method(seen("old"), seen("new")), Method(other, pack(CAPTION))
     await cluster(decode, answer=answer).answer(query(b"file"), Stopwatch())
@@ -166,21 +166,21 @@ async def _raise(error: Exception) -> None:
         (FAILED, 500, "internal_error"),
     ],
 )
-async def test_what_ray_raises_is_told_in_our_words(found: Exception, status: int, code: str) -> None:
+async def test_ray_errors_become_service_errors(found: Exception, status: int, code: str) -> None:
     with pytest.raises(ServiceError) as error:
         await cluster(answer=Method(found)).answer(query(), Stopwatch())
     assert (error.value.status_code, error.value.code) == (status, code)
     assert ("Retry-After" in (error.value.headers or {})) == (status == 503)
 
 
-async def test_errors_of_a_deployment_come_through() -> None:
+async def test_deployment_errors_are_passed_on() -> None:
     refused = await packed(_raise(InputError("not_an_image", "it is none", limit=1)))
     with pytest.raises(InputError) as error:
         await cluster(Method(refused)).answer(query(b""), Stopwatch())
     assert (error.value.code, error.value.detail) == ("not_an_image", {"limit": 1})
 
 
-async def test_who_leaves_cancels_the_call() -> None:
+async def test_cancellation_cancels_the_call() -> None:
     async def last() -> None:
         await asyncio.sleep(60)
 
@@ -197,20 +197,20 @@ async def test_who_leaves_cancels_the_call() -> None:
 A, A_DOG = (pack(Text(caption, -1.0, ())) for caption in ("A", "A dog"))
 
 
-async def test_a_stream_tells_what_is_settled() -> None:
+async def test_stream_passes_on_updates() -> None:
     told: list[Text] = []
     found = await cluster(stream=Method([A, A_DOG, pack(CAPTION)])).answer(query(), Stopwatch(), told.append)
     assert [text.caption for text in told] == ["A", "A dog"]
     assert found.answer == CAPTION.answer
 
 
-async def test_a_stream_that_is_lost_before_it_tells_is_begun_again() -> None:
+async def test_stream_lost_before_its_first_part_is_repeated() -> None:
     told: list[Text] = []
     await cluster(stream=Method([LOST], [A, pack(CAPTION)])).answer(query(), Stopwatch(), told.append)
     assert [text.caption for text in told] == ["A"]
 
 
-async def test_a_stream_that_is_lost_later_is_an_error() -> None:
+async def test_stream_lost_later_is_an_error() -> None:
     with pytest.raises(ServiceError) as error:
         await cluster(stream=Method([A, LOST])).answer(query(), Stopwatch(), lambda _: None)
     assert (error.value.status_code, error.value.code) == (503, "replica_lost")
@@ -238,7 +238,7 @@ async def test_a_stream_that_nobody_reads_is_cancelled() -> None:
     assert stream.responses[0].is_cancelled
 
 
-async def test_models_that_are_busy_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_description_is_cached_while_models_are_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "DESCRIPTION_TTL_S", 0.0)
     description = Description("toy", "1", OmniNetConfig(), ("cpu",), "float32", None)
     found = cluster(describe=Method(description, BackPressureError(2, 2)))
@@ -247,7 +247,7 @@ async def test_models_that_are_busy_are_there(monkeypatch: pytest.MonkeyPatch) -
         await cluster(describe=Method(BackPressureError(2, 2))).describe()
 
 
-async def test_there_is_no_model_to_describe_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_describe_before_a_model_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     async def last() -> None:
         await asyncio.sleep(60)
 
@@ -263,9 +263,9 @@ async def test_a_model_describes_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "status", "code"), [("figures", 404, "metrics_elsewhere"), ("reload", 409, "reload_elsewhere")]
+    ("method", "status", "code"), [("metrics_text", 404, "metrics_elsewhere"), ("reload", 409, "reload_elsewhere")]
 )
-async def test_what_is_rays_is_refused(method: str, status: int, code: str) -> None:
+async def test_metrics_and_reload_are_rejected(method: str, status: int, code: str) -> None:
     call: Callable[[], Awaitable[Any]] = getattr(cluster(), method)
     with pytest.raises(ServiceError) as error:
         await call()

@@ -1,4 +1,4 @@
-"""The service on two nodes of Ray: it answers as one server does, and loses nothing that could be saved."""
+"""Tests of the service on two Ray nodes: answers equal to a single server's, no avoidable losses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from omninet.model.checkpoint import Checkpoint, save
 from tests.samples import jpeg_bytes, video_bytes
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
-# What a replica is given here, and how soon Ray acts: there are two cores, and little time.
+# Resources and intervals of the deployments, reduced for two cores and a short test.
 HERE: dict[str, dict[str, Any]] = {
     "ingress": {},
     "decoder": {},
@@ -43,12 +43,12 @@ FORMS: dict[str, dict[str, Any]] = {
 }
 WRONG: dict[str, dict[str, Any]] = {"/caption": {"files": {"image": b"none"}}, "/pos": {"json": {}}, "/none": {}}
 SAVED = {200}
-RECOVERY_S = 60.0  # in which Ray starts anew what was lost
-PAUSE_S = 0.2  # of a client: what is to start needs the processor, too
+RECOVERY_S = 60.0  # time-out for Ray to restart lost replicas
+PAUSE_S = 0.2  # pause of a client between requests, so that starting replicas get CPU time
 
 
 def config(checkpoint: Path) -> dict[str, Any]:
-    """The one for CPUs, for this machine."""
+    """Return the Ray Serve configuration for CPUs, adapted to this machine."""
     found: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "ray" / "cpu.yaml").read_text())
     (application,) = found["applications"]
     application["runtime_env"]["env_vars"] = {"OMNINET_CHECKPOINT": str(checkpoint), "OMNINET_MEDIA_PROCESSES": "1"}
@@ -59,7 +59,7 @@ def config(checkpoint: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def second(toy: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another version of the toy."""
+    """Save another version of the toy model; return its folder."""
     folder = tmp_path_factory.mktemp("second") / "toy"
     save(replace(toy, config=replace(toy.config, version="0.0.2")), folder)
     return folder
@@ -67,7 +67,7 @@ def second(toy: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def nodes(toy_checkpoint: Path) -> Iterator[Nodes]:
-    """Two nodes with the toy on both."""
+    """Run two nodes that serve the toy model."""
     with Nodes() as found:
         found.add()
         found.deploy(config(toy_checkpoint))
@@ -81,7 +81,7 @@ async def talking_to(nodes: Nodes, node: int = 0) -> AsyncIterator[httpx.AsyncCl
 
 
 def told(answer: httpx.Response) -> Any:
-    """What it says, but for the time that it took."""
+    """Return status and body of a response, without the timings."""
     body = answer.json()
     body.pop("timings_ms", None)
     return answer.status_code, body
@@ -113,7 +113,7 @@ async def test_errors_have_the_one_shape(nodes: Nodes, client: httpx.AsyncClient
 
 
 async def test_a_large_upload_arrives(nodes: Nodes, client: httpx.AsyncClient) -> None:
-    padded = jpeg_bytes() + bytes(20 * 2**20)  # which decoders pass over
+    padded = jpeg_bytes() + bytes(20 * 2**20)  # decoders ignore trailing bytes
     async with talking_to(nodes) as there:
         found = await there.post("/caption", files={"image": padded})
     assert found.status_code == 200
@@ -132,7 +132,7 @@ async def test_too_much_is_refused(nodes: Nodes) -> None:
 
 
 class Work:
-    """What the models have done since it was made, in seconds of a processor: those do not depend on what else runs."""
+    """Measures the CPU seconds of the model processes, which do not depend on the load of the machine."""
 
     def __init__(self, nodes: Nodes) -> None:
         replicas = nodes.status()["deployments"]["model"]["replicas"]
@@ -146,8 +146,8 @@ class Work:
         return sum(times.user + times.system for times in (model.cpu_times() for model in self._models))
 
 
-async def test_nobody_works_for_who_has_gone(nodes: Nodes) -> None:
-    """Of a long text most is left undone: that, and the same text once more, is less work than twice the whole."""
+async def test_disconnect_cancels_work_on_all_nodes(nodes: Nodes) -> None:
+    """After a disconnect most of a long text is not processed: the work is less than that of two complete texts."""
     async with talking_to(nodes) as there:
         long = {"tokens": [["a"] * 60] * 300}  # split into words, else most of the work would come before the model
 
@@ -156,7 +156,7 @@ async def test_nobody_works_for_who_has_gone(nodes: Nodes) -> None:
             assert (await there.post("/pos", json=long)).status_code == 200
             return work.seconds()
 
-        await whole()  # what is made once is made
+        await whole()  # warm-up
         cost = await whole()
         work = Work(nodes)
         asking = asyncio.create_task(there.post("/pos", json=long))
@@ -164,7 +164,7 @@ async def test_nobody_works_for_who_has_gone(nodes: Nodes) -> None:
             assert not asking.done()
             await asyncio.sleep(0.01)
         asking.cancel()
-        await whole()  # whichever model has it, by then the other could have done the rest
+        await whole()  # on either replica; the other could have completed the rest by then
         assert work.seconds() < 1.6 * cost
 
         work = Work(nodes)
@@ -175,10 +175,10 @@ async def test_nobody_works_for_who_has_gone(nodes: Nodes) -> None:
 
 
 class Load:
-    """Clients that ask for as long as it is entered, again where they are told to or find nobody.
+    """Clients that send requests continuously inside the ``with`` block.
 
     Attributes:
-        answers: how often there was which status, and which version of the model.
+        answers: number of responses by status, and by version of the model or error code.
     """
 
     def __init__(self, nodes: Nodes, clients: int = 4) -> None:
@@ -218,7 +218,7 @@ async def test_another_checkpoint_takes_over_without_a_lost_request(nodes: Nodes
     assert {status for status in load.answers if isinstance(status, int)} == SAVED
 
 
-async def test_what_a_node_takes_with_it_is_asked_for_again(nodes: Nodes) -> None:
+async def test_requests_on_a_lost_node_are_repeated(nodes: Nodes) -> None:
     assert nodes.replicas(nodes.nodes[1])
     async with Load(nodes) as load:
         await asyncio.sleep(1)

@@ -1,4 +1,4 @@
-"""What Ray's proxies add: another attempt where a replica is lost, and one shape of error."""
+"""Tests of the middleware of Ray's proxies: retries and JSON errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Behaviour = Callable[[Receive, Send], Awaitable[None]]
 
 
 class Ray:
-    """An application that behaves another way at each attempt, and notes the bodies that reached it."""
+    """An application with a scripted behaviour for each attempt, which records the bodies that it receives."""
 
     def __init__(self, *behaviours: Behaviour) -> None:
         self._behaviours = list(behaviours)
@@ -52,7 +52,7 @@ async def is_lost(receive: Receive, send: Send) -> None:
 
 
 async def is_lost_at_once(receive: Receive, send: Send) -> None:
-    """Before the body has been read."""
+    """Lose the replica before the body has been read."""
 
 
 async def hangs_up(receive: Receive, send: Send) -> None:
@@ -76,7 +76,7 @@ async def breaks_off(receive: Receive, send: Send) -> None:
 
 
 async def ask(ray: Ray, *pieces: bytes, path: str = "/caption", headers: Any = ()) -> tuple[int, Any, bytes]:
-    """Status, headers and body of an answer."""
+    """Send a request; return status, headers and body of the response."""
     messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
     messages += [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
     sent: list[Message] = []
@@ -100,14 +100,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("losses", [[is_lost], [is_lost_at_once, is_lost, is_lost]])
-async def test_a_lost_request_is_asked_again_with_all_of_its_body(losses: list[Behaviour]) -> None:
+async def test_lost_request_is_repeated_with_its_whole_body(losses: list[Behaviour]) -> None:
     ray = Ray(*losses, answers(body=b'"found"'))
     assert await ask(ray, b"one", b"two") == (200, [ID, JSON], b'"found"')
     assert ray.bodies[-1] == b"onetwo"
     assert len(ray.bodies) == len(losses) + 1
 
 
-async def test_what_stays_lost_is_refused_as_every_error_is() -> None:
+async def test_repeatedly_lost_request_is_a_json_error() -> None:
     status, headers, body = await ask(Ray(*[is_lost] * proxy.MAX_ATTEMPTS))
     assert status == 503
     assert dict(headers)[b"retry-after"] == b"1"
@@ -129,13 +129,13 @@ async def test_a_large_body_arrives_whole(monkeypatch: pytest.MonkeyPatch) -> No
     assert ray.bodies == [b"onetwothree"]
 
 
-async def test_nothing_is_sent_to_who_has_hung_up() -> None:
+async def test_nothing_is_sent_after_a_disconnect() -> None:
     ray = Ray(hangs_up, answers())
     assert await ask(ray, b"one") == (0, [], b"")
     assert len(ray.bodies) == 1
 
 
-async def test_an_answer_that_has_begun_is_not_begun_again() -> None:
+async def test_started_response_is_not_repeated() -> None:
     ray = Ray(breaks_off, answers())
     assert (await ask(ray))[2] == b"half"
     assert len(ray.bodies) == 1
@@ -144,7 +144,7 @@ async def test_an_answer_that_has_begun_is_not_begun_again() -> None:
 @pytest.mark.parametrize(
     ("status", "code"), [(404, "not_found"), (408, "deadline_exceeded"), (429, "overloaded"), (503, "overloaded")]
 )
-async def test_what_ray_says_is_put_into_the_one_shape(status: int, code: str) -> None:
+async def test_ray_errors_become_json_errors(status: int, code: str) -> None:
     found, headers, body = await ask(Ray(answers(status, None, b"Request dropped due to backpressure")))
     assert found == status
     error = json.loads(body)["error"]
@@ -153,24 +153,24 @@ async def test_what_ray_says_is_put_into_the_one_shape(status: int, code: str) -
     assert (b"retry-after" in dict(headers)) == (code == "overloaded")
 
 
-async def test_errors_of_the_application_pass_as_they_are() -> None:
+async def test_application_errors_are_unchanged() -> None:
     error = b'{"error":{"code":"overloaded","message":"too many","detail":{}}}'
     assert (await ask(Ray(answers(503, body=error))))[2] == error
 
 
-async def test_rays_own_pages_pass_as_they_are() -> None:
+async def test_ray_paths_are_unchanged() -> None:
     status, _, body = await ask(Ray(answers(503, None, b"draining")), path="/-/healthz")
     assert (status, body) == (503, b"draining")
 
 
-async def test_a_body_in_very_small_pieces_is_not_kept_either(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_body_of_many_tiny_messages_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proxy, "MESSAGE_BYTES", 512)
     monkeypatch.setattr(proxy, "MAX_KEPT_BYTES", 2000)
     assert (await ask(Ray(is_lost, answers()), *[b"a"] * 5))[0] == 503
     assert (await ask(Ray(is_lost, answers()), *[b"a"] * 2))[0] == 200
 
 
-async def test_only_rays_own_pages_do() -> None:
+async def test_only_ray_paths_are_unchanged() -> None:
     ray = Ray(answers(503, None, b"draining"))
     _, _, body = await ask(ray, path="/-/other", headers=[(b"x-request-timeout-seconds", b"\xff")])
     assert json.loads(body)["error"]["code"] == "overloaded"
@@ -181,7 +181,7 @@ async def test_only_rays_own_pages_do() -> None:
     ("given", "kept"),
     [([b"abc-1.2"], b"abc-1.2"), ([b"a b\r\n"], None), ([b"x" * 65], None), ([b"a", b"b \xff"], b"a")],
 )
-async def test_a_request_has_one_id_that_can_be_one(given: list[bytes], kept: bytes | None) -> None:
+async def test_request_has_one_valid_id(given: list[bytes], kept: bytes | None) -> None:
     ray = Ray(answers())
     scope: Scope = {"type": "http", "path": "/", "headers": [(b"x-request-id", each) for each in given]}
 
@@ -189,7 +189,7 @@ async def test_a_request_has_one_id_that_can_be_one(given: list[bytes], kept: by
         return {"type": "http.request", "body": b""}
 
     async def send(_: Message) -> None:
-        """Nobody listens."""
+        """Discard a message."""
 
     await ProxyRetry(ray)(scope, receive, send)
     [(_, found)] = ray.scopes[0]["headers"]
@@ -200,13 +200,13 @@ async def test_a_request_has_one_id_that_can_be_one(given: list[bytes], kept: by
     "name",
     [b"x-request-timeout-seconds", b"X_Request_Disconnect_Disabled", b"serve_multiplexed_model_id", b"x-session-id"],
 )
-async def test_clients_tell_ray_nothing(name: bytes) -> None:
+async def test_ray_control_headers_are_removed(name: bytes) -> None:
     ray = Ray(answers())
     await ask(ray, headers=[(name.lower(), b"\xff"), (b"accept", b"*/*")])
     assert ray.scopes[0]["headers"] == [ID, (b"accept", b"*/*")]
 
 
-async def test_a_failure_of_rays_proxy_is_told_as_ours() -> None:
+async def test_proxy_failure_is_an_internal_error() -> None:
     async def fails(receive: Receive, send: Send) -> None:
         raise ValueError("secret")
 

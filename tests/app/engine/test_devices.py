@@ -1,4 +1,4 @@
-"""Several devices: a copy of the model on each, behind one queue."""
+"""Tests of an engine with a replica of the model on each of several devices."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Faulty:
-    """A predictor that can be out of order, whatever it is given."""
+    """A predictor that can be set to fail on every input."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
@@ -57,7 +57,7 @@ def settings(toy_checkpoint: Path) -> Settings:
     return Settings(checkpoint=toy_checkpoint, device="cpu, cpu", torch_threads=1)
 
 
-async def test_a_service_with_two(settings: Settings) -> None:
+async def test_service_with_two_devices(settings: Settings) -> None:
     async with talking_to(create_app(settings)) as client:
         await until_ready(client)
         assert (await client.get("/tasks")).json()["model"]["devices"] == ["cpu", "cpu"]
@@ -65,15 +65,15 @@ async def test_a_service_with_two(settings: Settings) -> None:
     assert [reply.status_code for reply in replies] == [200] * 20
 
 
-def test_each_has_a_network_of_its_own(settings: Settings) -> None:
+def test_each_replica_has_its_own_network(settings: Settings) -> None:
     first, second = load_predictors(settings)
     assert first.network is not second.network
     assert first.digest == second.digest
 
 
 @pytest.mark.parametrize("busy", [0, 1])
-async def test_answers_are_the_same_whoever_gives_them(settings: Settings, busy: int) -> None:
-    """All but the first jobs have to be done by the one that is held up in neither stage."""
+async def test_all_replicas_give_equal_answers(settings: Settings, busy: int) -> None:
+    """One replica is blocked by its first jobs; the other must complete all others."""
     gates, predictors = (Gate(), Gate()), load_predictors(settings)
     jobs = [predictors[0].prepare(task, **inputs) for task, inputs in REQUESTS]
     expected = [predictors[0].run(job.rows)[0] for job in jobs]
@@ -98,7 +98,7 @@ async def test_answers_are_the_same_whoever_gives_them(settings: Settings, busy:
 
 
 class Stuck:
-    """A predictor whose stages are held up."""
+    """A predictor that blocks in both stages."""
 
     def __init__(self, predictor: Predictor, encodes: Gate, sees: Gate) -> None:
         self._predictor, self._encodes, self._sees = predictor, encodes, sees
@@ -115,7 +115,7 @@ class Stuck:
         return self._predictor.see(frames, peripheral)
 
 
-def test_each_is_warmed_up(toy_predictor: Predictor) -> None:
+def test_each_replica_is_warmed_up(toy_predictor: Predictor) -> None:
     seen: list[list[str]] = [[], []]
     replicas = [
         Watched(toy_predictor, lambda rows, tasks=tasks: tasks.extend(row.goal.task for row in rows))  # type: ignore[misc]
@@ -125,7 +125,7 @@ def test_each_is_warmed_up(toy_predictor: Predictor) -> None:
     assert [sorted(tasks) for tasks in seen] == [["activity", "caption", "pos", "vqa"]] * 2
 
 
-async def test_one_that_fails_leaves_the_work_to_the_other(
+async def test_failed_replica_leaves_the_work_to_the_other(
     toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("omninet.app.engine.stage.RETRY_S", 0.01)
@@ -149,7 +149,7 @@ async def test_one_that_fails_leaves_the_work_to_the_other(
 
 
 async def fail(engine: Engine, which: int, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a replica fail at its next job, and from then on."""
+    """Make a replica fail at its next job and all later ones."""
     replica = engine._replicas[which]
     monkeypatch.setattr(replica.predictor, "works", False)
     with monkeypatch.context() as patch:
@@ -176,7 +176,7 @@ async def test_the_end_of_an_engine_that_has_failed_for_good(
 
 
 @pytest.mark.parametrize("device", ["cpu,cuda:99", "cpu,"])
-def test_one_that_is_not_there(settings: Settings, device: str) -> None:
+def test_missing_device_is_an_error(settings: Settings, device: str) -> None:
     with pytest.raises(DeviceError, match=r"device '(cuda:99)?'"):
         load_predictors(settings.model_copy(update={"device": device}))
 

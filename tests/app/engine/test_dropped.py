@@ -1,4 +1,4 @@
-"""Work that nobody waits for any more: wherever it is, it leaves at the next step and takes its memory along."""
+"""Tests of cancelled work: in every stage it leaves at the next step and its memory is freed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLIP = video_bytes()
 
 
 class Stepwise:
-    """A predictor that sees frames when it is told to, one pass at a time."""
+    """A predictor whose backbone waits for a permit before each pass."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
@@ -59,7 +59,7 @@ async def engine(stepwise: Stepwise) -> AsyncIterator[Engine]:
 def begin(
     engine: Engine, predictor: Predictor, task: str, **inputs: Any
 ) -> tuple[asyncio.Task[Any], weakref.ref[np.ndarray]]:
-    """A job on its way, and its pixels."""
+    """Start a job; return its task and a weak reference to its pixels."""
     job = predictor.prepare(task, **inputs)
     pixels: np.ndarray = job.rows[0].inputs[0].value
     return asyncio.create_task(engine.run(job)), weakref.ref(pixels)
@@ -71,22 +71,22 @@ async def until_gone(*pixels: weakref.ref[Any]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_in_the_queue(engine: Engine, stepwise: Stepwise, toy_predictor: Predictor) -> None:
-    """At once, although the model is busy."""
+async def test_cancelled_in_the_queue(engine: Engine, stepwise: Stepwise, toy_predictor: Predictor) -> None:
+    """A cancelled row leaves the queue at once, although the model is busy."""
     first, _ = begin(engine, toy_predictor, "activity", video=CLIP)
     assert await asyncio.to_thread(stepwise.arrived.acquire, timeout=10)
     waiting, pixels = begin(engine, toy_predictor, "activity", video=CLIP)
     await asyncio.sleep(0.05)
     assert engine._queue.size() == pixels().nbytes > 0  # type: ignore[union-attr]
     waiting.cancel()
-    del waiting  # a task keeps its error, and that one all that it came through
+    del waiting  # the task keeps its exception, whose traceback keeps the pixels
     await until_gone(pixels)
     assert engine._queue.size() == 0
     assert engine._queue.depths() == {"text": 0, "image": 0, "video": 0}
     assert not first.done()
 
 
-async def test_in_the_middle_of_its_frames(engine: Engine, stepwise: Stepwise, toy_predictor: Predictor) -> None:
+async def test_cancelled_in_the_backbone(engine: Engine, stepwise: Stepwise, toy_predictor: Predictor) -> None:
     video, pixels = begin(engine, toy_predictor, "activity", video=CLIP)
     for _ in range(2):
         assert await asyncio.to_thread(stepwise.arrived.acquire, timeout=10)
@@ -103,7 +103,7 @@ async def test_in_the_middle_of_its_frames(engine: Engine, stepwise: Stepwise, t
     assert engine.metrics.abandoned._value.get() == 1
 
 
-async def test_in_the_running_batch(
+async def test_cancelled_in_the_running_batch(
     engine: Engine, stepwise: Stepwise, toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     step, sizes = RunningBatch.step, list[int]()
@@ -133,8 +133,8 @@ async def test_in_the_running_batch(
     assert sizes == [1, 1]
 
 
-def test_a_queue_of_bytes(toy_predictor: Predictor) -> None:
-    """It takes what comes while it has room, and refuses what comes then, until there is room again."""
+def test_queue_is_limited_by_bytes(toy_predictor: Predictor) -> None:
+    """The queue accepts work until its byte limit is reached, then rejects work until there is room again."""
     row = toy_predictor.prepare("caption", image=picture()).rows[0]
     text = toy_predictor.prepare("pos", text="A dog runs.").rows[0]
     works = [Work(row) for _ in range(3)]

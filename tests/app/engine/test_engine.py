@@ -1,4 +1,4 @@
-"""The queue: what shares a batch, who pays for a failure, and what happens when there is too much."""
+"""Tests of the engine: batching, isolation of failures and back-pressure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Gate:
-    """Holds up the first batch until it is opened."""
+    """Blocks batches until the event ``open`` is set."""
 
     def __init__(self) -> None:
         self.reached = threading.Event()
@@ -55,7 +55,7 @@ def long_job(toy_predictor: Predictor) -> Job:
 
 
 async def blocked(engine: Engine, gate: Gate, job: Job) -> asyncio.Task[Result]:
-    """A first job that the model is busy with."""
+    """Start a job that keeps the model busy."""
     first = asyncio.create_task(engine.run(job))
     await asyncio.to_thread(gate.reached.wait, 10)
     return first
@@ -82,7 +82,7 @@ async def test_a_job_may_have_more_rows_than_a_batch(toy_predictor: Predictor, l
     assert result.decode_ms > 0
 
 
-async def test_a_failing_batch_fails_its_culprit_alone(
+async def test_only_the_failing_row_of_a_batch_fails(
     toy_predictor: Predictor, job: Job, caplog: pytest.LogCaptureFixture
 ) -> None:
     culprit = toy_predictor.prepare("pos", tokens=["fly", "you", "fools"])
@@ -106,10 +106,10 @@ async def test_a_failing_batch_fails_its_culprit_alone(
         assert "secret" in caplog.text
         assert not isinstance(before, BaseException)
         assert not isinstance(after, BaseException)
-        await engine.run(job)  # and it goes on
+        await engine.run(job)  # the engine still works
 
 
-async def test_a_full_queue_refuses_and_says_when_to_come_back(toy_predictor: Predictor, job: Job) -> None:
+async def test_full_queue_rejects_with_retry_after(toy_predictor: Predictor, job: Job) -> None:
     predictor = Watched(toy_predictor, gate := Gate())
     async with running(predictor, max_waiting=1) as engine:
         first = await blocked(engine, gate, job)
@@ -158,7 +158,9 @@ async def test_stopping_answers_what_was_accepted_and_refuses_the_rest(toy_predi
 
 
 @pytest.mark.parametrize(("pixels", "frames"), [(1, [1] * 16), (7 * 64**2 - 1, [6, 6, 4]), (2**20, [16])])
-async def test_frames_are_seen_within_a_budget(toy_predictor: Predictor, pixels: int, frames: list[int]) -> None:
+async def test_frames_are_batched_within_the_pixel_budget(
+    toy_predictor: Predictor, pixels: int, frames: list[int]
+) -> None:
     seen: list[int] = []
 
     class Seeing(Watched):
@@ -177,7 +179,7 @@ async def test_replicas_share_one_queue(toy_predictor: Predictor, job: Job) -> N
     engine.start()
     works: list[asyncio.Task[Result]] = []
     try:
-        while not gate.reached.is_set():  # the other may take the first of them
+        while not gate.reached.is_set():  # the other replica may take the first jobs
             works.append(asyncio.create_task(engine.run(job)))
             await asyncio.sleep(0.01)
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""Time by weight."""
+"""Tests of the stride scheduler."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from omninet.app.engine.fair_scheduler import FairScheduler
 
 
 def shares(scheduler: FairScheduler[str], wanted: list[str], cost: dict[str, float], count: int) -> dict[str, float]:
-    """Time that each of ``wanted`` gets in ``count`` turns."""
+    """Return the time that each of ``wanted`` gets in ``count`` turns."""
     spent = dict.fromkeys(wanted, 0.0)
     for _ in range(count):
         name = scheduler.next(wanted)
@@ -18,17 +18,17 @@ def shares(scheduler: FairScheduler[str], wanted: list[str], cost: dict[str, flo
 
 
 @pytest.mark.parametrize("cost", [{"light": 1.0, "heavy": 1.0}, {"light": 0.1, "heavy": 3.0}])
-def test_time_goes_by_weight_whatever_a_turn_costs(cost: dict[str, float]) -> None:
+def test_time_is_shared_by_weight(cost: dict[str, float]) -> None:
     spent = shares(FairScheduler({"light": 3.0, "heavy": 1.0}), ["light", "heavy"], cost, 4000)
 
     assert spent["light"] / spent["heavy"] == pytest.approx(3, rel=0.02)
 
 
-def test_the_only_one_goes_on() -> None:
+def test_a_single_busy_queue_is_always_served() -> None:
     assert shares(FairScheduler({"a": 1.0, "b": 5.0}), ["a"], {"a": 1.0}, 3) == {"a": 3.0}
 
 
-def test_who_was_idle_has_saved_nothing_up() -> None:
+def test_idle_queues_accumulate_no_credit() -> None:
     scheduler = FairScheduler({"a": 1.0, "b": 1.0})
     shares(scheduler, ["a"], {"a": 1.0}, 100)
 
@@ -37,7 +37,7 @@ def test_who_was_idle_has_saved_nothing_up() -> None:
     assert spent == {"a": 5.0, "b": 5.0}
 
 
-def test_nor_has_who_was_idle_for_longer() -> None:
+def test_long_idle_queues_accumulate_no_credit() -> None:
     scheduler = FairScheduler({"a": 1.0, "b": 1.0, "c": 1.0})
     shares(scheduler, ["a"], {"a": 1.0}, 100)
     shares(scheduler, ["b"], {"b": 1.0}, 1)

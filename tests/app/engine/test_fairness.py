@@ -1,4 +1,4 @@
-"""Texts among a flood of videos, with the bundled model."""
+"""Fairness of the engine: texts during a flood of videos, with the bundled model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLIP = Path(app.__file__).parent / "static/samples/waving.webm"
 
 
 async def test_texts_do_not_wait_for_videos() -> None:
-    """First come, first served, each would wait until all videos that came before it are answered."""
+    """In FIFO order each text would wait for all videos queued before it; check that texts overtake them."""
     predictor = Predictor.load(device="cpu")
     video, text = predictor.prepare("activity", video=CLIP), predictor.prepare("pos", text="She saw two big dogs run.")
     engine = Engine([predictor])
@@ -32,7 +32,7 @@ async def test_texts_do_not_wait_for_videos() -> None:
             answered += 1
 
     flooding = [asyncio.create_task(flood()) for _ in range(VIDEOS)]
-    meanwhile = []  # videos that were answered while each text waited: unlike seconds, they depend on nothing else
+    meanwhile = []  # videos completed while each text waited: unlike seconds, independent of the machine's load
     for _ in range(TEXTS):
         await asyncio.sleep(0.01)
         before = answered

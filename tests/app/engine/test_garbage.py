@@ -1,6 +1,6 @@
-"""What is left of a request that has been answered: nothing that waits for the garbage collector.
+"""Tests that a completed request leaves no reference cycles for the garbage collector.
 
-Uploads and frames are megabytes, and the collector counts objects: it came after gigabytes.
+The collector counts objects, not bytes: with cycles, gigabytes of uploads and frames accumulated before it ran.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def no_collector() -> Iterator[None]:
 
 
 async def left() -> list[str]:
-    """Names of what is still there of any request."""
+    """Return the type names of objects of a request that are still alive."""
     await asyncio.sleep(0.05)
     return [type(found).__name__ for found in gc.get_objects() if type(found) in {UploadFile, Work, Stopwatch}]
 
@@ -42,34 +42,36 @@ def upload(data: bytes | None = None) -> dict[str, Any]:
     return {"files": {"video": data or video_bytes()}}
 
 
-async def test_of_an_answer(serve: Serve) -> None:
+async def test_answered_work_is_freed(serve: Serve) -> None:
     async with serve() as client:
         assert (await client.post("/activity", **upload())).status_code == 200
         assert await left() == []
 
 
-async def test_of_a_refusal(serve: Serve) -> None:
+async def test_rejected_work_is_freed(serve: Serve) -> None:
     async with serve() as client:
         assert (await client.post("/activity", **upload(b"no video"))).status_code == 422
         assert await left() == []
 
 
-async def test_of_what_came_too_late(serve: Serve, toy_predictor: Predictor) -> None:
+async def test_work_past_its_deadline_is_freed(serve: Serve, toy_predictor: Predictor) -> None:
     async with serve(Watched(toy_predictor, gate := Gate())) as client:
         late = await client.post("/activity", **upload(), headers={"X-Timeout-Seconds": "1"})
         assert late.status_code == 504
         gate.open.set()
-        assert (await client.post("/activity", **upload())).status_code == 200  # the model has seen that it is gone
+        assert (
+            await client.post("/activity", **upload())
+        ).status_code == 200  # by now the engine has dropped the cancelled row
         assert await left() == []
 
 
-async def test_of_a_failure(serve: Serve, toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_work_is_freed(serve: Serve, toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(rows: Sequence[Row]) -> None:
         raise RuntimeError("secret")
 
     monkeypatch.setattr(
         "omninet.app.engine.stage.logger.disabled", True
-    )  # pytest keeps what is logged, with its tracebacks
+    )  # pytest keeps log records, whose tracebacks keep objects alive
     async with serve(Watched(toy_predictor, fail)) as client:
         assert (await client.post("/activity", **upload())).status_code == 500
         assert await left() == []

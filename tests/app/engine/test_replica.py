@@ -1,4 +1,4 @@
-"""The way through the model: what waits for what, and that company changes no answer."""
+"""Tests of the pipeline stages: scheduling, and independence of results from the batch."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ REQUESTS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 @pytest.fixture(scope="module")
 def rows(toy_predictor: Predictor) -> list[Row]:
-    """One row of each request."""
+    """Return one row of each kind of request."""
     return [toy_predictor.prepare(task, **inputs).rows[0] for task, inputs in REQUESTS]
 
 
 @pytest.fixture(scope="module")
 def alone(toy_predictor: Predictor, rows: list[Row]) -> list[Decoded]:
-    """What each row decodes by itself."""
+    """Return the results of each row decoded alone."""
     return [toy_predictor.run([row])[0] for row in rows]
 
 
 @contextmanager
 def replica(predictor: Predictor, **limits: int) -> Iterator[Callable[[Sequence[Row]], list[Work]]]:
-    """Puts rows into the queue of a replica; at the end all of them are answered."""
+    """Return a function that queues rows on a replica; check at the end that all were completed."""
     queue = WorkQueue(1000, 2**40)
     running = Replica(predictor, queue, EngineMetrics(), **{"rows": 8, "frames": 2} | limits)
     every: list[Work] = []
@@ -64,7 +64,7 @@ def replica(predictor: Predictor, **limits: int) -> Iterator[Callable[[Sequence[
     running.start()
     try:
         yield put
-        for work in every:  # some are put in by others
+        for work in every:  # tests may also add works themselves
             end = time.monotonic() + 20
             while not work.abandoned and time.monotonic() < end and not work.answer.done():
                 wait([work.answer], 0.05)
@@ -83,7 +83,7 @@ def assert_same(found: Decoded, expected: Decoded) -> None:
 @given(
     st.lists(st.integers(0, len(REQUESTS) - 1), min_size=1, max_size=12), st.integers(1, 6), st.sampled_from([1, 3, 16])
 )
-def test_company_changes_no_answer(
+def test_answers_do_not_depend_on_the_batch(
     toy_predictor: Predictor, rows: list[Row], alone: list[Decoded], chosen: list[int], size: int, frames: int
 ) -> None:
     with replica(toy_predictor, rows=size, frames=frames) as put:
@@ -118,7 +118,7 @@ def test_single_steps_do_not_wait_for_a_text_to_end(
 def test_a_flood_of_videos_does_not_hold_up_text(
     toy_predictor: Predictor, rows: list[Row], alone: list[Decoded]
 ) -> None:
-    """Between the frames of videos there is time for every step of a text."""
+    """A text completes while the backbone processes the frames of videos."""
     seen: list[int] = []
     started: list[list[Work]] = []
 
@@ -138,10 +138,10 @@ def test_a_flood_of_videos_does_not_hold_up_text(
 
     assert_same(started[0][0].answer.result(0), alone[0])
     assert all(video.answer.done() for video in videos)
-    assert sum(seen) <= 15, "of 60 frames and more"  # a handful, but where the machine is busy
+    assert sum(seen) <= 15, "of 60 frames and more"  # usually a handful; more on a busy machine
 
 
-def test_who_has_gone_leaves_the_batch(toy_predictor: Predictor, rows: list[Row], alone: list[Decoded]) -> None:
+def test_cancelled_row_leaves_the_batch(toy_predictor: Predictor, rows: list[Row], alone: list[Decoded]) -> None:
     left: list[Work] = []
     sizes: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -183,7 +183,7 @@ def test_a_row_that_fails_in_the_middle_fails_alone(
     assert "secret" not in str(works[1].answer.exception(0))
 
 
-def test_frames_that_cannot_be_seen_fail_alone(toy_predictor: Predictor, rows: list[Row], alone: list[Decoded]) -> None:
+def test_failing_frames_fail_alone(toy_predictor: Predictor, rows: list[Row], alone: list[Decoded]) -> None:
     broken = rows[3].inputs[0].value
 
     class Shy:
@@ -212,7 +212,7 @@ METHODS = [("cnp", "_drop_abandoned", 0), ("vision", "_extract_features", 2)]
 
 
 @pytest.mark.parametrize(("stage", "method", "row"), METHODS)
-def test_a_failure_of_no_row_fails_what_is_there_and_begins_anew(
+def test_stage_failure_fails_its_rows_and_restarts(
     stage: str,
     method: str,
     row: int,
@@ -257,7 +257,7 @@ def test_a_failure_of_no_row_fails_what_is_there_and_begins_anew(
     assert metrics.registry.get_sample_value("omninet_engine_restarts_total") == 1
 
 
-def test_rows_that_were_half_admitted_leave_nothing_behind(
+def test_partially_admitted_rows_are_removed(
     toy_predictor: Predictor, rows: list[Row], alone: list[Decoded], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admit = RunningBatch.admit

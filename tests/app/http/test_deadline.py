@@ -1,4 +1,4 @@
-"""Answers that would come too late."""
+"""Tests of request deadlines."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ pytestmark = pytest.mark.anyio
 TEXT = {"text": "A dog runs."}
 
 
-def test_a_request_may_ask_for_less_time_but_not_for_more() -> None:
+def test_header_can_only_shorten_the_deadline() -> None:
     assert timeout_seconds({}, 60) == 60
     assert timeout_seconds({HEADER: "0.5"}, 60) == 0.5
     assert timeout_seconds({HEADER: "1e9"}, 60) == 60
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "soon", ""])
-async def test_a_time_that_is_none_is_named(serve: Serve, value: str) -> None:
+async def test_invalid_time_out_is_named(serve: Serve, value: str) -> None:
     async with serve() as client:
         response = await client.post("/pos", json=TEXT, headers={HEADER: value})
 
     assert "x-timeout-seconds" in check(response, 422, "invalid_value")["message"]
 
 
-async def test_what_comes_too_late_never_reaches_the_model(serve: Serve, toy_predictor: Predictor) -> None:
+async def test_expired_requests_never_reach_the_model(serve: Serve, toy_predictor: Predictor) -> None:
     predictor = Watched(toy_predictor, gate := Gate())
     async with serve(predictor) as client:
         first = asyncio.create_task(client.post("/pos", json=TEXT))
@@ -45,14 +45,14 @@ async def test_what_comes_too_late_never_reaches_the_model(serve: Serve, toy_pre
     assert predictor.batches == [["pos"]]
 
 
-async def test_the_default_is_a_setting(serve: Serve, toy_predictor: Predictor) -> None:
+async def test_default_deadline_is_a_setting(serve: Serve, toy_predictor: Predictor) -> None:
     async with serve(Watched(toy_predictor, gate := Gate()), deadline_seconds=0.05) as client:
         late = await client.post("/pos", json=TEXT)
         gate.open.set()
     check(late, 504, "deadline_exceeded")
 
 
-async def test_a_time_out_of_the_work_itself_is_no_deadline() -> None:
+async def test_time_out_inside_the_work_is_not_a_deadline() -> None:
     async def fail() -> None:
         raise TimeoutError("other")
 
@@ -63,7 +63,7 @@ async def test_a_time_out_of_the_work_itself_is_no_deadline() -> None:
 
 
 @pytest.mark.anyio
-async def test_what_was_cancelled_is_let_go_of_at_once() -> None:
+async def test_cancelled_work_is_freed_at_once() -> None:
     class Upload:
         pass
 

@@ -1,4 +1,4 @@
-"""The six endpoints: the names and shapes that clients are written against."""
+"""Tests of the contract of the six endpoints: names and types of the JSON fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STAGES = {"decode_media", "prepare", "queue", "encode", "decode", "total"}
 
 
 def checked(response: httpx.Response, *names: str) -> dict[str, Any]:
-    """The answer, after what all answers have in common was held against the contract."""
+    """Check the fields common to all answers and return the body."""
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
     assert list(answer) == [*names, "model", "timings_ms", "notes"]
@@ -49,7 +49,7 @@ async def test_caption(client: httpx.AsyncClient) -> None:
     check_caption(checked(response, "caption", "log_probability", "tokens", "alternatives"))
 
 
-async def test_the_next_best_captions(client: httpx.AsyncClient, toy_predictor: Predictor) -> None:
+async def test_captions_with_candidates(client: httpx.AsyncClient, toy_predictor: Predictor) -> None:
     options = {"beams": 4, "n_best": 3, "max_length": 6, "no_repeat_ngram": 2}
 
     body = (await client.post("/caption", files={"image": jpeg_bytes()}, data=options)).json()
@@ -63,7 +63,7 @@ async def test_the_next_best_captions(client: httpx.AsyncClient, toy_predictor: 
         assert 0 < len(found["tokens"]) <= 6
 
 
-async def test_a_caption_that_is_drawn(client: httpx.AsyncClient) -> None:
+async def test_caption_by_sampling(client: httpx.AsyncClient) -> None:
     async def ask(seed: int) -> str:
         options = {"temperature": 2, "top_p": 0.9, "seed": seed}
         reply = await client.post("/video-caption", files={"video": video_bytes()}, data=options)
@@ -146,12 +146,12 @@ async def test_more_sentences_than_a_batch_holds(client: httpx.AsyncClient) -> N
     assert len(answer["sentences"]) == 100
 
 
-async def test_a_file_that_is_cut_short_is_answered_with_a_note(client: httpx.AsyncClient) -> None:
+async def test_truncated_file_is_answered_with_a_note(client: httpx.AsyncClient) -> None:
     whole = jpeg_bytes(640, 480)
     response = await client.post("/caption", files={"image": whole[: len(whole) // 2]})
     assert any("cut short" in note for note in response.json()["notes"])
 
 
-async def test_the_name_of_a_file_means_nothing(client: httpx.AsyncClient) -> None:
+async def test_file_name_is_ignored(client: httpx.AsyncClient) -> None:
     files = {"video": ("http://127.0.0.1:1/list.m3u8", video_bytes(), "application/x-mpegurl")}
     assert (await client.post("/activity", files=files)).status_code == 200

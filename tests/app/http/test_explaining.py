@@ -1,4 +1,4 @@
-"""Answers that say what the model looked at."""
+"""Tests of explanations (attention weights) in responses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def expected(predictor: Predictor, endpoint: str, task: str, options: dict[str, 
 
 
 def assert_near(found: Any, wanted: Any) -> None:
-    """Of the same form, with numbers that are as good as the same."""
+    """Check that two JSON values have the same structure and numbers equal within the tolerance."""
     if isinstance(wanted, dict):
         assert found.keys() == wanted.keys()
         for key in wanted:
@@ -53,7 +53,7 @@ def assert_near(found: Any, wanted: Any) -> None:
 
 
 @pytest.mark.parametrize(("endpoint", "task", "options"), ASKED)
-async def test_every_endpoint_of_what_is_seen(
+async def test_explanation_of_every_visual_endpoint(
     client: httpx.AsyncClient, toy_predictor: Predictor, endpoint: str, task: str, options: dict[str, Any]
 ) -> None:
     async def ask(**more: str) -> httpx.Response:
@@ -73,7 +73,7 @@ async def test_every_endpoint_of_what_is_seen(
     assert Image.open(io.BytesIO(picture.content)).format == "PNG"
 
 
-async def test_with_the_answer_of_a_stream(client: httpx.AsyncClient, toy_predictor: Predictor) -> None:
+async def test_explanation_in_a_stream(client: httpx.AsyncClient, toy_predictor: Predictor) -> None:
     response = await client.post(
         "/caption", files={"image": jpeg_bytes()}, data={"explain": "true", "stream": "true", "beams": "1"}
     )
@@ -86,7 +86,9 @@ async def test_with_the_answer_of_a_stream(client: httpx.AsyncClient, toy_predic
 
 
 @pytest.mark.parametrize("stream", ["true", "false"])
-async def test_more_than_can_be_sent(client: httpx.AsyncClient, stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_oversized_explanation_is_an_error(
+    client: httpx.AsyncClient, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(processor, "MAX_NUMBERS", 100)
 
     response = await client.post(
@@ -102,13 +104,13 @@ async def test_more_than_can_be_sent(client: httpx.AsyncClient, stream: str, mon
     assert body["error"]["code"] == "explanation_too_large"
 
 
-async def test_a_picture_is_no_stream(client: httpx.AsyncClient) -> None:
+async def test_picture_cannot_be_streamed(client: httpx.AsyncClient) -> None:
     response = await client.post("/caption", files={"image": jpeg_bytes()}, data={"format": "png", "stream": "true"})
 
     assert (response.status_code, response.json()["error"]["code"]) == (422, "bad_option")
 
 
-async def test_a_text_has_nothing_to_look_at(client: httpx.AsyncClient) -> None:
+async def test_text_endpoints_have_no_explanation(client: httpx.AsyncClient) -> None:
     response = await client.post(
         "/pos", content=json.dumps({"text": "Go.", "explain": True}), headers={"Content-Type": "application/json"}
     )

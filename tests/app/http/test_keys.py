@@ -1,4 +1,4 @@
-"""Keys: how they are made, kept, read and found."""
+"""Tests of creating, reading and checking API keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_key_is_found_by_its_digest_alone() -> None:
     assert [ring.is_admin(key) for key in (first, second, "")] == [False, True, False]
 
 
-def test_every_key_is_compared_whichever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_key_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [new_key(str(i)) for i in range(5)]
     ring = Keyring([kept for _, kept in keys])
     compare, compared = hmac.compare_digest, []
@@ -55,7 +55,7 @@ def test_keys_of_a_setting_and_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["secret", f"a:{DIGEST} secret", f":{DIGEST}", f"ä:{DIGEST}", "a:secret", f"a:{DIGEST}0"]
 )
-def test_what_is_no_key_is_refused_and_not_repeated(text: str, tmp_path: Path) -> None:
+def test_invalid_key_is_rejected_and_not_quoted(text: str, tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text(text.replace(" ", "\n"))
     place = 1 + text.count(" ")
@@ -66,7 +66,7 @@ def test_what_is_no_key_is_refused_and_not_repeated(text: str, tmp_path: Path) -
         assert DIGEST not in str(caught.value)
 
 
-def test_a_file_without_a_key_opens_nothing(tmp_path: Path) -> None:
+def test_key_file_without_keys_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     with pytest.raises(ConfigError, match="KEYS_FILE: the file cannot be read: No such file"):
         read_keys("KEYS", "", file)
@@ -115,14 +115,14 @@ def test_the_command_prints_a_key_and_the_line_for_the_setting(capsys: pytest.Ca
     assert Settings(api_keys=line).keyring().name_of(key) == "alice"
 
 
-def test_a_name_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_key_name_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("", "a b", "a:b", "a" * 65):
         with pytest.raises(ConfigError, match="the name of a key must be"):
             run("key", name)
     assert capsys.readouterr().out == ""
 
 
-def test_a_server_with_keys_that_are_none_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_with_invalid_keys_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMNINET_ADMIN_KEYS", "secret")
     with pytest.raises(ConfigError, match=r"^OMNINET_ADMIN_KEYS: entry 1 is not NAME:DIGEST") as caught:
         run("serve", "--port", "0")

@@ -1,6 +1,6 @@
-"""The page in a real browser: every tab, the keyboard, a narrow screen, and what assistive technology finds.
+"""Tests of the page in a real browser: tabs, keyboard, narrow screens and accessibility (axe).
 
-Needs chromium, which ``.ci/run`` installs; Playwright drives it and downloads none.
+Needs Chromium, which ``.ci/run`` installs; Playwright uses it and downloads no browser.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """Of a server with the bundled model."""
+    """Return the address of a server with the bundled model."""
     settings = Settings(device="cpu")
     with listening(create_app(settings, Engine([Predictor.load(device="cpu")])), settings) as (host, port):
         yield f"http://{host}:{port}/"
 
 
 class Watched:
-    """A page, and what should not happen on it."""
+    """A page with a record of its errors and warnings."""
 
     def __init__(self, page: Page, address: str) -> None:
         self.page, self.address = page, address
@@ -80,7 +80,7 @@ class Watched:
 
 @contextmanager
 def opened(browser: Browser, address: str) -> Iterator[Watched]:
-    """A page of a browser that knows nothing of other pages."""
+    """Open a page in a new browser context."""
     context = browser.new_context(viewport={"width": 1120, "height": 860}, permissions=["clipboard-write"])
     watched = Watched(context.new_page(), address)
     yield watched
@@ -100,11 +100,11 @@ def give(page: Page, name: str | None) -> None:
 
 
 def ask(watched: Watched, tab: str) -> Page:
-    """An answer on a tab, to a file of one's own."""
+    """Upload a file on a tab and wait for the answer."""
     page = watched.show(tab)
     name, shown = TABS[tab]
     give(page, name)
-    if tab not in ("caption", "activity", "video-caption"):  # which ask as soon as they have a file
+    if tab not in ("caption", "activity", "video-caption"):  # these tabs send the request as soon as a file is chosen
         page.click("#run")
     page.wait_for_selector(f"#answer {shown}")
     return page
@@ -112,7 +112,7 @@ def ask(watched: Watched, tab: str) -> Page:
 
 @pytest.fixture(scope="module", params=TABS)
 def answered(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, Page]]:
-    """A tab and its page with an answer, for tests that only look at it."""
+    """Return a tab and its page with an answer, shared by read-only tests."""
     with opened(browser, address) as watched:
         yield request.param, ask(watched, request.param)
 
@@ -137,7 +137,7 @@ def test_axe_finds_nothing(answered: tuple[str, Page], scheme: str) -> None:
 
 
 def heat(page: Page) -> int:
-    """Of the heat over the photo, how many pixels are strong."""
+    """Return the number of strong pixels of the heat map over the photo."""
     strong: int = page.evaluate(
         """() => {
             const canvas = document.querySelector(".preview .heat");
@@ -205,7 +205,7 @@ def test_a_caption_appears_word_by_word(watched: Watched) -> None:
     assert [text for text in seen if text and text != whole and whole.startswith(text)]
 
 
-def test_a_broken_file_is_told_in_plain_words(watched: Watched, tmp_path: Path) -> None:
+def test_broken_file_shows_the_error_message(watched: Watched, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     page = watched.show("caption")
 
@@ -239,7 +239,7 @@ def test_with_the_keyboard_alone(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_on_a_narrow_screen_nothing_sticks_out(watched: Watched, tab: str) -> None:
+def test_no_horizontal_overflow_on_a_narrow_screen(watched: Watched, tab: str) -> None:
     watched.page.set_viewport_size({"width": 390, "height": 844})
 
     page = ask(watched, tab)
@@ -251,7 +251,7 @@ def test_on_a_narrow_screen_nothing_sticks_out(watched: Watched, tab: str) -> No
     assert box["height"] >= 40
 
 
-def test_the_heat_covers_what_the_model_saw(watched: Watched) -> None:
+def test_heat_map_covers_the_input_of_the_model(watched: Watched) -> None:
     page = watched.show("caption")
 
     def covered(treatment: str, share: float, window: str, width: int, height: int) -> list[float]:
@@ -270,7 +270,7 @@ def test_the_heat_covers_what_the_model_saw(watched: Watched) -> None:
 
 
 def change(watched: Watched, tab: str, how: Callable[[list[dict[str, Any]]], Any]) -> Page:
-    """A tab of a server that says something else of its tasks."""
+    """Open a tab with a modified response of /tasks."""
 
     def answer(route: Route) -> None:
         body = route.fetch().json()
@@ -285,7 +285,7 @@ def titles(page: Page) -> list[str]:
     return page.locator("#tabs button").all_inner_texts()
 
 
-def test_tabs_are_what_is_served(watched: Watched) -> None:
+def test_tabs_follow_the_served_tasks(watched: Watched) -> None:
     page = watched.show("caption")
     images = ["Describe an image", "Ask about an image"]
     videos = ["Name an activity", "Describe a video", "Ask about a video"]
@@ -298,7 +298,7 @@ def test_tabs_are_what_is_served(watched: Watched) -> None:
     expect(page.locator("#tabs button")).to_have_text(["Tag words"])
 
 
-def test_an_answer_of_an_unknown_kind_is_shown_as_it_is(watched: Watched) -> None:
+def test_unknown_output_is_shown_as_json(watched: Watched) -> None:
     page = change(watched, "pos", lambda tasks: [task.update(output="unheard") for task in tasks])
 
     page.click("#run")
@@ -308,7 +308,7 @@ def test_an_answer_of_an_unknown_kind_is_shown_as_it_is(watched: Watched) -> Non
 
 
 def test_several_files_and_json(watched: Watched) -> None:
-    """Each upload has a chooser; a sample goes where nothing is yet."""
+    """Each upload field has a file chooser; a sample fills the first empty one."""
 
     def double(tasks: list[dict[str, Any]]) -> None:
         use = next(task for task in tasks if task["name"] == "vqa")["uses"][0]

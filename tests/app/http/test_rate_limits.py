@@ -1,4 +1,4 @@
-"""Token buckets."""
+"""Tests of the token buckets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Clock:
 
 
 def refusal(limits: RateLimits, address: str = "10.0.0.1") -> int:
-    """Seconds to wait; 0 where the request may go on."""
+    """Charge a request; return the seconds to wait, 0 if it is allowed."""
     try:
         limits.charge_address(address)
     except ServiceError as error:
@@ -44,7 +44,7 @@ def test_a_burst_and_then_the_rate() -> None:
 
 
 @given(rate=st.floats(0.01, 1e5), burst=st.integers(1, 50), steps=st.lists(st.floats(0, 100), max_size=30))
-def test_who_waits_as_told_is_let_through_and_not_before(rate: float, burst: int, steps: list[float]) -> None:
+def test_retry_after_is_exact(rate: float, burst: int, steps: list[float]) -> None:
     limits = RateLimits(rate, burst, clock := Clock())
     for step in steps:
         clock.now += step
@@ -57,7 +57,7 @@ def test_who_waits_as_told_is_let_through_and_not_before(rate: float, burst: int
             assert refusal(limits) == 0
 
 
-def test_clients_are_counted_apart() -> None:
+def test_clients_have_separate_buckets() -> None:
     limits = RateLimits(1, 1, Clock())
     assert refusal(limits, "10.0.0.1") == refusal(limits, "10.0.0.2") == 0
     limits.charge_key("10.0.0.1")
@@ -65,13 +65,13 @@ def test_clients_are_counted_apart() -> None:
         limits.charge_key("10.0.0.1")
 
 
-def test_without_a_rate_nothing_is_counted() -> None:
+def test_without_a_rate_there_is_no_limit() -> None:
     limits = RateLimits(None, 1, Clock())
     assert [refusal(limits) for _ in range(5)] == [0] * 5
     assert len(limits) == 0
 
 
-def test_the_longest_unseen_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_least_recently_used_buckets_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rates, "MAX_CLIENTS", 3)
     limits = RateLimits(1, 1, Clock())
     for name in "abc":
@@ -97,5 +97,5 @@ def test_the_longest_unseen_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> No
         ("", "unknown"),
     ],
 )
-def test_whose_an_address_is(address: str, network: str) -> None:
+def test_network_of_an_address(address: str, network: str) -> None:
     assert network_of(address) == network

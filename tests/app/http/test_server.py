@@ -1,4 +1,4 @@
-"""A real server and real sockets: clients that are slow, silent, rude or gone."""
+"""Tests with a real server and sockets: slow, silent, malformed and disconnecting clients."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HEAD = b"POST /pos HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
 
 @pytest.fixture
 def start(toy_predictor: Predictor) -> Start:
-    """Serves the toy, or a predictor in its place, with the given settings."""
+    """Return a function that serves the toy model or another predictor with given settings."""
 
     def start(predictor: Any = toy_predictor, **settings: Any) -> AbstractContextManager[Address]:
         chosen = Settings(media_processes=1, **settings)
@@ -53,7 +53,7 @@ def connect(address: Address) -> socket.socket:
 
 
 def rest(connection: socket.socket) -> bytes:
-    """What comes until the server closes."""
+    """Receive until the server closes the connection."""
     pieces = []
     while piece := connection.recv(65536):
         pieces.append(piece)
@@ -61,7 +61,7 @@ def rest(connection: socket.socket) -> bytes:
 
 
 def parsed(answer: bytes) -> tuple[int, dict[str, str], dict[str, Any]]:
-    """Status, headers and error."""
+    """Parse a response into status, headers and error."""
     head, _, body = answer.partition(b"\r\n\r\n")
     status, *headers = head.decode().split("\r\n")
     fields = dict(line.lower().split(": ", 1) for line in headers)
@@ -70,7 +70,7 @@ def parsed(answer: bytes) -> tuple[int, dict[str, str], dict[str, Any]]:
 
 
 def drip(connection: socket.socket, piece: bytes) -> bytes:
-    """Send a little now and then until the server closes."""
+    """Send small pieces until the server closes the connection."""
     connection.settimeout(0.1)
     pieces = [b""]
     with suppress(ConnectionError):  # a piece was on its way when the server closed
@@ -108,7 +108,7 @@ def test_headers_that_never_end_after_a_good_request(hasty: Address) -> None:
 
 @pytest.mark.parametrize("line", [b"X-A: b\r\n", b"X-A: " + b"b" * 1000 + b"\r\n"])
 @pytest.mark.parametrize("opening", [HEAD, HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"], ids=["head", "trailers"])
-def test_headers_without_end_are_not_read_to_it(start: Start, opening: bytes, line: bytes) -> None:
+def test_oversized_headers_are_rejected(start: Start, opening: bytes, line: bytes) -> None:
     with start() as address:
         with connect(address) as connection:
             connection.sendall(opening)
@@ -135,7 +135,7 @@ def test_a_large_body_may_follow_small_headers(start: Start) -> None:
     assert [answer.status_code for answer in answers] == [413, 413]
 
 
-def test_who_says_nothing_is_told_nothing(hasty: Address) -> None:
+def test_silent_connection_is_closed_without_a_response(hasty: Address) -> None:
     with connect(hasty) as connection:
         assert rest(connection) == b""
 
@@ -152,7 +152,7 @@ def test_a_body_that_never_ends(hasty: Address) -> None:
         assert error["detail"] == {"seconds": 1.0}
 
 
-def test_a_body_that_never_ends_after_its_answer(hasty: Address) -> None:
+def test_endless_body_after_its_response(hasty: Address) -> None:
     with connect(hasty) as connection:
         connection.sendall(HEAD.replace(b"/pos", b"/nothing") + b"Content-Length: 1000\r\n\r\n")
         answer = drip(connection, b" ")
@@ -160,7 +160,7 @@ def test_a_body_that_never_ends_after_its_answer(hasty: Address) -> None:
     assert parsed(answer)[0] == 404
 
 
-def test_a_body_that_is_broken_after_its_answer(hasty: Address) -> None:
+def test_malformed_body_after_its_response(hasty: Address) -> None:
     with connect(hasty) as connection:
         connection.sendall(HEAD.replace(b"/pos", b"/nothing") + b"Transfer-Encoding: chunked\r\n\r\n")
         answer = connection.recv(65536)
@@ -169,14 +169,14 @@ def test_a_body_that_is_broken_after_its_answer(hasty: Address) -> None:
     assert answer.count(b"HTTP/1.1") == 1
 
 
-def test_a_body_that_is_broken(hasty: Address) -> None:
+def test_malformed_body(hasty: Address) -> None:
     with connect(hasty) as connection:
         connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\nno number\r\n")
         status, _, error = parsed(rest(connection))
     assert (status, error["code"]) == (400, "invalid_http")
 
 
-def test_what_is_no_http(hasty: Address) -> None:
+def test_malformed_http(hasty: Address) -> None:
     with connect(hasty) as connection:
         connection.sendall(b"\x16\x03\x01\r\n\r\n")
         status, headers, error = parsed(rest(connection))
@@ -188,7 +188,7 @@ def test_an_answer_may_take_longer_than_its_request(start: Start, toy_predictor:
         assert httpx.post(url(address), json=TEXT).status_code == 200
 
 
-def test_a_connection_is_used_again(start: Start) -> None:
+def test_connection_is_kept_alive(start: Start) -> None:
     with start(header_seconds=1.5, upload_seconds=1.5) as address, httpx.Client() as client:
         ports = set()
         for _ in range(4):
@@ -199,13 +199,13 @@ def test_a_connection_is_used_again(start: Start) -> None:
     assert len(ports) == 1
 
 
-def test_a_refused_upload_can_read_why(start: Start) -> None:
+def test_client_of_a_rejected_upload_receives_the_error(start: Start) -> None:
     with start(api_keys=str(new_key("alice")[1])) as address:
         response = httpx.post(url(address, "/caption"), files={"image": b"x" * 20_000_000})
     assert (response.status_code, response.json()["error"]["code"]) == (401, "missing_api_key")
 
 
-def test_a_client_that_goes_away_while_it_sends(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_client_disconnects_while_sending(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     kinds = (b"application/json", b"multipart/form-data; boundary=b")
     with start() as address:
@@ -223,7 +223,7 @@ def test_a_client_that_goes_away_while_it_sends(start: Start, caplog: pytest.Log
 
 
 @pytest.mark.parametrize(("trusted", "second"), [("", 429), ("127.0.0.0/8", 200), ("10.0.0.1", 429)])
-def test_an_address_is_believed_of_trusted_proxies_alone(start: Start, trusted: str, second: int) -> None:
+def test_forwarded_address_is_trusted_from_trusted_proxies_only(start: Start, trusted: str, second: int) -> None:
     with start(rate_per_minute=1, rate_burst=1, trusted_proxies=trusted) as address:
         answers = [
             httpx.post(url(address), json=TEXT, headers={"X-Forwarded-For": f"198.51.100.{i}"}).status_code
@@ -253,20 +253,20 @@ async def _all_of(reader: asyncio.StreamReader) -> bytes:
 
 
 def _slow_headers(address: Address) -> list[asyncio.Task[bytes]]:
-    """Clients that never end their headers."""
+    """Connect clients that never complete their headers."""
     return [asyncio.create_task(_slow(address, HEAD, b"X-A: b\r\n")) for _ in range(100)]
 
 
 def _slow_bodies(address: Address) -> list[asyncio.Task[bytes]]:
-    """Clients that never end their bodies."""
+    """Connect clients that never complete their bodies."""
     opening = HEAD + b"Content-Length: 1000\r\n\r\n"
     return [asyncio.create_task(_slow(address, opening, b" ")) for _ in range(100)]
 
 
 @pytest.mark.slow
 @pytest.mark.anyio
-async def test_many_slow_clients_hold_up_nobody(start: Start) -> None:
-    """None of them is cut off before all others are answered, however long that takes."""
+async def test_slow_clients_do_not_delay_others(start: Start) -> None:
+    """All fast clients are answered while the slow ones are still connected."""
     with start(header_seconds=3600, upload_seconds=3600) as address:
         async with httpx.AsyncClient(limits=httpx.Limits(max_connections=50), timeout=600) as client:
             slow = _slow_headers(address) + _slow_bodies(address)
@@ -288,7 +288,7 @@ async def test_many_slow_clients_hold_up_nobody(start: Start) -> None:
 async def test_many_slow_clients_are_cut_off(
     start: Start, slow: Callable[[Address], list[asyncio.Task[bytes]]], limit: str, code: str
 ) -> None:
-    """The other limit is far away: on a busy machine a client takes long even for the part that it does not delay."""
+    """Slow clients time out. The other time-out is long, since on a busy machine even undelayed parts take long."""
     with start(**{"header_seconds": 3600, "upload_seconds": 3600, limit: 1}) as address:
         cut = [parsed(answer)[2]["code"] for answer in await asyncio.gather(*slow(address))]
     assert cut == [code] * 100

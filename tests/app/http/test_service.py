@@ -1,4 +1,4 @@
-"""Readiness, limits, and requests that share the service."""
+"""Tests of readiness, limits and concurrent requests."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ async def until_ready(client: httpx.AsyncClient, seconds: float = 20) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_health_is_there_before_the_model_is(toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_health_check_works_before_the_model_is_loaded(
+    toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loaded = asyncio.Event()
 
     async def begin(_: Settings) -> Engine:
@@ -147,7 +149,7 @@ async def test_only_the_request_that_broke_its_batch_fails(serve: Serve, toy_pre
     check(responses[1], 500, "internal_error")
 
 
-async def test_a_service_with_too_much_to_do_says_so(serve: Serve, toy_predictor: Predictor) -> None:
+async def test_overloaded_service_rejects_requests(serve: Serve, toy_predictor: Predictor) -> None:
     gate = Gate()
     async with serve(Watched(toy_predictor, gate), max_waiting_rows=1) as client:
         first = asyncio.create_task(client.post("/pos", json=TEXT))
@@ -163,7 +165,7 @@ async def test_a_service_with_too_much_to_do_says_so(serve: Serve, toy_predictor
     assert codes == [200, 200, 503, 503, 503]
 
 
-async def test_a_client_that_goes_away_takes_its_work_along(toy_predictor: Predictor) -> None:
+async def test_disconnect_cancels_the_work(toy_predictor: Predictor) -> None:
     gate = Gate()
     predictor = Watched(toy_predictor, gate)
     engine = Engine([predictor])  # type: ignore[list-item]

@@ -1,4 +1,4 @@
-"""Tasks of other shapes than the bundled ones: two pictures, peripherals of one modality, texts alone."""
+"""Tests of tasks with other inputs than the bundled ones: two pictures, two peripherals of one modality, text only."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LEFT, RIGHT = picture(40, 30), picture(30, 50)
 
 @pytest.fixture(scope="module")
 def checkpoint(toy: Checkpoint) -> Checkpoint:
-    """The toy with a second vision peripheral, of larger pictures, and two tasks that share a vocabulary."""
+    """Build the toy model with a second vision peripheral for larger pictures and two tasks that share a vocabulary."""
     config = toy.config.network
     network = replace(
         config,
@@ -51,14 +51,14 @@ def checkpoint(toy: Checkpoint) -> Checkpoint:
 
 @pytest.fixture(scope="module")
 def predictor(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
-    """It, saved and loaded."""
+    """Save and load the model with two vision peripherals."""
     folder = tmp_path_factory.mktemp("several") / "several"
     save(checkpoint, folder)
     return Predictor.load(folder, device="cpu")
 
 
 def same(**changes: Any) -> dict[str, Any]:
-    """What the task of two pictures takes."""
+    """Return the inputs of the task with two pictures."""
     return {"images": {"left": LEFT, "right": RIGHT}, "question": "are they the same ?"} | changes
 
 
@@ -74,7 +74,7 @@ def test_each_picture_is_seen_by_its_own_peripheral(predictor: Predictor) -> Non
     assert [tuple(given.value.shape) for given in row.inputs[:2]] == [(1, 3, 64, 64), (1, 3, 96, 96)]
 
 
-def test_which_is_left_and_which_is_right_matters(predictor: Predictor) -> None:
+def test_order_of_two_pictures_matters(predictor: Predictor) -> None:
     one, other = (
         predictor.predict("same", **same(images={"left": left, "right": right}))
         for left, right in ((LEFT, RIGHT), (RIGHT, LEFT))
@@ -85,8 +85,8 @@ def test_which_is_left_and_which_is_right_matters(predictor: Predictor) -> None:
     assert one.candidates[0].probability != pytest.approx(other.candidates[0].probability, abs=1e-6)
 
 
-def test_in_a_mixed_batch_each_row_is_as_if_it_were_alone(predictor: Predictor) -> None:
-    """Also in the engine, where pictures go through the backbones a few at a time."""
+def test_mixed_batches_change_no_answer(predictor: Predictor) -> None:
+    """Each picture is encoded by its own backbone, also in the engine, which batches frames."""
     requests: list[tuple[str, dict[str, Any]]] = [
         ("same", same()),
         ("caption", {"image": LEFT, "beams": 2}),
@@ -128,7 +128,7 @@ def test_in_a_mixed_batch_each_row_is_as_if_it_were_alone(predictor: Predictor) 
         ("caption", {"images": {"picture": LEFT}}, "unexpected_input", "task caption takes no picture"),
     ],
 )
-def test_what_is_missing_or_too_much_is_named(
+def test_missing_and_unexpected_inputs_are_named(
     predictor: Predictor, task: str, inputs: dict[str, Any], code: str, message: str
 ) -> None:
     with pytest.raises(InputError, match=message) as raised:

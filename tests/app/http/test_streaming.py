@@ -1,4 +1,4 @@
-"""Captions word by word."""
+"""Tests of streamed captions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Events = list[tuple[str, dict[str, Any]]]
 
 
 def events_of(text: str) -> Events:
-    """Names and data of server-sent events."""
+    """Return the names and data of server-sent events."""
     blocks = [block.split("\n") for block in text.split("\n\n") if block]
     return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in blocks]
 
@@ -53,7 +53,7 @@ async def test_tokens_come_before_the_answer(client: httpx.AsyncClient, endpoint
     assert answer == whole
 
 
-async def test_what_is_refused_is_refused_as_ever(client: httpx.AsyncClient) -> None:
+async def test_rejections_are_no_streams(client: httpx.AsyncClient) -> None:
     response = await client.post("/caption", files={"image": b"no image"}, data={"stream": "true"})
 
     assert response.status_code == 422
@@ -61,7 +61,7 @@ async def test_what_is_refused_is_refused_as_ever(client: httpx.AsyncClient) -> 
 
 
 class Paced:
-    """Lets the decoder make steps when it is told to."""
+    """A predictor whose decoder waits for a permit before each step."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.allowed = threading.Semaphore(0)
@@ -91,14 +91,14 @@ def engine(toy_predictor: Predictor) -> Engine:
 
 @pytest.fixture
 def address(engine: Engine, paced: Paced) -> Iterator[str]:
-    """Of a real server; here an application in this process would answer all at once."""
+    """Return the address of a real server: httpx's ASGI transport does not stream responses."""
     settings = Settings()
     with listening(create_app(settings, engine), settings) as (host, port):
         yield f"http://{host}:{port}"
         paced.allow(1000)
 
 
-def test_a_token_comes_as_soon_as_it_is_settled(address: str, paced: Paced) -> None:
+def test_token_is_sent_as_soon_as_it_is_final(address: str, paced: Paced) -> None:
     with httpx.Client(base_url=address, timeout=20) as client:
         paced.allow(1)
         with client.stream("POST", **asked("/caption", beams=1, stream="true")) as response:
@@ -112,12 +112,12 @@ def test_a_token_comes_as_soon_as_it_is_settled(address: str, paced: Paced) -> N
             assert "event: answer" in list(lines)
 
 
-def test_a_client_that_goes_away_ends_the_work(address: str, paced: Paced, engine: Engine) -> None:
+def test_disconnect_ends_the_stream(address: str, paced: Paced, engine: Engine) -> None:
     with httpx.Client(base_url=address, timeout=20) as client:
         paced.allow(1)
         with client.stream("POST", **asked("/caption", beams=1, stream="true")) as response:
             assert next(response.iter_lines()) == "event: token"
-    paced.allow(2)  # at the next step it leaves
+    paced.allow(2)  # the cancelled row leaves at the next step
 
     until = time.monotonic() + 10
     while engine.metrics.abandoned._value.get() != 1:
@@ -138,7 +138,7 @@ def test_a_deadline_in_the_middle(address: str, paced: Paced) -> None:
     assert body["error"]["code"] == "deadline_exceeded"
 
 
-async def test_nothing_is_told_of_what_nobody_watches(engine: Engine, toy_predictor: Predictor) -> None:
+async def test_no_updates_without_a_stream(engine: Engine, toy_predictor: Predictor) -> None:
     engine.start()
     told: list[int] = []
     job = toy_predictor.prepare("caption", image=jpeg_bytes(), beams=1)

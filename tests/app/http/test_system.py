@@ -1,4 +1,4 @@
-"""The page, the documentation, and what the service says of itself."""
+"""Tests of the page, the API documentation, health checks and the task list."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_alive_and_ready(client: httpx.AsyncClient) -> None:
 
 
 async def posts(client: httpx.AsyncClient) -> dict[str, Any]:
-    """The endpoints of tasks."""
+    """Return the paths of the task endpoints."""
     paths: dict[str, Any] = (await client.get("/openapi.json")).json()["paths"]
     return {path: methods["post"] for path, methods in paths.items() if "post" in methods}
 
@@ -105,7 +105,7 @@ async def test_docs_are_shown_and_may_load_their_scripts(client: httpx.AsyncClie
 # ---- the page
 
 
-async def test_the_page_asks_nothing_of_anybody_else(client: httpx.AsyncClient) -> None:
+async def test_page_loads_nothing_from_other_hosts(client: httpx.AsyncClient) -> None:
     response = await client.get("/")
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     policy = response.headers["content-security-policy"]
@@ -122,7 +122,7 @@ async def test_the_page_asks_nothing_of_anybody_else(client: httpx.AsyncClient) 
         assert not inline, f"{file}: the policy stops inline code"
 
 
-def test_scripts_find_what_they_look_for() -> None:
+def test_element_ids_of_scripts_exist() -> None:
     html, script = ((STATIC / name).read_text() for name in ("index.html", "app.js"))
     assert set(re.findall(r'\$\("([\w-]+)"\)', script)) <= set(re.findall(r'id="([\w-]+)"', html))
     for file in STATIC.rglob("*.js"):
@@ -130,7 +130,7 @@ def test_scripts_find_what_they_look_for() -> None:
             assert (file.parent / name).is_file(), f"{file}: {name}"
 
 
-def test_every_output_is_drawn() -> None:
+def test_every_output_has_a_renderer() -> None:
     assert {file.stem for file in (STATIC / "outputs").iterdir()} == {*OUTPUTS, "plain"}
 
 
@@ -156,7 +156,7 @@ def test_samples_can_be_read(path: Path) -> None:
         assert decode_image(path.read_bytes()).pixels.shape == (3, 320, 448)
 
 
-def test_samples_are_what_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_samples_match_their_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(draw_samples, "FOLDER", tmp_path)
     draw_samples.main()
     assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path in SAMPLES]
@@ -167,7 +167,7 @@ def test_samples_are_what_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.anyio
-async def test_the_schema_promises_no_null_where_none_can_be_sent(client: httpx.AsyncClient) -> None:
+async def test_multipart_schema_allows_no_null(client: httpx.AsyncClient) -> None:
     schema = (await client.get("/openapi.json")).json()
     (header,) = schema["paths"]["/pos"]["post"]["parameters"]
     beams = schema["components"]["schemas"]["CaptionForm"]["properties"]["beams"]

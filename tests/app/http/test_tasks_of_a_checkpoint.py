@@ -1,4 +1,4 @@
-"""Endpoints, forms, documentation and /tasks follow from what a checkpoint has."""
+"""Tests that endpoints, request bodies, documentation and /tasks follow the checkpoint's tasks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ LOOK = Task("look", (PICTURE,), "label", "yes or no", "a clip", uses=(Use("look-
 
 @pytest.fixture(scope="module")
 def checkpoint(toy: Checkpoint) -> Checkpoint:
-    """Of the six endpoints only /pos, and others."""
+    """Build a checkpoint with custom tasks and, of the bundled tasks, only pos."""
     config = toy.config.network
     network = replace(
         config,
@@ -120,7 +120,7 @@ async def test_a_text_alone(client: httpx.AsyncClient) -> None:
 JSON = {"Content-Type": "application/json"}
 
 
-async def test_what_is_no_string_is_json_in_a_form(client: httpx.AsyncClient) -> None:
+async def test_other_values_are_json_in_multipart(client: httpx.AsyncClient) -> None:
     one = await client.post("/match", files=files("image"), data={"text": "A dog ."})
     other = await client.post("/match", files=files("image"), data={"tokens": '["A", "dog", "."]'})
 
@@ -131,7 +131,7 @@ async def test_what_is_no_string_is_json_in_a_form(client: httpx.AsyncClient) ->
         assert error["message"] == "'tokens' must be JSON: a list of words"
 
 
-async def test_a_use_that_does_not_say_the_form_takes_each(client: httpx.AsyncClient) -> None:
+async def test_use_without_a_form_accepts_each_form(client: httpx.AsyncClient) -> None:
     video = {"video": ("a.mp4", video_bytes())}
     assert (await client.post("/match", files=video, data={"text": "A dog ."})).status_code == 200
     both = video | files("image")
@@ -144,7 +144,7 @@ async def test_a_use_that_does_not_say_the_form_takes_each(client: httpx.AsyncCl
     assert "must be a file" in text["message"]
 
 
-async def test_a_text_of_a_text_with_options(client: httpx.AsyncClient) -> None:
+async def test_text_to_text_with_options(client: httpx.AsyncClient) -> None:
     body = {"text": "what a day", "beams": 2, "n_best": 2}
     response = await client.post("/retell", json=body)
 
@@ -157,7 +157,7 @@ async def test_a_text_of_a_text_with_options(client: httpx.AsyncClient) -> None:
     check(await client.post("/say-again", json={"text": "what"}), 422, "missing_part")
 
 
-async def test_only_what_the_checkpoint_has(client: httpx.AsyncClient) -> None:
+async def test_only_tasks_of_the_checkpoint_are_served(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
 
     posts = {path for path, methods in paths.items() if "post" in methods}
@@ -165,7 +165,7 @@ async def test_only_what_the_checkpoint_has(client: httpx.AsyncClient) -> None:
     check(await client.post("/caption", files=files("image")), 404, "not_found")
 
 
-async def test_tasks_says_all_that_a_client_needs(client: httpx.AsyncClient) -> None:
+async def test_task_list_is_complete(client: httpx.AsyncClient) -> None:
     tasks = {task["name"]: task for task in (await client.get("/tasks")).json()["tasks"]}
 
     assert list(tasks) == ["pos", "same", "mood", "match", "retell", "look"]
@@ -220,7 +220,7 @@ async def test_documentation_of_any_task(client: httpx.AsyncClient) -> None:
             assert response.status_code == 200, response.text
 
 
-async def test_a_route_of_ones_own_comes_first(checkpoint: Checkpoint) -> None:
+async def test_application_routes_take_precedence(checkpoint: Checkpoint) -> None:
     app = create_app(Settings(), Engine([Predictor(checkpoint, device="cpu")]))
 
     async def mine() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How long texts may be."""
+"""Tests of the limit on text length."""
 
 from __future__ import annotations
 

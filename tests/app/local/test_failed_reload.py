@@ -1,4 +1,4 @@
-"""A checkpoint that cannot be loaded changes nothing: the former model goes on, and the answer says why."""
+"""Tests of failed reloads: the old model stays in service and the response contains the reason."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 
 
 def cut(folder: Path) -> None:
-    """Of the length that the sums know, but not of that which its head tells."""
+    """Write a weights file whose size matches the checksums but not its own header."""
     weights, sums = folder / "model.safetensors", folder / "SHA256SUMS"
     known = hashlib.sha256(weights.read_bytes()).hexdigest()
     weights.write_bytes(weights.read_bytes()[:-100])
@@ -38,7 +38,7 @@ def cut(folder: Path) -> None:
 
 
 def spoil(folder: Path) -> None:
-    """Whole, but with a weight that is no number, where only one task sees it."""
+    """Write an intact checkpoint with a NaN weight that only one task uses."""
     found = load(folder)
     with torch.no_grad():
         found.network.get_parameter("cnp.classifiers.vqa.bias")[0] = torch.nan
@@ -47,10 +47,10 @@ def spoil(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Lasting:
-    """A service that outlives every test of this file.
+    """A service shared by all tests of this file.
 
     Attributes:
-        expected: what it answers.
+        expected: its correct answers.
     """
 
     app: FastAPI
@@ -58,14 +58,14 @@ class Lasting:
     expected: dict[str, Any]
 
     async def failed(self) -> float:
-        """How many reloads have failed."""
+        """Return the number of failed reloads."""
         found = figures((await self.client.get("/metrics")).text)
         return found.get(("omninet_reloads_total", frozenset({("result", "failed")})), 0)
 
 
 @pytest.fixture(scope="module")
 def whole(toy: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint folder that stays as it is."""
+    """Return a checkpoint folder that tests must not change."""
     folder = tmp_path_factory.mktemp("whole") / "toy"
     save(variant(toy, 1), folder)
     return folder
@@ -73,13 +73,13 @@ def whole(toy: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the checkpoint lies that is served."""
+    """Return the path of the served checkpoint."""
     return tmp_path_factory.mktemp("place") / "served"
 
 
 @pytest.fixture
 def folder(whole: Path, place: Path) -> Path:
-    """The checkpoint that is served, whole again, which a test may change."""
+    """Restore the served checkpoint, which the test may change."""
     for left in place.parent.iterdir():
         shutil.rmtree(left)
     return Path(shutil.copytree(whole, place))
@@ -87,7 +87,7 @@ def folder(whole: Path, place: Path) -> Path:
 
 @pytest.fixture(scope="module")
 async def served(whole: Path, place: Path) -> AsyncIterator[Lasting]:
-    """A service of that checkpoint whose administrator is anybody."""
+    """Run an application of that checkpoint whose admin endpoints need no key."""
     shutil.copytree(whole, place)
     app = create_app(Settings(checkpoint=place, device="cpu", torch_threads=1))
     app.dependency_overrides[require_admin] = lambda: None
@@ -103,7 +103,7 @@ async def served(whole: Path, place: Path) -> AsyncIterator[Lasting]:
         (lambda folder: (folder / "tokenizer.model").unlink(), "served/tokenizer.model is missing"),
         (damage, "served/model.safetensors was altered"),
         (cut, "served/model.safetensors is not a safetensors file"),
-        (spoil, "task vqa gives probabilities that are no numbers"),
+        (spoil, "task vqa gives NaN or infinite probabilities"),
         (lambda folder: folder.rename(folder.with_name("elsewhere")), "served is not a checkpoint folder"),
     ],
     ids=["missing", "damaged", "cut", "no numbers", "nothing there"],
@@ -131,7 +131,7 @@ async def test_a_broken_checkpoint_changes_nothing(
     assert await served.failed() == failed + 1
 
 
-async def test_a_failure_that_is_none_of_the_checkpoint_stays_in_the_log(
+async def test_unexpected_reload_failure_is_only_logged(
     served: Lasting, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(_: Settings) -> None:

@@ -1,4 +1,4 @@
-"""``omninet serve`` as a process of its own: what signals do to it, and what is left of it."""
+"""Tests of the server as a process: signals, and cleanup of child processes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Server:
     """A running server.
 
     Attributes:
-        log: what it has said on standard error.
+        log: file with its standard error.
     """
 
     address: str
@@ -53,19 +53,19 @@ class Server:
         until(lambda: self.get("/readyz").status_code == 200)
 
     def connections(self) -> int:
-        """Those that it has accepted and clients have not closed."""
+        """Return the number of established connections of the server."""
         every = psutil.Process(self.process.pid).net_connections("tcp")
         return sum(each.status == psutil.CONN_ESTABLISHED for each in every)
 
     def relatives(self) -> list[int]:
-        """Itself and all that it has started."""
+        """Return the ids of all processes in the server's session."""
         return [
             int(path.parent.name) for path in Path("/proc").glob("[0-9]*/stat") if _session(path) == self.process.pid
         ]
 
 
 def until(true: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for something to become true."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it never came true"
@@ -81,7 +81,7 @@ def _session(path: Path) -> int:
 
 @contextmanager
 def serving(checkpoint: Path, log: Path, **settings: object) -> Iterator[Server]:
-    """A server of a checkpoint, not yet ready."""
+    """Start a server of a checkpoint; do not wait until it is ready."""
     environment = {f"OMNINET_{name.upper()}": str(value) for name, value in settings.items()}
     with (
         log.open("w") as stderr,
@@ -112,9 +112,9 @@ def folder(toy: Checkpoint, tmp_path: Path) -> Path:
     return tmp_path / "served"
 
 
-def test_a_hangup_is_a_reload(toy: Checkpoint, folder: Path, tmp_path: Path) -> None:
+def test_sighup_reloads(toy: Checkpoint, folder: Path, tmp_path: Path) -> None:
     with serving(folder, tmp_path / "log") as server, ThreadPoolExecutor(6) as threads:
-        os.kill(server.process.pid, signal.SIGHUP)  # there is nothing to be replaced yet
+        os.kill(server.process.pid, signal.SIGHUP)  # rejected: the first model is not loaded yet
         server.until_ready()
         over = threading.Event()
 
@@ -144,13 +144,13 @@ def test_a_hangup_is_a_reload(toy: Checkpoint, folder: Path, tmp_path: Path) -> 
 
 
 def _failed(server: Server) -> bool:
-    """Whether a reload has; until then again and again, since the one before may not have ended."""
+    """Send SIGHUP and return whether a reload has failed; repeated, since the previous reload may still be running."""
     os.kill(server.process.pid, signal.SIGHUP)
     time.sleep(0.5)
     return "the checkpoint was not reloaded: reload failed" in server.log.read_text()
 
 
-def test_the_end_under_load(folder: Path, tmp_path: Path) -> None:
+def test_stop_under_load(folder: Path, tmp_path: Path) -> None:
     patient = {"deadline_seconds": 600, "shutdown_seconds": 600}
     with serving(folder, tmp_path / "log", batch_rows=1, max_waiting_rows=10**6, **patient) as server:
         server.until_ready()
@@ -167,7 +167,7 @@ def test_the_end_under_load(folder: Path, tmp_path: Path) -> None:
         with ThreadPoolExecutor(CLIENTS) as threads:
             asking = [threads.submit(ask, i) for i in range(CLIENTS)]
             until(lambda: len(done) + server.connections() >= CLIENTS)
-            time.sleep(0.5)  # what was sent is read
+            time.sleep(0.5)  # the server has read the requests
             os.kill(server.process.pid, signal.SIGTERM)
             until(lambda: _refuses(server))
             assert len(done) < CLIENTS, "nothing is left to be answered"
@@ -188,8 +188,8 @@ def _refuses(server: Server) -> bool:
 
 
 @pytest.mark.parametrize("media", [False, True], ids=["the model", "media processes"])
-def test_the_end_before_the_beginning(folder: Path, tmp_path: Path, media: bool) -> None:
-    """While the model is being loaded, or the media processes are being started."""
+def test_stop_while_starting(folder: Path, tmp_path: Path, media: bool) -> None:
+    """Stop the server while the model is being loaded or the media processes are being started."""
     with serving(folder, tmp_path / "log", media_processes=4) as server:
         until(lambda: len(server.relatives()) > 2 * media)  # forkserver and its tracker come before them
         os.kill(server.process.pid, signal.SIGTERM)
@@ -197,8 +197,8 @@ def test_the_end_before_the_beginning(folder: Path, tmp_path: Path, media: bool)
         until(lambda: not server.relatives())
 
 
-def test_the_grace_time_is_an_end(folder: Path, tmp_path: Path) -> None:
-    """A client that never finishes its request does not keep the server."""
+def test_stop_ends_after_the_grace_period(folder: Path, tmp_path: Path) -> None:
+    """A client that never completes its request does not keep the server from stopping."""
     with serving(folder, tmp_path / "log", shutdown_seconds=1, upload_seconds=3600) as server:
         server.until_ready()
         host, port = server.address.removeprefix("http://").split(":")

@@ -1,4 +1,4 @@
-"""The model in a process of its own: it answers as it does here, and its end is not that of the service."""
+"""Tests of the model process: answers equal to those of an engine here, and the service survives its death."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def model_processes() -> list[int]:
     return [p.pid for p in multiprocessing.active_children() if p.name == "model" and p.pid is not None]
 
 
-async def test_it_answers_as_the_model_does_here(model: ModelProcess, toy_predictor: Predictor) -> None:
+async def test_answers_equal_those_of_an_engine_in_this_process(model: ModelProcess, toy_predictor: Predictor) -> None:
     jobs = [model.processor.prepare(task, **inputs) for task, inputs in REQUESTS]
     found = await asyncio.gather(*map(model.run, jobs))
     for result, job in zip(found, jobs, strict=True):
@@ -52,7 +52,7 @@ async def test_it_answers_as_the_model_does_here(model: ModelProcess, toy_predic
     assert (model.devices, model.precision) == (["cpu"], "float32")
 
 
-async def test_it_tells_what_is_settled(model: ModelProcess, toy_predictor: Predictor) -> None:
+async def test_watch_receives_final_prefixes(model: ModelProcess, toy_predictor: Predictor) -> None:
     told: list[tuple[int, ...]] = []
     job = model.processor.prepare("caption", image=jpeg_bytes(), beams=1)
 
@@ -63,20 +63,20 @@ async def test_it_tells_what_is_settled(model: ModelProcess, toy_predictor: Pred
     assert told == [tuple(tokens[:length]) for length in range(1, len(tokens))]
 
 
-async def test_what_nobody_waits_for_leaves_it(model: ModelProcess) -> None:
+async def test_cancelled_job_leaves_the_process(model: ModelProcess) -> None:
     job = model.processor.prepare("pos", tokens=[["a"] * 50] * 300)
     running = asyncio.create_task(model.run(job))
-    while not of(figures((await model.figures()).decode()), "running_rows"):
+    while not of(figures((await model.metrics_text()).decode()), "running_rows"):
         await asyncio.sleep(0.01)
     running.cancel()
     async with asyncio.timeout(60):
-        while of(found := figures((await model.figures()).decode()), "running_rows"):
+        while of(found := figures((await model.metrics_text()).decode()), "running_rows"):
             await asyncio.sleep(0.01)
     assert of(found, "waiting_rows", kind="text") == 0
     assert 0 < of(found, "abandoned_rows_total") <= 32
 
 
-async def test_what_it_has_accepted_it_answers_before_it_ends(settings: Settings) -> None:
+async def test_stop_completes_accepted_jobs(settings: Settings) -> None:
     model = await ModelProcess.begin(settings)
     job = model.processor.prepare("pos", tokens=[["a"] * 50] * 40)
     running = asyncio.create_task(model.run(job))
@@ -88,10 +88,10 @@ async def test_what_it_has_accepted_it_answers_before_it_ends(settings: Settings
     assert len((await running).decoded) == 40
     await stopping
     assert model_processes() == []
-    assert await model.figures() == b""
+    assert await model.metrics_text() == b""
 
 
-async def test_an_error_of_the_engine_is_told_as_it_is(settings: Settings) -> None:
+async def test_engine_errors_are_passed_on(settings: Settings) -> None:
     model = await ModelProcess.begin(settings.model_copy(update={"max_waiting_rows": 0}))
     with pytest.raises(ServiceError, match="waiting for the model") as refused:
         await model.run(model.processor.prepare("pos", text="A dog."))
@@ -99,13 +99,13 @@ async def test_an_error_of_the_engine_is_told_as_it_is(settings: Settings) -> No
     await model.stop()
 
 
-async def test_one_that_cannot_be_loaded_leaves_nothing_behind(settings: Settings, tmp_path: Path) -> None:
+async def test_failed_load_leaves_no_process(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is not a checkpoint folder"):
         await ModelProcess.begin(settings.model_copy(update={"checkpoint": tmp_path / "nothing"}))
     assert model_processes() == []
 
 
-async def test_one_that_is_given_up_while_it_loads_leaves_nothing_behind(settings: Settings) -> None:
+async def test_cancelled_load_leaves_no_process(settings: Settings) -> None:
     beginning = asyncio.create_task(ModelProcess.begin(settings))
     while not model_processes():
         await asyncio.sleep(0.01)
@@ -115,7 +115,7 @@ async def test_one_that_is_given_up_while_it_loads_leaves_nothing_behind(setting
     assert model_processes() == []
 
 
-async def test_one_that_is_killed_is_replaced(settings: Settings) -> None:
+async def test_killed_process_is_replaced(settings: Settings) -> None:
     async with talking_to(create_app(settings)) as client:
         await until_ready(client)
         (pid,) = model_processes()
@@ -135,7 +135,7 @@ async def test_one_that_is_killed_is_replaced(settings: Settings) -> None:
     assert model_processes() == []
 
 
-async def test_one_that_ends_before_it_is_put_to_work_is_replaced(
+async def test_process_that_died_before_it_took_over_is_replaced(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin, begun = ModelProcess.begin, []
@@ -158,7 +158,7 @@ async def test_one_that_ends_before_it_is_put_to_work_is_replaced(
         assert len(model_processes()) == 1
 
 
-async def test_one_that_is_killed_is_tried_again_until_it_can_be_loaded(
+async def test_killed_process_is_restarted_until_it_loads(
     toy: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("omninet.app.local.lifecycle.RETRY_S", 0.05)
@@ -178,7 +178,7 @@ async def test_one_that_is_killed_is_tried_again_until_it_can_be_loaded(
         assert (await client.post("/pos", json=TEXT)).status_code == 200
 
 
-async def test_one_that_is_killed_during_a_reload_is_loaded_once(
+async def test_killed_process_during_a_reload_is_loaded_once(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin, going, go_on = ModelProcess.begin, asyncio.Event(), asyncio.Event()

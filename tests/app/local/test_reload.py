@@ -1,4 +1,4 @@
-"""Another checkpoint while requests come: none is lost, each is answered by one model, and nothing of the old stays."""
+"""Tests of reloads under load: no request is lost, each is answered by one model, the old model is freed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ POSTS: dict[str, dict[str, Any]] = {
 
 
 def variant(toy: Checkpoint, version: int, size: int = 64) -> Checkpoint:
-    """The toy with other weights, and perhaps an eye for pictures of another size."""
+    """Return the toy model with other weights and optionally another picture size."""
     network = toy.config.network
     vision = replace(network.peripherals["vision"], size=size)
     network = replace(network, peripherals={**network.peripherals, "vision": vision})
@@ -69,7 +69,7 @@ def damage(folder: Path) -> None:
 
 
 async def ask(client: httpx.AsyncClient, path: str) -> tuple[str, dict[str, Any]]:
-    """The version that answered, and its answer."""
+    """Send a request; return the model's version and the answer."""
     response = await client.post(path, **POSTS[path])
     assert response.status_code == 200, response.text
     body = response.json()
@@ -82,7 +82,7 @@ async def ask_all(client: httpx.AsyncClient) -> dict[str, Any]:
 
 
 def assert_alike(found: Any, expected: Any) -> None:
-    """Equal but for the rounding of probabilities."""
+    """Check that two answers are equal within rounding of probabilities."""
     if isinstance(expected, dict):
         assert found.keys() == expected.keys()
         for name, value in expected.items():
@@ -97,14 +97,14 @@ def assert_alike(found: Any, expected: Any) -> None:
 
 @pytest.fixture
 def folder(toy: Checkpoint, tmp_path: Path) -> Path:
-    """A checkpoint folder that a test may change."""
+    """Return a checkpoint folder that a test may change."""
     save(variant(toy, 1), tmp_path / "served")
     return tmp_path / "served"
 
 
 @pytest.fixture
 def served(folder: Path) -> FastAPI:
-    """A service of that folder whose administrator is anybody."""
+    """Return an application of that folder whose admin endpoints need no key."""
     application = create_app(Settings(checkpoint=folder, device="cpu", torch_threads=1))
     application.dependency_overrides[require_admin] = lambda: None
     return application
@@ -118,7 +118,7 @@ async def client(served: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def reload(client: httpx.AsyncClient) -> str:
-    """The version that has taken over."""
+    """Reload and return the version of the new model."""
     response = await client.post("/admin/reload")
     assert response.status_code == 200, response.text
     assert response.json()["name"] == "toy"
@@ -138,7 +138,7 @@ def processes(name: str = "media") -> int:
 async def load_on(
     client: httpx.AsyncClient, expected: dict[str, dict[str, Any]], workers: int = 8
 ) -> AsyncIterator[list[str]]:
-    """Clients that ask without end, each answer held against that of its model; the versions that answered."""
+    """Run clients that send requests continuously and compare each answer with its model's; yield the versions."""
     versions: list[str] = []
     over = asyncio.Event()
 
@@ -160,7 +160,7 @@ async def load_on(
 
 
 @pytest.mark.slow
-async def test_no_request_is_lost_and_nothing_stays(
+async def test_no_request_is_lost_and_memory_is_freed(
     served: FastAPI, client: httpx.AsyncClient, folder: Path, toy: Checkpoint
 ) -> None:
     expected, former = {"1": await ask_all(client)}, list[weakref.ref[Processor]]()
@@ -206,10 +206,10 @@ async def test_one_reload_at_a_time(client: httpx.AsyncClient, monkeypatch: pyte
     assert await reload(client) == "1"
 
 
-async def test_the_old_model_ends_what_it_has_begun(
+async def test_old_model_completes_its_requests(
     served: FastAPI, client: httpx.AsyncClient, folder: Path, toy: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request keeps to its model and its media processes from the first byte to the answer."""
+    """A request uses one model and its media processes from the first byte to the response."""
     expected = await ask(client, "/activity")
     begun, go_on = threading.Event(), threading.Event()
     decode = Sandbox.decode
@@ -239,7 +239,7 @@ async def test_the_old_model_ends_what_it_has_begun(
     assert processes() == 2
 
 
-async def test_metrics_tell_of_the_new_model(
+async def test_metrics_show_the_new_model(
     served: FastAPI, client: httpx.AsyncClient, folder: Path, toy: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decode, busy = Sandbox.decode, list[float]()
@@ -270,7 +270,7 @@ async def test_media_processes_that_still_fit_are_kept(
 async def test_a_service_that_stops_in_the_middle_of_a_reload(
     served: FastAPI, folder: Path, toy: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether the new model is still being loaded or the old one has not ended yet."""
+    """Stop during a reload: the new model is still loading, or the old one is still in use."""
     async with talking_to(served) as client:
         await until_ready(client)
         with served.state.service.backend._serving.in_use():
@@ -283,7 +283,7 @@ async def test_a_service_that_stops_in_the_middle_of_a_reload(
     assert processes() == 0
 
 
-async def test_a_model_that_is_not_there_yet_cannot_be_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reload_before_the_first_load_is_rejected(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = asyncio.Event()
     begin = ModelProcess.begin
 
@@ -306,13 +306,13 @@ async def test_a_model_that_has_failed_can_be_replaced(served: FastAPI, client: 
     assert (await client.post("/pos", **POSTS["/pos"])).status_code == 200
 
 
-async def test_nobody_reloads_without_a_key(serve: Serve) -> None:
+async def test_reload_needs_an_admin_key(serve: Serve) -> None:
     async with serve() as client:
         check(await client.post("/admin/reload"), 403, "admin_disabled")
 
 
-class MallocFigures(ctypes.Structure):
-    """What glibc's ``mallinfo2`` gives."""
+class MallocInfo(ctypes.Structure):
+    """The struct ``mallinfo2`` of glibc."""
 
     _fields_ = [
         *((name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks")),
@@ -321,9 +321,9 @@ class MallocFigures(ctypes.Structure):
 
 
 def allocated_bytes() -> int:
-    """In use; resident memory also has what malloc keeps of what was given back, which varies by far more."""
+    """Return the heap bytes in use; resident memory also contains freed memory kept by malloc, which varies more."""
     mallinfo = ctypes.CDLL(None).mallinfo2
-    mallinfo.restype = MallocFigures
+    mallinfo.restype = MallocInfo
     found = mallinfo()
     return int(found.uordblks + found.hblkhd)
 
@@ -357,8 +357,8 @@ async def test_the_endpoints_are_those_of_the_new_model(
     assert set(before) - set(after) == {"/caption", "/video-caption", "/activity"}
 
 
-async def test_a_request_for_a_task_that_has_just_gone_is_told(folder: Path, toy: Checkpoint) -> None:
-    """Its route was taken before the new model took over."""
+async def test_request_for_a_task_removed_by_a_reload_is_rejected(folder: Path, toy: Checkpoint) -> None:
+    """The request was routed before the new model took over."""
     network = toy.config.network.subset(["pos"])
     save(replace(toy, config=replace(toy.config, network=network), network=OmniNet(network).eval()), folder)
     app = create_app(Settings(checkpoint=folder, device="cpu", torch_threads=1))
@@ -371,5 +371,5 @@ async def test_a_request_for_a_task_that_has_just_gone_is_told(folder: Path, toy
 
 
 def named(toy: Checkpoint, *names: str) -> dict[str, tuple[str, ...]]:
-    """Some of its vocabularies."""
+    """Return some of the toy's vocabularies."""
     return {name: toy.vocabularies[name] for name in names}

@@ -1,4 +1,4 @@
-"""Media in processes of their own."""
+"""Tests of the sandboxed media processes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def shared_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """One that the test may break."""
+    """Return a sandbox that the test may break."""
     found = Sandbox(MODALITIES, PATIENT)
     found.start()
     yield found
@@ -62,7 +62,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def fitted(frames: np.ndarray) -> np.ndarray:
-    """What the network sees of frames."""
+    """Return the input of the network for frames."""
     squares: np.ndarray = fit(frames, VISION.image, VISION.size)
     return squares
 
@@ -74,7 +74,7 @@ def pid(sandbox: Sandbox) -> int:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
-def test_a_picture_is_what_it_is_outside(shared_sandbox: Sandbox, kind: str) -> None:
+def test_picture_decodes_to_the_same_tensor(shared_sandbox: Sandbox, kind: str) -> None:
     data = image_bytes(picture(150, 90), kind)
 
     found = shared_sandbox.decode("vision", "image", data)
@@ -85,8 +85,8 @@ def test_a_picture_is_what_it_is_outside(shared_sandbox: Sandbox, kind: str) -> 
 
 
 @pytest.mark.parametrize(("kind", "task"), [("image", "caption"), ("video", "activity")])
-def test_what_was_fitted_is_not_fitted_again(toy_predictor: Predictor, kind: str, task: str) -> None:
-    """A window of a larger square, or channels in the other order, would not be the same the second time."""
+def test_fitted_pictures_are_not_changed_again(toy_predictor: Predictor, kind: str, task: str) -> None:
+    """Fitting twice changes nothing; a wrong crop or channel order would be applied twice."""
     framing = Framing("squash", side=80, window="corner", channels="bgr")
     processor = copy.copy(toy_predictor)
     processor.__dict__.pop("modalities", None)
@@ -109,7 +109,7 @@ def test_what_was_fitted_is_not_fitted_again(toy_predictor: Predictor, kind: str
 
 
 @pytest.mark.parametrize("container", CODECS)
-def test_a_clip_is_what_it_is_outside(shared_sandbox: Sandbox, container: str) -> None:
+def test_clip_decodes_to_the_same_tensor(shared_sandbox: Sandbox, container: str) -> None:
     data = video_bytes(container)
     expected = decode_video(data, VISION.frames)
 
@@ -120,13 +120,13 @@ def test_a_clip_is_what_it_is_outside(shared_sandbox: Sandbox, container: str) -
     assert (found.times, found.duration, found.truncated) == (expected.times, expected.duration, False)
 
 
-def test_what_is_cut_short_is_said(shared_sandbox: Sandbox) -> None:
+def test_truncated_files_are_noted(shared_sandbox: Sandbox) -> None:
     data = image_bytes(picture(400, 300), "JPEG", quality=95)
 
     assert shared_sandbox.decode("vision", "image", data[: len(data) // 2]).truncated
 
 
-def test_errors_come_through(shared_sandbox: Sandbox) -> None:
+def test_input_errors_are_passed_on(shared_sandbox: Sandbox) -> None:
     with pytest.raises(InputError, match="not an image") as found:
         shared_sandbox.decode("vision", "image", b"no picture")
     assert found.value.code == "not_an_image"
@@ -137,7 +137,7 @@ def test_errors_come_through(shared_sandbox: Sandbox) -> None:
     assert found.value.detail == {"width": 6, "height": 5, "limit": 10}
 
 
-def test_nothing_can_be_opened_in_there(shared_sandbox: Sandbox) -> None:
+def test_sandbox_can_open_nothing(shared_sandbox: Sandbox) -> None:
     limits = Path(f"/proc/{pid(shared_sandbox)}/limits").read_text(encoding="ascii").splitlines()
     allowed = {line[:26].strip(): line[26:].split()[:2] for line in limits}
 
@@ -146,7 +146,7 @@ def test_nothing_can_be_opened_in_there(shared_sandbox: Sandbox) -> None:
     assert allowed["Max address space"][0] != "unlimited"
 
 
-def test_a_file_that_wants_too_much_memory_is_refused() -> None:
+def test_file_that_needs_too_much_memory_is_rejected() -> None:
     sandbox = Sandbox(MODALITIES, Limits(MediaLimits(), 20, 2**25))
     try:
         with pytest.raises(InputError) as found:
@@ -173,7 +173,7 @@ def test_a_decoder_that_hangs_is_replaced() -> None:
 
 
 def kill_soon(sandbox: Sandbox) -> None:
-    """Stop its process, and kill it once it is waited for."""
+    """Suspend the sandbox's process, and kill it while its reply is awaited."""
     number = pid(sandbox)
     os.kill(number, signal.SIGSTOP)
     threading.Timer(0.2, os.kill, (number, signal.SIGKILL)).start()
@@ -194,13 +194,13 @@ def test_a_file_survives_killed_processes(sandbox: Sandbox, monkeypatch: pytest.
 
 
 def crash(channel: Channel, modalities: dict[str, Modality], limits: Limits) -> None:
-    """A process that no file leaves alive."""
+    """The body of a process that crashes on every file."""
     channel.send(b"ready")
     channel.receive()
     os.abort()
 
 
-def test_a_file_that_no_process_survives_is_refused(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_crashes_every_process_is_rejected(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox._terminate()
     with monkeypatch.context() as patch:
         patch.setattr("omninet.app.media.sandbox._run_worker", crash)
@@ -210,7 +210,7 @@ def test_a_file_that_no_process_survives_is_refused(sandbox: Sandbox, monkeypatc
     assert isinstance(sandbox.decode("vision", "video", video_bytes()), Clip)
 
 
-def test_a_decoder_that_has_died_between_two_files_costs_nothing(sandbox: Sandbox) -> None:
+def test_process_that_died_between_files_is_replaced(sandbox: Sandbox) -> None:
     assert sandbox._process is not None
     os.kill(pid(sandbox), signal.SIGKILL)
     sandbox._process.join()
@@ -218,7 +218,7 @@ def test_a_decoder_that_has_died_between_two_files_costs_nothing(sandbox: Sandbo
     assert isinstance(sandbox.decode("vision", "image", jpeg_bytes()), Picture)
 
 
-def test_what_a_decoder_was_made_to_send_is_not_believed() -> None:
+def test_replies_of_a_compromised_process_are_not_trusted() -> None:
     modality = VisionModality(VISION)
     with pytest.raises(ValueError, match="reshape"):
         modality.unpack("image", {"truncated": False}, b"too short")
@@ -243,14 +243,14 @@ async def test_decoders_may_be_killed_under_load(serve: Serve) -> None:
 
 
 def half_an_answer(channel: Channel, modalities: dict[str, Modality], limits: Limits) -> None:
-    """A process that a file has taken over."""
+    """The body of a compromised process."""
     channel.send(b"ready")
     channel.receive()
     channel._socket.sendall(LENGTH.pack(100) + b'{"tr')
     time.sleep(600)
 
 
-def test_half_an_answer_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incomplete_reply_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("omninet.app.media.sandbox._run_worker", half_an_answer)
     sandbox = Sandbox(MODALITIES, Limits(MediaLimits(), 0.5, 2**30))
     try:
@@ -260,7 +260,7 @@ def test_half_an_answer_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None
         sandbox.close()
 
 
-def test_a_large_file_for_a_decoder_that_does_not_read() -> None:
+def test_process_that_does_not_read_times_out() -> None:
     sandbox = Sandbox(MODALITIES, Limits(MediaLimits(), 0.5, 2**30))
     sandbox.start()
     os.kill(pid(sandbox), signal.SIGSTOP)
@@ -308,7 +308,7 @@ def test_closed_while_it_starts() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_pool_that_is_closed_says_that_it_stops() -> None:
+async def test_closed_pool_raises_shutting_down() -> None:
     pool = MediaPool(MODALITIES, LIMITS, processes=1, max_waiting=1)
     pool.start()
     os.kill(pid(pool._sandboxes[0]), signal.SIGSTOP)
@@ -321,7 +321,7 @@ async def test_a_pool_that_is_closed_says_that_it_stops() -> None:
     assert found.value.code == "shutting_down"
 
 
-def test_a_process_has_no_file_but_its_channel(shared_sandbox: Sandbox) -> None:
+def test_sandbox_keeps_only_its_channel_open(shared_sandbox: Sandbox) -> None:
     opened = sorted(int(entry.name) for entry in Path(f"/proc/{pid(shared_sandbox)}/fd").iterdir())
 
     assert opened[:3] == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""Messages to and from a process that may have been taken over."""
+"""Tests of messages to and from a process that may be compromised."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from omninet.app.processes.channel import LENGTH, Channel, channels
 
-GONE_S = 30.0  # so much longer than anything is waited for here that no machine is too busy
+GONE_S = 30.0  # far longer than any deadline in these tests, even on a busy machine
 DRIBBLE_S = 0.02
 
 
@@ -26,7 +26,7 @@ def ends() -> Iterator[tuple[Channel, Channel]]:
 
 @pytest.fixture
 def hostile() -> Iterator[tuple[Channel, socket.socket]]:
-    """A channel, and the bare socket at its other end, which closes after a while: an error of another kind."""
+    """Return a channel and the socket at its other end, which closes after ``GONE_S`` with a different error."""
     ours, theirs = socket.socketpair()
     going = threading.Timer(GONE_S, theirs.close)
     going.start()
@@ -51,15 +51,15 @@ def test_messages_arrive_whole_and_apart(ends: tuple[Channel, Channel]) -> None:
 
 
 @pytest.mark.parametrize("part", [LENGTH.pack(10)[:3], LENGTH.pack(10), LENGTH.pack(10) + b"only"])
-def test_half_a_message_is_waited_for_no_longer_than_said(hostile: tuple[Channel, socket.socket], part: bytes) -> None:
+def test_incomplete_message_times_out(hostile: tuple[Channel, socket.socket], part: bytes) -> None:
     channel, other = hostile
     other.sendall(part)
     with pytest.raises(TimeoutError):
         channel.receive(until=soon())
 
 
-def test_one_byte_at_a_time_wins_no_time(hostile: tuple[Channel, socket.socket]) -> None:
-    """With more time for each it would have the whole message before the other end is gone, and no error."""
+def test_trickling_bytes_do_not_extend_the_deadline(hostile: tuple[Channel, socket.socket]) -> None:
+    """A deadline that restarted with each byte would let the whole message arrive without an error."""
     channel, other = hostile
     ended = threading.Event()
     length = int(GONE_S / DRIBBLE_S / 3)
@@ -81,20 +81,20 @@ def test_one_byte_at_a_time_wins_no_time(hostile: tuple[Channel, socket.socket])
         sender.join()
 
 
-def test_who_does_not_read_is_waited_for_no_longer_than_said(hostile: tuple[Channel, socket.socket]) -> None:
+def test_send_times_out_if_the_peer_does_not_read(hostile: tuple[Channel, socket.socket]) -> None:
     channel, _ = hostile
     with pytest.raises(TimeoutError):
         channel.send(bytes(2**24), until=soon())
 
 
-def test_a_message_that_is_too_long_is_not_made_room_for(hostile: tuple[Channel, socket.socket]) -> None:
+def test_oversized_message_is_not_allocated(hostile: tuple[Channel, socket.socket]) -> None:
     channel, other = hostile
     other.sendall(LENGTH.pack(2**60))
     with pytest.raises(OSError, match="at most 100"):
         channel.receive(100, until=soon())
 
 
-def test_an_end_that_is_gone(hostile: tuple[Channel, socket.socket]) -> None:
+def test_closed_connection_is_an_error(hostile: tuple[Channel, socket.socket]) -> None:
     channel, other = hostile
     other.close()
     with pytest.raises(OSError, match="closed the connection"):

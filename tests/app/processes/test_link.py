@@ -1,4 +1,4 @@
-"""Objects from process to process."""
+"""Tests of the asynchronous link between processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def links() -> AsyncIterator[tuple[Link, Link]]:
     await other.close()
 
 
-async def test_jobs_arrive_as_they_were(links: tuple[Link, Link], toy_predictor: object) -> None:
+async def test_jobs_survive_pickling(links: tuple[Link, Link], toy_predictor: object) -> None:
     jobs: list[Job] = [toy_predictor.prepare(task, **inputs) for task, inputs in REQUESTS]  # type: ignore[attr-defined]
     for job in jobs:
         links[0].send(job)
@@ -43,7 +43,7 @@ async def test_jobs_arrive_as_they_were(links: tuple[Link, Link], toy_predictor:
                     assert all(np.array_equal(*pair) for pair in zip(value, other, strict=True))
 
 
-async def test_results_and_errors_arrive_as_they_were(links: tuple[Link, Link]) -> None:
+async def test_results_and_errors_survive_pickling(links: tuple[Link, Link]) -> None:
     row = Decoded([1, 2], [-0.1, -0.2], [(1, -0.1)], [Hypothesis((1,), (-0.3,))], encode_ms=3.0, decode_ms=4.0)
     result = Result([row], 3.0, 4.0, 2)
     links[1].send(result)
@@ -62,7 +62,7 @@ async def test_what_is_larger_than_any_buffer_arrives(links: tuple[Link, Link]) 
     assert np.array_equal(await asyncio.wait_for(links[1].receive(), 10), large)
 
 
-async def test_the_end_of_one_is_noticed_by_the_other(links: tuple[Link, Link]) -> None:
+async def test_closed_link_is_noticed(links: tuple[Link, Link]) -> None:
     links[0].send("last words")
     await links[0].close()
     assert await links[1].receive() == "last words"

@@ -1,4 +1,4 @@
-"""Logs as JSON, of the whole server."""
+"""Tests of JSON logging, also of the whole server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from omninet.app.telemetry.logs import REQUEST_ID, JsonFormatter
 ROOT = Path(__file__).parents[3]
 
 
-def test_a_line_is_one_object_whatever_it_says() -> None:
+def test_each_line_is_one_json_object() -> None:
     record = logging.LogRecord("a.b", logging.WARNING, "file", 1, 'two\nlines and "%s"', ("ü",), None)
     line = JsonFormatter().format(record)
     assert "\n" not in line

@@ -1,4 +1,4 @@
-"""What is counted and measured."""
+"""Tests of the exported metrics."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Labels = frozenset[tuple[str, str]]
 
 
 def figures(text: str) -> dict[tuple[str, Labels], float]:
-    """Name and labels -> value."""
+    """Return the samples of a metrics text by name and labels."""
     families = text_string_to_metric_families(text)
     return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
 
@@ -41,7 +41,7 @@ def of(found: dict[tuple[str, Labels], float], name: str, /, **labels: str) -> f
     return found[f"omninet_{name}", frozenset(labels.items())]
 
 
-async def test_what_requests_come_to(serve: Serve) -> None:
+async def test_metrics_of_requests(serve: Serve) -> None:
     async with serve(max_text_bytes=5_000) as client:
         await client.post("/pos", json=TEXT)
         await client.post("/caption", files={"image": jpeg_bytes()})
@@ -67,7 +67,7 @@ async def test_what_requests_come_to(serve: Serve) -> None:
     assert found["process_resident_memory_bytes", frozenset()] > 1e6
 
 
-async def test_what_the_model_does(serve: Serve) -> None:
+async def test_metrics_of_the_model(serve: Serve) -> None:
     async with serve() as client:
         tags = (await client.post("/pos", json=TEXT)).json()["sentences"][0]["tokens"]
         caption = (await client.post("/caption", files={"image": jpeg_bytes()})).json()
@@ -83,7 +83,7 @@ async def test_what_the_model_does(serve: Serve) -> None:
     assert of(found, "failed_rows_total") == of(found, "abandoned_rows_total") == 0
 
 
-async def test_what_waits_and_what_is_let_go(serve: Serve, toy_predictor: Predictor) -> None:
+async def test_metrics_of_waiting_and_cancelled_work(serve: Serve, toy_predictor: Predictor) -> None:
     gate = Gate()
 
     class Dazzled(Watched):
@@ -112,7 +112,7 @@ async def test_what_waits_and_what_is_let_go(serve: Serve, toy_predictor: Predic
     assert of(found, "requests_total", endpoint="/caption", status="504", code="deadline_exceeded") == 1
 
 
-async def test_what_is_refused_and_what_is_given_up(serve: Serve, toy_predictor: Predictor) -> None:
+async def test_metrics_of_rejected_and_aborted_requests(serve: Serve, toy_predictor: Predictor) -> None:
     gate = Gate()
 
     def fail_on_two_words(rows: Sequence[Row]) -> None:
@@ -136,7 +136,7 @@ async def test_what_is_refused_and_what_is_given_up(serve: Serve, toy_predictor:
     assert of(found, "failed_rows_total") == 1
 
 
-async def test_what_is_abandoned_in_the_model(serve: Serve, toy_predictor: Predictor) -> None:
+async def test_metrics_of_rows_abandoned_in_the_model(serve: Serve, toy_predictor: Predictor) -> None:
     gate = Gate()
     async with serve(Watched(toy_predictor, gate)) as client:
         late = asyncio.create_task(client.post("/pos", json=TEXT, headers={"X-Timeout-Seconds": "0.3"}))
@@ -149,7 +149,7 @@ async def test_what_is_abandoned_in_the_model(serve: Serve, toy_predictor: Predi
     assert of(found, "abandoned_rows_total") == 1
 
 
-async def test_what_uploads_do(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_metrics_of_uploads(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     released, begun = threading.Event(), threading.Event()
     decode = Sandbox.decode
 
@@ -181,7 +181,7 @@ async def test_what_uploads_do(serve: Serve, monkeypatch: pytest.MonkeyPatch) ->
     assert of(found, "media_replaced_processes_total") == 1
 
 
-async def test_what_is_served(serve: Serve) -> None:
+async def test_metrics_of_the_served_model(serve: Serve) -> None:
     async with serve(deadline_seconds=7, max_waiting_rows=3) as client:
         found = figures((await client.get("/metrics")).text)
         (replica,) = client._transport.app.state.service.backend._serving.engine._replicas  # type: ignore[attr-defined]
@@ -196,7 +196,7 @@ async def test_what_is_served(serve: Serve) -> None:
     assert (of(found, "ready"), of(failed, "ready")) == (1, 0)
 
 
-async def test_before_there_is_a_model(tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_metrics_before_a_model_is_loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
     async with talking_to(create_app(Settings(checkpoint=tmp_path_factory.mktemp("empty")))) as client:
         text = (await client.get("/metrics")).text
 
@@ -222,7 +222,7 @@ def test_the_memory_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [of(found, "device_memory_bytes", device=f"cuda:{i}") for i in range(2)] == [100, 101]
 
 
-def test_names_are_as_prometheus_wants_them() -> None:
+def test_metric_names_follow_the_prometheus_conventions() -> None:
     for family in Metrics().registry.collect():
         assert family.documentation
         assert not family.name.endswith(("_ms", "_total", "_count", "_sum"))

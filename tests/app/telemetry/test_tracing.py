@@ -1,4 +1,4 @@
-"""Spans of requests and their stages."""
+"""Tests of the spans of requests and their stages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRACE, PARENT = 0x4BF92F3577B34DA6A3CE929D0E0E4736, 0x00F067AA0BA902B7
 
 
 class Spans:
-    """What was exported, once the service has ended."""
+    """Collects exported spans; complete after the service has ended."""
 
     def __init__(self, exporter: InMemorySpanExporter) -> None:
         self.exporter = exporter
@@ -42,7 +42,7 @@ class Spans:
         return found
 
     def stages(self) -> list[ReadableSpan]:
-        """In the order of time."""
+        """Return the spans in the order of time."""
         request = self.request().context
         stages = [span for span in self.all() if span.parent and span.parent.span_id == request.span_id]
         return sorted(stages, key=lambda span: span.start_time or 0)
@@ -80,7 +80,7 @@ async def test_a_request_and_its_stages(serve: Serve, spans: Spans) -> None:
     assert request.resource.attributes["service.version"] == __version__
 
 
-async def test_nothing_of_a_request_is_told(serve: Serve, spans: Spans) -> None:
+async def test_traces_contain_no_request_contents(serve: Serve, spans: Spans) -> None:
     async with serve(traces=URL) as client:
         files = {"image": ("secret.jpg", b"secret")}
         headers = {"User-Agent": "secret", "Authorization": "Bearer secret", "X-Request-Id": "secret"}
@@ -92,7 +92,7 @@ async def test_nothing_of_a_request_is_told(serve: Serve, spans: Spans) -> None:
     assert "REDACTED" in found
 
 
-async def test_who_asks_may_have_a_trace_of_their_own(serve: Serve, spans: Spans) -> None:
+async def test_trace_of_the_client_is_continued(serve: Serve, spans: Spans) -> None:
     async with serve(traces=URL) as client:
         unsampled = {"traceparent": f"00-{TRACE:032x}-{PARENT:016x}-00"}
         await client.post("/pos", json={"tokens": ["Go"]}, headers=unsampled)
@@ -106,9 +106,7 @@ async def test_who_asks_may_have_a_trace_of_their_own(serve: Serve, spans: Spans
     assert [span.name for span in spans.stages() if span.name != "queue"] == ["prepare", "encode", "decode"]
 
 
-async def test_waiting_for_the_model_is_a_stage_and_company_is_told(
-    serve: Serve, spans: Spans, toy_predictor: Predictor
-) -> None:
+async def test_queue_span_and_batch_size_attribute(serve: Serve, spans: Spans, toy_predictor: Predictor) -> None:
     gate = Gate()
     async with serve(Watched(toy_predictor, gate), traces=URL) as client:
         first = asyncio.create_task(client.post("/pos", json={"tokens": ["Go"]}))
@@ -128,7 +126,7 @@ async def test_waiting_for_the_model_is_a_stage_and_company_is_told(
     assert sum(start < opened < end for start, end in waits) == 2
 
 
-async def test_a_request_that_fails_has_the_stages_that_it_came_to(serve: Serve, spans: Spans) -> None:
+async def test_failed_request_has_the_stages_that_it_reached(serve: Serve, spans: Spans) -> None:
     async with serve(traces=URL) as client:
         await client.post("/caption", files={"image": b"no picture"})
 
@@ -136,7 +134,7 @@ async def test_a_request_that_fails_has_the_stages_that_it_came_to(serve: Serve,
     assert [span.name for span in spans.stages() if span.name != "queue"] == ["decode_media"]
 
 
-async def test_who_watches_the_service_leaves_no_trace(serve: Serve, spans: Spans) -> None:
+async def test_health_checks_and_metrics_are_not_traced(serve: Serve, spans: Spans) -> None:
     async with serve(traces=URL) as client:
         for path in ("/healthz", "/readyz", "/metrics"):
             await client.get(path)
@@ -147,7 +145,7 @@ async def test_who_watches_the_service_leaves_no_trace(serve: Serve, spans: Span
 
 @pytest.fixture
 def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
-    """A collector's address, and what it has been sent."""
+    """Run a collector; return its address and the requests that it receives."""
     received: list[ExportTraceServiceRequest] = []
 
     class Collector(BaseHTTPRequestHandler):
@@ -169,7 +167,7 @@ def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
         thread.join()
 
 
-async def test_a_collector_is_sent_them(serve: Serve, collector: tuple[str, list[ExportTraceServiceRequest]]) -> None:
+async def test_collector_receives_spans(serve: Serve, collector: tuple[str, list[ExportTraceServiceRequest]]) -> None:
     url, received = collector
     async with serve(traces=url) as client:
         await client.post("/pos", json={"tokens": ["Go"]})
@@ -179,7 +177,7 @@ async def test_a_collector_is_sent_them(serve: Serve, collector: tuple[str, list
     assert names - {"queue"} == {"POST /pos", "prepare", "encode", "decode"}
 
 
-async def test_a_collector_that_does_not_answer_holds_nobody_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unresponsive_collector_does_not_delay_shutdown(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("omninet.app.telemetry.tracing.SHUTDOWN_TIMEOUT_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -189,7 +187,7 @@ async def test_a_collector_that_does_not_answer_holds_nobody_up(serve: Serve, mo
             assert [thread for thread in threading.enumerate() if "(shutdown)" in thread.name], "it was waited for"
 
 
-def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("OMNINET_TRACES", URL)
     monkeypatch.delitem(sys.modules, "omninet.app.telemetry.tracing")
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
@@ -198,7 +196,7 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert "pip install 'omninet[otel]'" in capsys.readouterr().err
 
 
-def test_what_is_no_address_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_collector_url_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("OMNINET_TRACES", "localhost:4318")
 
     assert main(["serve", "--port", "0"]) == 2

@@ -1,4 +1,4 @@
-"""Who is let in."""
+"""Tests of authentication by API key."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ async def test_nothing_but_health_without_a_key(guarded: httpx.AsyncClient, path
         assert response.headers["x-request-id"]
 
 
-async def test_health_is_for_everybody(guarded: httpx.AsyncClient) -> None:
+async def test_health_needs_no_key(guarded: httpx.AsyncClient) -> None:
     for path in ("/healthz", "/readyz"):
         assert (await guarded.get(path)).status_code == 200
         assert (await guarded.get(path, headers=bearer("wrong"))).status_code == 200
 
 
 @pytest.mark.parametrize("key", [KEY, OTHER, ADMIN], ids=["alice", "bob", "root"])
-async def test_every_key_is_good_as_bearer_and_as_password(guarded: httpx.AsyncClient, key: str) -> None:
+async def test_keys_are_accepted_as_bearer_and_basic(guarded: httpx.AsyncClient, key: str) -> None:
     assert (await guarded.post("/pos", json=TEXT, headers=bearer(key))).status_code == 200
     assert (await guarded.post("/pos", json=TEXT, auth=("anybody", key))).status_code == 200
     for path in ("/", "/metrics", "/static/app.js"):
@@ -58,7 +58,7 @@ async def test_every_key_is_good_as_bearer_and_as_password(guarded: httpx.AsyncC
 
 
 @pytest.mark.parametrize("key", [KEY[:-1], KEPT.digest, "wrong", "\xe9"], ids=["cut", "digest", "wrong", "not ascii"])
-async def test_another_key_is_not(guarded: httpx.AsyncClient, key: str) -> None:
+async def test_unknown_key_is_rejected(guarded: httpx.AsyncClient, key: str) -> None:
     response = await guarded.post("/pos", json=TEXT, headers={b"Authorization": f"Bearer {key}".encode("latin-1")})
     check(response, 401, "invalid_api_key")
     assert response.headers["www-authenticate"] == 'Bearer realm="OmniNet", error="invalid_token"'
@@ -73,15 +73,13 @@ async def test_refusals_are_counted(guarded: httpx.AsyncClient) -> None:
     assert 'omninet_requests_total{code="missing_api_key",endpoint="other",status="401"} 1.0' in figures
 
 
-async def test_without_keys_the_header_means_nothing(serve: Serve) -> None:
+async def test_without_keys_the_header_is_ignored(serve: Serve) -> None:
     async with serve(admin_keys=str(ADMIN_KEPT)) as client:
         for key in ("wrong", ADMIN):
             assert (await client.post("/pos", json=TEXT, headers=bearer(key))).status_code == 200
 
 
-async def test_the_documentation_asks_for_a_key_where_one_is_needed(
-    guarded: httpx.AsyncClient, client: httpx.AsyncClient
-) -> None:
+async def test_documentation_declares_the_key(guarded: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
     described = (await guarded.get("/openapi.json", headers=bearer(KEY))).json()
     assert described["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
     for path, methods in described["paths"].items():
@@ -124,6 +122,6 @@ async def test_administration_needs_an_admin_key_as_bearer() -> None:
             assert response.headers["www-authenticate"].startswith("Bearer ")
 
 
-async def test_without_admin_keys_nobody_administers() -> None:
+async def test_without_admin_keys_administration_is_disabled() -> None:
     async with administered(Keyring([KEPT])) as client:
         check(await client.post("/admin", headers=bearer(KEY)), 403, "admin_disabled")

@@ -1,4 +1,4 @@
-"""Pages of other origins."""
+"""Tests of CORS."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def allowed(response: httpx.Response) -> str | None:
     return origin
 
 
-async def test_off_unless_set(client: httpx.AsyncClient) -> None:
+async def test_cors_is_off_by_default(client: httpx.AsyncClient) -> None:
     check(await client.options("/pos", headers=PREFLIGHT), 405, "method_not_allowed")
     assert allowed(await client.post("/pos", json=TEXT, headers={"Origin": ORIGIN})) is None
 
 
-async def test_pages_of_the_named_origins_may_ask(serve: Serve) -> None:
+async def test_allowed_origins_may_send_requests(serve: Serve) -> None:
     key, kept = new_key("alice")
     async with serve(cors_origins=f"http://localhost:3000, {ORIGIN}", api_keys=str(kept)) as client:
         preflight = await client.options("/pos", headers=PREFLIGHT)
@@ -47,7 +47,7 @@ async def test_pages_of_the_named_origins_may_ask(serve: Serve) -> None:
         assert allowed(refused) == ORIGIN
 
 
-async def test_pages_of_others_may_not(serve: Serve) -> None:
+async def test_other_origins_may_not_send_requests(serve: Serve) -> None:
     async with serve(cors_origins=ORIGIN) as client:
         for changed in ({"Origin": "https://example.com"}, {"Access-Control-Request-Method": "DELETE"}):
             response = await client.options("/pos", headers={**PREFLIGHT, **changed})

@@ -1,4 +1,4 @@
-"""What is raised becomes an answer."""
+"""Tests of the conversion of exceptions to responses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def answers_of(error: Exception, *before: Message) -> tuple[Scope, list[Message]]:
-    """What is sent where an application sends some messages and then raises."""
+    """Return the messages sent when an application sends ``messages`` and then raises."""
     scope: Scope = {"type": "http", "path": "/"}
     sent: list[Message] = []
 
@@ -31,7 +31,7 @@ async def answers_of(error: Exception, *before: Message) -> tuple[Scope, list[Me
     return scope, sent
 
 
-async def test_a_refusal_and_a_failure() -> None:
+async def test_service_error_and_other_exception() -> None:
     for error, status, code in (
         (ServiceError(429, "rate_limited", "too many"), 429, "rate_limited"),
         (RuntimeError("secret"), 500, "internal_error"),
@@ -42,6 +42,6 @@ async def test_a_refusal_and_a_failure() -> None:
         assert b"secret" not in body["body"]
 
 
-async def test_there_is_no_second_answer() -> None:
+async def test_no_second_response_after_the_start() -> None:
     with pytest.raises(RuntimeError, match="too late"):
         await answers_of(RuntimeError("too late"), {"type": "http.response.start", "status": 200, "headers": []})

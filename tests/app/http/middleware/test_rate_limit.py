@@ -1,4 +1,4 @@
-"""How often somebody may ask."""
+"""Tests of the rate limit middleware."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids of requests, and their lines in the log."""
+"""Tests of request ids and the request log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXT = {"text": "A dog runs."}
 
 
 class Lines(logging.Handler):
-    """What would have been written."""
+    """Collects log lines as JSON."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[Lines]:
     logger.removeHandler(handler)
 
 
-async def test_a_line_a_request(serve: Serve, lines: Lines) -> None:
+async def test_each_request_is_logged_once(serve: Serve, lines: Lines) -> None:
     key, kept = new_key("alice")
     async with serve(api_keys=str(kept)) as client:
         headers = {"Authorization": f"Bearer {key}", "X-Request-ID": "mine-1"}
@@ -79,7 +79,7 @@ async def test_a_line_a_request(serve: Serve, lines: Lines) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "a b", "a\tb", "a" * 65, "ü", '"'])
-async def test_another_id_is_made_where_the_given_one_is_none(client: httpx.AsyncClient, given: str) -> None:
+async def test_invalid_request_id_is_replaced(client: httpx.AsyncClient, given: str) -> None:
     made = {
         (await client.get("/healthz", headers={b"X-Request-ID": given.encode()})).headers["x-request-id"] for _ in "12"
     }
@@ -99,9 +99,7 @@ async def test_every_answer_has_the_id(client: httpx.AsyncClient) -> None:
         assert response.headers.get_list("x-request-id") == ["Abc.1_2-3"]
 
 
-async def test_a_failure_of_ours_keeps_its_headers_and_is_logged(
-    serve: Serve, toy_predictor: Any, lines: Lines
-) -> None:
+async def test_internal_error_has_all_headers_and_is_logged(serve: Serve, toy_predictor: Any, lines: Lines) -> None:
     class Broken(Watched):
         def prepare(self, *_: object, **__: object) -> None:
             raise RuntimeError("what broke")
