@@ -68,4 +68,4 @@ async def test_closed_link_is_noticed(links: tuple[Link, Link]) -> None:
     assert await links[1].receive() == "last words"
     with pytest.raises(EOFError):
         await links[1].receive()
-    links[1].send("nobody hears this")
+    links[1].send("not received")
