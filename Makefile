@@ -29,7 +29,7 @@ test: $(VENV)/test.stamp ## install into .venv and run ruff, mypy and pytest wit
 	$(VENV)/bin/python -m ruff check .
 	$(VENV)/bin/python -m ruff format --check .
 	$(VENV)/bin/python -m mypy
-	$(VENV)/bin/python -m pytest --cov --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(VENV)/bin/python -m pytest --cov --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/test.stamp ## install into .venv and try for long to break a running server
 	SOAK_MINUTES=$(MINUTES) $(VENV)/bin/python -m pytest tests/robustness

@@ -54,6 +54,8 @@ def serve(arguments: argparse.Namespace) -> int:
     """
     # Waiting OpenMP threads must not spin, which would take CPU time from other processes. torch reads this on import.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Media processes resize with numpy; several threads of each would compete with the model for the cores.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from omninet.app.local.launch import LaunchedProcess
     from omninet.app.processes.start import prepare
 

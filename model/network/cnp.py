@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -12,20 +11,16 @@ from torch import Tensor, nn
 
 from omninet.model.config import CNPConfig
 from omninet.model.network.attention import concatenate
-from omninet.model.network.builder import decoder_layer, encoder_layer
 from omninet.model.network.cohort import Cohort
+from omninet.model.network.decoder import Decoder
 from omninet.model.network.kv_cache import KeyValueCache
 from omninet.model.network.layers import (
-    LayerAttention,
-    LayerMemory,
     Losses,
     MemoryMasks,
-    Part,
-    Prefix,
-    sinusoid_table,
     start_as_identity,
 )
 from omninet.model.network.memory import Memory
+from omninet.model.network.temporal_encoder import TemporalEncoder
 
 K = TypeVar("K", bound=Hashable)
 
@@ -280,101 +275,3 @@ def group(keys: Iterable[K]) -> dict[K, list[int]]:
     for i, key in enumerate(keys):
         groups.setdefault(key, []).append(i)
     return groups
-
-
-class TemporalEncoder(nn.Module):
-    """Self-attention over the steps of one input (paper, Fig. 2 left)."""
-
-    positions: Tensor
-
-    def __init__(self, config: CNPConfig) -> None:
-        super().__init__()
-        self.recurrent_steps = config.recurrent_steps
-        self.register_buffer("positions", sinusoid_table(config.max_length, config.d_model), persistent=False)
-        self.dropout = nn.Dropout(config.dropout)
-        self.layers = nn.ModuleList(encoder_layer(config) for _ in range(config.encoder_layers))
-
-    def forward(self, x: Tensor, mask: Tensor | None, losses: Losses | None = None) -> Tensor:
-        """x (b, t, d) and mask (b, t) -> (b, t, d)."""
-        return deque(self.depths(x, mask, losses), maxlen=1).pop()
-
-    def depths(self, x: Tensor, mask: Tensor | None, losses: Losses | None = None) -> Iterator[Tensor]:
-        """Yield the output of each layer in turn, (b, t, d); a layer runs only when its output is requested.
-
-        Args:
-            x, mask: (b, t, d) and (b, t).
-
-        Raises:
-            ValueError: more than ``max_length`` steps.
-        """
-        t = x.shape[1]
-        if t >= len(self.positions):
-            raise ValueError(f"an input may have at most {len(self.positions) - 1} steps, not {t}")
-        x = self.dropout(x + self.positions[1 : t + 1])
-        for _ in range(self.recurrent_steps):
-            for layer in self.layers:
-                x = layer(x, mask, losses)
-                yield x
-
-
-class Decoder(nn.Module):
-    """The decoder layers; run over a whole prefix (teacher forcing) or one position at a time with a KV cache."""
-
-    positions: Tensor
-
-    def __init__(self, config: CNPConfig) -> None:
-        super().__init__()
-        self.recurrent_steps = config.recurrent_steps
-        self.register_buffer("positions", sinusoid_table(config.max_length, config.d_model), persistent=False)
-        self.layers = nn.ModuleList(decoder_layer(config) for _ in range(config.decoder_layers))
-        self.output = nn.Linear(config.d_model, config.d_model)
-
-    def project_memory(self, memory: Memory) -> list[LayerMemory]:
-        """Project ``memory`` to the keys and values of each layer's cross-attention."""
-        return [layer.project_memory(memory) for layer in self.layers]  # type: ignore[operator]
-
-    def forward(
-        self, x: Tensor, memory: Memory, mask: Tensor | None = None, losses: Losses | None = None
-    ) -> tuple[Tensor, list[LayerAttention]]:
-        """Run the decoder over whole prefixes with a causal mask.
-
-        Args:
-            x: inputs, (b, n, d).
-            mask: (b, n), false at padding.
-
-        Returns:
-            Hidden states, (b, n, d), and the attention of each layer.
-        """
-        b, n, _ = x.shape
-        self._check_length(n)
-        causal = torch.ones(n, n, dtype=torch.bool, device=x.device).tril()[None, None]
-        if mask is not None:
-            causal = causal & mask[:, None, None, :]
-        prefix = Prefix(b, n, self.project_memory(memory), MemoryMasks.of(memory), causal)
-        x = (x + self.positions[1 : n + 1]).flatten(0, 1)
-        hidden, attention = self._run(x, [prefix], None if mask is None else mask.flatten(), losses)
-        return hidden.view(b, n, -1), attention
-
-    def step(self, x: Tensor, cohorts: Sequence[Cohort]) -> Tensor:
-        """Run the decoder at one position of every row, x (N, d) -> (N, d), and advance the cohorts."""
-        numbers = [(position or 0) + 1 for cohort in cohorts for position in cohort.positions for _ in range(cohort.n)]
-        self._check_length(max(numbers))
-        for cohort in cohorts:
-            cohort.cache.open_column(max(position or 0 for position in cohort.positions))
-        hidden, _ = self._run(x + self.positions[torch.tensor(numbers, device=x.device)], cohorts)
-        for cohort in cohorts:
-            cohort.advance()
-        return hidden
-
-    def _run(
-        self, x: Tensor, parts: Sequence[Part], rows: Tensor | None = None, losses: Losses | None = None
-    ) -> tuple[Tensor, list[LayerAttention]]:
-        attention = []
-        for slot in range(self.recurrent_steps * len(self.layers)):
-            x, weights = self.layers[slot % len(self.layers)](x, parts, slot, rows, losses)
-            attention.append(weights)
-        return self.output(x), attention
-
-    def _check_length(self, n: int) -> None:
-        if n >= len(self.positions):
-            raise ValueError(f"at most {len(self.positions) - 1} outputs can be decoded, not {n}")

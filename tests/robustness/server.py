@@ -94,7 +94,7 @@ class Server:
         """Wait until the server is idle."""
         until = time.monotonic() + QUIET_SECONDS
         while not self.is_quiet():
-            assert time.monotonic() < until, f"still at work after {QUIET_SECONDS} s in which nobody asked for anything"
+            assert time.monotonic() < until, f"still at work after {QUIET_SECONDS} s without requests"
 
 
 @contextmanager

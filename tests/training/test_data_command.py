@@ -81,9 +81,9 @@ def damage(folder: Path) -> dict[str, str]:
     contents: dict[Path, tuple[bytes | None, str]] = {
         photos / "train0.jpg": (None, " is missing"),
         photos / "train1.jpg": (b"", ": the image file is empty"),
-        photos / "train2.jpg": (b"no photo", ": the file is not an image"),
+        photos / "train2.jpg": (b"no photo", ": the file is not a readable image"),
         photos / "dev0.jpg": (jpeg_bytes()[:-200], ": the file ends early"),
-        clips / "wave" / "train0.mp4": (b"no clip", ": the file is no readable video"),
+        clips / "wave" / "train0.mp4": (b"no clip", ": the file is not a readable video"),
         clips / "wave" / "dev0.mp4": (None, " is missing"),
     }
     for path, (content, _) in contents.items():

@@ -207,10 +207,10 @@ def test_a_file_that_is_missing_or_broken_has_no_features(setup: Setup, tmp_path
 
     assert list(found.places) == good
     assert "No such file" in found.unreadable[missing]
-    assert "the file is not an image" in found.unreadable[broken]
+    assert "the file is not a readable image" in found.unreadable[broken]
     assert torch.equal(found.view(good[0], 0), features_of(setup).view(good[0], 0))
     assert compute_features(vision_of(setup), [broken, *good, missing], False, tmp_path) == found
-    with pytest.raises(DataError, match=r"none of 2 files can be read; the first, .*broken\.jpg: the file is not an"):
+    with pytest.raises(DataError, match=r"none of 2 files can be read; the first, .*broken\.jpg: the file is not a"):
         compute_features(vision_of(setup), [broken, missing], False, tmp_path)
 
 

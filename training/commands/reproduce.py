@@ -16,7 +16,7 @@ def add(subparsers: Any) -> None:
     """Add ``reproduce`` to the command line."""
     parser = subparsers.add_parser(
         "reproduce",
-        help="reproduce the paper's tables and compare gates, on your data",
+        help="reproduce the paper's tables and compare gates",
         description="table1 trains every task alone, all tasks except activity together, and all tasks together. "
         "table2 evaluates these networks without the link array and without the spatial cache. gates trains all tasks "
         "with each gate, and evaluates them on photos in motion, too. Networks that are already trained are reused.",

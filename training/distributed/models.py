@@ -13,7 +13,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from omninet.model.network.cnp import Decoder
+from omninet.model.network.decoder import Decoder
 from omninet.model.network.layers import EncoderLayer
 from omninet.model.network.omninet import OmniNet
 from omninet.training.distributed.ranks import Ranks

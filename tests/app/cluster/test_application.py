@@ -73,6 +73,6 @@ def test_invalid_settings_fail_the_build(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_ingress_warns_of_unknown_variables(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("OMNINET_BATCH_ROW", "1")
-    nobody: Any = None
-    Ingress(nobody, nobody)
+    unused: Any = None
+    Ingress(unused, unused)
     assert [message for message in caplog.messages if "OMNINET_BATCH_ROWS?" in message]

@@ -86,7 +86,9 @@ async def test_explanation_in_a_stream(client: httpx.AsyncClient, toy_predictor:
 
 
 @pytest.mark.parametrize("stream", ["true", "false"])
-async def test_more_than_can_be_sent(client: httpx.AsyncClient, stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_oversized_explanation_is_an_error(
+    client: httpx.AsyncClient, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(processor, "MAX_NUMBERS", 100)
 
     response = await client.post(

@@ -70,7 +70,7 @@ def test_key_file_without_keys_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     with pytest.raises(ConfigError, match="KEYS_FILE: the file cannot be read: No such file"):
         read_keys("KEYS", "", file)
-    file.write_text("# nobody yet\n")
+    file.write_text("# no keys yet\n")
     with pytest.raises(ConfigError, match="KEYS_FILE: the file contains no key"):
         read_keys("KEYS", "", file)
     file.write_bytes(b"\xff")

@@ -211,7 +211,7 @@ def test_broken_file_shows_the_error_message(watched: Watched, tmp_path: Path) -
 
     page.set_input_files(".media input >> nth=0", tmp_path / "broken.jpg")
 
-    expect(page.get_by_role("alert")).to_contain_text("not an image that can be read")
+    expect(page.get_by_role("alert")).to_contain_text("not a readable image")
     expect(page.get_by_role("alert")).to_contain_text("not_an_image")
     watched.complaints = [text for text in watched.complaints if "422" not in text]  # that Chromium logs itself
 

@@ -122,7 +122,7 @@ def test_mixed_batches_change_no_answer(predictor: Predictor) -> None:
         ("same", same(text="hat"), "unexpected_input", "task same takes no text"),
         ("mood", {}, "missing_input", "task mood needs text"),
         ("mood", {"text": " "}, "empty_text", "the text is empty"),
-        ("mood", {"text": ["a", "b"]}, "unexpected_input", "needs one text, a string"),
+        ("mood", {"text": ["a", "b"]}, "unexpected_input", "must be one string"),
         ("mood", {"text": "a", "image": LEFT}, "unexpected_input", "task mood takes no image"),
         ("mood", {"text": "a", "explain": "mean"}, "unexpected_input", "task mood takes no explain"),
         ("caption", {"images": {"picture": LEFT}}, "unexpected_input", "task caption takes no picture"),

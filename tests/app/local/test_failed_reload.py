@@ -103,7 +103,7 @@ async def served(whole: Path, place: Path) -> AsyncIterator[Lasting]:
         (lambda folder: (folder / "tokenizer.model").unlink(), "served/tokenizer.model is missing"),
         (damage, "served/model.safetensors was altered"),
         (cut, "served/model.safetensors is not a safetensors file"),
-        (spoil, "task vqa gives probabilities that are no numbers"),
+        (spoil, "task vqa gives NaN or infinite probabilities"),
         (lambda folder: folder.rename(folder.with_name("elsewhere")), "served is not a checkpoint folder"),
     ],
     ids=["missing", "damaged", "cut", "no numbers", "nothing there"],

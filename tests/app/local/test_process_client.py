@@ -99,7 +99,7 @@ async def test_engine_errors_are_passed_on(settings: Settings) -> None:
     await model.stop()
 
 
-async def test_one_that_cannot_be_loaded_leaves_nothing_behind(settings: Settings, tmp_path: Path) -> None:
+async def test_failed_load_leaves_no_process(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is not a checkpoint folder"):
         await ModelProcess.begin(settings.model_copy(update={"checkpoint": tmp_path / "nothing"}))
     assert model_processes() == []

@@ -62,7 +62,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def fitted(frames: np.ndarray) -> np.ndarray:
-    """What the network sees of frames."""
+    """Return the input of the network for frames."""
     squares: np.ndarray = fit(frames, VISION.image, VISION.size)
     return squares
 
@@ -127,7 +127,7 @@ def test_truncated_files_are_noted(shared_sandbox: Sandbox) -> None:
 
 
 def test_input_errors_are_passed_on(shared_sandbox: Sandbox) -> None:
-    with pytest.raises(InputError, match="not an image") as found:
+    with pytest.raises(InputError, match="not a readable image") as found:
         shared_sandbox.decode("vision", "image", b"no picture")
     assert found.value.code == "not_an_image"
     sandbox = Sandbox(MODALITIES, Limits(MediaLimits(image_pixels=10), 20, 2**30))

@@ -279,7 +279,7 @@ def test_damaged_bytes_give_a_clip_or_an_input_error(container: str) -> None:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A listening socket that nobody should connect to."""
+    """A listening socket to which decoding must not connect."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         yield server
@@ -320,7 +320,7 @@ def test_text_that_names_a_file_does_not_open_it(kind: str, tmp_path: Path, monk
 
 
 def is_open(port: int) -> bool:
-    """Whether somebody waits for packets there."""
+    """Return whether a socket is bound there."""
     return any(f":{port:04X} " in path.read_text() for path in Path("/proc/net").glob("udp*"))
 
 

@@ -51,7 +51,7 @@ def test_names_and_shapes_are_those_of_our_network(network: OmniNet) -> None:
 
 
 def test_number_of_parameters(network: OmniNet) -> None:
-    """As the paper counts: with ResNet's classifier and the two position tables, which are no parameters here."""
+    """The paper's count includes ResNet's classifier and the two position tables, which are not parameters here."""
     ours = sum(parameter.numel() for parameter in network.parameters())
     tables = network.cnp.temporal_encoder.positions.numel() + network.cnp.decoder.positions.numel()
 

@@ -82,7 +82,7 @@ def test_a_data_set_without_dev_examples_is_named(predictor: Predictor, data: Pa
 def test_an_unreadable_example_is_named(predictor: Predictor, tmp_path: Path) -> None:
     put(tmp_path / "broken.jpg", b"nothing")
 
-    with pytest.raises(DataError, match=r"broken\.jpg cannot be evaluated: the file is not an image"):
+    with pytest.raises(DataError, match=r"broken\.jpg cannot be evaluated: the file is not a readable image"):
         answer_all(predictor, [Example("caption", {"image": tmp_path / "broken.jpg"})])
 
 

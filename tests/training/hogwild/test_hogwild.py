@@ -130,7 +130,7 @@ def test_workers_read_pixels_and_skip_unreadable_files(data: Path, tmp_path: Pat
     assert run.progress.skipped["caption"] > 0
     reported = messages(tmp_path / "run")
     assert reported.count("train1.jpg is skipped:") == 1
-    assert "is not an image" in reported
+    assert "is not a readable image" in reported
     assert len(list((tmp_path / "work" / "frames").glob("*.npy"))) == 4
 
 
