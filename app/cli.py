@@ -111,7 +111,7 @@ def _serve(settings: Settings, launched: LaunchedProcess) -> None:
     configure_logs()
     log_unknown(os.environ)
     app = create_app(settings)
-    # Before it listens, else a service manager would take the server for started.
+    # Checked before listening, so that service managers and clients do not see a server that is about to fail.
     launched.wait_until_checked()
     listener = _listen(settings.host, settings.port)
     config = ServerConfig(app, settings)
@@ -120,19 +120,19 @@ def _serve(settings: Settings, launched: LaunchedProcess) -> None:
     def stop() -> None:
         server.should_exit = True
 
-    keeper = app.state.service.backend
-    keeper.on_failure = stop
-    keeper.launched = launched
+    backend = app.state.service.backend
+    backend.on_failure = stop
+    backend.launched = launched
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     with (
         contextlib.suppress(KeyboardInterrupt),
         asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
-        _signal_handlers(runner.get_loop(), keeper.reload_soon),
+        _signal_handlers(runner.get_loop(), backend.reload_soon),
     ):
         print(f"OmniNet listens on http://{host}:{listener.getsockname()[1]}", flush=True)
         runner.run(server.serve(sockets=[listener]))
-    if keeper.failure is not None:
-        raise keeper.failure
+    if backend.failure is not None:
+        raise backend.failure
 
 
 @contextlib.contextmanager

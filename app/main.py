@@ -29,7 +29,7 @@ from omninet.app.http.routers.common import bearer
 from omninet.app.http.routers.tasks import TaskRoutes
 from omninet.app.http.samples import STATIC
 from omninet.app.http.service import Service
-from omninet.app.local.lifecycle import Keeper
+from omninet.app.local.backend import LocalBackend
 from omninet.app.settings import Settings
 from omninet.app.telemetry.metrics import Metrics
 from omninet.model.errors import CheckpointError, ConfigError
@@ -60,8 +60,8 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     metrics, tasks = Metrics(), TaskRoutes()
     tasks.serve(engine.processor.config.network if engine else _configured_network(settings))
     if backend is None:
-        backend = keeper = Keeper(settings, metrics, engine)
-        keeper.on_model = tasks.serve
+        backend = local = LocalBackend(settings, metrics, engine)
+        local.on_model = tasks.serve
     service = Service(settings, backend, metrics, traces)
 
     @asynccontextmanager

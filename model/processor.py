@@ -36,7 +36,13 @@ class Given(NamedTuple):
 
 
 class CheckedRequest(NamedTuple):
-    """A request that fits its task: the inputs in the task's order, as given, and what to decode."""
+    """A request with valid inputs and options.
+
+    Attributes:
+        task: of the request.
+        inputs: in the task's order, neither decoded nor tokenised.
+        goal: what to decode.
+    """
 
     task: Task
     inputs: list[Given]
@@ -110,10 +116,11 @@ class Processor:
         return OUTPUTS[spec.output].prepare(self, spec, inputs, goal)
 
     def check(self, task: str, **given: Any) -> CheckedRequest:
-        """Check a request against its task: which inputs it has, and its options; no input is read or decoded.
+        """Check which inputs a request has, and its options, without reading or decoding an input.
 
         Args:
-            given: those of ``prepare``; the value of an input may be anything but None.
+            task: a task of the checkpoint.
+            given: see ``prepare``; the value of an input may be any object but None.
 
         Raises:
             InputError: ``unknown_task``, ``unexpected_input``, ``missing_input``, or ``bad_option``.

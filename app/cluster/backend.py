@@ -47,7 +47,7 @@ DESCRIBE_TIMEOUT_S = 2.0
 DESCRIPTION_TTL_S = 5.0
 
 
-class Cluster:
+class ClusterBackend:
     """Backend that calls the decoder and model deployments.
 
     Calls are idempotent, so those lost with a replica are repeated until the request's deadline.
@@ -68,12 +68,14 @@ class Cluster:
         """Do nothing: Ray waits for the requests of this replica and stops the other deployments."""
 
     async def predict(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
-        """Process one request: decode its uploads, then run the model.
+        """Process one request: check its inputs and options, decode its uploads, then run the model.
 
         Raises:
             InputError: the input cannot be used.
             ServiceError: ``not_ready``, ``overloaded``, ``replica_lost`` or ``internal_error``.
         """
+        if query.uploads:
+            await self._check(query)
         files = [await asyncio.to_thread(upload.file.read) for upload in query.uploads]
         while True:
             inputs, configs = dict(query.inputs), dict[str, Any]()
@@ -121,6 +123,11 @@ class Cluster:
         """Raise ServiceError ``reload_elsewhere``: Ray replaces models by ``serve deploy``."""
         message = "Ray Serve does not reload models; run `serve deploy` with a configuration that names the checkpoint"
         raise ServiceError(409, "reload_elsewhere", message)
+
+    async def _check(self, query: Query) -> None:
+        """Have a model replica check the request, with a string in place of each upload, before media are decoded."""
+        given = {**query.inputs, **{upload.keyword: upload.form for upload in query.uploads}}
+        unpacked(await _call_with_retries(lambda: self._model.check.remote(query.task, given)))
 
     async def _decoded(self, upload: Upload, data: bytes) -> Found:
         decode = self._decoder.decode

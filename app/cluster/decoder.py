@@ -34,9 +34,8 @@ class MediaDecoder:
         return await packed(self._decode(Upload("", peripheral, form, BytesIO(data))))
 
     async def _decode(self, upload: Upload) -> Found:
-        if (
-            upload.peripheral not in self._peripherals
-        ):  # during a rolling update the request may be for another checkpoint
+        # During a rolling update the request may be for another checkpoint.
+        if upload.peripheral not in self._peripherals:
             raise OtherPeripheralError
         times = Stopwatch()
         value = await self._pool.run(partial(decode, times, upload))

@@ -9,7 +9,7 @@ from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from omninet.app.cluster.backend import Cluster
+from omninet.app.cluster.backend import ClusterBackend
 from omninet.app.main import create_app
 from omninet.app.settings import Settings
 from omninet.app.telemetry.logs import configure_logs
@@ -28,7 +28,7 @@ class Ingress:
         configure_logs()
         log_unknown(os.environ)
         self._settings = Settings()
-        self._backend = Cluster(decoder, model)
+        self._backend = ClusterBackend(decoder, model)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         app: Any = create_app(self._settings, backend=self._backend)

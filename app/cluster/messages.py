@@ -59,7 +59,11 @@ async def packed(work: Awaitable[Any]) -> bytes:
 
 
 def unpacked(message: bytes) -> Any:
-    """What was packed, or it is raised."""
+    """Return the unpickled result, or raise the unpickled error.
+
+    Raises:
+        InputError, ServiceError, OtherPeripheralError: the message is an error.
+    """
     found = unpack(message)
     if isinstance(found, Exception):
         raise found

@@ -36,12 +36,20 @@ class ModelDeployment:
         self._engine = load_engine(settings)
         self._engine.start()
 
+    async def check(self, task: str, given: dict[str, Any]) -> bytes:
+        """Return a pickled None if ``Processor.check`` accepts a request, or the pickled error."""
+
+        async def checked() -> None:
+            self._engine.processor.check(task, **given)
+
+        return await packed(checked())
+
     async def predict(self, message: bytes) -> bytes:
-        """The answer to a Question, as Prediction."""
+        """Run a pickled Question; return the pickled Prediction, or a pickled error."""
         return await packed(self._predict(unpack(message)))
 
     async def stream(self, message: bytes) -> AsyncIterator[bytes]:
-        """What is settled of a text, whenever that is more, and last the answer."""
+        """Run a pickled Question; yield the final part of the text each time it has grown, then the result, pickled."""
         question = unpack(message)
         found = with_updates(lambda notify: packed(self._predict(question, notify)))
         async for each in found:

@@ -1,4 +1,4 @@
-"""What an engine gives back for a job. Nothing here imports torch: the process that serves HTTP reads it, too."""
+"""Result of a job. Does not import torch, since the server process receives results, too."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Watch = Callable[[Hypothesis], None]
 
 @dataclass(frozen=True)
 class Result:
-    """What the model made of a job.
+    """Result of a job.
 
     Attributes:
-        decoded: one for each row of the job.
-        encode_ms, decode_ms: of the row that took longest.
-        batch_rows: most that one of its rows was decoded among.
+        decoded: outputs of each row of the job.
+        encode_ms, decode_ms: milliseconds of the slowest row.
+        batch_rows: size of the largest running batch that one of its rows joined.
     """
 
     decoded: list[Decoded]

@@ -1,4 +1,7 @@
-"""The start of the process that has the model. Imports little: the process is started before all else is imported."""
+"""Launch of the model process.
+
+Imports little, so that ``omninet serve`` can launch the process first; both then import their libraries in parallel.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,11 @@ if TYPE_CHECKING:
 
 
 class LaunchedProcess:
-    """A process that imports torch and waits for settings, to load their model.
+    """A model process that was started; it imports torch, then waits for the settings.
 
     Attributes:
-        end: the socket over which messages are exchanged with it.
+        process: the child process.
+        end: socket to the process.
     """
 
     def __init__(self) -> None:
@@ -26,7 +30,7 @@ class LaunchedProcess:
         theirs.close()
 
     def configure(self, settings: Settings) -> None:
-        """Send the settings; the process then checks them and loads the model.
+        """Send the settings; the process checks them, then loads their model.
 
         Raises:
             RuntimeError: the process has ended.
@@ -40,8 +44,9 @@ class LaunchedProcess:
         """Wait until the process has checked the devices and the checkpoint's configuration.
 
         Raises:
-            CheckpointError, DeviceError: say what is wrong with the folder or the devices.
-            RuntimeError: the process failed.
+            CheckpointError: the checkpoint cannot be loaded.
+            DeviceError: a device cannot be used.
+            RuntimeError: the process failed for another reason, or died.
         """
         try:
             message = unpack(BlockingConnection(self.end).receive())
@@ -51,24 +56,24 @@ class LaunchedProcess:
             raise message
 
     def close(self) -> None:
-        """End the process, if it has not ended."""
+        """Kill the process and close the socket."""
         end(self.process)
         self.end.close()
 
 
 def run_model(end: socket.socket) -> None:
-    """Run the process that has the model; only it imports torch, not the service that names this function."""
+    """Run the model process. The server, which imports this module, must not import torch, hence the import here."""
     from omninet.app.local.process_host import host
 
     host(end)
 
 
 def end(process: BaseProcess) -> None:
-    """Kill a process, if it is alive, and wait for its end."""
+    """Kill a process and wait for its end."""
     process.kill()
     process.join()
 
 
 def ended_early() -> RuntimeError:
     """Return the error of a process that ended before the model was loaded."""
-    return RuntimeError("the process of the model ended before the model was loaded")
+    return RuntimeError("the model process ended before the model was loaded; see the log for its error")

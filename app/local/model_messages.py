@@ -1,4 +1,4 @@
-"""What the service and the process that has the model send to one another. Nothing here imports torch."""
+"""Messages between the server and the model process. Does not import torch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ from omninet.model.processor import Processor
 
 @dataclass(frozen=True)
 class Checked:
-    """The first message from the process: the devices and the checkpoint's configuration can be used."""
+    """First message of the process: the devices and the checkpoint's configuration can be used."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """The message after ``Checked``: what the service must know of the model."""
+    """Second message of the process: the model without its network.
+
+    Attributes:
+        processor: preprocessing and postprocessing.
+        devices: of the replicas.
+        precision: numeric precision.
+        agreement: comparison with float32; None in float32.
+    """
 
     processor: Processor
     devices: list[str]
@@ -28,11 +35,12 @@ class Loaded:
 
 @dataclass(frozen=True)
 class SubmitJob:
-    """A job for the engine; the reply has its number.
+    """A request to the process.
 
     Attributes:
-        job: None asks for the metrics.
-        watched: whether PartialResults are wanted.
+        number: identifies the request; its JobReply has the same number.
+        job: rows to run; None requests the metrics.
+        watched: whether to send PartialResult messages before the JobReply.
     """
 
     number: int
@@ -42,19 +50,19 @@ class SubmitJob:
 
 @dataclass(frozen=True)
 class CancelJob:
-    """The reply to a job is not awaited any more."""
+    """Cancellation of the SubmitJob with this number."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class Shutdown:
-    """Finish the accepted jobs, then end."""
+    """Request to complete the accepted jobs, then end."""
 
 
 @dataclass(frozen=True)
 class JobReply:
-    """The result of a ``SubmitJob``, or the error."""
+    """Result or error of the SubmitJob with this number."""
 
     number: int
     result: Any
@@ -62,7 +70,7 @@ class JobReply:
 
 @dataclass(frozen=True)
 class PartialResult:
-    """What is settled of the outputs of a watched job."""
+    """Final prefix of the outputs of a watched SubmitJob; sent each time it grows."""
 
     number: int
     hypothesis: Hypothesis
@@ -70,6 +78,6 @@ class PartialResult:
 
 @dataclass(frozen=True)
 class Health:
-    """Whether the engine works."""
+    """Health of the engine; sent on every change."""
 
     is_alive: bool

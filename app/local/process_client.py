@@ -60,14 +60,16 @@ class ModelProcess:
 
     @classmethod
     async def begin(cls, settings: Settings, launched: LaunchedProcess | None = None) -> ModelProcess:
-        """Load the model of the settings in a process; it takes seconds.
+        """Start a process and load the model of the settings in it; takes seconds.
 
         Args:
-            launched: a process that has checked the settings already; None starts one.
+            settings: of the service.
+            launched: process that has checked these settings; None starts one.
 
         Raises:
-            CheckpointError, DeviceError: say what is wrong with the folder or the devices.
-            RuntimeError: the process could not load the model for another reason.
+            CheckpointError: the checkpoint cannot be loaded.
+            DeviceError: a device cannot be used.
+            RuntimeError: loading failed for another reason, or the process died.
         """
         starting = asyncio.ensure_future(asyncio.to_thread(LaunchedProcess)) if launched is None else None
         connection: AsyncConnection | None = None
@@ -80,10 +82,10 @@ class ModelProcess:
                 connection.send(settings)
                 await _received(connection, Checked)
             loaded = await _received(connection, Loaded)
-            await asyncio.to_thread(probe, loaded.processor)  # what it loads late is loaded now
+            await asyncio.to_thread(probe, loaded.processor)  # loads the tokenizers and other lazy parts
         except BaseException:
             if starting is not None:
-                await asyncio.wait([starting])  # else it would go on to start what nobody ends
+                await asyncio.wait([starting])  # the thread cannot be cancelled and would leave a process running
                 launched = starting.result()
             assert launched is not None
             if connection is not None:
@@ -164,7 +166,7 @@ class ModelProcess:
             if isinstance(message, Health):
                 self.is_alive = message.is_alive
             elif isinstance(message, PartialResult):
-                if message.number in self._watching:  # else its requester has just gone
+                if message.number in self._watching:  # otherwise the request was just cancelled
                     self._watching[message.number](message.hypothesis)
             else:
                 self._settle(message)

@@ -1,4 +1,4 @@
-"""The process that has the model: an engine behind a connection."""
+"""The model process: an engine that is controlled over a connection."""
 
 from __future__ import annotations
 
@@ -42,8 +42,12 @@ WATCH_S = 0.1  # interval of health checks of the engine
 
 
 def host(end: socket.socket) -> None:
-    """Load the model of the settings that are received and run jobs until told to stop, or the service has ended."""
-    for number in SERVICE_SIGNALS:
+    """Run the process: receive the settings, load their model, serve requests until Shutdown or a closed connection.
+
+    Args:
+        end: socket to the server.
+    """
+    for number in SERVICE_SIGNALS:  # the server handles signals and sends Shutdown
         signal.signal(number, signal.SIG_IGN)
     call_this(MODEL)
     configure_logs()
@@ -61,7 +65,7 @@ def host(end: socket.socket) -> None:
 def _host(connection: BlockingConnection) -> None:
     try:
         settings: Settings = unpack(connection.receive())
-    except OSError:  # the service has ended
+    except OSError:  # the server has ended
         return
     try:
         load_extensions()
@@ -70,7 +74,7 @@ def _host(connection: BlockingConnection) -> None:
         engine = load_engine(settings)
     except Exception as error:
         if not isinstance(error, OmniNetError):
-            logger.exception("the model could not be loaded")
+            logger.exception("loading the model failed")
         connection.send(pack(error if isinstance(error, OmniNetError) else RuntimeError(str(error))))
         return
     engine.start()
@@ -79,7 +83,12 @@ def _host(connection: BlockingConnection) -> None:
 
 
 class Host:
-    """Answers what comes over a connection with an engine; a thread reads, and those of the model write."""
+    """Serves requests from a connection with an engine; one thread reads, the engine's threads write.
+
+    Args:
+        engine: started.
+        connection: to the server.
+    """
 
     def __init__(self, engine: Engine, connection: BlockingConnection) -> None:
         self._engine, self._connection = engine, connection
@@ -87,7 +96,7 @@ class Host:
         self._works: dict[int, list[Work]] = {}
 
     def serve(self) -> None:
-        """Until the connection is closed, from here or from there."""
+        """Serve requests until either side closes the connection."""
         threading.Thread(target=self._watch, daemon=True).start()
         with suppress(OSError):
             while True:
@@ -125,7 +134,7 @@ class Host:
 
     def _send(self, message: Any) -> None:
         packed = pack(message)
-        with self._writing, suppress(OSError):  # whoever reads notices that the other end is gone
+        with self._writing, suppress(OSError):  # the reading thread detects a closed connection
             self._connection.send(packed)
 
     def _end(self) -> None:

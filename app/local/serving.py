@@ -59,9 +59,9 @@ class Serving:
             return await prepare_and_run(self.engine, query.task, inputs, times, notify)
 
     def _check(self, query: Query) -> None:
-        """Check the inputs and options before any media are decoded.
+        """Check the inputs and options before media are decoded.
 
-        A reload may just have ended: the model may lack a task or an input of the endpoint.
+        A reload may just have replaced the model, so the endpoint's task or one of its inputs may be gone.
 
         Raises:
             InputError: see ``Processor.check``.
@@ -91,9 +91,11 @@ class Serving:
 
 
 async def load(settings: Settings, old: Serving | None = None, launched: LaunchedProcess | None = None) -> Serving:
-    """Load what the settings say, without any effect on the ``old`` one, whose processes for media it uses if it can.
+    """Load the checkpoint of the settings.
 
     Args:
+        settings: of the service.
+        old: the current Serving, which is not changed; its media processes are shared if they fit the new model.
         launched: see ``ModelProcess.begin``.
 
     Raises:

@@ -94,7 +94,6 @@ class Sandbox:
         raise RuntimeError(f"the media process failed to start {MAX_START_ATTEMPTS} times; see the log for its errors")
 
     def _spawn(self) -> bool:
-        """Start a process; return whether it said that it is ready in time."""
         self._connection, theirs = connected()
         arguments = theirs, self._modalities, self._limits
         with self._beginning:
@@ -127,7 +126,7 @@ class Sandbox:
                 self.start()
                 assert self._connection is not None
                 try:
-                    return self._ask(self._connection, peripheral, form, data)
+                    return self._request(self._connection, peripheral, form, data)
                 except InputError:
                     raise
                 except TimeoutError:
@@ -145,7 +144,7 @@ class Sandbox:
         self._process.join(EXIT_WAIT_SECONDS)
         return self._process.exitcode in {-signal.SIGKILL, FORK_SERVER_GONE}
 
-    def _ask(self, connection: BlockingConnection, peripheral: str, form: str, data: bytes) -> Any:
+    def _request(self, connection: BlockingConnection, peripheral: str, form: str, data: bytes) -> Any:
         modality = self._modalities[peripheral]
         until = time.monotonic() + self._limits.seconds
         connection.send(json.dumps([peripheral, form]).encode(), until)
@@ -180,8 +179,8 @@ def too_expensive(why: str) -> InputError:
 
 
 def _run_worker(connection: BlockingConnection, modalities: Mapping[str, Modality], limits: Limits) -> None:
-    """Receive files with their peripheral and form, and send back headers and decoded bytes, until the service ends."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # the service ends this process by closing the connection
+    """Run the process: receive requests (JSON, then the file) and send replies (a JSON header, then decoded bytes)."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # the service ends the process by closing the connection or SIGKILL
         signal.signal(number, signal.SIG_IGN)
     call_this(MEDIA)
     with suppress(OSError):
@@ -216,10 +215,10 @@ def _decode(modality: Modality, form: str, data: bytes, limits: MediaLimits) -> 
         return {"found": header}, found
     except InputError as error:
         return {"error": error.code, "message": error.message, "detail": error.detail}, None
-    except (MemoryError, RuntimeError) as error:  # some libraries raise RuntimeError where memory is short
-        logger.warning("a file could not be decoded: %s", error)
-        given_up = too_expensive("it needs too much memory")
-        return {"error": given_up.code, "message": given_up.message, "detail": {}}, None
+    except (MemoryError, RuntimeError) as error:  # some libraries raise RuntimeError if they are out of memory
+        logger.warning("decoding a file ran out of memory or failed: %s", error)
+        aborted = too_expensive("it needs too much memory")
+        return {"error": aborted.code, "message": aborted.message, "detail": {}}, None
 
 
 def _warm_up(modalities: Mapping[str, Modality]) -> None:

@@ -1,8 +1,8 @@
-"""Messages between processes: frames of bytes over a socket, each after its length.
+"""Messages between processes over a socket: an 8-byte length, then as many bytes.
 
-A process that decodes uploads may have been taken over by a file: of it ``BlockingConnection`` reads bytes alone, no
-more of them than expected, and not for longer than allowed. Objects are pickled only where the other end is trusted:
-between the service and the process that has the model, and between the deployments of a cluster.
+A media process may be compromised by an upload. The server therefore exchanges bytes and JSON with it, with a maximum
+length and a deadline. Pickled objects are exchanged between processes that trust each other only: the server and the
+model process, and the deployments of a cluster.
 """
 
 from __future__ import annotations
@@ -19,19 +19,23 @@ LENGTH = struct.Struct("!Q")
 
 
 def pack(message: Any) -> bytes:
-    """Return an object as bytes."""
+    """Return a pickled object."""
     return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
 
 
 def unpack(message: bytes) -> Any:
-    """Return the object that ``pack`` made bytes of; the sender must be trusted, since unpickling can run any code."""
+    """Return an unpickled object. Unpickling can run any code, so the sender must be trusted."""
     return pickle.loads(message)
 
 
 class BlockingConnection:
-    """An end whose calls block until a deadline.
+    """Blocking messages of bytes, with deadlines.
 
-    A ``Connection`` of multiprocessing blocks for as long as the other end likes, once a message has begun.
+    Unlike multiprocessing's ``Connection``, it enforces the deadline also in the middle of a message, so that a
+    compromised peer cannot block it.
+
+    Args:
+        end: connected stream socket.
     """
 
     def __init__(self, end: socket.socket) -> None:
@@ -41,30 +45,30 @@ class BlockingConnection:
         """Send a message.
 
         Args:
-            message: of any length.
-            until: deadline, a value of ``time.monotonic``; None waits for ever.
+            message: bytes of any length.
+            until: deadline in seconds of ``time.monotonic``; None for no deadline.
 
         Raises:
-            TimeoutError: the other end did not read the message before the deadline.
-            OSError: the other end is closed.
+            TimeoutError: the message was not accepted in time.
+            OSError: the connection is closed.
         """
         self._set_timeout(until)
         self._socket.sendall(LENGTH.pack(len(message)) + message)
 
     def receive(self, most: int = sys.maxsize, until: float | None = None) -> bytes:
-        """Return the next message.
+        """Receive the next message.
 
         Args:
-            most: bytes that it may have.
-            until: deadline, see ``send``.
+            most: maximum length in bytes.
+            until: deadline in seconds of ``time.monotonic``; None for no deadline.
 
         Raises:
-            TimeoutError: the message was not complete before the deadline.
-            OSError: the other end is closed, or its message is too long.
+            TimeoutError: the message was not complete in time.
+            OSError: the connection is closed, or the message is too long.
         """
         (length,) = LENGTH.unpack(self._exactly(LENGTH.size, until))
         if length > most:
-            raise OSError(f"the other process sent a message of {length} bytes; at most {most} are accepted")
+            raise OSError(f"received a message of {length} bytes; at most {most} were expected")
         return self._exactly(length, until)
 
     def fileno(self) -> int:
@@ -72,7 +76,7 @@ class BlockingConnection:
         return self._socket.fileno()
 
     def shutdown(self) -> None:
-        """End sending and receiving at both ends."""
+        """Shut down both directions of the connection."""
         self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
@@ -85,53 +89,53 @@ class BlockingConnection:
         while rest:
             self._set_timeout(until)
             if not (received := self._socket.recv_into(rest)):
-                raise ConnectionResetError("the other process has closed the connection")
+                raise ConnectionResetError("the other end has closed the connection")
             rest = rest[received:]
         return bytes(message)
 
     def _set_timeout(self, until: float | None) -> None:
         seconds = None if until is None else until - time.monotonic()
         if seconds is not None and seconds <= 0:
-            raise TimeoutError("the deadline has passed")
+            raise TimeoutError("the deadline of the message has passed")
         self._socket.settimeout(seconds)
 
 
 class AsyncConnection:
-    """An end for asyncio that sends and receives objects; the other end must be trusted."""
+    """Asynchronous messages of pickled objects; the other end must be trusted and may be a BlockingConnection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
     @classmethod
     async def over(cls, end: socket.socket) -> AsyncConnection:
-        """Return a connection over a connected socket."""
+        """Create a connection over a connected stream socket."""
         return cls(*await asyncio.open_connection(sock=end))
 
     def send(self, message: Any) -> None:
-        """Send an object without waiting; it is lost if the other end is closed."""
+        """Queue an object for sending without waiting; it is lost if the connection is closed."""
         packed = pack(message)
         self._writer.write(LENGTH.pack(len(packed)))
         self._writer.write(packed)
 
     async def receive(self) -> Any:
-        """Return the next object.
+        """Receive the next object.
 
         Raises:
-            EOFError, OSError: the other end is closed.
+            EOFError, OSError: the connection is closed.
         """
         (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
         return unpack(await self._reader.readexactly(length))
 
     async def close(self) -> None:
-        """Send what was written, then close this end."""
+        """Send what is queued, then close the connection."""
         self._writer.close()
         try:
             await self._writer.wait_closed()
-        except OSError:  # the other end has closed first
+        except OSError:  # the other end has closed the connection first
             return
 
 
 def connected() -> tuple[BlockingConnection, BlockingConnection]:
-    """Return two ends that are connected to one another."""
+    """Return two connections that are connected to each other."""
     ours, theirs = socket.socketpair()
     return BlockingConnection(ours), BlockingConnection(theirs)

@@ -1,7 +1,7 @@
-"""How processes of the service are started.
+"""Start of child processes.
 
-Media workers are forked from a fork server that has imported what decodes, but not torch. The process that has the
-model is spawned: it alone imports torch.
+Media processes are forked from multiprocessing's fork server, which has imported the decoders but not torch. The model
+process is spawned: it alone imports torch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 PRELOADED = ["omninet.app.media.sandbox"]
 MEDIA, MODEL = "omninet-media", "omninet-model"
-# The service handles them and tells its processes what to do.
+# Handled by the server, which then sends messages to its processes.
 SERVICE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -25,25 +25,28 @@ def call_this(name: str) -> None:
 
 
 def prepare() -> None:
-    """Start the fork server, which imports what media workers need while this process continues."""
+    """Start the fork server early, so that it imports the preloaded modules while this process continues."""
     context()
     forkserver.ensure_running()
 
 
 def context() -> ForkServerContext:
-    """Return the fork server of media workers; it has imported what they need, and has no threads."""
+    """Return the multiprocessing context of the fork server.
+
+    It has preloaded the modules that media processes need and runs no threads, so forking is fast and safe.
+    """
     found = get_context("forkserver")
     found.set_forkserver_preload(PRELOADED)
     return found
 
 
 def spawn(name: str, work: Callable[..., None], *arguments: Any) -> SpawnProcess:
-    """Start a new interpreter that calls a function of a module; the signals of the service are blocked in it."""
+    """Run a function of a module in a new interpreter, with SERVICE_SIGNALS blocked."""
     process = get_context("spawn").Process(target=work, args=arguments, name=name, daemon=True)
-    # The child inherits the mask: a Ctrl-C in the terminal must not interrupt its imports.
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, SERVICE_SIGNALS)
+    # The child inherits the mask, so Ctrl-C in the terminal does not interrupt its imports.
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, SERVICE_SIGNALS)
     try:
         process.start()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
     return process

@@ -54,7 +54,7 @@ class Metrics(MetricSet):
             "waiting_rows_limit", "Rows in the queue from which on requests are rejected."
         )
         self._model = self._gauge("model_info", "The model that is served.", "name", "version", "precision")
-        build = self._gauge("build_info", "What the service is made of.", "version", "python", "torch")
+        build = self._gauge("build_info", "Versions of the service and its libraries.", "version", "python", "torch")
         build.labels(version("omninet"), platform.python_version(), version("torch")).set(1)
 
     def watch_service(self, deadline: float, max_waiting: int, is_ready: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""The names of a checkpoint's files, and what can be read of one without its weights. Nothing here imports torch."""
+"""File names of a checkpoint, and a check that does not read the weights. Does not import torch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ BUNDLED = Path(__file__).parents[1] / "bundled"
 
 
 def skim(folder: Path) -> ModelConfig:
-    """Read what a checkpoint is a checkpoint of, and find what can be wrong with it without reading its weights.
+    """Read the configuration of a checkpoint and check that its files exist, without reading the weights.
 
     Raises:
-        CheckpointError: a file is missing, or the configuration cannot be used.
+        CheckpointError: a file is missing, or the configuration is invalid.
     """
     read_sums(folder, REQUIRED)
     return read_config(folder)

@@ -15,7 +15,7 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, 
 
 from omninet.app.backend import Description, Prediction, Query, Upload
 from omninet.app.cluster import backend
-from omninet.app.cluster.backend import Cluster
+from omninet.app.cluster.backend import ClusterBackend
 from omninet.app.cluster.messages import Found, OtherPeripheralError, Question, packed, unpacked
 from omninet.app.errors import ServiceError
 from omninet.app.processes.messages import pack
@@ -102,10 +102,10 @@ def query(file: bytes | None = None) -> Query:
     return Query("caption", {"beams": 1}, uploads, time.monotonic() + 10)
 
 
-def cluster(decode: Method | None = None, **methods: Method) -> Cluster:
+def cluster(decode: Method | None = None, **methods: Method) -> ClusterBackend:
     decoder: Any = Deployment(decode=decode or Method())
-    model: Any = Deployment(**methods)
-    return Cluster(decoder, model)
+    model: Any = Deployment(**{"check": Method(pack(None)), **methods})
+    return ClusterBackend(decoder, model)
 
 
 def seen(frames: Any = "frames") -> bytes:
@@ -124,6 +124,14 @@ async def test_an_upload_is_decoded_and_its_frames_go_to_a_model() -> None:
     assert question.configs == {"vision": VISION}
     assert asked.until - time.monotonic() < question.seconds < 10
     assert {"decode_media": 3.0, "prepare": 2.0, "encode": 2.0, "decode": 2.0}.items() <= found.timings.items()
+
+
+async def test_request_is_checked_before_its_upload_is_decoded() -> None:
+    check, decode = Method(pack(InputError("bad_option", "beams must be at most 8"))), Method()
+    with pytest.raises(InputError, match="at most 8"):
+        await cluster(decode, check=check).predict(query(b"file"), Stopwatch())
+    assert check.calls == [("caption", {"beams": 1, "image": "image"})]
+    assert decode.calls == []
 
 
 async def test_each_of_several_uploads_is_decoded() -> None:

@@ -161,7 +161,7 @@ async def test_process_that_died_before_it_took_over_is_replaced(
 async def test_killed_process_is_restarted_until_it_loads(
     toy: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("omninet.app.local.lifecycle.RETRY_S", 0.05)
+    monkeypatch.setattr("omninet.app.local.backend.RETRY_S", 0.05)
     folder, aside = tmp_path / "served", tmp_path / "aside"
     save(toy, folder)
     async with talking_to(create_app(Settings(checkpoint=folder, device="cpu"))) as client:

@@ -1,4 +1,4 @@
-"""Which processes of a real service have torch in their memory."""
+"""Tests that only the model process of a server imports torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def maps_torch(process: psutil.Process) -> bool:
     return "libtorch" in Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8")
 
 
-def test_only_the_process_of_the_model_has_torch(toy_checkpoint: Path, tmp_path: Path) -> None:
+def test_only_the_model_process_loads_torch(toy_checkpoint: Path, tmp_path: Path) -> None:
     with serving(toy_checkpoint, tmp_path / "log") as server:
         server.until_ready()
         http = psutil.Process(server.process.pid)

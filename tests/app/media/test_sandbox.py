@@ -193,10 +193,10 @@ def test_a_file_survives_killed_processes(sandbox: Sandbox, monkeypatch: pytest.
     assert next(deaths, None) is None
 
 
-def crash(channel: BlockingConnection, modalities: dict[str, Modality], limits: Limits) -> None:
-    """A process that no file leaves alive."""
-    channel.send(b"ready")
-    channel.receive()
+def crash(connection: BlockingConnection, modalities: dict[str, Modality], limits: Limits) -> None:
+    """The body of a process that crashes on every file."""
+    connection.send(b"ready")
+    connection.receive()
     os.abort()
 
 
@@ -242,11 +242,11 @@ async def test_decoders_may_be_killed_under_load(serve: Serve) -> None:
     assert {response.json()["caption"] for response in responses} == {expected}
 
 
-def half_an_answer(channel: BlockingConnection, modalities: dict[str, Modality], limits: Limits) -> None:
-    """A process that a file has taken over."""
-    channel.send(b"ready")
-    channel.receive()
-    channel._socket.sendall(LENGTH.pack(100) + b'{"tr')
+def half_an_answer(connection: BlockingConnection, modalities: dict[str, Modality], limits: Limits) -> None:
+    """The body of a compromised process."""
+    connection.send(b"ready")
+    connection.receive()
+    connection._socket.sendall(LENGTH.pack(100) + b'{"tr')
     time.sleep(600)
 
 
@@ -321,7 +321,7 @@ async def test_closed_pool_raises_shutting_down() -> None:
     assert found.value.code == "shutting_down"
 
 
-def test_sandbox_keeps_only_its_channel_open(shared_sandbox: Sandbox) -> None:
+def test_sandbox_keeps_only_its_connection_open(shared_sandbox: Sandbox) -> None:
     opened = sorted(int(entry.name) for entry in Path(f"/proc/{pid(shared_sandbox)}/fd").iterdir())
 
     assert opened[:3] == [0, 1, 2]

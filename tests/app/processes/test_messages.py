@@ -1,4 +1,4 @@
-"""Messages between processes: bytes of one that may have been taken over, objects of one that is trusted."""
+"""Tests of messages between processes, one of which may be compromised."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.job import Job
 from tests.app.engine.test_replica import REQUESTS
 
-GONE_S = 30.0  # so much longer than anything is waited for here that no machine is too busy
+GONE_S = 30.0  # far longer than any deadline in these tests, even on a busy machine
 DRIBBLE_S = 0.02
 
 
@@ -33,7 +33,7 @@ def ends() -> Iterator[tuple[BlockingConnection, BlockingConnection]]:
 
 @pytest.fixture
 def hostile() -> Iterator[tuple[BlockingConnection, socket.socket]]:
-    """A connection, and the bare socket at its other end, which closes after a while: an error of another kind."""
+    """Return a connection and the socket at its other end, which closes after ``GONE_S`` with a different error."""
     ours, theirs = socket.socketpair()
     going = threading.Timer(GONE_S, theirs.close)
     going.start()
@@ -47,7 +47,7 @@ def soon() -> float:
     return time.monotonic() + 0.2
 
 
-def test_messages_arrive_whole_and_apart(ends: tuple[BlockingConnection, BlockingConnection]) -> None:
+def test_messages_keep_their_boundaries(ends: tuple[BlockingConnection, BlockingConnection]) -> None:
     ours, theirs = ends
     messages = [b"", b"a", bytes(range(256)) * 10_000]
     sender = threading.Thread(target=lambda: deque(map(ours.send, messages)))
@@ -58,17 +58,15 @@ def test_messages_arrive_whole_and_apart(ends: tuple[BlockingConnection, Blockin
 
 
 @pytest.mark.parametrize("part", [LENGTH.pack(10)[:3], LENGTH.pack(10), LENGTH.pack(10) + b"only"])
-def test_half_a_message_is_waited_for_no_longer_than_said(
-    hostile: tuple[BlockingConnection, socket.socket], part: bytes
-) -> None:
+def test_incomplete_message_times_out(hostile: tuple[BlockingConnection, socket.socket], part: bytes) -> None:
     connection, other = hostile
     other.sendall(part)
     with pytest.raises(TimeoutError):
         connection.receive(until=soon())
 
 
-def test_one_byte_at_a_time_wins_no_time(hostile: tuple[BlockingConnection, socket.socket]) -> None:
-    """With more time for each it would have the whole message before the other end is gone, and no error."""
+def test_slow_sender_cannot_extend_the_deadline(hostile: tuple[BlockingConnection, socket.socket]) -> None:
+    """A deadline that restarted with each byte would let the whole message arrive without an error."""
     connection, other = hostile
     ended = threading.Event()
     length = int(GONE_S / DRIBBLE_S / 3)
@@ -90,20 +88,20 @@ def test_one_byte_at_a_time_wins_no_time(hostile: tuple[BlockingConnection, sock
         sender.join()
 
 
-def test_who_does_not_read_is_waited_for_no_longer_than_said(hostile: tuple[BlockingConnection, socket.socket]) -> None:
+def test_sending_to_a_stalled_reader_times_out(hostile: tuple[BlockingConnection, socket.socket]) -> None:
     connection, _ = hostile
     with pytest.raises(TimeoutError):
         connection.send(bytes(2**24), until=soon())
 
 
-def test_a_message_that_is_too_long_is_not_made_room_for(hostile: tuple[BlockingConnection, socket.socket]) -> None:
+def test_oversized_message_is_rejected_without_allocation(hostile: tuple[BlockingConnection, socket.socket]) -> None:
     connection, other = hostile
     other.sendall(LENGTH.pack(2**60))
     with pytest.raises(OSError, match="at most 100"):
         connection.receive(100, until=soon())
 
 
-def test_an_end_that_is_gone(hostile: tuple[BlockingConnection, socket.socket]) -> None:
+def test_closed_peer_is_an_error(hostile: tuple[BlockingConnection, socket.socket]) -> None:
     connection, other = hostile
     other.close()
     with pytest.raises(OSError, match="closed"):
@@ -121,7 +119,7 @@ async def links() -> AsyncIterator[tuple[AsyncConnection, AsyncConnection]]:
 
 
 @pytest.mark.anyio
-async def test_jobs_arrive_as_they_were(links: tuple[AsyncConnection, AsyncConnection], toy_predictor: object) -> None:
+async def test_jobs_survive_pickling(links: tuple[AsyncConnection, AsyncConnection], toy_predictor: object) -> None:
     jobs: list[Job] = [toy_predictor.prepare(task, **inputs) for task, inputs in REQUESTS]  # type: ignore[attr-defined]
     for job in jobs:
         links[0].send(job)
@@ -138,7 +136,7 @@ async def test_jobs_arrive_as_they_were(links: tuple[AsyncConnection, AsyncConne
 
 
 @pytest.mark.anyio
-async def test_results_and_errors_arrive_as_they_were(links: tuple[AsyncConnection, AsyncConnection]) -> None:
+async def test_results_and_errors_survive_pickling(links: tuple[AsyncConnection, AsyncConnection]) -> None:
     row = Decoded([1, 2], [-0.1, -0.2], [(1, -0.1)], [Hypothesis((1,), (-0.3,))], encode_ms=3.0, decode_ms=4.0)
     result = Result([row], 3.0, 4.0, 2)
     links[1].send(result)
@@ -152,24 +150,24 @@ async def test_results_and_errors_arrive_as_they_were(links: tuple[AsyncConnecti
 
 
 @pytest.mark.anyio
-async def test_what_is_larger_than_any_buffer_arrives(links: tuple[AsyncConnection, AsyncConnection]) -> None:
+async def test_large_objects_arrive(links: tuple[AsyncConnection, AsyncConnection]) -> None:
     large = np.arange(5_000_000)
     links[0].send(large)
     assert np.array_equal(await asyncio.wait_for(links[1].receive(), 10), large)
 
 
 @pytest.mark.anyio
-async def test_the_end_of_one_is_noticed_by_the_other(links: tuple[AsyncConnection, AsyncConnection]) -> None:
+async def test_closed_connection_is_noticed(links: tuple[AsyncConnection, AsyncConnection]) -> None:
     links[0].send("last words")
     await links[0].close()
     assert await links[1].receive() == "last words"
     with pytest.raises(EOFError):
         await links[1].receive()
-    links[1].send("nobody hears this")
+    links[1].send("not received")
 
 
 @pytest.mark.anyio
-async def test_the_two_kinds_of_ends_understand_one_another() -> None:
+async def test_blocking_and_async_connections_interoperate() -> None:
     ours, theirs = socket.socketpair()
     one, other = BlockingConnection(ours), await AsyncConnection.over(theirs)
     one.send(pack({"frames": 3}))

@@ -66,7 +66,7 @@ def test_all_that_a_server_writes_is_json(toy_checkpoint: Path, tmp_path: Path) 
         assert process.stdout.read() == ""
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["status"] for line in lines if line.get("route") == "/pos"] == [200]
-    assert {"uvicorn.error", "omninet.app.local.lifecycle"} <= {line["logger"] for line in lines}
+    assert {"uvicorn.error", "omninet.app.local.backend"} <= {line["logger"] for line in lines}
     (unknown,) = (line for line in lines if line["logger"] == "omninet.app.variables")
     assert unknown["level"] == "warning"
     assert "OMNINET_BATCH_ROWS?" in unknown["message"]

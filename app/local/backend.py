@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 RETRY_S = 1.0
 
 
-class Keeper:
+class LocalBackend:
     """Backend that manages one model: loads it in the background, restarts it after a crash and reloads it.
 
     Args:
@@ -37,10 +37,10 @@ class Keeper:
         engine: used in place of the checkpoint of the settings; None loads that checkpoint in a child process.
 
     Attributes:
-        failure: why the model could not be loaded, if it could not.
-        on_failure: called then.
-        launched: process that has checked the settings and loads their model; None starts one.
-        on_model: told of each network that answers from then on.
+        failure: exception of the first load, if it failed.
+        on_failure: called after the first load has failed.
+        on_model: called with the network's configuration whenever a model is put into service.
+        launched: model process that has checked the settings, for the first load; None starts one.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, engine: Engine | None = None) -> None:
