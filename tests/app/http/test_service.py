@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 TEXT = {"text": "A dog runs."}
 
 
-async def until_ready(client: httpx.AsyncClient, seconds: float = 20) -> None:
+async def until_ready(client: httpx.AsyncClient, seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while (await client.get("/readyz")).status_code != 200:
             await asyncio.sleep(0.01)
