@@ -1,8 +1,7 @@
-"""Segmentation of texts to sentences, words and subwords, and of subwords back to text."""
+"""Segmentation of words to subwords, and of subwords back to text."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ from typing import Any
 import numpy as np
 
 from omninet.model.modalities.language.config import Subwords
-
-Span = tuple[int, int]
 
 
 class Tokenizer:
@@ -72,26 +69,3 @@ class Tokenizer:
                 break
             texts[i] = ""
         return texts
-
-
-def sentence_spans(text: str) -> list[Span]:
-    """Return the character spans of the sentences of an English text, without surrounding white space."""
-    from sentencex import segment
-
-    # The splitter fails on some non-ASCII white space, as in "B\u00a0."; newlines separate paragraphs.
-    plain = re.sub(r"[^\S\n]", " ", text)
-    spans, start = [], 0
-    for sentence in segment("en", plain):
-        begin = plain.find(sentence, start)
-        start = begin + len(sentence)
-        if stripped := sentence.strip():
-            begin += sentence.index(stripped)
-            spans.append((begin, begin + len(stripped)))
-    return spans
-
-
-def word_spans(sentence: str) -> list[Span]:
-    """Return the character spans of words by Penn Treebank conventions: "don't" is "do" and "n't"."""
-    from nltk.tokenize import NLTKWordTokenizer
-
-    return list(NLTKWordTokenizer().span_tokenize(sentence))

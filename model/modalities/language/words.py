@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omninet.model.errors import InputError
-from omninet.model.modalities.language.tokenizer import sentence_spans, word_spans
+from omninet.model.modalities.language.segmentation import sentence_spans, word_spans
 
 MAX_CHARACTERS = 20_000
 
