@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,6 +10,7 @@ from omninet.model.media.limits import MediaLimits
 from omninet.model.modalities.base import Form, Modality, Ready, Resources, Variation
 from omninet.model.modalities.language.bpe_dropout import with_bpe_dropout
 from omninet.model.modalities.language.config import LanguageConfig, Subwords
+from omninet.model.modalities.language.segmentation import plain_quotes
 from omninet.model.modalities.language.words import check_text
 
 if TYPE_CHECKING:
@@ -49,16 +49,14 @@ class LanguageModality(Modality):
 
     def prepare(self, role: str, form: str, value: Any, resources: Resources) -> Ready:
         """Tokenise a text to subwords."""
-        words = _given(role, value) if form == "tokens" else _split(role, value)
+        words = _given(role, value) if form == "tokens" else spelling(role, _checked(role, value)).split()
         subwords = encode_words(words, resources, f"{role}_too_long", f"the {role}")
         return Ready(subwords, words=self._steps(words, subwords, resources))
 
     def varied(self, role: str, form: str, value: Any, resources: Resources, variation: Variation) -> Subwords:
-        """Tokenise a text with BPE dropout; questions also get random capitalisation and question marks."""
-        asked = isinstance(value, str) and role == "question"
-        text = vary_spelling(value, variation.generator) if asked else value
-        words = list(text) if form == "tokens" else text.split()
-        encoded = resources.tokenizer.encode(words)
+        """Tokenise a text with BPE dropout."""
+        words = list(value) if form == "tokens" else spelling(role, value).split()
+        encoded = resources.tokenizer.encode(list(map(plain_quotes, words)))
         varied = with_bpe_dropout(encoded, resources.tokenizer, variation.bpe_dropout, variation.generator)
         return varied if len(varied.tokens) <= resources.max_steps else encoded
 
@@ -86,7 +84,7 @@ class LanguageModality(Modality):
 
 
 def encode_words(words: Sequence[str], resources: Resources, code: str, what: str) -> Subwords:
-    """Tokenise words to subwords.
+    """Tokenise words to subwords, with ASCII apostrophes and quotation marks.
 
     Args:
         code: error code of texts that are too long.
@@ -95,7 +93,7 @@ def encode_words(words: Sequence[str], resources: Resources, code: str, what: st
     Raises:
         InputError: ``code``, there are more subwords than ``max_steps``.
     """
-    encoded = resources.tokenizer.encode(words)
+    encoded = resources.tokenizer.encode(list(map(plain_quotes, words)))
     if len(encoded.tokens) > resources.max_steps:
         raise InputError(
             code,
@@ -106,20 +104,23 @@ def encode_words(words: Sequence[str], resources: Resources, code: str, what: st
     return encoded
 
 
-def vary_spelling(question: str, generator: random.Random) -> str:
-    """Capitalise a question and add a question mark, half of the time: users write so, but data sets do not."""
-    if generator.random() < 0.5:
-        return question[:1].upper() + question[1:].rstrip(" ?") + "?"
-    return question
+def spelling(role: str, text: str) -> str:
+    """Return a text as the network reads it: a question is in lower case after its first letter, and ends with one "?".
+
+    Data sets and users differ in capitals and question marks, which must not change the answer.
+    """
+    if role != "question":
+        return text
+    return text.strip().rstrip("?!. ").capitalize() + "?"
 
 
-def _split(role: str, text: Any) -> list[str]:
+def _checked(role: str, text: Any) -> str:
     if not isinstance(text, str):
         raise InputError("unexpected_input", f"the {role} must be one string", input=role)
     if not text.strip():
         raise InputError(f"empty_{role}", f"the {role} is empty; {HINTS.get(role, 'write something')}")
     check_text([text])
-    return text.split()
+    return text
 
 
 def _given(role: str, words: Any) -> list[str]:
