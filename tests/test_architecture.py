@@ -142,7 +142,7 @@ ALLOWED = {
     "model/network_config.py": "the paper's network, which is the default, names its peripherals",
     "model/official/importing.py": "the authors' network has these peripherals",
     "model/storage/upgrade.py": "older checkpoints had these peripherals",
-    "model/cli.py": "the first input of a command is the first of the task, whatever it is",
+    "model/commands/predict.py": "the first input of a command is the first of the task, whatever it is",
     "training/evaluate/shuffled.py": "tasks that know motion have one input, a clip",
 }
 

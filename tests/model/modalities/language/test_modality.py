@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
+from omninet.model.modalities.language.config import Subwords
+from omninet.model.outputs.tags.answer import Tagging
 from omninet.model.predictor import Predictor
 
 
 def subwords(predictor: Predictor, task: str, **given: Any) -> list[int]:
     """Return the subwords of the only text of a request."""
     (row,) = predictor.prepare(task, **given).rows
-    return np.concatenate([each.value.tokens for each in row.inputs if hasattr(each.value, "tokens")]).tolist()
+    (text,) = [each.value for each in row.inputs if isinstance(each.value, Subwords)]
+    return list(text.tokens)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,9 @@ def test_typographic_quotes_are_read_as_ascii(toy_predictor: Predictor) -> None:
 
 
 def test_words_keep_the_spelling_of_the_text(toy_predictor: Predictor) -> None:
-    (sentence,) = toy_predictor.predict("pos", text="I don’t know.").sentences
+    answer = toy_predictor.predict("pos", text="I don’t know.")
+    assert isinstance(answer, Tagging)
+    (sentence,) = answer.sentences
     assert [(word.text, word.start, word.end) for word in sentence] == [
         ("I", 0, 1),
         ("do", 2, 4),

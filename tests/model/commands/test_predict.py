@@ -1,4 +1,4 @@
-"""``omninet predict`` and ``omninet inspect``."""
+"""Tests of ``omninet predict``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from omninet.model import cli
-from omninet.model.checkpoint import Checkpoint
 from omninet.model.errors import CheckpointError, DeviceError, InputError
 from omninet.model.outputs.text.answer import Caption
 from omninet.model.predictor import Predictor
@@ -101,6 +100,45 @@ def test_several_inputs_give_one_answer_each(toy_checkpoint: Path, capsys: pytes
     assert [len(answer["sentences"][0]) for answer in answers] == [2, 3]
 
 
+def test_each_of_several_answers_is_named(
+    files: dict[str, str], toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("predict", "caption", *[files["caption"]] * 2, "--checkpoint", toy_checkpoint, "--device", "cpu") == 0
+    assert sum(line.startswith(f"{files['caption']}:") for line in lines(capsys)) == 2
+
+    assert run("predict", "activity", *[files["activity"]] * 2, "--checkpoint", toy_checkpoint, "--device", "cpu") == 0
+    printed = lines(capsys)
+    assert printed.count(f"{files['activity']}:") == 2
+    assert sum(not line.startswith("  ") for line in printed) == 2
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_files_after_a_bad_one_are_answered(
+    files: dict[str, str], toy_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    (tmp_path / "bad.jpg").write_text("no picture")
+    sources = [str(tmp_path / "bad.jpg"), "missing.jpg", files["caption"]]
+    json_option = ["--json"] if as_json else []
+
+    code = run("predict", "caption", *sources, "--checkpoint", toy_checkpoint, "--device", "cpu", *json_option)
+
+    printed, errors = (text.splitlines() for text in capsys.readouterr())
+    assert code == 2
+    assert [line.split(":")[:2] for line in errors] == [["omninet", f" {source}"] for source in sources[:2]]
+    if as_json:
+        found = [json.loads(line) for line in printed]
+        assert [each["input"] for each in found] == sources
+        assert [each.get("error", {}).get("code") for each in found] == ["not_an_image", "unreadable_file", None]
+    else:
+        assert sum(line.startswith(f"{files['caption']}:") for line in printed) == 1
+
+
+@pytest.mark.parametrize("place", ["", "no/folder/heat.png"])
+def test_path_of_the_explanation_is_checked_before_the_model_is_loaded(tmp_path: Path, place: str) -> None:
+    with pytest.raises(InputError, match="--explain cannot write"):
+        run("predict", "caption", "missing.jpg", "--checkpoint", tmp_path / "none", "--explain", tmp_path / place)
+
+
 def test_predict_with_options_of_a_text(
     files: dict[str, str], toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,14 +182,18 @@ def test_predict_with_beams(files: dict[str, str], toy_checkpoint: Path, capsys:
 
 
 def test_errors(files: dict[str, str], toy_checkpoint: Path) -> None:
-    with pytest.raises(InputError, match="needs question"):
+    with pytest.raises(InputError, match="needs question; give it by --question TEXT"):
         run("predict", "vqa", files["vqa"], "--checkpoint", toy_checkpoint)
     with pytest.raises(InputError, match="takes no question"):
         run(*arguments("pos", "Go.", toy_checkpoint), *QUESTION)
     with pytest.raises(InputError, match="takes no beams"):
         run(*arguments("pos", "Go.", toy_checkpoint), "--beams", "2")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"missing.jpg: .*cannot be read"):
         run(*arguments("caption", "missing.jpg", toy_checkpoint))
+    with pytest.raises(InputError, match="--question: the question is empty"):
+        run("predict", "vqa", files["vqa"], "--question", " ", "--checkpoint", toy_checkpoint)
+    with pytest.raises(InputError, match="--option size=big is not JSON"):
+        run(*arguments("caption", files["caption"], toy_checkpoint), "--option", "size=big")
     with pytest.raises(CheckpointError, match="does not exist"):
         run("predict", "pos", "Go.", "--checkpoint", toy_checkpoint / "missing")
     with pytest.raises(DeviceError, match="toaster"):
@@ -170,30 +212,3 @@ def test_help_names_every_task(capsys: pytest.CaptureFixture[str]) -> None:
     assert caught.value.code == 0
     shown = capsys.readouterr().out
     assert all(f"\n  {use} " in shown for use in TASKS)
-
-
-def test_inspect(
-    toy: Checkpoint, toy_checkpoint: Path, toy_predictor: Predictor, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run("inspect", toy_checkpoint, "--json") == 0
-    facts = json.loads(capsys.readouterr().out)
-
-    assert facts["name"] == "toy"
-    assert facts["weights_sha256"] == toy_predictor.digest
-    assert facts["tasks"] == {"pos": 7, "activity": 4, "caption": 120, "vqa": 6}
-    assert facts["bytes"] == sum(p.stat().st_size for p in toy_checkpoint.rglob("*") if p.is_file())
-    parameters = facts["parameters"]
-    assert parameters["all"] == sum(p.numel() for p in toy.network.parameters())
-    assert parameters["all"] == parameters["vision"] + parameters["language"] + parameters["cnp"]
-    assert facts["network"]["cnp"]["d_model"] == 32
-
-    assert run("inspect", toy_checkpoint) == 0
-    shown = capsys.readouterr().out
-    assert f"all {parameters['all']:,}" in shown
-    assert "caption (120 classes)" in shown
-    assert shown.rstrip().endswith("Random weights, for tests.")
-
-
-def test_inspect_checks_everything(toy_checkpoint: Path) -> None:
-    with pytest.raises(CheckpointError, match="does not exist"):
-        run("inspect", toy_checkpoint / "missing")
