@@ -49,11 +49,11 @@ def test_serves_until_stopped(
 
     monkeypatch.setattr(uvicorn, "Server", Kept)
     monkeypatch.setenv("OMNINET_CHECKPOINT", str(toy_checkpoint))
-    thread = threading.Thread(target=serve, args=("--port", str(free_port), "--device", "cpu"))
+    thread = threading.Thread(target=serve, args=("--port", str(free_port), "--device", "cpu"), daemon=True)
     thread.start()
     try:
         address = f"http://127.0.0.1:{free_port}"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
                 if httpx.get(f"{address}/readyz").status_code == 200:

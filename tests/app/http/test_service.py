@@ -76,7 +76,7 @@ async def test_a_checkpoint_that_cannot_be_loaded_is_reported(tmp_path: Path) ->
     failed = asyncio.Event()
     service_app.state.service.backend.on_failure = failed.set
     async with talking_to(service_app) as client:
-        await asyncio.wait_for(failed.wait(), 10)
+        await asyncio.wait_for(failed.wait(), 60)
         check(await client.get("/readyz"), 503, "not_ready")
     assert isinstance(service_app.state.service.backend.failure, CheckpointError)
 
@@ -88,7 +88,7 @@ async def test_a_model_that_breaks_while_it_is_loaded_is_reported(
         raise RuntimeError("no memory")
 
     monkeypatch.setattr(ModelProcess, "begin", begin)
-    async with talking_to(create_app(Settings())) as client, asyncio.timeout(10):
+    async with talking_to(create_app(Settings())) as client, asyncio.timeout(60):
         while "no memory" not in caplog.text:
             await asyncio.sleep(0.01)
         check(await client.get("/readyz"), 503, "not_ready")
