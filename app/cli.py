@@ -1,4 +1,4 @@
-"""``omninet serve`` and ``omninet key``."""
+"""``omninet serve``, ``omninet key`` and ``omninet doctor``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the commands ``serve`` and ``key`` to the parser."""
+    """Add the commands ``serve``, ``key`` and ``doctor`` to the parser."""
     parser = subparsers.add_parser(
         "serve",
         help="answer over HTTP",
@@ -44,6 +44,15 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     )
     parser.add_argument("name", metavar="NAME", help="name of the key's owner, used in logs and for rate limits")
     parser.set_defaults(run=make_key)
+
+    parser = subparsers.add_parser(
+        "doctor",
+        help="show versions, machine and checkpoint, and what is unusual about them",
+        description="Load the checkpoint as the server does, and print what a report of a problem should contain.",
+    )
+    parser.add_argument("--checkpoint", type=Path, help="checkpoint folder (default: as for serve)")
+    parser.add_argument("--device", help="device (default: as for serve)")
+    parser.set_defaults(run=run_doctor)
 
 
 def serve(arguments: argparse.Namespace) -> int:
@@ -84,13 +93,24 @@ def make_key(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def run_doctor(arguments: argparse.Namespace) -> int:
+    """Print what this machine and installation are like; return the exit code.
+
+    Raises:
+        ConfigError: a setting is invalid.
+    """
+    from omninet.app.doctor import doctor
+
+    return doctor(_settings(arguments))
+
+
 def _settings(arguments: argparse.Namespace) -> Settings:
     from pydantic import ValidationError
 
     from omninet.app.settings import Settings
     from omninet.model.errors import ConfigError
 
-    given = {name: getattr(arguments, name) for name in ("host", "port", "checkpoint", "device")}
+    given = {name: getattr(arguments, name, None) for name in ("host", "port", "checkpoint", "device")}
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
