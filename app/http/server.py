@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from http import HTTPStatus
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -13,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from omninet.app.errors import ServiceError
 from omninet.app.http.middleware.request_log import HEADER, new_id
 from omninet.app.http.middleware.security_headers import CSP, SECURITY_HEADERS
+from omninet.app.http.parser import NoUpgradeParser
 from omninet.app.settings import Settings
 from omninet.app.telemetry.metrics import Metrics
 
@@ -47,15 +49,21 @@ class ServerConfig(uvicorn.Config):
 class LimitedHttpProtocol(HttpToolsProtocol):
     """HTTP/1.1 protocol with a header time-out and a limit on the size of headers and trailers.
 
-    The time-out starts with the connection and after each response. It covers the headers of the next request and the
-    rest of a body whose response was sent before the body was complete. httptools accepts headers, trailers and chunk
-    framing of any size; here they may exceed the size of the body by ``HEADER_BYTES``.
+    The time-out of headers starts with the connection and after each response. It covers the headers of the next
+    request and the rest of a body whose response was sent before the body was complete. httptools accepts headers,
+    trailers and chunk framing of any size; here they may exceed the size of the body by ``HEADER_BYTES``. Offers to
+    upgrade the protocol are ignored.
     """
 
     config: ServerConfig
+    parser: NoUpgradeParser
     _timer: asyncio.TimerHandle | None = None
     _in_headers = False  # a request has begun and its headers are incomplete
     _overhead = 0  # bytes of this request outside the body minus bytes of the body
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.parser = NoUpgradeParser(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the time-out for the first request."""
@@ -82,9 +90,15 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Note that the headers are complete."""
+        """Begin to process the request, unless its headers are parsed again without the offer to upgrade."""
         self._in_headers = False
-        super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that the body is complete, unless the headers are parsed again."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         """Subtract the body from the overhead; twice, since ``data_received`` has added it once."""
