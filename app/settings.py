@@ -48,7 +48,7 @@ class Settings(BaseSettings):
         " replica of the model on each.",
     )
     precision: str = Field("auto", description="auto, float32, bfloat16 or int8; /tasks reports the precision in use.")
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all addresses of the machine.")
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all addresses of the machine, :: for those of IPv6 too.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for any free port.")
 
     max_upload_bytes: int = Field(64 * MEBI, gt=0, description="Maximum size of a multipart request body, in bytes.")
@@ -119,6 +119,9 @@ class Settings(BaseSettings):
         10.0, gt=0, description="Time-out for receiving the headers of a request, in seconds."
     )
     upload_seconds: float = Field(30.0, gt=0, description="Time-out for receiving the body of a request, in seconds.")
+    download_seconds: float = Field(
+        60.0, gt=0, description="Time-out for a client to receive a response, in seconds; it is then disconnected."
+    )
     max_text_characters: int = Field(
         MAX_CHARACTERS, gt=0, le=MAX_CHARACTERS, description="Maximum length of a text or question, in characters."
     )

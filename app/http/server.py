@@ -1,4 +1,4 @@
-"""uvicorn with the service's settings, limits on request headers, and JSON errors below the application."""
+"""uvicorn with the service's settings, limits on slow clients and headers, and JSON errors below the application."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from omninet.app.errors import ServiceError
 from omninet.app.http.middleware.request_log import HEADER, new_id
 from omninet.app.http.middleware.security_headers import CSP, SECURITY_HEADERS
 from omninet.app.http.parser import NoUpgradeParser
+from omninet.app.http.send_time import SendTime
 from omninet.app.settings import Settings
 from omninet.app.telemetry.metrics import Metrics
 
@@ -27,6 +28,7 @@ class ServerConfig(uvicorn.Config):
 
     Attributes:
         header_seconds: time-out for the headers of a request.
+        download_seconds: time-out for a client to receive a response.
         metrics: counts requests that never reach the application.
     """
 
@@ -42,12 +44,12 @@ class ServerConfig(uvicorn.Config):
             forwarded_allow_ips=list(settings.trusted_proxies),
             timeout_graceful_shutdown=settings.shutdown_seconds,
         )
-        self.header_seconds = settings.header_seconds
+        self.header_seconds, self.download_seconds = settings.header_seconds, settings.download_seconds
         self.metrics: Metrics = app.state.service.metrics
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """HTTP/1.1 protocol with a header time-out and a limit on the size of headers and trailers.
+    """HTTP/1.1 protocol with time-outs for headers and responses, and a limit on the size of headers and trailers.
 
     The time-out of headers starts with the connection and after each response. It covers the headers of the next
     request and the rest of a body whose response was sent before the body was complete. httptools accepts headers,
@@ -57,6 +59,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     config: ServerConfig
     parser: NoUpgradeParser
+    _send_time: SendTime
     _timer: asyncio.TimerHandle | None = None
     _in_headers = False  # a request has begun and its headers are incomplete
     _overhead = 0  # bytes of this request outside the body minus bytes of the body
@@ -68,6 +71,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the time-out for the first request."""
         super().connection_made(transport)
+        self._send_time = SendTime(transport, self.config.download_seconds, self._log_slow_reader)
         self._update_timer()
 
     def data_received(self, data: bytes) -> None:
@@ -80,8 +84,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._update_timer()
 
     def on_response_complete(self) -> None:
-        """Start the time-out for the next request, unless it has been received already."""
+        """Start the time-outs for sending the response and for the next request, unless it has been received."""
         super().on_response_complete()
+        self._send_time.start()
         self._update_timer()
 
     def on_message_begin(self) -> None:
@@ -105,10 +110,16 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._overhead -= 2 * len(body)
         super().on_body(body)
 
+    def pause_writing(self) -> None:
+        """Start the time-out for sending: the client reads more slowly than the response is written."""
+        super().pause_writing()
+        self._send_time.start()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the time-out."""
+        """Cancel the time-outs."""
         super().connection_lost(exc)
         self._cancel_timer()
+        self._send_time.stop()
 
     def send_400_response(self, msg: str) -> None:
         """Answer malformed HTTP with a JSON error, in place of uvicorn's plain text."""
@@ -153,6 +164,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             )
             self.transport.write(_as_bytes(error))
         self.transport.close()
+
+    def _log_slow_reader(self) -> None:
+        logger.info(
+            "the client read a response too slowly; the connection is closed",
+            extra={"fields": {"code": "download_too_slow", "address": self.client and self.client[0]}},
+        )
 
 
 def _as_bytes(error: ServiceError) -> bytes:
