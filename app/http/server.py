@@ -21,6 +21,7 @@ from omninet.app.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 HEADER_BYTES = 2**16
+IPV4_MAPPED = "::ffff:"
 
 
 class ServerConfig(uvicorn.Config):
@@ -71,6 +72,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the time-out for the first request."""
         super().connection_made(transport)
+        if self.client is not None:
+            self.client = _unmapped(self.client[0]), self.client[1]
         self._send_time = SendTime(transport, self.config.download_seconds, self._log_slow_reader)
         self._update_timer()
 
@@ -170,6 +173,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             "the client read a response too slowly; the connection is closed",
             extra={"fields": {"code": "download_too_slow", "address": self.client and self.client[0]}},
         )
+
+
+def _unmapped(address: str) -> str:
+    """Return the IPv4 address of a client that IPv4 connects to a socket of IPv6; any other address as it is.
+
+    Trusted proxies and rates are settings in terms of IPv4.
+    """
+    return address.removeprefix(IPV4_MAPPED) if "." in address else address
 
 
 def _as_bytes(error: ServiceError) -> bytes:

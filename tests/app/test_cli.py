@@ -154,6 +154,33 @@ def test_every_setting_is_described_and_read_from_the_environment(monkeypatch: p
     assert Settings().media_limits().video_seconds == 12.5
 
 
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+@pytest.mark.parametrize("host", ["::", "0:0:0:0:0:0:0:0"])
+def test_every_address_of_ipv6_includes_those_of_ipv4(host: str, caplog: pytest.LogCaptureFixture) -> None:
+    with _listen(host, 0) as listener:
+        port = listener.getsockname()[1]
+        for address in ("127.0.0.1", "::1"):
+            socket.create_connection((address, port)).close()
+    assert not caplog.records
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+def test_a_system_without_sockets_for_both_listens_on_ipv6_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    with _listen("::", 0) as listener:
+        socket.create_connection(("::1", listener.getsockname()[1])).close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", listener.getsockname()[1]))
+    assert "listening on IPv6 only" in caplog.text
+
+
+def test_one_address_of_ipv6_is_only_that() -> None:
+    with _listen("::1", 0) as listener, pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", listener.getsockname()[1]))
+
+
 def test_nagle_is_off() -> None:
     with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
