@@ -35,7 +35,8 @@ class BodyLimit(HttpMiddleware):
             ServiceError: ``body_too_large``.
         """
         headers = Headers(scope=scope)
-        limit = self.upload if headers.get("content-type", "").startswith("multipart/") else self.other
+        is_multipart = headers.get("content-type", "").lower().startswith("multipart/")
+        limit = self.upload if is_multipart else self.other
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
             if "expect" not in headers:  # with Expect: 100-continue the client has not sent any of the body
