@@ -27,6 +27,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": ErrorReply, "description": "The input cannot be used"},
     503: {"model": ErrorReply, "description": "Not ready or overloaded; try again after Retry-After seconds"},
     504: {"model": ErrorReply, "description": "There was no answer before the deadline"},
+    507: {"model": ErrorReply, "description": "The server has no disk space left for the upload"},
 }
 
 bearer = HTTPBearer(auto_error=False, scheme_name="key", description="A key of this service.")
