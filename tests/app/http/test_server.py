@@ -145,6 +145,16 @@ def test_endless_body_after_its_response(hasty: Address) -> None:
     assert parsed(answer)[0] == 404
 
 
+def test_head_has_no_body(hasty: Address) -> None:
+    with connect(hasty) as connection:
+        connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        first, second, nothing = rest(connection).split(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200")
+    assert b"content-length: 15" in first
+    assert second.startswith(b"HTTP/1.1 200")
+    assert not nothing
+
+
 def test_malformed_body_after_its_response(hasty: Address) -> None:
     with connect(hasty) as connection:
         connection.sendall(HEAD.replace(b"/pos", b"/nothing") + b"Transfer-Encoding: chunked\r\n\r\n")

@@ -54,6 +54,28 @@ async def test_alive_and_ready(client: httpx.AsyncClient) -> None:
     assert (await client.get("/readyz")).json() == {"status": "ok"}
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/docs", "/openapi.json", "/tasks", "/metrics"])
+async def test_head_has_the_headers_of_get(client: httpx.AsyncClient, path: str) -> None:
+    head, get = await client.head(path), await client.get(path)
+    assert head.status_code == get.status_code == 200
+    changing = {"x-request-id"} | ({"content-length"} if path == "/metrics" else set())
+    assert [pair for pair in head.headers.items() if pair[0] not in changing] == [
+        pair for pair in get.headers.items() if pair[0] not in changing
+    ]
+
+
+async def test_head_of_a_service_that_is_not_ready(toy_checkpoint: Path) -> None:
+    async with talking_to(create_app(Settings(checkpoint=toy_checkpoint, device="cpu"))) as client:
+        assert (await client.head("/readyz")).status_code == 503
+        assert (await client.head("/healthz")).status_code == 200
+        await until_ready(client)
+        assert (await client.head("/readyz")).status_code == 200
+
+
+async def test_head_of_a_task_is_not_allowed(client: httpx.AsyncClient) -> None:
+    assert (await client.head("/pos")).status_code == 405
+
+
 # ---- documentation
 
 
