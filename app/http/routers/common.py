@@ -11,6 +11,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from omninet.app.errors import ServiceError
+from omninet.app.http.deadline import LEAST_SECONDS
 from omninet.app.http.keys import Keyring
 from omninet.app.http.schemas import ErrorReply
 
@@ -57,8 +58,8 @@ async def require_admin(
 
 async def timeout(
     x_timeout_seconds: Annotated[
-        Annotated[float, Field(gt=0, allow_inf_nan=False)] | SkipJsonSchema[None],
-        Header(description="Deadline of the request in seconds; at most OMNINET_DEADLINE_SECONDS"),
+        Annotated[float, Field(ge=LEAST_SECONDS, allow_inf_nan=False)] | SkipJsonSchema[None],
+        Header(description="Deadline of the request in seconds; OMNINET_DEADLINE_SECONDS if that is shorter"),
     ] = None,
 ) -> None:
     """Validate the header ``X-Timeout-Seconds``, which shortens the deadline."""
