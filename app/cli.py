@@ -61,12 +61,15 @@ def serve(arguments: argparse.Namespace) -> int:
     # Media processes resize with numpy; several threads of each would compete with the model for the cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from omninet.app.local.launch import LaunchedProcess
+    from omninet.app.processes.files import require_files
     from omninet.app.processes.start import prepare
 
+    require_files(media_processes=1)  # enough for what follows to fail with a message
     launched = LaunchedProcess()
     try:
         prepare()
         settings = _settings(arguments)
+        require_files(settings.media_processes)
         launched.configure(settings)
         _serve(settings, launched)
     finally:

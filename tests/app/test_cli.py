@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import resource
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +24,8 @@ from omninet.app.settings import Settings
 from omninet.command import main
 from omninet.model.errors import ConfigError
 from tests.app.local.test_reload import damage
+
+ROOT = Path(__file__).parents[2]
 
 
 def serve(*arguments: str) -> int:
@@ -145,6 +151,26 @@ def test_invalid_setting_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMNINET_BATCH_ROWS", "none")
     with pytest.raises(ConfigError, match=r"setting batch_rows: .* not 'none'"):
         serve()
+
+
+@pytest.mark.parametrize(("limit", "media"), [(10, 2), (24, 2), (63, 2), (100, 20)])
+def test_too_few_file_descriptors_are_an_error_that_says_how_to_raise_them(
+    toy_checkpoint: Path, limit: int, media: int
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "omninet", "serve", "--port", "0", "--device", "cpu", "--checkpoint", toy_checkpoint],
+        cwd=ROOT,
+        env=os.environ | {"OMNINET_MEDIA_PROCESSES": str(media)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert f"at most {limit} files may be open" in done.stderr
+    assert "ulimit -n" in done.stderr
 
 
 def test_every_setting_is_described_and_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
