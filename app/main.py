@@ -88,6 +88,7 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     app.include_router(admin.router, include_in_schema=keys.has_admin)  # its endpoints require an admin key themselves
     app.include_router(system.health)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static/swagger-ui", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger-ui")
     return app
 
 
