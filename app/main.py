@@ -19,6 +19,7 @@ from omninet.app.http.middleware.body_limit import BodyLimit
 from omninet.app.http.middleware.cors import Cors
 from omninet.app.http.middleware.failures import ErrorResponses
 from omninet.app.http.middleware.metrics import RequestMetrics
+from omninet.app.http.middleware.prefix import Prefix
 from omninet.app.http.middleware.rate_limit import RateLimit
 from omninet.app.http.middleware.request_log import RequestLog
 from omninet.app.http.middleware.security_headers import SecurityHeaders
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from omninet.app.engine.engine import Engine
     from omninet.app.telemetry.tracing import Traces
 
-DESCRIPTION = "One network for images, videos and text. The web page to try it is at [/](/)."
+DESCRIPTION = "One network for images, videos and text. The web page to try it is at [{page}]({page})."
 
 
 def create_app(settings: Settings, engine: Engine | None = None, backend: Backend | None = None) -> FastAPI:
@@ -72,7 +73,7 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
 
     app = FastAPI(
         title="OmniNet",
-        description=DESCRIPTION,
+        description=DESCRIPTION.format(page=f"{settings.root_path}/"),
         version=version("omninet"),
         docs_url=None,
         redoc_url=None,
@@ -87,8 +88,8 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
         app.include_router(router, dependencies=secured)
     app.include_router(admin.router, include_in_schema=keys.has_admin)  # its endpoints require an admin key themselves
     app.include_router(system.health)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.mount("/static/swagger-ui", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger-ui")
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
 
@@ -103,8 +104,8 @@ def _configured_network(settings: Settings) -> OmniNetConfig:
 def _middleware(settings: Settings, metrics: Metrics, keys: Keyring) -> list[Middleware]:
     """Return the middleware from the outermost to the innermost.
 
-    Request log, metrics and security headers come first, since they apply to every response including errors. CORS
-    follows: it answers preflight requests, which have no key, and lets allowed pages read error responses.
+    Request log, metrics and security headers come first, since they apply to every response including errors; the
+    prefix of a proxy is set before anything looks at the path. CORS follows: it answers preflight requests, which have no key, and lets allowed pages read error responses.
     ``ErrorResponses`` converts the exceptions of everything below it. The rest rejects requests in the order of
     increasing cost: by key, by rate, then by the time-out and the size of the body.
     """
@@ -112,6 +113,7 @@ def _middleware(settings: Settings, metrics: Metrics, keys: Keyring) -> list[Mid
     return [
         Middleware(RequestLog),
         Middleware(RequestMetrics, metrics=metrics),
+        *([Middleware(Prefix, prefix=settings.root_path)] if settings.root_path else []),
         Middleware(SecurityHeaders),
         *([Middleware(Cors, origins=settings.cors_origins)] if settings.cors_origins else []),
         Middleware(ErrorResponses),
