@@ -49,7 +49,10 @@ class Settings(BaseSettings):
         " replica of the model on each.",
     )
     precision: str = Field("auto", description="auto, float32, bfloat16 or int8; /tasks reports the precision in use.")
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all addresses of the machine, :: for those of IPv6 too.")
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on; 0.0.0.0 for all addresses of the machine, :: for those of IPv6 too.",
+    )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for any free port.")
     root_path: str = Field(
         "", description="Prefix of all paths behind a proxy, such as /omninet, whether or not the proxy removes it."

@@ -59,7 +59,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     """
 
     config: ServerConfig
-    parser: NoUpgradeParser
+    parser: NoUpgradeParser  # type: ignore[assignment]
     _send_time: SendTime
     _timer: asyncio.TimerHandle | None = None
     _in_headers = False  # a request has begun and its headers are incomplete

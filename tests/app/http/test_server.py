@@ -147,7 +147,9 @@ def test_endless_body_after_its_response(hasty: Address) -> None:
 
 def test_head_has_no_body(hasty: Address) -> None:
     with connect(hasty) as connection:
-        connection.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        connection.sendall(
+            b"HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        )
         first, second, nothing = rest(connection).split(b"\r\n\r\n")
     assert first.startswith(b"HTTP/1.1 200")
     assert b"content-length: 15" in first
@@ -239,7 +241,7 @@ def test_ipv4_clients_of_an_ipv6_socket_have_their_ipv4_address(
             for i in range(2)
         ]
     assert [answer.status_code for answer in answers] == [200, second]
-    lines = [record.fields["address"] for record in caplog.records if record.message == "request"]
+    lines = [record.__dict__["fields"]["address"] for record in caplog.records if record.message == "request"]
     assert lines == ([f"198.51.100.{i}" for i in range(2)] if trusted else ["127.0.0.1"] * 2)
 
 

@@ -56,7 +56,8 @@ def answers(address: Address, request: bytes, count: int, *, size: int | None = 
             connection.sendall(request[at : at + (size or len(request))])
         received = b""
         while received.count(b"HTTP/1.1 ") < count or not received.endswith(b"}"):
-            assert (piece := connection.recv(65536)), received
+            piece = connection.recv(65536)
+            assert piece, received
             received += piece
     return [int(part[:3]) for part in received.split(b"HTTP/1.1 ")[1:]]
 
@@ -64,7 +65,9 @@ def answers(address: Address, request: bytes, count: int, *, size: int | None = 
 @pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 @pytest.mark.parametrize("size", [None, 7], ids=["at once", "in pieces"])
-def test_body_of_a_request_with_an_offer_is_read(address: Address, offer: bytes, framing: str, size: int | None) -> None:
+def test_body_of_a_request_with_an_offer_is_read(
+    address: Address, offer: bytes, framing: str, size: int | None
+) -> None:
     chunked = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
     framed = chunked if framing == "chunked" else b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
     assert answers(address, HEAD + offer + framed, 1, size=size) == [200]
