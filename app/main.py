@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 
 from omninet.app.backend import Backend
 from omninet.app.errors import add_error_handlers
+from omninet.app.http.application import Application
 from omninet.app.http.keys import Keyring
 from omninet.app.http.middleware.api_keys import ApiKeys
 from omninet.app.http.middleware.body_limit import BodyLimit
@@ -26,7 +27,7 @@ from omninet.app.http.middleware.security_headers import SecurityHeaders
 from omninet.app.http.middleware.upload_time import UploadTime
 from omninet.app.http.rate_limits import RateLimits
 from omninet.app.http.routers import admin, system
-from omninet.app.http.routers.common import bearer
+from omninet.app.http.routers.common import SECURITY
 from omninet.app.http.routers.tasks import TaskRoutes
 from omninet.app.http.samples import STATIC
 from omninet.app.http.service import Service
@@ -71,7 +72,8 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
         yield
         await service.stop()
 
-    app = FastAPI(
+    app = Application(
+        tasks,
         title="OmniNet",
         description=DESCRIPTION.format(page=f"{settings.root_path}/"),
         version=version("omninet"),
@@ -83,7 +85,7 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     )
     app.state.service, app.state.keys = service, keys
     add_error_handlers(app)
-    secured = [Depends(bearer)] if keys.required else []
+    secured = [Depends(scheme) for scheme in SECURITY] if keys.required else []
     for router in (tasks.router, system.router):
         app.include_router(router, dependencies=secured)
     app.include_router(admin.router, include_in_schema=keys.has_admin)  # its endpoints require an admin key themselves
@@ -105,9 +107,10 @@ def _middleware(settings: Settings, metrics: Metrics, keys: Keyring) -> list[Mid
     """Return the middleware from the outermost to the innermost.
 
     Request log, metrics and security headers come first, since they apply to every response including errors; the
-    prefix of a proxy is set before anything looks at the path. CORS follows: it answers preflight requests, which have no key, and lets allowed pages read error responses.
-    ``ErrorResponses`` converts the exceptions of everything below it. The rest rejects requests in the order of
-    increasing cost: by key, by rate, then by the time-out and the size of the body.
+    prefix of a proxy is set before anything looks at the path. CORS follows: it answers preflight requests, which have
+    no key, and lets allowed pages read error responses. ``ErrorResponses`` converts the exceptions of everything below
+    it. The rest rejects requests in the order of increasing cost: by key, by rate, then by the time-out and the size of
+    the body.
     """
     rates = RateLimits(settings.rate_per_minute, settings.rate_burst)
     return [

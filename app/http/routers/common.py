@@ -6,7 +6,11 @@ from email.message import Message
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
+from fastapi.openapi.models import HTTPBase
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.openapi.models import SecurityBase as SecurityModel
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.base import SecurityBase
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
@@ -32,6 +36,28 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 bearer = HTTPBearer(auto_error=False, scheme_name="key", description="A key of this service.")
+
+
+class Documented(SecurityBase):
+    """A security scheme for the schema alone: the middleware ``ApiKeys`` checks the keys.
+
+    Args:
+        name: of the scheme in the schema.
+        model: of the scheme.
+    """
+
+    def __init__(self, name: str, model: SecurityModel) -> None:
+        self.scheme_name, self.model = name, model
+
+    async def __call__(self) -> None:
+        """Accept every request."""
+
+
+# Either is enough.
+SECURITY = (
+    Documented("key", HTTPBearerModel(description="A key of this service.")),
+    Documented("password", HTTPBase(scheme="basic", description="A key as the password, with any user name.")),
+)
 
 
 async def require_admin(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 
 from omninet.app.http.samples import STATIC
@@ -116,6 +117,28 @@ async def test_shell_examples_work_as_given(client: httpx.AsyncClient) -> None:
         assert response.status_code == 200, response.text
 
 
+POS_BODIES: list[tuple[Any, bool]] = [
+    ({}, False),
+    ({"text": None}, False),
+    ({"text": None, "tokens": None}, False),
+    ({"text": "A dog.", "tokens": ["A"]}, False),
+    ({"text": "A dog.", "other": 1}, False),
+    ({"text": 1}, False),
+    ({"text": "A dog."}, True),
+    ({"text": ["A dog.", "A cat."]}, True),
+    ({"text": "A dog.", "tokens": None}, True),
+    ({"tokens": ["A", "dog"]}, True),
+    ({"tokens": [["A", "dog"], ["A"]], "text": None}, True),
+]
+
+
+@pytest.mark.parametrize(("body", "valid"), POS_BODIES)
+async def test_schema_allows_what_the_service_accepts(client: httpx.AsyncClient, body: Any, valid: bool) -> None:
+    schema = (await client.get("/openapi.json")).json()["components"]["schemas"]["PosRequest"]
+    assert jsonschema_rs.validator_for(schema).is_valid(body) == valid
+    assert ((await client.post("/pos", json=body)).status_code == 200) == valid
+
+
 async def test_docs_are_served_from_here(client: httpx.AsyncClient) -> None:
     response = await client.get("/docs")
     policy = response.headers["content-security-policy"]
@@ -196,7 +219,9 @@ def test_samples_match_their_generator(tmp_path: Path, monkeypatch: pytest.Monke
 async def test_multipart_schema_allows_no_null(client: httpx.AsyncClient) -> None:
     schema = (await client.get("/openapi.json")).json()
     (header,) = schema["paths"]["/pos"]["post"]["parameters"]
-    beams = schema["components"]["schemas"]["CaptionForm"]["properties"]["beams"]
+    properties = schema["components"]["schemas"]["CaptionForm"]["properties"]
+    beams, image = properties["beams"], properties["image"]
 
     assert header["schema"] | {"type": "number", "minimum": 0.001} == header["schema"]
     assert beams | {"type": "integer", "minimum": 1} == beams
+    assert image | {"type": "string", "format": "binary"} == image
