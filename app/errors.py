@@ -213,5 +213,7 @@ def _code_and_message(item: Mapping[str, Any], field: str, body: Any) -> tuple[s
     if kind == "value_error" and isinstance(sent, str):
         return "not_a_file", f"the part {field!r} must be a file, as curl -F {field}=@FILE sends it"
     code, words = VALIDATION_MESSAGES.get(kind, ("invalid_value", "{what} {message}"))
+    if kind == "missing" and isinstance(body, dict):
+        words = "the field {field!r} is missing; add it to the object"
     what, message, place = repr(field) if field else "the body", item["msg"], item["loc"][-1]
     return code, words.format(field=field, what=what, message=message, place=place, **item.get("ctx", {}))

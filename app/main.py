@@ -20,13 +20,13 @@ from omninet.app.http.middleware.body_limit import BodyLimit
 from omninet.app.http.middleware.cors import Cors
 from omninet.app.http.middleware.failures import ErrorResponses
 from omninet.app.http.middleware.metrics import RequestMetrics
-from omninet.app.http.middleware.prefix import Prefix
+from omninet.app.http.middleware.prefix import PathPrefix
 from omninet.app.http.middleware.rate_limit import RateLimit
 from omninet.app.http.middleware.request_log import RequestLog
 from omninet.app.http.middleware.security_headers import SecurityHeaders
 from omninet.app.http.middleware.upload_time import UploadTime
 from omninet.app.http.rate_limits import RateLimits
-from omninet.app.http.routers import admin, system
+from omninet.app.http.routers import admin, batch, system
 from omninet.app.http.routers.common import SECURITY
 from omninet.app.http.routers.tasks import TaskRoutes
 from omninet.app.http.samples import STATIC
@@ -86,7 +86,7 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     app.state.service, app.state.keys = service, keys
     add_error_handlers(app)
     secured = [Depends(scheme) for scheme in SECURITY] if keys.required else []
-    for router in (tasks.router, system.router):
+    for router in (tasks.router, batch.router, system.router):
         app.include_router(router, dependencies=secured)
     app.include_router(admin.router, include_in_schema=keys.has_admin)  # its endpoints require an admin key themselves
     app.include_router(system.health)
@@ -116,14 +116,19 @@ def _middleware(settings: Settings, metrics: Metrics, keys: Keyring) -> list[Mid
     return [
         Middleware(RequestLog),
         Middleware(RequestMetrics, metrics=metrics),
-        *([Middleware(Prefix, prefix=settings.root_path)] if settings.root_path else []),
+        *([Middleware(PathPrefix, prefix=settings.root_path)] if settings.root_path else []),
         Middleware(SecurityHeaders),
         *([Middleware(Cors, origins=settings.cors_origins)] if settings.cors_origins else []),
         Middleware(ErrorResponses),
         Middleware(ApiKeys, keys=keys, rates=rates),
         Middleware(RateLimit, rates=rates),
         Middleware(UploadTime, seconds=settings.upload_seconds),
-        Middleware(BodyLimit, upload=settings.max_upload_bytes, other=settings.max_text_bytes),
+        Middleware(
+            BodyLimit,
+            upload=settings.max_upload_bytes,
+            batch=settings.max_batch_bytes,
+            other=settings.max_text_bytes,
+        ),
     ]
 
 

@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     )
 
     max_upload_bytes: int = Field(64 * MEBI, gt=0, description="Maximum size of a multipart request body, in bytes.")
+    max_batch_bytes: int = Field(64 * MEBI, gt=0, description="Maximum size of the request body of /batch, in bytes.")
     max_text_bytes: int = Field(MEBI // 4, gt=0, description="Maximum size of a JSON request body, in bytes.")
     max_image_pixels: int = Field(
         50_000_000, gt=0, description="Maximum size of an image, width times height in pixels."

@@ -25,8 +25,6 @@ from omninet.model.tasks import Input
 
 T = TypeVar("T")
 NotThere = SkipJsonSchema[None]
-# `format` is for generators of clients that do not know contentMediaType, which OpenAPI 3.1 has in its place.
-FILE_SCHEMA = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def optional(kind: Any, multipart: bool) -> Any:
 def field_type(form: Form, multipart: bool) -> Any:
     """Return the pydantic type of a field."""
     if form.upload:
-        return annotated(UploadFile, WithJsonSchema(FILE_SCHEMA))
+        return UploadFile
     if multipart and form.type is not str:
         return _json(form)
     shape = [_shape(form.shape)] if form.shape else []

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from omninet.app.http.middleware.base import HttpMiddleware
 
 
-class Prefix(HttpMiddleware):
+class PathPrefix(HttpMiddleware):
     """Sets the path that clients use, which ASGI calls ``root_path`` plus path, whether or not the proxy removed it.
 
     Args:

@@ -79,6 +79,7 @@ def client(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         yield Client(address, tmp_path / f"client_{address[1]}")
 
 
+ITEMS = [{"task": "pos", "inputs": {"text": "A dog."}}, {"task": "caption", "inputs": {"image": "?"}}]
 CALLS: dict[str, Callable[[Client, Any], dict[str, Any]]] = {
     "caption": lambda client, m: {"body": m.CaptionForm(image=client.file(jpeg_bytes()), beams=2, explain=True)},
     "video_caption": lambda client, m: {"body": m.VideoCaptionForm(video=client.file(video_bytes()))},
@@ -86,6 +87,7 @@ CALLS: dict[str, Callable[[Client, Any], dict[str, Any]]] = {
     "video_qa": lambda client, m: {"body": m.VideoQaForm(video=client.file(video_bytes()), question="What is it?")},
     "activity": lambda client, m: {"body": m.ActivityForm(video=client.file(video_bytes())), "x_timeout_seconds": 50},
     "pos": lambda client, m: {"body": m.PosRequest(text="A dog runs.")},
+    "batch": lambda client, m: {"body": m.BatchRequest.from_dict({"items": ITEMS})},
     "metrics": lambda client, m: {},
     "tasks": lambda client, m: {},
     "healthz": lambda client, m: {},
@@ -104,6 +106,9 @@ def test_every_call_succeeds(client: Client) -> None:
     assert replies.caption.explanation.tokens
     assert replies.video_qa.answer
     assert [token.text for token in replies.pos.sentences[0].tokens] == ["A", "dog", "runs", "."]
+    first, second = replies.batch.results
+    assert first.answer["sentences"]
+    assert second.error.code == client.models.ErrorBodyCode.INVALID_BASE64
     assert replies.tasks.model.name == "toy"
     assert replies.readyz.status == "ok"
 
