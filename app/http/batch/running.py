@@ -17,7 +17,7 @@ from omninet.app.http.batch.bodies import body_for, not_in_batch
 from omninet.app.http.batch.schemas import BatchItem
 from omninet.app.http.batch.subrequests import post
 from omninet.app.http.deadline import HEADER, LEAST_SECONDS, timeout_seconds
-from omninet.app.settings import Settings
+from omninet.app.http.service import Service
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +27,13 @@ class BatchRun:
 
     Args:
         request: whose items they are.
-        settings: supply the limits.
+        service: supplies the limits and the trace.
     """
 
-    def __init__(self, request: Request, settings: Settings) -> None:
+    def __init__(self, request: Request, service: Service) -> None:
+        settings = service.settings
         self._request = request
+        self._headers = service.traces.headers() if service.traces else {}
         self._seconds = timeout_seconds(request.headers, settings.deadline_seconds)
         self._until = time.monotonic() + self._seconds
         # With more at once, one batch could fill the queue of uploads, and items would be refused for its own sake.
@@ -71,7 +73,7 @@ class BatchRun:
         body = await run_in_threadpool(body_for, self._request.app.openapi(), item.task, _fields(item))
         self._connections.add(gone := asyncio.Event())
         try:
-            answer = await post(self._request, f"/{item.task}", body, {HEADER: str(left)}, gone)
+            answer = await post(self._request, f"/{item.task}", body, {**self._headers, HEADER: str(left)}, gone)
         finally:
             self._connections.discard(gone)
         if not answer.is_json:

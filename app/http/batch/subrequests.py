@@ -61,7 +61,7 @@ async def post(request: Request, path: str, body: Body, headers: Mapping[str, st
 
     declared = {"content-type": body.content_type, "content-length": str(len(body.data))}
     scope = _scope(request, path, {**headers, **declared})
-    await request.app.middleware_stack(scope, _receive(body.data, gone), send)
+    await request.app(scope, _receive(body.data, gone), send)
     return answer
 
 

@@ -31,7 +31,7 @@ async def batch(form: BatchRequest, service: ServiceDependency, request: Request
     curl --json '{"items": [{"task": "pos", "inputs": {"text": "A dog runs."}}]}' http://127.0.0.1:8000/batch
     ```
     """
-    items = BatchRun(request, service.settings)
+    items = BatchRun(request, service)
     running = asyncio.ensure_future(items.run(form.items))
     try:
         results = await until_disconnected(request, _result_of(running))
