@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     from omninet.app.local.launch import LaunchedProcess
     from omninet.app.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,12 +70,15 @@ def serve(arguments: argparse.Namespace) -> int:
     # Media processes resize with numpy; several threads of each would compete with the model for the cores.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from omninet.app.local.launch import LaunchedProcess
+    from omninet.app.processes.files import require_files
     from omninet.app.processes.start import prepare
 
+    require_files(media_processes=1)  # enough for what follows to fail with a message
     launched = LaunchedProcess()
     try:
         prepare()
         settings = _settings(arguments)
+        require_files(settings.media_processes)
         launched.configure(settings)
         _serve(settings, launched)
     finally:
@@ -169,14 +176,25 @@ def _signal_handlers(loop: asyncio.AbstractEventLoop, reload: Callable[[], None]
         signal.signal(signal.SIGTERM, former)
 
 
+def _is_every_ipv6_address(host: str) -> bool:
+    try:
+        return ip_address(host) == IPv6Address("::")
+    except ValueError:
+        return False
+
+
 def _listen(host: str, port: int) -> socket.socket:
     from omninet.model.errors import ConfigError
 
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    every = _is_every_ipv6_address(host)
+    both = every and socket.has_dualstack_ipv6()
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family, dualstack_ipv6=both)
     except OSError as error:
         raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+    if every and not both:
+        logger.warning("listening on IPv6 only, since this system has no sockets for both; 0.0.0.0 listens on IPv4")
     # A response is sent in two segments: with Nagle's algorithm the second waits up to 40 ms for the client's ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

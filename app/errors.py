@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 from collections.abc import Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +17,8 @@ from starlette.types import Receive, Scope, Send
 
 from omninet.model.errors import InputError
 
+logger = logging.getLogger(__name__)
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 TOO_LARGE_SUFFIXES = ("_too_large", "_too_long")  # codes of an InputError with status 413; all others have 422
 
 NUMERIC_TYPES = {"int", "float", "constrained-int", "constrained-float"}
@@ -89,6 +93,13 @@ def internal_error() -> ServiceError:
     )
 
 
+def insufficient_storage() -> ServiceError:
+    """Return the error for an upload that the server has no room to store while it is read."""
+    return ServiceError(
+        507, "insufficient_storage", "the server has no disk space left for the upload; try again later, or send less"
+    )
+
+
 def error_response(
     status: int, code: str, message: str, detail: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> Response:
@@ -138,6 +149,8 @@ def _input_error(request: Request, error: Exception) -> Response:
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, OSError | MemoryError):
+        error = _body_not_stored(error.__cause__)
     if isinstance(error, ServiceError):
         note_code(request.scope, error.code)
         return error.response()
@@ -145,6 +158,14 @@ def _http_error(request: Request, error: Exception) -> Response:
     code = status.phrase.lower().replace(" ", "_")
     note_code(request.scope, code)
     return error_response(status, code, _http_message(request, error), {"path": request.url.path}, error.headers)
+
+
+def _body_not_stored(cause: OSError | MemoryError) -> ServiceError:
+    """Log why the server failed to read a body, for which FastAPI blames the client, and return the error for it."""
+    is_full = isinstance(cause, OSError) and cause.errno in FULL_DISK
+    hint = "free space in the temporary folder (TMPDIR), or make it larger" if is_full else "see the cause"
+    logger.error("a request body could not be stored; %s: %s", hint, cause, exc_info=None if is_full else cause)
+    return insufficient_storage() if is_full else internal_error()
 
 
 def _http_message(request: Request, error: HTTPException) -> str:
@@ -192,5 +213,7 @@ def _code_and_message(item: Mapping[str, Any], field: str, body: Any) -> tuple[s
     if kind == "value_error" and isinstance(sent, str):
         return "not_a_file", f"the part {field!r} must be a file, as curl -F {field}=@FILE sends it"
     code, words = VALIDATION_MESSAGES.get(kind, ("invalid_value", "{what} {message}"))
+    if kind == "missing" and isinstance(body, dict):
+        words = "the field {field!r} is missing; add it to the object"
     what, message, place = repr(field) if field else "the body", item["msg"], item["loc"][-1]
     return code, words.format(field=field, what=what, message=message, place=place, **item.get("ctx", {}))

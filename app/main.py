@@ -13,19 +13,21 @@ from starlette.middleware import Middleware
 
 from omninet.app.backend import Backend
 from omninet.app.errors import add_error_handlers
+from omninet.app.http.application import Application
 from omninet.app.http.keys import Keyring
 from omninet.app.http.middleware.api_keys import ApiKeys
 from omninet.app.http.middleware.body_limit import BodyLimit
 from omninet.app.http.middleware.cors import Cors
 from omninet.app.http.middleware.failures import ErrorResponses
 from omninet.app.http.middleware.metrics import RequestMetrics
+from omninet.app.http.middleware.prefix import PathPrefix
 from omninet.app.http.middleware.rate_limit import RateLimit
 from omninet.app.http.middleware.request_log import RequestLog
 from omninet.app.http.middleware.security_headers import SecurityHeaders
 from omninet.app.http.middleware.upload_time import UploadTime
 from omninet.app.http.rate_limits import RateLimits
-from omninet.app.http.routers import admin, system
-from omninet.app.http.routers.common import bearer
+from omninet.app.http.routers import admin, batch, system
+from omninet.app.http.routers.common import SECURITY
 from omninet.app.http.routers.tasks import TaskRoutes
 from omninet.app.http.samples import STATIC
 from omninet.app.http.service import Service
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from omninet.app.engine.engine import Engine
     from omninet.app.telemetry.tracing import Traces
 
-DESCRIPTION = "One network for images, videos and text. The web page to try it is at [/](/)."
+DESCRIPTION = "One network for images, videos and text. The web page to try it is at [{page}]({page})."
 
 
 def create_app(settings: Settings, engine: Engine | None = None, backend: Backend | None = None) -> FastAPI:
@@ -70,9 +72,10 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
         yield
         await service.stop()
 
-    app = FastAPI(
+    app = Application(
+        tasks,
         title="OmniNet",
-        description=DESCRIPTION,
+        description=DESCRIPTION.format(page=f"{settings.root_path}/"),
         version=version("omninet"),
         docs_url=None,
         redoc_url=None,
@@ -82,11 +85,12 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     )
     app.state.service, app.state.keys = service, keys
     add_error_handlers(app)
-    secured = [Depends(bearer)] if keys.required else []
-    for router in (tasks.router, system.router):
+    secured = [Depends(scheme) for scheme in SECURITY] if keys.required else []
+    for router in (tasks.router, batch.router, system.router):
         app.include_router(router, dependencies=secured)
     app.include_router(admin.router, include_in_schema=keys.has_admin)  # its endpoints require an admin key themselves
     app.include_router(system.health)
+    app.mount("/static/swagger-ui", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger-ui")
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
@@ -102,22 +106,29 @@ def _configured_network(settings: Settings) -> OmniNetConfig:
 def _middleware(settings: Settings, metrics: Metrics, keys: Keyring) -> list[Middleware]:
     """Return the middleware from the outermost to the innermost.
 
-    Request log, metrics and security headers come first, since they apply to every response including errors. CORS
-    follows: it answers preflight requests, which have no key, and lets allowed pages read error responses.
-    ``ErrorResponses`` converts the exceptions of everything below it. The rest rejects requests in the order of
-    increasing cost: by key, by rate, then by the time-out and the size of the body.
+    Request log, metrics and security headers come first, since they apply to every response including errors; the
+    prefix of a proxy is set before anything looks at the path. CORS follows: it answers preflight requests, which have
+    no key, and lets allowed pages read error responses. ``ErrorResponses`` converts the exceptions of everything below
+    it. The rest rejects requests in the order of increasing cost: by key, by rate, then by the time-out and the size of
+    the body.
     """
     rates = RateLimits(settings.rate_per_minute, settings.rate_burst)
     return [
         Middleware(RequestLog),
         Middleware(RequestMetrics, metrics=metrics),
+        *([Middleware(PathPrefix, prefix=settings.root_path)] if settings.root_path else []),
         Middleware(SecurityHeaders),
         *([Middleware(Cors, origins=settings.cors_origins)] if settings.cors_origins else []),
         Middleware(ErrorResponses),
         Middleware(ApiKeys, keys=keys, rates=rates),
         Middleware(RateLimit, rates=rates),
         Middleware(UploadTime, seconds=settings.upload_seconds),
-        Middleware(BodyLimit, upload=settings.max_upload_bytes, other=settings.max_text_bytes),
+        Middleware(
+            BodyLimit,
+            upload=settings.max_upload_bytes,
+            batch=settings.max_batch_bytes,
+            other=settings.max_text_bytes,
+        ),
     ]
 
 

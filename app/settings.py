@@ -17,6 +17,7 @@ from omninet.model.modalities.language.words import MAX_CHARACTERS
 from omninet.model.storage.layout import BUNDLED
 
 MEBI = 2**20
+PREFIX = re.compile(r"(/[\w.~-]+)*", re.ASCII)
 ORIGIN = re.compile(r"\*|https?://[^/\s]+")
 
 
@@ -48,10 +49,17 @@ class Settings(BaseSettings):
         " replica of the model on each.",
     )
     precision: str = Field("auto", description="auto, float32, bfloat16 or int8; /tasks reports the precision in use.")
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all addresses of the machine.")
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on; 0.0.0.0 for all addresses of the machine, :: for those of IPv6 too.",
+    )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 for any free port.")
+    root_path: str = Field(
+        "", description="Prefix of all paths behind a proxy, such as /omninet, whether or not the proxy removes it."
+    )
 
     max_upload_bytes: int = Field(64 * MEBI, gt=0, description="Maximum size of a multipart request body, in bytes.")
+    max_batch_bytes: int = Field(64 * MEBI, gt=0, description="Maximum size of the request body of /batch, in bytes.")
     max_text_bytes: int = Field(MEBI // 4, gt=0, description="Maximum size of a JSON request body, in bytes.")
     max_image_pixels: int = Field(
         50_000_000, gt=0, description="Maximum size of an image, width times height in pixels."
@@ -119,9 +127,20 @@ class Settings(BaseSettings):
         10.0, gt=0, description="Time-out for receiving the headers of a request, in seconds."
     )
     upload_seconds: float = Field(30.0, gt=0, description="Time-out for receiving the body of a request, in seconds.")
+    download_seconds: float = Field(
+        60.0, gt=0, description="Time-out for a client to receive a response, in seconds; it is then disconnected."
+    )
     max_text_characters: int = Field(
         MAX_CHARACTERS, gt=0, le=MAX_CHARACTERS, description="Maximum length of a text or question, in characters."
     )
+
+    @field_validator("root_path")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        path = value.rstrip("/")
+        if not PREFIX.fullmatch(path):
+            raise PydanticCustomError("no_prefix", "must be a path such as /omninet")
+        return path
 
     @field_validator("trusted_proxies")
     @classmethod

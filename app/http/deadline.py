@@ -10,6 +10,7 @@ from omninet.app.errors import deadline_exceeded
 
 T = TypeVar("T")
 HEADER = "X-Timeout-Seconds"
+LEAST_SECONDS = 0.001  # a shorter time-out has passed before a request reaches the model
 
 
 def timeout_seconds(headers: Mapping[str, str], longest: float) -> float:

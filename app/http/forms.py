@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -11,6 +12,9 @@ from omninet.app.http.fields import InputField, annotated, field_type, is_multip
 from omninet.app.http.samples import text_for
 from omninet.model.decoding.goal import Explain
 from omninet.model.decoding.options import Option
+
+NULL = {"type": "null"}
+NOT_NULL = {"not": NULL}
 
 
 class RequestForm(BaseModel):
@@ -64,7 +68,33 @@ def form_model(
     multipart = is_multipart(fields)
     made: dict[str, Any] = {name: _option(option, multipart) for name, option in options.items()}
     made |= {field.name: _input(field, multipart) for field in fields}
-    return create_model(name, __base__=tuple(bases) or RequestForm, __doc__=summary, __module__=__name__, **made)
+    return create_model(
+        name,
+        __base__=tuple(bases) or RequestForm,
+        __doc__=summary,
+        __module__=__name__,
+        __cls_kwargs__={"json_schema_extra": one_of_each(fields)},
+        **made,
+    )
+
+
+def one_of_each(fields: Sequence[InputField]) -> dict[str, Any]:
+    """Return a JSON schema that holds if exactly one of the fields of each input is there and not null.
+
+    It is empty if every input has only one field. Negations say it, since generators of clients take ``oneOf`` for a
+    choice between several types of bodies.
+    """
+    names: dict[str, list[str]] = {}
+    for field in fields:
+        names.setdefault(field.input.role, []).append(field.name)
+    wrong: list[dict[str, Any]] = []
+    for alternatives in (group for group in names.values() if len(group) > 1):
+        wrong.append({"properties": dict.fromkeys(alternatives, NULL)})
+        wrong += [
+            {"required": [one, other], "properties": {one: NOT_NULL, other: NOT_NULL}}
+            for one, other in combinations(alternatives, 2)
+        ]
+    return {"not": {"anyOf": wrong}} if wrong else {}
 
 
 def _option(option: Option, multipart: bool) -> tuple[Any, Any]:

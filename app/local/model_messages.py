@@ -78,6 +78,6 @@ class PartialResult:
 
 @dataclass(frozen=True)
 class Health:
-    """Health of the engine; sent on every change."""
+    """Health of the engine; sent on every change, and regularly as the heartbeat of the process."""
 
     is_alive: bool

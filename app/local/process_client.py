@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 from omninet.app.engine.result import Result, Watch
 from omninet.app.engine.warm_up import probe
 from omninet.app.errors import ServiceError, internal_error, shutting_down
+from omninet.app.local.heartbeat import Heartbeat
 from omninet.app.local.launch import LaunchedProcess, end, ended_early
 from omninet.app.local.model_messages import (
     CancelJob,
@@ -36,6 +37,8 @@ M = TypeVar("M")
 class ModelProcess:
     """An engine in a child process, with the interface of Engine; it ends with ``stop`` or the death of the process.
 
+    A process that has sent no message for long, not even its heartbeat, is killed.
+
     Args:
         process: the child process.
         link: connection to it.
@@ -56,6 +59,7 @@ class ModelProcess:
         self._awaited: dict[int, asyncio.Future[Any]] = {}
         self._watching: dict[int, Watch] = {}
         self._stopping = False
+        self._heartbeat = Heartbeat()
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
@@ -69,7 +73,7 @@ class ModelProcess:
         Raises:
             CheckpointError: the checkpoint cannot be loaded.
             DeviceError: a device cannot be used.
-            RuntimeError: loading failed for another reason, or the process died.
+            RuntimeError: loading failed for another reason, or the process died or hangs.
         """
         starting = asyncio.ensure_future(asyncio.to_thread(LaunchedProcess)) if launched is None else None
         connection: AsyncConnection | None = None
@@ -81,7 +85,7 @@ class ModelProcess:
             if starting is not None:
                 connection.send(settings)
                 await _received(connection, Checked)
-            loaded = await _received(connection, Loaded)
+            loaded = await _loaded(connection)
             await asyncio.to_thread(probe, loaded.processor)  # loads the tokenizers and other lazy parts
         except BaseException:
             if starting is not None:
@@ -147,7 +151,10 @@ class ModelProcess:
 
     async def _listen(self) -> None:
         try:
-            await self._receive()
+            await self._heartbeat.guard(self._receive())
+        except TimeoutError as error:
+            logger.warning("the model process hangs and is killed: %s", error)
+            self._process.kill()
         except (EOFError, OSError):
             pass
         except Exception:
@@ -163,6 +170,7 @@ class ModelProcess:
     async def _receive(self) -> NoReturn:
         while True:
             message = await self._connection.receive()
+            self._heartbeat.beat()
             if isinstance(message, Health):
                 self.is_alive = message.is_alive
             elif isinstance(message, PartialResult):
@@ -181,12 +189,28 @@ class ModelProcess:
             answer.set_result(reply.result)
 
 
-async def _received(connection: AsyncConnection, kind: type[M]) -> M:
+async def _loaded(connection: AsyncConnection) -> Loaded:
+    heartbeat = Heartbeat()
+
+    async def receive() -> Loaded:
+        while True:
+            message = await _received(connection, Health, Loaded)
+            heartbeat.beat()
+            if isinstance(message, Loaded):
+                return message
+
+    try:
+        return await heartbeat.guard(receive())
+    except TimeoutError as error:
+        raise RuntimeError(f"the model process hangs while it loads the model: {error}") from None
+
+
+async def _received(connection: AsyncConnection, *kinds: type[M]) -> M:
     try:
         message = await connection.receive()
     except (EOFError, OSError):
         raise ended_early() from None
     if isinstance(message, Exception):
         raise message
-    assert isinstance(message, kind)
+    assert isinstance(message, kinds)
     return message

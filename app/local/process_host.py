@@ -7,11 +7,9 @@ import os
 import signal
 import socket
 import threading
-import time
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from omninet.app.engine.engine import Engine
 from omninet.app.engine.loading import check, load_engine
@@ -21,14 +19,14 @@ from omninet.app.errors import ServiceError
 from omninet.app.local.model_messages import (
     CancelJob,
     Checked,
-    Health,
     JobReply,
     Loaded,
     PartialResult,
     Shutdown,
     SubmitJob,
 )
-from omninet.app.processes.messages import BlockingConnection, pack, unpack
+from omninet.app.local.outbox import Outbox
+from omninet.app.processes.messages import BlockingConnection, unpack
 from omninet.app.processes.start import MODEL, SERVICE_SIGNALS, call_this
 from omninet.app.settings import Settings
 from omninet.app.telemetry.logs import configure_logs
@@ -38,7 +36,6 @@ from omninet.model.job import Job
 from omninet.model.processor import Processor
 
 logger = logging.getLogger(__name__)
-WATCH_S = 0.1  # interval of health checks of the engine
 
 
 def host(end: socket.socket) -> None:
@@ -67,19 +64,22 @@ def _host(connection: BlockingConnection) -> None:
         settings: Settings = unpack(connection.receive())
     except OSError:  # the server has ended
         return
+    outbox = Outbox(connection)
     try:
         load_extensions()
         check(settings)
-        connection.send(pack(Checked()))
+        outbox.send(Checked())
+        outbox.start_beats()
         engine = load_engine(settings)
     except Exception as error:
         if not isinstance(error, OmniNetError):
             logger.exception("loading the model failed")
-        connection.send(pack(error if isinstance(error, OmniNetError) else RuntimeError(str(error))))
+        outbox.send(error if isinstance(error, OmniNetError) else RuntimeError(str(error)))
         return
     engine.start()
-    connection.send(pack(Loaded(_processor(engine), engine.devices, engine.precision, engine.agreement)))
-    Host(engine, connection).serve()
+    outbox.is_alive = lambda: engine.is_alive
+    outbox.send(Loaded(_processor(engine), engine.devices, engine.precision, engine.agreement))
+    Host(engine, connection, outbox).serve()
 
 
 class Host:
@@ -88,16 +88,15 @@ class Host:
     Args:
         engine: started.
         connection: to the server.
+        outbox: sends messages over the connection.
     """
 
-    def __init__(self, engine: Engine, connection: BlockingConnection) -> None:
-        self._engine, self._connection = engine, connection
-        self._writing = threading.Lock()
+    def __init__(self, engine: Engine, connection: BlockingConnection, outbox: Outbox) -> None:
+        self._engine, self._connection, self._send = engine, connection, outbox.send
         self._works: dict[int, list[Work]] = {}
 
     def serve(self) -> None:
         """Serve requests until either side closes the connection."""
-        threading.Thread(target=self._watch, daemon=True).start()
         with suppress(OSError):
             while True:
                 self._dispatch(unpack(self._connection.receive()))
@@ -132,22 +131,9 @@ class Host:
             self._engine.withdraw(works)
         self._send(JobReply(number, error or answer.result()))
 
-    def _send(self, message: Any) -> None:
-        packed = pack(message)
-        with self._writing, suppress(OSError):  # the reading thread detects a closed connection
-            self._connection.send(packed)
-
     def _end(self) -> None:
         self._engine.close()
         self._connection.shutdown()
-
-    def _watch(self) -> None:
-        told = True
-        while True:
-            time.sleep(WATCH_S)
-            if (alive := self._engine.is_alive) != told:
-                told = alive
-                self._send(Health(alive))
 
 
 def _processor(engine: Engine) -> Processor:

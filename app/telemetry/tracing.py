@@ -17,6 +17,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import Span, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Tracer, get_current_span, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 UNTRACED = ("/healthz", "/readyz", "/metrics")
 SHUTDOWN_TIMEOUT_S = 3.0
@@ -56,6 +57,12 @@ class Traces:
         span = get_current_span()
         span.set_attribute("omninet.task", task)
         return Trace(self._tracer, set_span_in_context(span))
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that make a request part of the trace of the current one."""
+        found: dict[str, str] = {}
+        TraceContextTextMapPropagator().inject(found)
+        return found
 
     def close(self) -> None:
         """Send the remaining spans and shut down, within ``SHUTDOWN_TIMEOUT_S``: the SDK itself would wait longer."""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from omninet.app.cli import _listen
 from omninet.app.engine.engine import Engine
 from omninet.app.http.server import ServerConfig
 from omninet.app.main import create_app
@@ -45,7 +45,7 @@ async def talking_to(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 def listening(app: FastAPI, settings: Settings) -> Iterator[tuple[str, int]]:
     """Run a real server of an application and yield its address."""
     server = uvicorn.Server(ServerConfig(app, settings))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with _listen(settings.host, 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import resource
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +24,8 @@ from omninet.app.settings import Settings
 from omninet.command import main
 from omninet.model.errors import ConfigError
 from tests.app.local.test_reload import damage
+
+ROOT = Path(__file__).parents[2]
 
 
 def serve(*arguments: str) -> int:
@@ -147,11 +153,58 @@ def test_invalid_setting_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         serve()
 
 
+@pytest.mark.parametrize(("limit", "media"), [(10, 2), (24, 2), (63, 2), (100, 20)])
+def test_too_few_file_descriptors_are_an_error_that_says_how_to_raise_them(
+    toy_checkpoint: Path, limit: int, media: int
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "omninet", "serve", "--port", "0", "--device", "cpu", "--checkpoint", toy_checkpoint],
+        cwd=ROOT,
+        env=os.environ | {"OMNINET_MEDIA_PROCESSES": str(media)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert f"at most {limit} files may be open" in done.stderr
+    assert "ulimit -n" in done.stderr
+
+
 def test_every_setting_is_described_and_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(field.description for field in Settings.model_fields.values())
     monkeypatch.setenv("OMNINET_MAX_VIDEO_SECONDS", "12.5")
     monkeypatch.setenv("OMNINET_SOMETHING_ELSE", "1")
     assert Settings().media_limits().video_seconds == 12.5
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+@pytest.mark.parametrize("host", ["::", "0:0:0:0:0:0:0:0"])
+def test_every_address_of_ipv6_includes_those_of_ipv4(host: str, caplog: pytest.LogCaptureFixture) -> None:
+    with _listen(host, 0) as listener:
+        port = listener.getsockname()[1]
+        for address in ("127.0.0.1", "::1"):
+            socket.create_connection((address, port)).close()
+    assert not caplog.records
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+def test_a_system_without_sockets_for_both_listens_on_ipv6_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    with _listen("::", 0) as listener:
+        socket.create_connection(("::1", listener.getsockname()[1])).close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", listener.getsockname()[1]))
+    assert "listening on IPv6 only" in caplog.text
+
+
+def test_one_address_of_ipv6_is_only_that() -> None:
+    with _listen("::1", 0) as listener, pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", listener.getsockname()[1]))
 
 
 def test_nagle_is_off() -> None:

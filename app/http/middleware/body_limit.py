@@ -10,7 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from omninet.app.errors import ServiceError
 from omninet.app.http.middleware.base import HttpMiddleware
+from omninet.app.http.middleware.scope import path_of
 
+BATCH = "/batch"
 DRAIN_SECONDS = 10
 
 
@@ -20,13 +22,13 @@ class BodyLimit(HttpMiddleware):
     Args:
         app: next ASGI application.
         upload: size limit of a multipart body in bytes.
+        batch: size limit of the body of /batch in bytes.
         other: size limit of any other body in bytes.
     """
 
-    def __init__(self, app: ASGIApp, upload: int, other: int) -> None:
+    def __init__(self, app: ASGIApp, upload: int, batch: int, other: int) -> None:
         super().__init__(app)
-        self.upload = upload
-        self.other = other
+        self.upload, self.batch, self.other = upload, batch, other
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with a size limit on its body.
@@ -35,7 +37,7 @@ class BodyLimit(HttpMiddleware):
             ServiceError: ``body_too_large``.
         """
         headers = Headers(scope=scope)
-        limit = self.upload if headers.get("content-type", "").startswith("multipart/") else self.other
+        limit = self._limit(scope, headers.get("content-type", ""))
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
             if "expect" not in headers:  # with Expect: 100-continue the client has not sent any of the body
@@ -53,6 +55,11 @@ class BodyLimit(HttpMiddleware):
             return message
 
         await self.app(scope, receive_within_limit, send)
+
+    def _limit(self, scope: Scope, content_type: str) -> int:
+        if path_of(scope) == BATCH:
+            return self.batch
+        return self.upload if content_type.lower().startswith("multipart/") else self.other
 
 
 async def _drain(receive: Receive, at_most: int) -> None:

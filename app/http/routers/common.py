@@ -6,11 +6,16 @@ from email.message import Message
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
+from fastapi.openapi.models import HTTPBase
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.openapi.models import SecurityBase as SecurityModel
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.base import SecurityBase
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from omninet.app.errors import ServiceError
+from omninet.app.http.deadline import LEAST_SECONDS
 from omninet.app.http.keys import Keyring
 from omninet.app.http.schemas import ErrorReply
 
@@ -27,9 +32,32 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": ErrorReply, "description": "The input cannot be used"},
     503: {"model": ErrorReply, "description": "Not ready or overloaded; try again after Retry-After seconds"},
     504: {"model": ErrorReply, "description": "There was no answer before the deadline"},
+    507: {"model": ErrorReply, "description": "The server has no disk space left for the upload"},
 }
 
 bearer = HTTPBearer(auto_error=False, scheme_name="key", description="A key of this service.")
+
+
+class Documented(SecurityBase):
+    """A security scheme for the schema alone: the middleware ``ApiKeys`` checks the keys.
+
+    Args:
+        name: of the scheme in the schema.
+        model: of the scheme.
+    """
+
+    def __init__(self, name: str, model: SecurityModel) -> None:
+        self.scheme_name, self.model = name, model
+
+    async def __call__(self) -> None:
+        """Accept every request."""
+
+
+# Either is enough.
+SECURITY = (
+    Documented("key", HTTPBearerModel(description="A key of this service.")),
+    Documented("password", HTTPBase(scheme="basic", description="A key as the password, with any user name.")),
+)
 
 
 async def require_admin(
@@ -56,8 +84,8 @@ async def require_admin(
 
 async def timeout(
     x_timeout_seconds: Annotated[
-        Annotated[float, Field(gt=0, allow_inf_nan=False)] | SkipJsonSchema[None],
-        Header(description="Deadline of the request in seconds; at most OMNINET_DEADLINE_SECONDS"),
+        Annotated[float, Field(ge=LEAST_SECONDS, allow_inf_nan=False)] | SkipJsonSchema[None],
+        Header(description="Deadline of the request in seconds; OMNINET_DEADLINE_SECONDS if that is shorter"),
     ] = None,
 ) -> None:
     """Validate the header ``X-Timeout-Seconds``, which shortens the deadline."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from fastapi import APIRouter, Request
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import FileResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
@@ -19,6 +19,18 @@ from omninet.app.http.task_list import ServedTask, list_tasks
 
 router = APIRouter(tags=["system"], responses=REFUSALS)
 health = APIRouter(tags=["system"])  # needs no key
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def readable(routes: APIRouter, path: str, **options: Any) -> Callable[[Handler], Handler]:
+    """Return a decorator that adds a handler for GET, and for HEAD without a mention in the schema."""
+
+    def add(handler: Handler) -> Handler:
+        routes.get(path, **options)(handler)
+        routes.head(path, **options | {"include_in_schema": False})(handler)
+        return handler
+
+    return add
 
 
 class Status(BaseModel):
@@ -51,41 +63,38 @@ class Tasks(BaseModel):
     tasks: list[ServedTask]
 
 
-@router.get("/", include_in_schema=False)
+@readable(router, "/", include_in_schema=False)
 def page() -> FileResponse:
     """Return the web page."""
     return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
 
-@router.get("/docs", include_in_schema=False)
-def docs(request: Request) -> HTMLResponse:
-    """Return the interactive API documentation, whose scripts are loaded from a CDN."""
-    root = request.scope.get("root_path", "").rstrip("/")
-    return get_swagger_ui_html(
-        openapi_url=f"{root}/openapi.json", title="OmniNet", swagger_favicon_url=f"{root}/static/icon.svg"
-    )
+@readable(router, "/docs", include_in_schema=False)
+def docs() -> FileResponse:
+    """Return the interactive API documentation."""
+    return FileResponse(STATIC / "docs.html", headers={"Cache-Control": "no-cache"})
 
 
-@health.get("/healthz", summary="Is the process alive?")
+@readable(health, "/healthz", summary="Is the process alive?")
 async def healthz() -> Status:
     """Respond 200 as soon as the server listens."""
     return Status()
 
 
-@health.get("/readyz", summary="Is the model loaded?", responses={503: {"model": ErrorReply}})
+@readable(health, "/readyz", summary="Is the model loaded?", responses={503: {"model": ErrorReply}})
 async def readyz(service: ServiceDependency) -> Status:
     """Respond 200 if the model is ready, 503 otherwise."""
     await service.backend.describe()
     return Status()
 
 
-@router.get("/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse)
+@readable(router, "/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse)
 async def metrics(service: ServiceDependency) -> Response:
     """Return counters, queue lengths and durations since the start in the Prometheus text format."""
     return Response(await service.metrics_text(), media_type=CONTENT_TYPE_LATEST)
 
 
-@router.get("/tasks", summary="List the tasks", responses={503: {"model": ErrorReply}})
+@readable(router, "/tasks", summary="List the tasks", responses={503: {"model": ErrorReply}})
 async def tasks(request: Request, service: ServiceDependency) -> Tasks:
     """Return the served model and its tasks with their inputs, outputs, limits and endpoints."""
     model = await service.backend.describe()

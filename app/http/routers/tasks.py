@@ -33,14 +33,17 @@ class TaskRoutes:
 
     Attributes:
         router: to be included in the application once.
+        endpoints: those of the model that is served.
     """
 
     def __init__(self) -> None:
         self.router = APIRouter(responses=ERRORS)
+        self.endpoints: list[Endpoint] = []
 
     def serve(self, network: OmniNetConfig) -> None:
         """Replace all routes by those of ``network``."""
-        added = [(endpoint, _route(endpoint)) for endpoint in endpoints_of(network)]
+        self.endpoints = endpoints_of(network)
+        added = [(endpoint, _route(endpoint)) for endpoint in self.endpoints]
         self.router.routes.clear()
         for endpoint, route in added:
             self.router.add_api_route(endpoint.path, _handler(endpoint), **route)

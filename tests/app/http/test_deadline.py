@@ -6,6 +6,7 @@ import asyncio
 import gc
 import weakref
 
+import httpx
 import pytest
 
 from omninet.app.errors import ServiceError
@@ -25,12 +26,32 @@ def test_header_can_only_shorten_the_deadline() -> None:
     assert timeout_seconds({HEADER: "1e9"}, 60) == 60
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "soon", ""])
-async def test_invalid_time_out_is_named(serve: Serve, value: str) -> None:
-    async with serve() as client:
-        response = await client.post("/pos", json=TEXT, headers={HEADER: value})
+INVALID = {
+    **dict.fromkeys(("0", "-0", "-1", "5e-324", "1e-400", "0.0009"), "greater than or equal to 0.001"),
+    **dict.fromkeys(("nan", "-nan", "inf", "-inf", "1e400", "-1e400", "NaN", "Infinity"), "finite number"),
+    **dict.fromkeys(("soon", "", "1 s", "1,5", "0x10", "1;2", "true", "PT1S"), "valid number"),
+}
 
-    assert "x-timeout-seconds" in check(response, 422, "invalid_value")["message"]
+
+@pytest.mark.parametrize(("value", "said"), INVALID.items())
+async def test_invalid_time_out_is_named(client: httpx.AsyncClient, value: str, said: str) -> None:
+    response = await client.post("/pos", json=TEXT, headers={HEADER: value})
+
+    message = check(response, 422, "invalid_value")["message"]
+    assert "x-timeout-seconds" in message
+    assert said in message
+
+
+@pytest.mark.parametrize("value", ["60", "1e3", "+5", " 7 ", "1e308", "999999999999"])
+async def test_long_time_outs_are_shortened_to_the_setting(client: httpx.AsyncClient, value: str) -> None:
+    assert (await client.post("/pos", json=TEXT, headers={HEADER: value})).status_code == 200
+
+
+async def test_shortest_time_out_is_a_deadline(serve: Serve, toy_predictor: Predictor) -> None:
+    async with serve(Watched(toy_predictor, gate := Gate())) as client:
+        late = await client.post("/pos", json=TEXT, headers={HEADER: "0.001"})
+        gate.open.set()
+    check(late, 504, "deadline_exceeded")
 
 
 async def test_expired_requests_never_reach_the_model(serve: Serve, toy_predictor: Predictor) -> None:

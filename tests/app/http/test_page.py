@@ -348,3 +348,19 @@ def test_the_page_waits_for_the_model(watched: Watched) -> None:
     expect(watched.page.locator("#tabs button")).to_have_count(6)
     expect(watched.page.locator("#panel")).to_be_visible()
     watched.complaints = [text for text in watched.complaints if "503" not in text]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_documentation_of_the_api_needs_no_other_host(watched: Watched, scheme: str) -> None:
+    """Watched complains about requests to other hosts, and about what the Content-Security-Policy stops."""
+    page = watched.page
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(f"{watched.address}docs")
+    expect(page.locator(".info .title")).to_contain_text("OmniNet")
+    expect(page.locator(".opblock-post")).to_have_count(len(TABS) + 1)  # and /batch
+
+    page.click("#operations-pos-pos .opblock-summary-control >> nth=0")
+    page.click("#operations-pos-pos .try-out__btn")
+    page.click("#operations-pos-pos .execute")
+
+    expect(page.locator("#operations-pos-pos .live-responses-table .response-col_status").last).to_contain_text("200")

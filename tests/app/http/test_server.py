@@ -8,34 +8,19 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 
-from omninet.app.engine.engine import Engine
 from omninet.app.http.keys import new_key
-from omninet.app.main import create_app
-from omninet.app.settings import Settings
 from omninet.model.predictor import Predictor
-from tests.app.conftest import Watched, listening
+from tests.app.conftest import Watched
+from tests.app.http.conftest import Address, Start
 
-Address = tuple[str, int]
-Start = Callable[..., AbstractContextManager[Address]]
 TEXT = {"text": "A dog runs."}
 HEAD = b"POST /pos HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-
-
-@pytest.fixture
-def start(toy_predictor: Predictor) -> Start:
-    """Return a function that serves the toy model or another predictor with given settings."""
-
-    def start(predictor: Any = toy_predictor, **settings: Any) -> AbstractContextManager[Address]:
-        chosen = Settings(media_processes=1, **settings)
-        return listening(create_app(chosen, Engine([predictor])), chosen)
-
-    return start
 
 
 @pytest.fixture
@@ -160,6 +145,18 @@ def test_endless_body_after_its_response(hasty: Address) -> None:
     assert parsed(answer)[0] == 404
 
 
+def test_head_has_no_body(hasty: Address) -> None:
+    with connect(hasty) as connection:
+        connection.sendall(
+            b"HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        )
+        first, second, nothing = rest(connection).split(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200")
+    assert b"content-length: 15" in first
+    assert second.startswith(b"HTTP/1.1 200")
+    assert not nothing
+
+
 def test_malformed_body_after_its_response(hasty: Address) -> None:
     with connect(hasty) as connection:
         connection.sendall(HEAD.replace(b"/pos", b"/nothing") + b"Transfer-Encoding: chunked\r\n\r\n")
@@ -230,6 +227,22 @@ def test_forwarded_address_is_trusted_from_trusted_proxies_only(start: Start, tr
             for i in range(2)
         ]
     assert answers == [200, second]
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+@pytest.mark.parametrize(("trusted", "second"), [("", 429), ("127.0.0.0/8", 200)])
+def test_ipv4_clients_of_an_ipv6_socket_have_their_ipv4_address(
+    start: Start, caplog: pytest.LogCaptureFixture, trusted: str, second: int
+) -> None:
+    caplog.set_level(logging.INFO)
+    with start(host="::", rate_per_minute=1, rate_burst=1, trusted_proxies=trusted) as (_, port, *_):
+        answers = [
+            httpx.post(f"http://127.0.0.1:{port}/pos", json=TEXT, headers={"X-Forwarded-For": f"198.51.100.{i}"})
+            for i in range(2)
+        ]
+    assert [answer.status_code for answer in answers] == [200, second]
+    lines = [record.__dict__["fields"]["address"] for record in caplog.records if record.message == "request"]
+    assert lines == ([f"198.51.100.{i}" for i in range(2)] if trusted else ["127.0.0.1"] * 2)
 
 
 async def _slow(address: Address, opening: bytes, piece: bytes) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 
 from omninet.app.http.samples import STATIC
@@ -54,6 +55,28 @@ async def test_alive_and_ready(client: httpx.AsyncClient) -> None:
     assert (await client.get("/readyz")).json() == {"status": "ok"}
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/docs", "/openapi.json", "/tasks", "/metrics"])
+async def test_head_has_the_headers_of_get(client: httpx.AsyncClient, path: str) -> None:
+    head, get = await client.head(path), await client.get(path)
+    assert head.status_code == get.status_code == 200
+    changing = {"x-request-id"} | ({"content-length"} if path == "/metrics" else set())
+    assert [pair for pair in head.headers.items() if pair[0] not in changing] == [
+        pair for pair in get.headers.items() if pair[0] not in changing
+    ]
+
+
+async def test_head_of_a_service_that_is_not_ready(toy_checkpoint: Path) -> None:
+    async with talking_to(create_app(Settings(checkpoint=toy_checkpoint, device="cpu"))) as client:
+        assert (await client.head("/readyz")).status_code == 503
+        assert (await client.head("/healthz")).status_code == 200
+        await until_ready(client)
+        assert (await client.head("/readyz")).status_code == 200
+
+
+async def test_head_of_a_task_is_not_allowed(client: httpx.AsyncClient) -> None:
+    assert (await client.head("/pos")).status_code == 405
+
+
 # ---- documentation
 
 
@@ -65,7 +88,7 @@ async def posts(client: httpx.AsyncClient) -> dict[str, Any]:
 
 async def test_every_endpoint_documents_one_shape_of_errors(client: httpx.AsyncClient) -> None:
     described = await posts(client)
-    assert set(described) == {path for paths in ENDPOINTS.values() for path in paths}
+    assert set(described) == {"/batch"} | {path for paths in ENDPOINTS.values() for path in paths}
     for post in described.values():
         for status, response in post["responses"].items():
             name = response["content"]["application/json"]["schema"]["$ref"].rsplit("/")[-1]
@@ -83,7 +106,7 @@ async def test_shell_examples_work_as_given(client: httpx.AsyncClient) -> None:
     for path, post in (await posts(client)).items():
         line = post["description"].partition("```sh\n")[2]
         assert line.rstrip("\n`").endswith(f"http://127.0.0.1:8000{path}")
-        if path == "/pos":
+        if path in ("/pos", "/batch"):
             (body,) = re.findall(r"--json '(.*)'", line)
             response = await client.post(path, content=body, headers={"Content-Type": "application/json"})
         else:
@@ -94,12 +117,38 @@ async def test_shell_examples_work_as_given(client: httpx.AsyncClient) -> None:
         assert response.status_code == 200, response.text
 
 
-async def test_docs_are_shown_and_may_load_their_scripts(client: httpx.AsyncClient) -> None:
+POS_BODIES: list[tuple[Any, bool]] = [
+    ({}, False),
+    ({"text": None}, False),
+    ({"text": None, "tokens": None}, False),
+    ({"text": "A dog.", "tokens": ["A"]}, False),
+    ({"text": "A dog.", "other": 1}, False),
+    ({"text": 1}, False),
+    ({"text": "A dog."}, True),
+    ({"text": ["A dog.", "A cat."]}, True),
+    ({"text": "A dog.", "tokens": None}, True),
+    ({"tokens": ["A", "dog"]}, True),
+    ({"tokens": [["A", "dog"], ["A"]], "text": None}, True),
+]
+
+
+@pytest.mark.parametrize(("body", "valid"), POS_BODIES)
+async def test_schema_allows_what_the_service_accepts(client: httpx.AsyncClient, body: Any, valid: bool) -> None:
+    schema = (await client.get("/openapi.json")).json()["components"]["schemas"]["PosRequest"]
+    assert jsonschema_rs.validator_for(schema).is_valid(body) == valid
+    assert ((await client.post("/pos", json=body)).status_code == 200) == valid
+
+
+async def test_docs_are_served_from_here(client: httpx.AsyncClient) -> None:
     response = await client.get("/docs")
-    assert "SwaggerUIBundle" in response.text
-    allowed = response.headers["content-security-policy"]
-    for source in re.findall(r'(?:src|href)="https://([^/"]+)', response.text):
-        assert source in allowed
+    policy = response.headers["content-security-policy"]
+    assert "http" not in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<script[^>]*>[^<]|<style|style=|\son\w+=", response.text), "the policy stops inline code"
+    references = re.findall(r'(?:src|href)="([^"]+)"', response.text)
+    assert "static/swagger-ui/swagger-ui-bundle.js" in references
+    for reference in references:
+        assert (await client.get(f"/{reference}")).status_code == 200
 
 
 # ---- the page
@@ -170,7 +219,9 @@ def test_samples_match_their_generator(tmp_path: Path, monkeypatch: pytest.Monke
 async def test_multipart_schema_allows_no_null(client: httpx.AsyncClient) -> None:
     schema = (await client.get("/openapi.json")).json()
     (header,) = schema["paths"]["/pos"]["post"]["parameters"]
-    beams = schema["components"]["schemas"]["CaptionForm"]["properties"]["beams"]
+    properties = schema["components"]["schemas"]["CaptionForm"]["properties"]
+    beams, image = properties["beams"], properties["image"]
 
-    assert header["schema"] | {"type": "number", "exclusiveMinimum": 0} == header["schema"]
+    assert header["schema"] | {"type": "number", "minimum": 0.001} == header["schema"]
     assert beams | {"type": "integer", "minimum": 1} == beams
+    assert image | {"type": "string", "format": "binary"} == image

@@ -160,7 +160,7 @@ async def test_text_to_text_with_options(client: httpx.AsyncClient) -> None:
 async def test_only_tasks_of_the_checkpoint_are_served(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
 
-    posts = {path for path, methods in paths.items() if "post" in methods}
+    posts = {path for path, methods in paths.items() if "post" in methods} - {"/batch"}
     assert posts == {"/same", "/mood", "/match", "/retell", "/say-again", "/look-at-it", "/pos"}
     check(await client.post("/caption", files=files("image")), 404, "not_found")
 

@@ -55,6 +55,19 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Spans:
     return Spans(exporter)
 
 
+async def test_items_of_a_batch_are_requests_of_its_trace(serve: Serve, spans: Spans) -> None:
+    items = [{"task": "pos", "inputs": {"text": "A dog."}}, {"task": "pos", "inputs": {"text": ""}}]
+    async with serve(traces=URL) as client:
+        assert (await client.post("/batch", json={"items": items})).status_code == 200
+
+    named = {span.name: [each for each in spans.all() if each.name == span.name] for span in spans.all()}
+    (batch,) = named["POST /batch"]
+    assert batch.parent is None
+    assert [span.parent and span.parent.span_id for span in named["POST /pos"]] == [batch.context.span_id] * 2
+    assert {(span.attributes or {})["http.response.status_code"] for span in named["POST /pos"]} == {200, 422}
+    assert named["decode"][0].parent.span_id in [span.context.span_id for span in named["POST /pos"]]  # type: ignore[union-attr]
+
+
 async def test_a_request_and_its_stages(serve: Serve, spans: Spans) -> None:
     async with serve(traces=URL) as client:
         response = await client.post(

@@ -1,0 +1,1 @@
+"""Several requests in one: each item becomes a request that the application sends to itself."""

@@ -1,0 +1,75 @@
+"""Codes of all errors, for the enumeration in the OpenAPI schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from omninet.app.http.endpoints import Endpoint
+
+# Codes that do not depend on the tasks of the network; tests/app/http/test_error_codes.py compares them with the code.
+FIXED = {
+    "admin_disabled",
+    "bad_array",
+    "bad_option",
+    "bad_request",
+    "body_too_large",
+    "corrupt_image",
+    "corrupt_video",
+    "cors_refused",
+    "deadline_exceeded",
+    "empty_file",
+    "empty_text",
+    "explanation_too_large",
+    "headers_too_large",
+    "headers_too_slow",
+    "image_too_large",
+    "insufficient_storage",
+    "internal_error",
+    "invalid_admin_key",
+    "invalid_api_key",
+    "invalid_base64",
+    "invalid_http",
+    "invalid_json",
+    "invalid_text",
+    "invalid_value",
+    "media_too_expensive",
+    "method_not_allowed",
+    "metrics_elsewhere",
+    "missing_admin_key",
+    "missing_api_key",
+    "missing_body",
+    "missing_input",
+    "missing_part",
+    "no_video_stream",
+    "not_a_file",
+    "not_a_video",
+    "not_an_image",
+    "not_found",
+    "not_in_batch",
+    "not_ready",
+    "overloaded",
+    "rate_limited",
+    "reload_elsewhere",
+    "reload_failed",
+    "reload_running",
+    "repeated_part",
+    "replica_lost",
+    "shutting_down",
+    "text_too_long",
+    "unexpected_input",
+    "unknown_field",
+    "unknown_task",
+    "unreadable_file",
+    "unsupported_media_type",
+    "upload_too_slow",
+    "video_too_large",
+    "video_too_long",
+}
+
+
+def error_codes(endpoints: Iterable[Endpoint]) -> list[str]:
+    """Return the codes of all errors of a service with these endpoints, in alphabetical order."""
+    found = set(FIXED)
+    for field in (field for endpoint in endpoints for field in endpoint.fields):
+        found |= {f"empty_{field.name}", f"empty_{field.input.role}", f"{field.input.role}_too_long"}
+    return sorted(found)
