@@ -76,10 +76,7 @@ class VisionModality(Modality):
     def decode(self, form: str, data: bytes, limits: MediaLimits) -> Picture | Clip:
         """Decode a file to frames and fit them to the backbone's input size."""
         if form == "video":
-            clip = self._clip(data, limits)
-            return Clip(
-                fit(clip.frames, self.config.video, self.config.size), clip.times, clip.duration, clip.truncated, True
-            )
+            return self._clip(data, limits)
         picture = decode_image(data, limits)
         (square,) = fit(picture.pixels[None], self.config.image, self.config.size)
         return Picture(square, picture.truncated, fitted=True)
@@ -131,7 +128,12 @@ class VisionModality(Modality):
         return Framed(framing.treatment, self.config.size / (framing.side or self.config.size), framing.window)
 
     def _clip(self, data: bytes, limits: MediaLimits) -> Clip:
-        return decode_video(data, self.config.frames, limits, self.config.sampling)
+        """Decode a video, each frame fitted before the next is decoded: large frames are never held together."""
+        return decode_video(data, self.config.frames, limits, self.config.sampling, self._fit_frame)
+
+    def _fit_frame(self, frame: np.ndarray) -> np.ndarray:
+        square: np.ndarray = fit(frame[None], self.config.video, self.config.size)[0]
+        return square
 
 
 def _picture(image: ImageInput, limits: MediaLimits) -> Picture:
