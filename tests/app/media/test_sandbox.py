@@ -36,6 +36,7 @@ from omninet.model.modalities.vision.config import Framing, VisionConfig
 from omninet.model.modalities.vision.fit import fit
 from omninet.model.predictor import Predictor
 from tests.app.conftest import Serve
+from tests.cases import case
 from tests.samples import CODECS, image_bytes, jpeg_bytes, picture, video_bytes
 
 VISION = VisionConfig(backbone="compact", size=64)
@@ -356,3 +357,26 @@ def test_a_process_that_hangs_dies_with_its_service(tmp_path: Path) -> None:
         owner.kill()
 
     process.wait(10)
+
+
+def address_space(sandbox: Sandbox) -> int:
+    """Return the address space of the sandbox's process in bytes."""
+    return psutil.Process(pid(sandbox)).memory_info().vms
+
+
+@pytest.mark.slow
+def test_large_frames_leave_no_memory_behind() -> None:
+    """Each upload starts with the memory of the first: fragments of earlier ones do not add up."""
+    sandbox = Sandbox(MODALITIES, replace(PATIENT, memory=2**29))
+    sandbox.start()
+    first, before = pid(sandbox), address_space(sandbox)
+    uploads = [case("uhd_h264_2s.mp4"), case("dci4k_h264_2s.mp4"), image_bytes(picture(3000, 2000), "JPEG")]
+    try:
+        for number in range(9):
+            form = "image" if number % 3 == 2 else "video"
+            sandbox.decode("vision", form, uploads[number % 3])
+        time.sleep(1)  # memory is returned after the reply
+        assert address_space(sandbox) - before < 2**26
+        assert pid(sandbox) == first
+    finally:
+        sandbox.close()
