@@ -219,8 +219,8 @@ def _die_with_fork_server(kept: int) -> None:
 def _return_large_blocks() -> None:
     """Have the C library map large allocations by themselves, so that their address space is free after use.
 
-    By default it keeps freed blocks of up to 32 MB for later; frames of many sizes then fill the address space with gaps
-    until a file within the limits finds no room.
+    By default it keeps freed blocks of up to 32 MB for later; frames of many sizes then fill the address space with
+    gaps until a file within the limits finds no room.
     """
     with suppress(AttributeError):  # musl has no mallopt
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)

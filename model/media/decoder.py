@@ -12,6 +12,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from omninet.model.errors import InputError
+from omninet.model.media.colour import Coding, to_srgb
 from omninet.model.media.containers import check_frame_size, open_video, video_stream
 from omninet.model.media.limits import MediaLimits
 from omninet.model.media.orientation import Orientation, orientation_of, upright
@@ -54,7 +55,7 @@ class FrameDecoder:
         self.fit = fit
         self.damaged = False
         self.decoded = 0
-        self.form: tuple[int, int, Orientation] | None = None  # of the first frame
+        self.form: tuple[int, int, Orientation, Coding] | None = None  # of the first frame
 
     def pictures_at(self, wanted: list[int], may_seek: bool) -> dict[int, np.ndarray] | None:
         """Return time stamp -> frame, or None if seeking overshot or no frame was decoded."""
@@ -114,10 +115,12 @@ class FrameDecoder:
             yield frame
 
     def _to_rgb(self, frame: VideoFrame) -> np.ndarray:
-        """Convert to upright RGB, uint8 (3, height, width); frames of another size are scaled to that of the first."""
-        self.form = self.form or (frame.width, frame.height, orientation_of(frame))
-        width, height, orientation = self.form
-        return upright(frame.to_ndarray(format="rgb24", width=width, height=height), orientation)
+        """Convert to upright sRGB, uint8 (3, height, width); frames of another size are scaled to that of the first."""
+        coding = Coding(frame.color_primaries, frame.color_trc)
+        self.form = self.form or (frame.width, frame.height, orientation_of(frame), coding)
+        width, height, orientation, coding = self.form
+        pixels = frame.to_ndarray(format="rgb24", width=width, height=height)
+        return upright(to_srgb(pixels, coding), orientation)
 
 
 def _time(frame: VideoFrame) -> int:
