@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from PIL import Image, ImageFilter
 
 BT709, BT2020, DCI_P3, DISPLAY_P3 = 1, 9, 11, 12  # primaries, as numbered in ITU-T H.273
 PQ, HLG = 16, 18  # transfer characteristics, as numbered in ITU-T H.273
+Chromaticities = Sequence[Sequence[float]]
 # x and y of red, green, blue and white (ITU-R BT.709, BT.2020; SMPTE RP 431-2, EG 432-1)
 CHROMATICITIES = {
     BT709: ((0.64, 0.33), (0.3, 0.6), (0.15, 0.06), (0.3127, 0.329)),
@@ -93,12 +95,12 @@ def _srgb(light: np.ndarray) -> np.ndarray:
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
-def _between(source: tuple[tuple[float, float], ...], target: tuple[tuple[float, float], ...]) -> np.ndarray:
+def _between(source: Chromaticities, target: Chromaticities) -> np.ndarray:
     """Return the matrix (3, 3) that converts linear light between two sets of primaries."""
-    return np.asarray(np.linalg.inv(_to_xyz(target)) @ _to_xyz(source))
+    return np.asarray(np.linalg.inv(to_xyz(target)) @ to_xyz(source))
 
 
-def _to_xyz(chromaticities: tuple[tuple[float, float], ...]) -> np.ndarray:
+def to_xyz(chromaticities: Chromaticities) -> np.ndarray:
     """Return the matrix (3, 3) from linear RGB to CIE XYZ, with white as 1."""
     *primaries, white = (np.array([x / y, 1, (1 - x - y) / y]) for x, y in chromaticities)
     columns = np.stack(primaries, -1)

@@ -116,8 +116,10 @@ class FrameDecoder:
 
     def _to_rgb(self, frame: VideoFrame) -> np.ndarray:
         """Convert to upright sRGB, uint8 (3, height, width); frames of another size are scaled to that of the first."""
-        coding = Coding(frame.color_primaries, frame.color_trc)
-        self.form = self.form or (frame.width, frame.height, orientation_of(frame), coding)
+        if self.form is None:
+            context = self.stream.codec_context
+            coding = Coding(context.color_primaries, context.color_trc)
+            self.form = frame.width, frame.height, orientation_of(frame), coding
         width, height, orientation, coding = self.form
         pixels = frame.to_ndarray(format="rgb24", width=width, height=height)
         return upright(to_srgb(pixels, coding), orientation)
