@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from omninet.model.errors import InputError
-from omninet.model.media.images import Picture, decode_image, image_to_array
+from omninet.model.media.images import Picture, decode_image
 from omninet.model.media.limits import MediaLimits
+from omninet.model.media.pixels import image_to_array
 from omninet.model.media.videos import Clip, decode_video
 from omninet.model.modalities.base import Form, Modality, Ready, Resources
 from omninet.model.modalities.vision.config import Framed, VisionConfig
@@ -35,9 +36,10 @@ class VisionModality(Modality):
     forms: ClassVar[Mapping[str, Form]] = {
         "image": Form(
             bytes,
-            "JPEG, PNG, WebP, GIF (its first frame) or BMP.",
+            "JPEG, PNG, WebP, AVIF, HEIC (with the extra heic), TIFF (its first page), GIF (its first frame) or BMP.",
             upload=True,
-            accept="image/jpeg,image/png,image/webp,image/gif,image/bmp",
+            accept="image/jpeg,image/png,image/webp,image/avif,image/heic,image/heif,image/tiff,image/gif,image/bmp"
+            ",.avif,.heic,.heif,.tif,.tiff",
         ),
         "video": Form(
             bytes, "mp4, webm, mkv, avi, mov, mpeg-ts or gif.", upload=True, accept="video/*,image/gif,.mkv,.ts"
