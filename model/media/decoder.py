@@ -20,17 +20,18 @@ from omninet.model.media.packets import Joiner
 from omninet.model.media.timeline import Timeline
 
 Fit = Callable[[np.ndarray], np.ndarray]
+GROUP_PIXELS = 2**21  # of frames that are fitted together: several small ones, or one large one
 
 
 def decode_at(
     data: bytes, timeline: Timeline, wanted: list[int], limits: MediaLimits, fit: Fit
-) -> tuple[dict[int, np.ndarray], bool]:
-    """Decode the frame at each wanted time stamp; return time stamp -> frame, and True if there was damage.
+) -> tuple[np.ndarray, bool]:
+    """Decode a frame for each wanted time stamp, in ascending order; return frames, and True if there was damage.
 
     Seeks first; decodes from the start if seeking fails.
 
     Args:
-        fit: applied to each frame, uint8 RGB (3, height, width), as soon as it is decoded.
+        fit: applied to frames, uint8 RGB (t, 3, height, width), as soon as a few megapixels are decoded.
 
     Raises:
         InputError: ``corrupt_video``, no frame can be decoded; ``video_too_long`` or ``video_too_large``.
@@ -38,9 +39,9 @@ def decode_at(
     for may_seek in (False,) if timeline.joined else (True, False):
         with open_video(data) as container:
             decoder = FrameDecoder(container, timeline, limits, fit)
-            pictures = decoder.pictures_at(sorted(set(wanted)), may_seek)
-        if pictures is not None:
-            return pictures, decoder.damaged
+            frames = decoder.pictures_at(wanted, may_seek)
+        if frames is not None:
+            return frames, decoder.damaged
     raise InputError("corrupt_video", "no frame of the video can be decoded; send an intact file")
 
 
@@ -57,9 +58,10 @@ class FrameDecoder:
         self.decoded = 0
         self.form: tuple[int, int, Orientation, Coding] | None = None  # of the first frame
 
-    def pictures_at(self, wanted: list[int], may_seek: bool) -> dict[int, np.ndarray] | None:
-        """Return time stamp -> frame, or None if seeking overshot or no frame was decoded."""
-        pictures: dict[int, np.ndarray] = {}
+    def pictures_at(self, wanted: list[int], may_seek: bool) -> np.ndarray | None:
+        """Return a frame for each time stamp, or None if seeking overshot or no frame was decoded."""
+        fitted: list[np.ndarray] = []
+        waiting: list[np.ndarray] = []
         frames = self._frames()
         shown: VideoFrame | None = None
         coming = next(frames, None)
@@ -75,8 +77,13 @@ class FrameDecoder:
                 shown = coming
             if shown is None:
                 return None
-            pictures[time] = self.fit(self._to_rgb(shown))
-        return pictures
+            waiting.append(self._to_rgb(shown))
+            if len(waiting) * waiting[0].size > 3 * GROUP_PIXELS:
+                fitted.append(self.fit(np.stack(waiting)))
+                waiting.clear()
+        if waiting:
+            fitted.append(self.fit(np.stack(waiting)))
+        return fitted[0] if len(fitted) == 1 else np.concatenate(fitted)
 
     def _frames(self) -> Iterator[VideoFrame]:
         """Decode from the current position; frames without presentation times get those of their places."""

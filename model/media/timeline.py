@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from omninet.model.errors import InputError
-from omninet.model.media.containers import check_frame_size, ends_early, open_video, video_stream
+from omninet.model.media.containers import check_frame_size, ends_early, video_stream
 from omninet.model.media.limits import MediaLimits
 from omninet.model.media.packets import NOMINAL_STEP, Joiner, Stamp, read_stamps
 
@@ -85,7 +85,9 @@ def read_timeline(container: InputContainer, data: bytes, limits: MediaLimits) -
     by_decoding = container.format.name in SEEK_BY_DECODING
     keyframes = sorted((stamp.time, stamp.decoded if by_decoding else stamp.time) for stamp in stamps if stamp.keyframe)
     timeline = Timeline(times, keyframes, time_base, duration, cut, joiner.joined)
-    return timeline if all(stamp.shown is not None for stamp in stamps) else _numbered(timeline, stamps, step, data)
+    if any(stamp.shown is None for stamp in stamps):
+        return _numbered(timeline, stamps, step, _delay(container, stream, stamps[0]))
+    return timeline
 
 
 def _step(stamps: Sequence[Stamp]) -> int:
@@ -144,13 +146,13 @@ def _check_duration(seconds: float, limits: MediaLimits) -> None:
         )
 
 
-def _numbered(timeline: Timeline, stamps: Sequence[Stamp], step: int, data: bytes) -> Timeline:
+def _numbered(timeline: Timeline, stamps: Sequence[Stamp], step: int, delay: int) -> Timeline:
     """Return the timeline of a stream without presentation times.
 
     Its n-th frame is shown when the decoder returns it, which is ``delay`` packets after its n-th packet.
     """
     decoding = sorted(stamp.decoded for stamp in stamps)
-    delay = min(_delay(data), len(decoding) - 1)
+    delay = min(delay, len(decoding) - 1)
     times = decoding[delay:] + [decoding[-1] + (i + 1) * step for i in range(delay)]
     # A keyframe is shown up to ``delay`` frames later, after frames that are decoded after it.
     places = [bisect_left(decoding, seek) for _, seek in timeline.keyframes]
@@ -161,10 +163,13 @@ def _numbered(timeline: Timeline, stamps: Sequence[Stamp], step: int, data: byte
     return replace(timeline, times=times, keyframes=keyframes, decoding=decoding, delay=delay)
 
 
-def _delay(data: bytes) -> int:
-    """Return after how many further packets a decoder returns the first frame; 0 if it returns none."""
-    with open_video(data) as container, suppress(FFmpegError, ValueError):
-        packets = (packet for packet in container.demux(video_stream(container)) if packet.size)
+def _delay(container: InputContainer, stream: VideoStream, first: Stamp) -> int:
+    """Return after how many further packets the decoder returns the first frame; 0 if it returns none."""
+    if not stream.codec_context.has_b_frames:
+        return 0
+    with suppress(FFmpegError, ValueError):
+        container.seek(first.decoded, stream=stream)
+        packets = (packet for packet in container.demux(stream) if packet.size)
         for fed, packet in enumerate(packets):
             if packet.decode():
                 return fed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,8 +51,8 @@ def decode_video(
             each, so that variable frame rates are sampled by time; short clips repeat frames.
             ``stride`` takes the first ``frames`` of every fourth frame, as the authors' code does, or of every third,
             second or single frame if the clip is too short; shorter clips give fewer frames.
-        fit: converts each frame, uint8 RGB (3, height, width), to its final size as soon as it is decoded, so that
-            large frames are never held together; None keeps them as they are.
+        fit: converts frames, uint8 RGB (t, 3, height, width), to their final size as soon as a few megapixels are
+            decoded, so that large frames are never held together; None keeps them as they are.
 
     Raises:
         InputError: ``empty_file``, ``not_a_video``, ``no_video_stream``, ``corrupt_video``,
@@ -66,9 +67,10 @@ def decode_video(
         wanted = timeline.times[:: _stride(len(timeline.times))][:frames]
     else:
         wanted = [timeline.shown_at((i + 0.5) / frames * timeline.duration) for i in range(frames)]
-    pictures, damaged = decode_at(data, timeline, wanted, limits, fit or _unchanged)
+    distinct = sorted(set(wanted))
+    pictures, damaged = decode_at(data, timeline, distinct, limits, fit or _unchanged)
     return Clip(
-        frames=np.stack([pictures[time] for time in wanted]),
+        frames=pictures if wanted == distinct else pictures[[bisect_left(distinct, time) for time in wanted]],
         times=tuple(float((time - timeline.times[0]) * timeline.time_base) for time in wanted),
         duration=timeline.duration,
         truncated=timeline.truncated or damaged,
@@ -76,8 +78,8 @@ def decode_video(
     )
 
 
-def _unchanged(frame: np.ndarray) -> np.ndarray:
-    return frame
+def _unchanged(frames: np.ndarray) -> np.ndarray:
+    return frames
 
 
 def _stride(pictures: int) -> int:

@@ -130,12 +130,11 @@ class VisionModality(Modality):
         return Framed(framing.treatment, self.config.size / (framing.side or self.config.size), framing.window)
 
     def _clip(self, data: bytes, limits: MediaLimits) -> Clip:
-        """Decode a video, each frame fitted before the next is decoded: large frames are never held together."""
-        return decode_video(data, self.config.frames, limits, self.config.sampling, self._fit_frame)
+        """Decode a video, large frames fitted before the next are decoded."""
+        return decode_video(data, self.config.frames, limits, self.config.sampling, self._fit_frames)
 
-    def _fit_frame(self, frame: np.ndarray) -> np.ndarray:
-        square: np.ndarray = fit(frame[None], self.config.video, self.config.size)[0]
-        return square
+    def _fit_frames(self, frames: np.ndarray) -> np.ndarray:
+        return fit(frames, self.config.video, self.config.size)
 
 
 def _picture(image: ImageInput, limits: MediaLimits) -> Picture:
