@@ -62,7 +62,10 @@ class Settings(BaseSettings):
     max_batch_bytes: int = Field(64 * MEBI, gt=0, description="Maximum size of the request body of /batch, in bytes.")
     max_text_bytes: int = Field(MEBI // 4, gt=0, description="Maximum size of a JSON request body, in bytes.")
     max_image_pixels: int = Field(
-        50_000_000, gt=0, description="Maximum size of an image, width times height in pixels."
+        200_000_000,
+        gt=0,
+        description="Maximum size of an image, width times height in pixels; 60 million if it is not a JPEG, or a"
+        " progressive one.",
     )
     max_frame_pixels: int = Field(
         10_000_000, gt=0, description="Maximum size of a video's frames, width times height in pixels."

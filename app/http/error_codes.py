@@ -60,6 +60,7 @@ FIXED = {
     "unknown_field",
     "unknown_task",
     "unreadable_file",
+    "unsupported_image",
     "unsupported_media_type",
     "upload_too_slow",
     "video_too_large",

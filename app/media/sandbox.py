@@ -8,6 +8,7 @@ replies are parsed as JSON and raw bytes and never unpickled.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import logging
 import math
@@ -36,6 +37,8 @@ MAX_CRASHES = 3  # crashes after which a file is rejected; the first may be due 
 EXIT_WAIT_SECONDS = 1.0
 FORK_SERVER_GONE = 255  # exit code that multiprocessing reports if the fork server has ended
 PR_SET_PDEATHSIG = 1  # of prctl(2)
+M_MMAP_THRESHOLD = -3  # of mallopt(3)
+LARGE_BLOCK = 2**20  # bytes of an allocation that is returned to the system as soon as it is freed
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,9 @@ def _run_worker(connection: BlockingConnection, modalities: Mapping[str, Modalit
     call_this(MEDIA)
     with suppress(OSError):
         _die_with_fork_server(connection.fileno())
+        _return_large_blocks()
         _warm_up(modalities)
+        gc.freeze()  # what is needed for ever need not be looked at after each file
         _confine(limits)
         connection.send(b"ready")
         while True:
@@ -196,6 +201,8 @@ def _run_worker(connection: BlockingConnection, modalities: Mapping[str, Modalit
             connection.send(json.dumps(header).encode())
             if found is not None:
                 connection.send(found)
+            del data, found
+            gc.collect()  # decoders, which PyAV leaves in cycles of references
 
 
 def _die_with_fork_server(kept: int) -> None:
@@ -207,6 +214,16 @@ def _die_with_fork_server(kept: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.closerange(3, kept)
     os.closerange(kept + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def _return_large_blocks() -> None:
+    """Have the C library map large allocations by themselves, so that their address space is free after use.
+
+    By default it keeps freed blocks of up to 32 MB for later; frames of many sizes then fill the address space with
+    gaps until a file within the limits finds no room.
+    """
+    with suppress(AttributeError):  # musl has no mallopt
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def _decode(modality: Modality, form: str, data: bytes, limits: MediaLimits) -> tuple[dict[str, Any], bytes | None]:

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, JpegImagePlugin, UnidentifiedImageError
 
 from omninet.model.errors import InputError
+from omninet.model.media.errors import DECODE_ERRORS
+from omninet.model.media.jpeg import count_scans
 from omninet.model.media.limits import MediaLimits
+from omninet.model.media.pixels import image_to_array
 
-IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-# Exceptions that Pillow's decoders raise on damaged files.
-DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError, MemoryError, struct.error)
+IMAGE_NAMES = "JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP"
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP")
+HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
 MOST_SCANS = 100  # scans of a JPEG; real files have about ten
-# EXIF orientation -> transposition that makes the picture upright.
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+FULL_PIXELS = 50_000_000  # pixels above which an image is decoded to a fraction of its size, to bound memory
+FORMATS_IN_STEPS = {"JPEG", "MPO"}  # decoded to a fraction of the size without the whole; MPO is several JPEGs
+
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # threads take address space, which is limited
 
 
 @dataclass(frozen=True)
@@ -46,9 +44,10 @@ class Picture:
 
 
 def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:
-    """Decode a JPEG, PNG, WebP, GIF (first frame) or BMP to RGB.
+    """Decode a JPEG, PNG, WebP, AVIF, HEIC, TIFF (first page), GIF (first frame) or BMP to sRGB.
 
-    EXIF orientation is applied, transparent pixels are blended with white, and all colour modes are converted.
+    EXIF orientation is applied, transparent pixels are blended with white, and colours are converted from all modes and
+    profiles. Images of more than 50 megapixels are decoded to a fraction of their size.
 
     Raises:
         InputError: ``empty_file``, ``not_an_image``, ``unsupported_image``, ``image_too_large``,
@@ -56,91 +55,114 @@ def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:
     """
     limits = limits or MediaLimits()
     if not data:
-        raise InputError("empty_file", "the image file is empty; send a JPEG, PNG, WebP, GIF or BMP")
-    image = _open_image(data)
-    pixels = image.width * image.height
-    if pixels > limits.image_pixels:
+        raise InputError("empty_file", f"the image file is empty; send a {IMAGE_NAMES}")
+    with warnings.catch_warnings():
+        # Pillow warns above 89 megapixels, which have a limit of their own, and of damaged metadata.
+        warnings.simplefilter("ignore")
+        image = _open_image(data)
+        _check_size(image, limits)
+        _check_scans(image, data)
+        _shorten_transparency(image, data)
+        shrink = _shrink(image)
+        image, truncated = _load_pixels(image, data, shrink)
+        try:
+            pixels = image_to_array(image, 1 if image.format in FORMATS_IN_STEPS else shrink)
+        except DECODE_ERRORS as error:
+            raise _corrupt() from error
+    return Picture(pixels, truncated)
+
+
+def _check_size(image: Image.Image, limits: MediaLimits) -> None:
+    stepwise = image.format in FORMATS_IN_STEPS and "progressive" not in image.info
+    limit = limits.image_pixels if stepwise else min(limits.image_pixels, limits.whole_image_pixels)
+    if image.width * image.height > limit:
         raise InputError(
             "image_too_large",
-            f"the image has {image.width} x {image.height} pixels; at most {limits.image_pixels} are accepted",
+            f"the image has {image.width} x {image.height} pixels; at most {limit} are accepted",
             width=image.width,
             height=image.height,
-            limit=limits.image_pixels,
+            limit=limit,
         )
-    # Each scan is a pass over all pixels: a small file with many scans may take minutes.
-    if "progressive" in image.info and (scans := data.count(b"\xff\xda")) > MOST_SCANS:
+
+
+def _check_scans(image: Image.Image, data: bytes) -> None:
+    """Reject a JPEG of many scans: each is a pass over all pixels, so that a small file may take minutes."""
+    if "progressive" in image.info and (scans := count_scans(data, MOST_SCANS)) > MOST_SCANS:
         raise InputError(
-            "media_too_expensive",
-            f"the JPEG has {scans} scans; at most {MOST_SCANS} are accepted",
-            scans=scans,
-            limit=MOST_SCANS,
+            "media_too_expensive", f"the JPEG has more than {MOST_SCANS} scans", scans=scans, limit=MOST_SCANS
         )
-    image, truncated = _load_pixels(image, data)
-    return Picture(image_to_array(image), truncated)
 
 
-def image_to_array(image: Image.Image) -> np.ndarray:
-    """Convert a PIL image of any mode to RGB, uint8 (3, height, width); EXIF orientation is applied."""
-    image = _upright(image)
-    if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
-        image = _eight_bits(image)
-    elif image.has_transparency_data:
-        layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return np.ascontiguousarray(np.asarray(image.convert("RGB")).transpose(2, 0, 1))
+def _shorten_transparency(image: Image.Image, data: bytes) -> None:
+    """Take the upper bytes of the transparent colour of a PNG of 16 bits, as Pillow does with the pixels."""
+    transparent = image.info.get("transparency")
+    if image.format == "PNG" and data[24] == 16 and isinstance(transparent, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in transparent)
+
+
+def _shrink(image: Image.Image) -> int:
+    """Return the number of pixels, along each side, that become one."""
+    shrink = 1
+    while image.width * image.height > FULL_PIXELS * shrink**2:
+        shrink *= 2
+    return shrink
 
 
 def _open_image(data: bytes) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            # Pillow warns above 89 megapixels; decode_image checks its own limit next.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(data), formats=IMAGE_FORMATS)
+        return Image.open(io.BytesIO(data), formats=_formats())
     except UnidentifiedImageError:
-        raise InputError(
-            "not_an_image", "the file is not a readable image; send a JPEG, PNG, WebP, GIF or BMP"
-        ) from None
+        if data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS and "HEIF" not in _formats():
+            raise InputError(
+                "unsupported_image",
+                "HEIC images need the extra heic on the server (pip install 'omninet[heic]'); send a JPEG",
+            ) from None
+        raise InputError("not_an_image", f"the file is not a readable image; send a {IMAGE_NAMES}") from None
     except Image.DecompressionBombError as error:
+        if data.startswith(b"\xff\xd8"):  # Pillow's limit is below that of JPEGs here
+            return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
         raise InputError("image_too_large", f"the image has too many pixels: {error}") from error
     except DECODE_ERRORS as error:
         raise _corrupt() from error
 
 
-def _load_pixels(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
+@cache
+def _formats() -> tuple[str, ...]:
+    """Return the formats that Pillow may open, with HEIC if its library is installed."""
+    with suppress(ImportError):
+        heif = import_module("pillow_heif")
+        heif.options.DECODE_THREADS = 1  # threads take address space, which is limited
+        heif.register_heif_opener()
+        return *IMAGE_FORMATS, "HEIF"
+    return IMAGE_FORMATS
+
+
+def _load_pixels(image: Image.Image, data: bytes, shrink: int) -> tuple[Image.Image, bool]:
     """Decode the pixels; return the image, and True if the file was truncated.
 
     Raises:
         InputError: ``corrupt_image``.
     """
     try:
-        image.load()
+        _load(image, shrink)
         return image, False
     except DECODE_ERRORS as error:
-        if image.format != "JPEG":
+        if image.format not in FORMATS_IN_STEPS:
             raise _corrupt() from error
     try:
         # With an end marker, the decoder returns the part of a truncated JPEG that is there.
         image = _open_image(data + b"\xff\xd9")
-        image.load()
+        _load(image, shrink)
     except DECODE_ERRORS as error:
         raise _corrupt() from error
     return image, True
 
 
+def _load(image: Image.Image, shrink: int) -> None:
+    if shrink > 1 and image.format in FORMATS_IN_STEPS:
+        image.draft(None, (image.width // shrink, image.height // shrink))
+    image.load()
+
+
 def _corrupt() -> InputError:
     return InputError("corrupt_image", "the image is damaged: its pixels cannot be decoded; send an intact file")
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation; Pillow's exif_transpose rewrites all metadata and fails if a tag is damaged."""
-    turn = None
-    with suppress(*DECODE_ERRORS):
-        turn = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return image if turn is None else image.transpose(turn)
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale a 16-bit or float image to 8 bits; Pillow's own conversion clips instead."""
-    values = np.asarray(image, dtype=np.float64)
-    top = 65535.0 if values.max(initial=0.0) > 255 else 255.0
-    return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8))

@@ -11,12 +11,14 @@ class MediaLimits:
 
     Attributes:
         image_pixels: pixels of an image.
+        whole_image_pixels: pixels of an image that has to be decoded whole: all but JPEGs that are not progressive.
         frame_pixels: pixels of a video frame.
         video_seconds: duration of a video in seconds.
         decoded_frames: frames decoded to sample a video.
     """
 
-    image_pixels: int = 50_000_000
+    image_pixels: int = 200_000_000
+    whole_image_pixels: int = 60_000_000
     frame_pixels: int = 10_000_000
     video_seconds: float = 600.0
     decoded_frames: int = 6_000

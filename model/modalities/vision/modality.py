@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from omninet.model.errors import InputError
-from omninet.model.media.images import Picture, decode_image, image_to_array
+from omninet.model.media.images import Picture, decode_image
 from omninet.model.media.limits import MediaLimits
+from omninet.model.media.pixels import image_to_array
 from omninet.model.media.videos import Clip, decode_video
 from omninet.model.modalities.base import Form, Modality, Ready, Resources
 from omninet.model.modalities.vision.config import Framed, VisionConfig
@@ -35,9 +36,10 @@ class VisionModality(Modality):
     forms: ClassVar[Mapping[str, Form]] = {
         "image": Form(
             bytes,
-            "JPEG, PNG, WebP, GIF (its first frame) or BMP.",
+            "JPEG, PNG, WebP, AVIF, HEIC (with the extra heic), TIFF (its first page), GIF (its first frame) or BMP.",
             upload=True,
-            accept="image/jpeg,image/png,image/webp,image/gif,image/bmp",
+            accept="image/jpeg,image/png,image/webp,image/avif,image/heic,image/heif,image/tiff,image/gif,image/bmp"
+            ",.avif,.heic,.heif,.tif,.tiff",
         ),
         "video": Form(
             bytes, "mp4, webm, mkv, avi, mov, mpeg-ts or gif.", upload=True, accept="video/*,image/gif,.mkv,.ts"
@@ -76,10 +78,7 @@ class VisionModality(Modality):
     def decode(self, form: str, data: bytes, limits: MediaLimits) -> Picture | Clip:
         """Decode a file to frames and fit them to the backbone's input size."""
         if form == "video":
-            clip = self._clip(data, limits)
-            return Clip(
-                fit(clip.frames, self.config.video, self.config.size), clip.times, clip.duration, clip.truncated, True
-            )
+            return self._clip(data, limits)
         picture = decode_image(data, limits)
         (square,) = fit(picture.pixels[None], self.config.image, self.config.size)
         return Picture(square, picture.truncated, fitted=True)
@@ -131,7 +130,11 @@ class VisionModality(Modality):
         return Framed(framing.treatment, self.config.size / (framing.side or self.config.size), framing.window)
 
     def _clip(self, data: bytes, limits: MediaLimits) -> Clip:
-        return decode_video(data, self.config.frames, limits, self.config.sampling)
+        """Decode a video, large frames fitted before the next are decoded."""
+        return decode_video(data, self.config.frames, limits, self.config.sampling, self._fit_frames)
+
+    def _fit_frames(self, frames: np.ndarray) -> np.ndarray:
+        return fit(frames, self.config.video, self.config.size)
 
 
 def _picture(image: ImageInput, limits: MediaLimits) -> Picture:

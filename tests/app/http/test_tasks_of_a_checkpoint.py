@@ -174,7 +174,7 @@ async def test_task_list_is_complete(client: httpx.AsyncClient) -> None:
     assert tasks["mood"]["limits"] == {"characters": 100, "subwords": 64}
     assert tasks["look"]["limits"] == {
         "upload_bytes": 64 * 2**20,
-        "image_pixels": 50_000_000,
+        "image_pixels": 200_000_000,
         "frame_pixels": 10_000_000,
         "video_seconds": 600,
     }

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from PIL import ImageCms
 
 from omninet.app.errors import ServiceError
 from omninet.app.media.pool import MediaPool
@@ -36,12 +37,16 @@ from omninet.model.modalities.vision.config import Framing, VisionConfig
 from omninet.model.modalities.vision.fit import fit
 from omninet.model.predictor import Predictor
 from tests.app.conftest import Serve
+from tests.cases import FOLDER, case
+from tests.model.media.test_images import pixels_of
 from tests.samples import CODECS, image_bytes, jpeg_bytes, picture, video_bytes
 
 VISION = VisionConfig(backbone="compact", size=64)
 MODALITIES = {"vision": VisionModality(VISION), "language": LanguageModality(LanguageConfig())}
 LIMITS = Limits(MediaLimits(), seconds=20, memory=2**30)
 PATIENT = replace(LIMITS, seconds=60)
+IMAGES, VIDEOS = {".png", ".jpg", ".bmp"}, {".mp4", ".mkv", ".avi", ".ts"}
+SENT = sorted(path.name for path in FOLDER.iterdir() if path.suffix in IMAGES | VIDEOS)
 
 
 @pytest.fixture(scope="module")
@@ -356,3 +361,56 @@ def test_a_process_that_hangs_dies_with_its_service(tmp_path: Path) -> None:
         owner.kill()
 
     process.wait(10)
+
+
+def address_space(sandbox: Sandbox) -> int:
+    """Return the address space of the sandbox's process in bytes."""
+    return psutil.Process(pid(sandbox)).memory_info().vms
+
+
+@pytest.mark.slow
+def test_large_frames_leave_no_memory_behind() -> None:
+    """Each upload starts with the memory of the first: fragments of earlier ones do not add up."""
+    sandbox = Sandbox(MODALITIES, replace(PATIENT, memory=2**29))
+    sandbox.start()
+    first, before = pid(sandbox), address_space(sandbox)
+    uploads = [case("uhd_h264_2s.mp4"), case("dci4k_h264_2s.mp4"), image_bytes(picture(3000, 2000), "JPEG")]
+    try:
+        for number in range(9):
+            form = "image" if number % 3 == 2 else "video"
+            sandbox.decode("vision", form, uploads[number % 3])
+        time.sleep(1)  # memory is returned after the reply
+        assert address_space(sandbox) - before < 2**26
+        assert pid(sandbox) == first
+    finally:
+        sandbox.close()
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_files_that_people_sent_are_answered(shared_sandbox: Sandbox, name: str) -> None:
+    form = "image" if Path(name).suffix in IMAGES else "video"
+
+    found = shared_sandbox.decode("vision", form, case(name))
+
+    assert found.truncated == (name == "mpo_cut_80.jpg")
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "TIFF"])
+@pytest.mark.parametrize("profile", [None, ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()])
+def test_further_formats_need_no_file(shared_sandbox: Sandbox, kind: str, profile: bytes | None) -> None:
+    data = image_bytes(picture(150, 90), kind, icc_profile=profile)
+
+    assert np.array_equal(
+        shared_sandbox.decode("vision", "image", data).pixels, fitted(decode_image(data).pixels[None])[0]
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_photos_of_fifty_megapixels(shared_sandbox: Sandbox, kind: str) -> None:
+    options = {"AVIF": {"speed": 10}, "WEBP": {"method": 0}}.get(kind, {})
+    data = image_bytes(picture(8160, 6144), kind, **options)
+
+    found = shared_sandbox.decode("vision", "image", data)
+
+    assert np.abs(found.pixels.astype(int) - fitted(pixels_of(picture(1360, 1024))[None])[0]).mean() < 3

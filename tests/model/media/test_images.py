@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from omninet.model.errors import InputError
-from omninet.model.media.images import decode_image, image_to_array
+from omninet.model.media.images import decode_image
 from omninet.model.media.limits import MediaLimits
+from omninet.model.media.pixels import image_to_array
 from tests.samples import image_bytes, picture
 
 ORIENTATION = 0x0112
@@ -146,14 +147,14 @@ def test_modes_are_converted(mode: str, kind: str, tolerance: int) -> None:
     assert np.abs(pixels - wanted)[:, :, [4, 24]].max() <= tolerance
 
 
-@pytest.mark.parametrize("transparency", [None, 0])
-def test_sixteen_bits_are_scaled_not_clipped(transparency: int | None) -> None:
+@pytest.mark.parametrize(("transparency", "first"), [(None, 0), (0, 255)])
+def test_sixteen_bits_are_scaled_not_clipped(transparency: int | None, first: int) -> None:
     image = Image.fromarray(np.array([[0, 257, 32896, 65535]], np.uint16))
     options = {} if transparency is None else {"transparency": transparency}
 
     pixels = decode_image(image_bytes(image, "PNG", **options)).pixels
 
-    assert pixels[:, 0].tolist() == [[0, 1, 128, 255]] * 3
+    assert pixels[:, 0].tolist() == [[first, 1, 128, 255]] * 3
 
 
 def test_small_values_in_a_wide_type_are_eight_bits() -> None:
@@ -162,7 +163,7 @@ def test_small_values_in_a_wide_type_are_eight_bits() -> None:
     assert image_to_array(image)[:, 0].tolist() == [[0, 128, 255]] * 3
 
 
-@pytest.mark.parametrize(("width", "height"), [(10_000, 10_000), (20_000, 20_000), (1, 50_000_001)])
+@pytest.mark.parametrize(("width", "height"), [(10_000, 10_000), (20_000, 20_000), (1, 60_000_001)])
 def test_too_many_pixels_are_rejected_before_decoding(width: int, height: int) -> None:
     # There are no data: decoding would have been found out as corrupt_image.
     assert code_of(png_header(width, height)) == "image_too_large"
@@ -199,7 +200,7 @@ def test_files_that_are_not_images() -> None:
     assert code_of(b"") == "empty_file"
     assert code_of(b"hello") == "not_an_image"
     assert code_of(np.random.default_rng(0).bytes(5000)) == "not_an_image"
-    assert code_of(image_bytes(kind="TIFF")) == "not_an_image"
+    assert code_of(image_bytes(kind="JPEG2000")) == "not_an_image"
     assert code_of(image_bytes(kind="JPEG")[:20]) in {"not_an_image", "corrupt_image"}
 
 

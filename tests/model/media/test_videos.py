@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from omninet.model.errors import InputError
-from omninet.model.media import videos
+from omninet.model.media import decoder
 from omninet.model.media.limits import MediaLimits
 from omninet.model.media.videos import Clip, decode_video
 from tests.samples import CODECS, audio_bytes, brightness, image_bytes, video_bytes
@@ -45,14 +45,14 @@ def white_corner(clip: Clip) -> str:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Frames that each pass over a container decoded."""
     counts: list[int] = []
-    original = videos._Decoder.pictures_at
+    original = decoder.FrameDecoder.pictures_at
 
-    def counting(self: videos._Decoder, *args: object) -> object:
+    def counting(self: decoder.FrameDecoder, *args: object) -> object:
         result = original(self, *args)  # type: ignore[arg-type]
         counts.append(self.decoded)
         return result
 
-    monkeypatch.setattr(videos._Decoder, "pictures_at", counting)
+    monkeypatch.setattr(decoder.FrameDecoder, "pictures_at", counting)
     return counts
 
 
