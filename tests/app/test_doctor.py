@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_facts_of_a_healthy_installation(
     shown = capsys.readouterr().out
     facts = dict(line.split(maxsplit=1) for line in shown.split("\n\n")[0].splitlines())
     assert facts["checkpoint"].startswith(f"{toy_checkpoint}, toy ")
-    assert f"torch {module.version('torch')}" in facts["libraries"]
+    assert f"torch {version('torch')}" in facts["libraries"]
     assert facts["device"] == "cpu"
     assert facts["precision"] == "float32"
     assert facts["threads"].startswith(f"{torch.get_num_threads()} ")
