@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,17 @@ from omninet.model.modalities.language.config import Subwords
 
 
 class Tokenizer:
-    """Subword tokenizer: BPEmb with a SentencePiece model file.
+    """Subword tokenizer with a SentencePiece model file; gives the subwords that BPEmb gives with that file.
 
     Args:
         lower_case: first convert to lower case and all digits to zero, as BPEmb's published models expect.
     """
 
     def __init__(self, model_file: Path, lower_case: bool) -> None:
-        # Imported late: BPEmb imports gensim, which would slow down --help.
-        from bpemb import BPEmb
+        from sentencepiece import SentencePieceProcessor
 
         self.model_file, self.lower_case = model_file, lower_case
-        self._bpe: Any = BPEmb(model_file=model_file, segmentation_only=True, lang="en", preprocess=lower_case)
-        self._pieces: Any = self._bpe.spm
+        self._pieces: Any = SentencePieceProcessor(model_file=str(model_file))
         self.begin = int(self._pieces.bos_id())
         self.end = int(self._pieces.eos_id())
         self.unknown = int(self._pieces.unk_id())
@@ -42,15 +41,21 @@ class Tokenizer:
         A word without any known subword becomes the unknown token, so that every word has at least one.
         """
         tokens, numbers = [self.begin], [0]
-        for number, ids in enumerate(self._bpe.encode_ids(list(words)) if words else [], 1):
-            known = ids or [self.unknown]
+        for number, word in enumerate(words, 1):
+            known = self._ids(word) or [self.unknown]
             tokens += known
             numbers += [number] * len(known)
         return Subwords(np.array([*tokens, self.end]), np.array([*numbers, len(words) + 1]))
 
     def encode_output(self, text: str) -> list[int]:
         """Return the subword ids of a target text, with the end token."""
-        return [*self._bpe.encode_ids(text), self.end]
+        return [*self._ids(text), self.end]
+
+    def _ids(self, text: str) -> list[int]:
+        """Return the subword ids of a text; a text of white space alone has none."""
+        plain = re.sub(r"\d", "0", text.lower()) if self.lower_case else text
+        ids: list[int] = self._pieces.encode_as_ids(plain)
+        return ids
 
     def halves(self, token: int) -> list[tuple[int, int]]:
         """Return all splits of a subword into two known subwords."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from bpemb import BPEmb
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from omninet.model.modalities.language.tokenizer import Tokenizer
 from tests.conftest import SENTENCES
@@ -13,6 +16,18 @@ from tests.conftest import SENTENCES
 @pytest.fixture(scope="module")
 def tokenizer(tokenizer_file: Path) -> Tokenizer:
     return Tokenizer(tokenizer_file, lower_case=False)
+
+
+@pytest.mark.parametrize("lower_case", [False, True])
+@given(texts=st.lists(st.text(max_size=20) | st.sampled_from(["A dog", "1,234 DOGS", "٣", "İ"]), max_size=4))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_subwords_are_those_of_bpemb(tokenizer_file: Path, lower_case: bool, texts: list[str]) -> None:
+    bpemb = BPEmb(model_file=tokenizer_file, segmentation_only=True, lang="en", preprocess=lower_case)
+    tokenizer = Tokenizer(tokenizer_file, lower_case)
+    wanted = [ids or [tokenizer.unknown] for ids in (bpemb.encode_ids(texts) if texts else [])]
+
+    assert tokenizer.encode(texts).tokens[1:-1].tolist() == [i for ids in wanted for i in ids]
+    assert [tokenizer.encode_output(text)[:-1] for text in texts] == [bpemb.encode_ids(text) for text in texts]
 
 
 def test_subwords_are_numbered_by_word(tokenizer: Tokenizer) -> None:
