@@ -34,7 +34,7 @@ from omninet.app.http.service import Service
 from omninet.app.local.backend import LocalBackend
 from omninet.app.settings import Settings
 from omninet.app.telemetry.metrics import Metrics
-from omninet.model.errors import CheckpointError, ConfigError
+from omninet.model.errors import CheckpointError, ConfigError, install_command
 from omninet.model.extensions import load_extensions
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.storage.layout import skim
@@ -138,6 +138,6 @@ def _traces(settings: Settings) -> Traces | None:
     try:
         from omninet.app.telemetry.tracing import Traces
     except ModuleNotFoundError as error:
-        message = f"OMNINET_TRACES needs {error.name}, which is not installed: pip install 'omninet[otel]'"
+        message = f"OMNINET_TRACES needs {error.name}, which is not installed: {install_command('otel')}"
         raise ConfigError(message) from error
     return Traces.to(str(settings.traces))

@@ -43,3 +43,8 @@ class CheckpointError(OmniNetError):
 
 class DeviceError(OmniNetError):
     """The requested device or precision is not available on this machine."""
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs optional packages; no package index has OmniNet, so it names a clone."""
+    return f"pip install '.[{extra}]' in a clone of the repository"

@@ -14,7 +14,7 @@ from typing import NoReturn
 from omninet import __version__
 from omninet.app import cli as app
 from omninet.model import cli as model
-from omninet.model.errors import OmniNetError
+from omninet.model.errors import OmniNetError, install_command
 from omninet.model.extensions import load_extensions
 from omninet.training import cli as training
 
@@ -90,5 +90,5 @@ def run(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if not args.run.__module__.startswith("omninet.training."):
             raise
-        message = f"training needs {error.name}, which is not installed: pip install 'omninet[train]'"
+        message = f"training needs {error.name}, which is not installed: {install_command('train')}"
         raise OmniNetError(message) from error

@@ -104,7 +104,7 @@ def test_training_without_its_libraries_says_what_to_install(
     assert main(["fail"]) == 2
     error = capsys.readouterr().err
     assert "yaml" in error
-    assert "pip install 'omninet[train]'" in error
+    assert "pip install '.[train]'" in error
 
 
 def test_a_library_that_every_command_needs_is_not_blamed_on_training(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from importlib import import_module
 import numpy as np
 from PIL import AvifImagePlugin, Image, JpegImagePlugin, UnidentifiedImageError
 
-from omninet.model.errors import InputError
+from omninet.model.errors import InputError, install_command
 from omninet.model.media.errors import DECODE_ERRORS
 from omninet.model.media.jpeg import count_scans
 from omninet.model.media.limits import MediaLimits
@@ -115,7 +115,7 @@ def _open_image(data: bytes) -> Image.Image:
         if data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS and "HEIF" not in _formats():
             raise InputError(
                 "unsupported_image",
-                "HEIC images need the extra heic on the server (pip install 'omninet[heic]'); send a JPEG",
+                f"this server does not read HEIC images; send a JPEG, or on the server {install_command('heic')}",
             ) from None
         raise InputError("not_an_image", f"the file is not a readable image; send a {IMAGE_NAMES}") from None
     except Image.DecompressionBombError as error:

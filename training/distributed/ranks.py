@@ -16,7 +16,7 @@ from torch.distributed.fsdp import FSDPModule
 from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor
 
-from omninet.model.errors import ConfigError, DeviceError, OmniNetError
+from omninet.model.errors import ConfigError, DeviceError, OmniNetError, install_command
 from omninet.training.runtime.interrupt import Stopped
 from omninet.training.runtime.launch import Launch
 from omninet.training.runtime.step import Peers
@@ -124,7 +124,7 @@ def _accelerator(launch: Launch) -> Accelerator:
     try:
         from accelerate import Accelerator, DistributedDataParallelKwargs
     except ModuleNotFoundError as error:
-        message = f"--runner distributed needs {error.name}, which is not installed: pip install 'omninet[distributed]'"
+        message = f"--runner distributed needs {error.name}, which is not installed: {install_command('distributed')}"
         raise ConfigError(message) from error
     cards = torch.cuda.device_count()
     if cards and launch.local_ranks > cards:

@@ -206,7 +206,7 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
 
     assert main(["serve", "--port", "0"]) == 2
-    assert "pip install 'omninet[otel]'" in capsys.readouterr().err
+    assert "pip install '.[otel]'" in capsys.readouterr().err
 
 
 def test_invalid_collector_url_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
