@@ -38,13 +38,17 @@ class Stage:
 
 
 def parse(file: Path) -> list[Stage]:
-    """Parse a Dockerfile into its stages."""
+    """Parse a Dockerfile into its stages; a base image that is a build argument is replaced by its default."""
     text = re.sub(r"^\s*#.*\n", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
     stages: list[Stage] = []
+    defaults: dict[str, str] = {}
     for line in re.sub(r"\\\n\s*", "", text).splitlines():
         keyword, _, arguments = line.partition(" ")
         if keyword == "FROM":
-            stages.append(Stage(arguments.split()[0]))
+            base = arguments.split()[0]
+            stages.append(Stage(defaults.get(base.removeprefix("$"), base)))
+        elif keyword == "ARG" and not stages:
+            defaults |= [arguments.strip().split("=")]
         elif keyword:
             stages[-1].instructions.append((keyword, arguments.strip()))
     return stages

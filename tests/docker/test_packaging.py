@@ -39,7 +39,7 @@ def health_url(command: list[str]) -> re.Match[str]:
 
 def dry_run(*arguments: str, **environment: str) -> str:
     """Return the commands that ``make`` would run on a fresh clone."""
-    settings = {"HOST", "PORT", "PYTHON", "TORCH_INDEX", "MAKEFLAGS"}
+    settings = {"HOST", "PORT", "PYTHON", "TORCH_INDEX", "UNPINNED", "MAKEFLAGS"}
     given = {name: value for name, value in os.environ.items() if name not in settings}
     command = ["make", "--dry-run", "--always-make", *arguments]
     result = subprocess.run(command, cwd=ROOT, env=given | environment, capture_output=True, text=True, check=True)
@@ -61,7 +61,7 @@ def test_all_that_the_package_is_made_of_is_copied() -> None:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project, setuptools = pyproject["project"], pyproject["tool"]["setuptools"]
     folders = set(setuptools["package-dir"].values())
-    needed = {"pyproject.toml", project["readme"], *project["license-files"], *folders}
+    needed = {"pyproject.toml", "constraints.txt", project["readme"], *project["license-files"], *folders}
     assert set(BUILDER.copied()) == needed
 
 
@@ -94,7 +94,7 @@ def test_the_image_has_what_serving_needs_and_the_extras(tmp_path: Path, extras:
     of_extras = [requirement for extra in extras for requirement in project["optional-dependencies"][extra]]
     wanted = [*project["dependencies"], *of_extras]
     assert (tmp_path / "requirements.txt").read_text().splitlines() == wanted
-    assert install == "pip install --requirement requirements.txt"
+    assert install == "pip install --constraint constraints.txt --requirement requirements.txt"
 
 
 def test_no_cache_stays_in_a_layer() -> None:
@@ -104,7 +104,20 @@ def test_no_cache_stays_in_a_layer() -> None:
 
 def test_torch_can_come_from_another_index() -> None:
     assert 'TORCH_INDEX=""' in BUILDER.all("ARG")
-    assert any("$TORCH_INDEX" in line and "torchvision" in line for line in BUILDER.all("RUN"))
+    assert any("$TORCH_INDEX" in line and "torch(vision)?==" in line for line in BUILDER.all("RUN"))
+
+
+def test_versions_are_pinned_everywhere_but_on_request() -> None:
+    pinned = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines()[1:])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [each for name, extra in project["optional-dependencies"].items() if name != "bench" for each in extra]
+    names = {re.split(r"[^\w-]", each)[0].lower() for each in (*project["dependencies"], *extras)} - {"omninet"}
+    assert names - set(pinned) == set()
+
+    assert dry_run("test").count("--constraint constraints.txt") == 1
+    assert "constraint" not in dry_run("test", "UNPINNED=1")
+    torch = f"torch=={pinned['torch']} torchvision=={pinned['torchvision']}"
+    assert torch in dry_run("serve", "TORCH_INDEX=https://example.org")
 
 
 def test_the_container_is_not_root() -> None:
@@ -233,7 +246,7 @@ def test_make_serve_listens_where_the_settings_say_by_default() -> None:
 
 def test_make_takes_torch_from_another_index_only_when_told_to() -> None:
     assert "--index-url" not in dry_run("serve")
-    assert "pip install --index-url 'URL' torch torchvision\n" in dry_run("serve", "TORCH_INDEX=URL")
+    assert "pip install --index-url 'URL' torch torchvision\n" in dry_run("serve", "TORCH_INDEX=URL", "UNPINNED=1")
 
 
 def test_make_test_runs_every_check() -> None:
