@@ -21,7 +21,7 @@ from tests.model.networks import Row as Inputs
 from tests.model.reference import Reference, Vector
 from tests.samples import jpeg_bytes, video_bytes
 
-QUESTION = "what is it ?"
+QUESTION = "What is it?"
 FRAMED = Framed("squash", 1.0, "middle")
 
 
