@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(
         200_000_000,
         gt=0,
-        description="Maximum size of an image, width times height in pixels; 60 million if it is not a JPEG, or a"
+        description="Maximum size of an image, width times height in pixels; 52 million if it is not a JPEG, or a"
         " progressive one.",
     )
     max_frame_pixels: int = Field(

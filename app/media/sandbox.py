@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
+from PIL import Image
+
 from omninet.app.processes.messages import BlockingConnection, connected
 from omninet.app.processes.start import MEDIA, call_this, context
 from omninet.model.errors import InputError
@@ -37,8 +39,10 @@ MAX_CRASHES = 3  # crashes after which a file is rejected; the first may be due 
 EXIT_WAIT_SECONDS = 1.0
 FORK_SERVER_GONE = 255  # exit code that multiprocessing reports if the fork server has ended
 PR_SET_PDEATHSIG = 1  # of prctl(2)
-M_MMAP_THRESHOLD = -3  # of mallopt(3)
-LARGE_BLOCK = 2**20  # bytes of an allocation that is returned to the system as soon as it is freed
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+LARGE_BLOCK = 2**23  # bytes of an allocation that is returned to the system as soon as it is freed
+KEPT_BYTES = 2**26  # free memory that is kept for smaller allocations
+KEPT_PILLOW_BLOCKS = 4  # of 16 MB, in which Pillow keeps pixels
 
 
 @dataclass(frozen=True)
@@ -220,10 +224,14 @@ def _return_large_blocks() -> None:
     """Have the C library map large allocations by themselves, so that their address space is free after use.
 
     By default it keeps freed blocks of up to 32 MB for later; frames of many sizes then fill the address space with
-    gaps until a file within the limits finds no room.
+    gaps until a file within the limits finds no room. What ordinary photos and clips need stays mapped, because mapping
+    it again for each of them takes a third of their time.
     """
     with suppress(AttributeError):  # musl has no mallopt
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+    Image.core.set_blocks_max(KEPT_PILLOW_BLOCKS)  # type: ignore[attr-defined]
 
 
 def _decode(modality: Modality, form: str, data: bytes, limits: MediaLimits) -> tuple[dict[str, Any], bytes | None]:

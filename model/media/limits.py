@@ -18,7 +18,7 @@ class MediaLimits:
     """
 
     image_pixels: int = 200_000_000
-    whole_image_pixels: int = 60_000_000
+    whole_image_pixels: int = 52_000_000
     frame_pixels: int = 10_000_000
     video_seconds: float = 600.0
     decoded_frames: int = 6_000
