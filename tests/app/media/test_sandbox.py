@@ -383,7 +383,7 @@ def test_large_frames_leave_no_memory_behind() -> None:
             form = "image" if number % 3 == 2 else "video"
             sandbox.decode("vision", form, uploads[number % 3])
         time.sleep(1)  # memory is returned after the reply
-        assert address_space(sandbox) - before < 2**25
+        assert address_space(sandbox) - before < 2**27
         assert pid(sandbox) == first
     finally:
         sandbox.close()
