@@ -376,7 +376,7 @@ def test_large_frames_leave_no_memory_behind() -> None:
     first, before = pid(sandbox), 0
     uploads = [case("uhd_h264_2s.mp4"), case("dci4k_h264_2s.mp4"), image_bytes(picture(3000, 2000), "JPEG")]
     try:
-        for number in range(12):
+        for number in range(6):
             if number == len(uploads):  # the decoders have allocated their threads and tables
                 time.sleep(1)
                 before = address_space(sandbox)
