@@ -4,8 +4,9 @@ import { element } from "./elements.js";
 import { showPreview, textField, uploadField } from "./inputs.js";
 import { rendererOf, showAnswer, showBusy, showError, showNothing, showWriting } from "./render.js";
 import { bodyOf, commandOf } from "./request.js";
-import { mediaSample, sampleFile, textSample } from "./samples.js";
+import { creditLine, mediaSample, sampleFile, textSample } from "./samples.js";
 import { events } from "./stream.js";
+import { truthLine } from "./truth.js";
 import { takes, usesOf } from "./uses.js";
 
 const $ = (id) => document.getElementById(id);
@@ -71,7 +72,7 @@ function buildInputs() {
   shown = {};
   for (const field of use.uploads) {
     shown[field.name] = uploadField(field, use.uploads.length > 1, (file) => chooseOwn(field, file));
-    showPreview(shown[field.name].preview, chosen[slot(field)]);
+    showFile(field);
   }
   for (const field of use.values) {
     written[topic(field)] ??= exampleOf(field);
@@ -83,6 +84,13 @@ function buildInputs() {
   $("inputs").replaceChildren(...[...use.uploads, ...use.values].map((field) => shown[field.name].section));
 }
 
+// Show the chosen file of a field, and whose photo it is if it is a sample.
+function showFile(field) {
+  const pick = chosen[slot(field)];
+  showPreview(shown[field.name].preview, pick);
+  shown[field.name].credit.replaceChildren(...creditLine(pick?.sample));
+}
+
 // The initial text of a field: that of the first sample shown, or a general one.
 function exampleOf(field) {
   return samplesOf()[0]?.texts[field.role] ?? samples.texts[field.role]?.[0] ?? "";
@@ -92,7 +100,7 @@ function choose(field, file, sample = null) {
   const key = slot(field);
   if (chosen[key]?.url) URL.revokeObjectURL(chosen[key].url);
   chosen[key] = { file, sample, type: file.type || field.accept, url: URL.createObjectURL(file) };
-  if (shown[field.name]?.preview) showPreview(shown[field.name].preview, chosen[key]);
+  if (shown[field.name]?.preview) showFile(field);
   showSamples();
   showCurl();
 }
@@ -187,13 +195,14 @@ async function run() {
 
 async function ask(asked, signal) {
   const [first] = asked.uploads;
-  const [preview, url] = first ? [shown[first.name].preview, chosen[slot(first)]?.url] : [];
+  const [preview, pick] = first ? [shown[first.name].preview, chosen[slot(first)]] : [];
+  const said = Object.fromEntries(use.values.map((field) => [field.role, written[topic(field)]]));
   try {
     const sent = { method: "POST", signal, ...bodyOf(asked, files(), texts()) };
     const [response, renderer] = await Promise.all([fetch(new URL(asked.id, here), sent), rendererOf(asked.output)]);
     const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
     const reply = isStream ? await lastOf(response, signal) : await response.json();
-    return reply.error ? showError(reply.error) : showAnswer(reply, renderer, preview, url);
+    return reply.error ? showError(reply.error) : showAnswer(reply, renderer, preview, pick?.url, truthLine(reply, pick?.sample, said));
   } catch {
     return showError({ code: "unreachable", message: "the server could not be reached; is it still running?" });
   }
@@ -263,7 +272,7 @@ async function beginWithSamples() {
     if (!sample || chosen[key]) continue;
     const file = await sampleFile(sample);
     chosen[key] ??= { file, sample, type: sample.type, url: URL.createObjectURL(file) };
-    for (const each of use.uploads) showPreview(shown[each.name].preview, chosen[slot(each)]);
+    use.uploads.forEach(showFile);
     showSamples();
     showCurl();
   }
