@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import httpx
 import jsonschema_rs
 import pytest
 
+from omninet.app.http.routers.common import require_admin
 from omninet.app.http.samples import STATIC
 from omninet.app.main import create_app
 from omninet.app.settings import Settings
+from omninet.model.checkpoint import Checkpoint, save
 from omninet.model.media.images import decode_image
 from omninet.model.media.videos import decode_video
 from omninet.model.outputs import OUTPUTS
@@ -36,7 +39,14 @@ ENDPOINTS = {
 async def test_tasks(client: httpx.AsyncClient) -> None:
     body = (await client.get("/tasks")).json()
     named = {"name": "toy", "version": "0.0.1"}
-    assert body["model"] == {**named, "devices": ["cpu"], "precision": "float32", "agreement": None}
+    assert body["model"] == {
+        **named,
+        "devices": ["cpu"],
+        "precision": "float32",
+        "agreement": None,
+        "licence": "",
+        "summary": "Random weights, for tests.",
+    }
     assert {task["name"]: task["endpoints"] for task in body["tasks"]} == ENDPOINTS
     assert all(task["summary"] and task["inputs"] and task["output"] for task in body["tasks"])
 
@@ -52,12 +62,44 @@ async def test_another_precision(toy_checkpoint: Path, anyio_backend: str) -> No
     assert 0 < model["agreement"]["difference"] < 0.05
 
 
+async def test_model_card(client: httpx.AsyncClient, toy: Checkpoint) -> None:
+    response = await client.get("/model-card")
+    assert response.text == toy.card
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert response.headers["cache-control"] == "no-cache"
+
+
+async def test_a_checkpoint_without_a_licence(client: httpx.AsyncClient) -> None:
+    response = await client.get("/model-licence")
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "no_licence"
+
+
+async def test_card_and_licence_follow_a_reload(toy: Checkpoint, tmp_path: Path) -> None:
+    save(toy, tmp_path / "toy")
+    app = create_app(Settings(checkpoint=tmp_path / "toy", device="cpu"))
+    app.dependency_overrides[require_admin] = lambda: None
+    async with talking_to(app) as client:
+        await until_ready(client)
+        save(replace(toy, card="# Another\n\nMore.\n", licence="Research only\n\nÄ."), tmp_path / "toy")
+        reloaded = await client.post("/admin/reload")
+        card, licence = await client.get("/model-card"), await client.get("/model-licence")
+        model = (await client.get("/tasks")).json()["model"]
+
+    assert reloaded.status_code == 200
+    assert card.text == "# Another\n\nMore.\n"
+    assert licence.text == "Research only\n\nÄ."
+    assert (model["licence"], model["summary"]) == ("Research only", "More.")
+
+
 async def test_alive_and_ready(client: httpx.AsyncClient) -> None:
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     assert (await client.get("/readyz")).json() == {"status": "ok"}
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/docs", "/openapi.json", "/tasks", "/metrics"])
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/readyz", "/docs", "/openapi.json", "/tasks", "/metrics", "/model-card"]
+)
 async def test_head_has_the_headers_of_get(client: httpx.AsyncClient, path: str) -> None:
     head, get = await client.head(path), await client.get(path)
     assert head.status_code == get.status_code == 200
