@@ -1,5 +1,6 @@
 // The page: tabs, inputs, requests and answers.
 
+import { aboutModel } from "./about.js";
 import { element } from "./elements.js";
 import { showPreview, textField, uploadField } from "./inputs.js";
 import { rendererOf, showAnswer, showBusy, showError, showNothing, showWriting } from "./render.js";
@@ -261,6 +262,8 @@ async function start() {
   $("panel").hidden = false;
   show(uses.find((item) => `#${item.id}` === location.hash) ?? uses[0]);
   $("model").textContent = `${model.name} ${model.version} on ${model.devices.join(", ")}`;
+  $("about").replaceChildren(...aboutModel(model, tasks));
+  $("about").hidden = false;
   beginWithSamples();
 }
 

@@ -281,6 +281,30 @@ def change(watched: Watched, tab: str, how: Callable[[list[dict[str, Any]]], Any
     return watched.show(tab)
 
 
+def test_the_page_says_what_the_model_knows_and_its_licence(watched: Watched) -> None:
+    about = watched.show("pos").locator("#about")
+
+    expect(about).to_contain_text("6,000 photos, mostly of people and dogs outdoors")
+    expect(about).to_contain_text("Licence of the weights: Licence for non-commercial research.")
+    for link in ("Model card", "Licence for non-commercial research"):
+        response = watched.page.request.get(str(about.get_by_role("link", name=link).evaluate("link => link.href")))
+        assert response.ok
+        assert "Flickr8k" in response.text()
+
+
+def test_the_page_of_a_model_without_card_and_licence(watched: Watched) -> None:
+    def answer(route: Route) -> None:
+        body = route.fetch().json()
+        body["model"] |= {"summary": "", "licence": ""}
+        route.fulfill(json=body)
+
+    watched.page.route("**/tasks", answer)
+    about = watched.show("pos").locator("#about")
+
+    expect(about).to_contain_text("Its tasks: ")
+    expect(about).to_contain_text("No licence of the weights is stated.")
+
+
 def titles(page: Page) -> list[str]:
     return page.locator("#tabs button").all_inner_texts()
 
