@@ -79,6 +79,7 @@ function buildInputs() {
     written[topic(field)] ??= exampleOf(field);
     shown[field.name] = textField(field, use.uploads.length > 0, written[topic(field)], (value) => {
       written[topic(field)] = value;
+      shown[field.name].input.removeAttribute("aria-invalid");
       showCurl();
     });
   }
@@ -185,13 +186,28 @@ async function run() {
   const control = (running = new AbortController());
   $("answer").replaceChildren(...showBusy());
   $("run").setAttribute("aria-busy", "true");
+  for (const field of asked.values) shown[field.name].input.removeAttribute("aria-invalid");
   const parts = await ask(asked, control.signal);
   if (control.signal.aborted) return;
   $("run").removeAttribute("aria-busy");
   answers[asked.id] = parts;
   $("answer").replaceChildren(...parts);
-  // On narrow screens the answer is below the form, out of sight.
-  $("answer-title").scrollIntoView({ block: "nearest" });
+  showWhole();
+}
+
+// On narrow screens the answer is below the form, out of sight: it begins at the top of the screen then.
+function showWhole() {
+  if (document.activeElement?.getAttribute("aria-invalid") === "true") return;
+  if (matchMedia("(max-width: 800px)").matches) $("answer-title").scrollIntoView({ block: "start" });
+}
+
+// Mark the text field that an error is about, and go to it.
+function markInvalid(asked, code) {
+  const about = (field) => [`empty_${field.name}`, `empty_${field.role}`, `${field.role}_too_long`].includes(code);
+  const field = asked.values.find(about);
+  if (!field) return;
+  shown[field.name].input.setAttribute("aria-invalid", "true");
+  shown[field.name].input.focus();
 }
 
 async function ask(asked, signal) {
@@ -203,6 +219,7 @@ async function ask(asked, signal) {
     const [response, renderer] = await Promise.all([fetch(new URL(asked.id, here), sent), rendererOf(asked.output)]);
     const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
     const reply = isStream ? await lastOf(response, signal) : await response.json();
+    if (reply.error && !signal.aborted) markInvalid(asked, reply.error.code);
     return reply.error ? showError(reply.error) : showAnswer(reply, renderer, preview, pick?.url, truthLine(reply, pick?.sample, said));
   } catch {
     return showError({ code: "unreachable", message: "the server could not be reached; is it still running?" });

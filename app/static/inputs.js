@@ -20,7 +20,8 @@ export function uploadField(field, several, choose) {
     element("div", { class: "choose" }, file,
       element("label", { for: file.id, class: "quiet" }, "Choose a file"),
       ...(capture ? [camera, element("label", { for: camera.id, class: "quiet touch" }, capture)] : []),
-      element("span", { class: "muted" }, `or drop one here, or paste it: ${field.summary.replace(/\.$/, "")}`)));
+      element("span", { class: "muted" },
+        element("span", { class: "mouse" }, "or drop one here, or paste it: "), field.summary.replace(/\.$/, ""))));
   return { section, preview, credit };
 }
 
@@ -46,8 +47,7 @@ export function showPreview(preview, pick) {
   const view = viewOf(pick, name);
   view.muted = true;
   view.addEventListener("error", () => {
-    const words = `${name}: this browser cannot display it, but the server may be able to read it`;
-    view.replaceWith(element("p", { class: "muted" }, words));
+    view.replaceWith(element("p", { class: "muted" }, `${name} (no preview)`)); // whether it can be read says the answer
   });
   return preview.replaceChildren(view);
 }

@@ -14,7 +14,15 @@ export function render(reply, show, truth) {
     reply.explanation ? element("p", { class: "muted" }, "Point at a word, or tab to it, to see where the model looked.") : "",
     element("h3", {}, "Probability of each piece"),
     element("ol", { class: "pieces" }, ...pieces),
-    element("p", { class: "muted" }, `Log-probability of the whole: ${reply.log_probability.toFixed(2)}`));
+    element("p", { class: "muted" }, `Probability of exactly this text: ${oddsOf(reply.log_probability)}`));
+}
+
+// A log-probability in plain words, such as "1 in 10,000".
+function oddsOf(log) {
+  const odds = Math.exp(-log);
+  if (odds < 10) return percent(1 / odds);
+  if (odds >= 1e12) return "less than 1 in a trillion";
+  return `1 in ${Number(odds.toPrecision(2)).toLocaleString("en")}`;
 }
 
 function words(reply, show) {

@@ -173,10 +173,54 @@ def test_on_a_phone_the_photo_is_beside_the_answer(watched: Watched) -> None:
     assert boxes[1] == pytest.approx(boxes[0], abs=1)
 
 
+def boxes_of(page: Page, selector: str) -> list[Any]:
+    found: list[Any] = page.locator(selector).evaluate_all(
+        "all => all.map((each) => each.getBoundingClientRect().toJSON())"
+    )
+    return found
+
+
+@pytest.mark.parametrize("tab", ["caption", "vqa", "video-qa"])
+def test_on_a_phone_the_answer_is_in_view(browser: Browser, address: str, tab: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    watched = Watched(context.new_page(), address)
+    page = ask(watched, tab)
+
+    page.wait_for_timeout(500)
+    for part in ("#answer-title", "#answer .headline", "#answer .truth, #answer h3 >> nth=0"):
+        expect(page.locator(part).first).to_be_in_viewport(ratio=1)
+    expect(page.locator(".choose .muted").first).not_to_contain_text("drop", use_inner_text=True)
+    expect(page.locator(".choose .muted").first).to_contain_text("J" if tab != "video-qa" else "mp4")
+    context.close()
+    assert not watched.complaints
+
+
+def test_an_empty_question_is_marked(watched: Watched) -> None:
+    page = watched.show("vqa")
+    page.fill("#text-question", " ")
+    page.click("#run")
+
+    expect(page.get_by_role("alert")).to_contain_text("empty_question")
+    field = page.locator("#text-question")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+    assert Axe().run(page).violations_count == 0
+    page.fill("#text-question", "What is it?")
+    assert field.get_attribute("aria-invalid") is None
+    watched.complaints = [text for text in watched.complaints if "422" not in text]  # that Chromium logs itself
+
+
+def test_the_probability_of_a_text_is_in_plain_words(watched: Watched) -> None:
+    page = ask(watched, "caption")
+
+    expect(page.locator("#answer")).to_contain_text("Probability of exactly this text: 1 in 10,000")
+
+
 def test_the_strip_marks_moments_and_goes_to_them(watched: Watched) -> None:
     page = ask(watched, "video-caption")
 
     expect(page.locator(".strip button")).to_have_count(16)
+    assert all(box["width"] >= 120 for box in boxes_of(page, ".strip canvas.heat"))
     expect(page.locator(".moments i")).to_have_count(16)
     page.click(".strip button >> nth=8")
     page.wait_for_function("document.querySelector('.preview video').currentTime > 1")
@@ -213,6 +257,7 @@ def test_broken_file_shows_the_error_message(watched: Watched, tmp_path: Path) -
 
     expect(page.get_by_role("alert")).to_contain_text("not a readable image")
     expect(page.get_by_role("alert")).to_contain_text("not_an_image")
+    expect(page.locator(".preview")).to_have_text("broken.jpg (no preview)")
     watched.complaints = [text for text in watched.complaints if "422" not in text]  # that Chromium logs itself
 
 
