@@ -16,6 +16,7 @@ from omninet.model.explain.explanation import Explanation
 from omninet.model.job import Job
 from omninet.model.media.limits import MediaLimits
 from omninet.model.modalities import Modality, Ready, Resources
+from omninet.model.modalities.language.english import language_notes
 from omninet.model.modalities.language.tokenizer import Tokenizer
 from omninet.model.modalities.language.words import Word
 from omninet.model.model_config import ModelConfig
@@ -117,7 +118,9 @@ class Processor:
             InputError: the task is unknown, or an input is missing, unexpected or invalid.
         """
         spec, inputs, goal = self.check(task, **given)
-        return OUTPUTS[spec.output].prepare(self, spec, inputs, goal)
+        job = OUTPUTS[spec.output].prepare(self, spec, inputs, goal)
+        english = (given.value for given in inputs if given.input.domain == "english")
+        return replace(job, notes=(*job.notes, *language_notes(english)))
 
     def check(self, task: str, **given: Any) -> CheckedRequest:
         """Check which inputs a request has, and its options, without reading or decoding an input.

@@ -31,7 +31,7 @@ def test_the_proportions_of_a_file_survive_fitting(form: str, resources: Resourc
 def test_impossible_proportions_are_refused(aspect: object) -> None:
     header, data = VISION.pack(VISION.decode("image", FILES["image"], MediaLimits()))
 
-    with pytest.raises(ValueError, match="aspect|convert"):
+    with pytest.raises(ValueError, match=r"aspect|convert"):
         VISION.unpack("image", header | {"aspect": aspect}, data)
 
 
