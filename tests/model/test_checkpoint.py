@@ -134,7 +134,7 @@ def test_a_checkpoint_without_a_licence(folder: Path) -> None:
 
 def test_the_bundled_checkpoint_states_its_licence() -> None:
     documents = Documents(licence=load(BUNDLED).licence)
-    assert documents.licence_name == "Licence for non-commercial research"
+    assert documents.licence_name == "Non-commercial research only"
 
 
 def test_loading_initialises_no_random_weights(

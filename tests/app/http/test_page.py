@@ -330,8 +330,8 @@ def test_the_page_says_what_the_model_knows_and_its_licence(watched: Watched) ->
     about = watched.show("pos").locator("#about")
 
     expect(about).to_contain_text("6,000 photos, mostly of people and dogs outdoors")
-    expect(about).to_contain_text("Licence of the weights: Licence for non-commercial research.")
-    for link in ("Model card", "Licence for non-commercial research"):
+    expect(about).to_contain_text("Licence of the weights: Non-commercial research only.")
+    for link in ("Model card", "Non-commercial research only"):
         response = watched.page.request.get(str(about.get_by_role("link", name=link).evaluate("link => link.href")))
         assert response.ok
         assert "Flickr8k" in response.text()
