@@ -62,6 +62,7 @@ def describe(engine: AnyEngine) -> Description:
         tuple(engine.devices),
         engine.precision,
         engine.agreement,
+        processor.documents,
     )
 
 

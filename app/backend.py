@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 from omninet.app.telemetry.stopwatch import Stopwatch
+from omninet.model.documents import Documents
 from omninet.model.explain.explanation import Explanation
 from omninet.model.fast.agreement import Agreement
 from omninet.model.network_config import OmniNetConfig
@@ -89,6 +90,7 @@ class Description:
         devices: of the replicas, such as ``cuda:0``.
         precision: numeric precision.
         agreement: comparison with float32; None in float32.
+        documents: model card and licence.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Description:
     devices: tuple[str, ...]
     precision: str
     agreement: Agreement | None
+    documents: Documents = Documents()  # noqa: RUF009 - frozen
 
 
 class Backend(Protocol):

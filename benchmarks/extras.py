@@ -20,10 +20,10 @@ import httpx
 from omninet.app.http.samples import STATIC
 
 ASKED: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "/caption": ("image", "dog.jpg", {}),
-    "/caption, greedy": ("image", "dog.jpg", {"beams": "1"}),
-    "/vqa": ("image", "dog.jpg", {"question": "What is it?"}),
-    "/activity": ("video", "waving.webm", {}),
+    "/caption": ("image", "frisbee.jpg", {}),
+    "/caption, greedy": ("image", "frisbee.jpg", {"beams": "1"}),
+    "/vqa": ("image", "frisbee.jpg", {"question": "What is it?"}),
+    "/activity": ("video", "tennis.webm", {}),
 }
 KINDS: dict[str, dict[str, str]] = {
     "plain": {},

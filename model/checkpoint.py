@@ -8,6 +8,7 @@
     tokenizer.model        SentencePiece model of the subwords
     vocabularies/*.json    class names of each vocabulary that has names
     MODEL_CARD.md
+    LICENSE                licence of the weights; optional
     SHA256SUMS             digests of all other files, in the format of ``sha256sum --check``
 """
 
@@ -27,7 +28,7 @@ from omninet.model.model_config import CONFIG, ModelConfig, read_config, read_js
 from omninet.model.network.omninet import OmniNet
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS
-from omninet.model.storage.layout import BUNDLED, CARD, INDEX, REQUIRED, TOKENIZER, VOCABULARIES, WEIGHTS, skim
+from omninet.model.storage.layout import BUNDLED, CARD, INDEX, LICENSE, REQUIRED, TOKENIZER, VOCABULARIES, WEIGHTS, skim
 from omninet.model.storage.sealed import SUMS, check_no_other_files, check_sums, read_sums, write_atomically
 from omninet.model.storage.weights import digest, load_into, meta_network, places, read_tensors, write_weights
 
@@ -42,6 +43,7 @@ class Checkpoint:
         vocabularies: vocabulary name -> class names in the order of their ids; vocabularies of subwords are left out.
         card: text of MODEL_CARD.md, Markdown.
         digest: SHA-256 of the weights, hexadecimal; empty if the checkpoint was not read from disk.
+        licence: text of LICENSE; empty without one.
     """
 
     config: ModelConfig
@@ -50,6 +52,7 @@ class Checkpoint:
     vocabularies: Mapping[str, tuple[str, ...]]
     card: str
     digest: str = ""
+    licence: str = ""
 
 
 def save(
@@ -69,6 +72,8 @@ def save(
     with write_atomically(folder) as fresh:
         (fresh / CONFIG).write_text(_json(config), encoding="utf-8")
         (fresh / CARD).write_text(checkpoint.card, encoding="utf-8")
+        if checkpoint.licence:
+            (fresh / LICENSE).write_text(checkpoint.licence, encoding="utf-8")
         shutil.copyfile(checkpoint.tokenizer_file, fresh / TOKENIZER)
         (fresh / VOCABULARIES).mkdir()
         for name, classes in checkpoint.vocabularies.items():
@@ -121,6 +126,7 @@ def load(folder: Path, tasks: Collection[str] | None = None) -> Checkpoint:
         {name: _read_vocabulary(folder, name, config.network, sums) for name in _named(config.network)},
         (folder / CARD).read_text(encoding="utf-8"),
         digest(sums, files),
+        (folder / LICENSE).read_text(encoding="utf-8") if LICENSE in sums else "",
     )
 
 

@@ -18,6 +18,7 @@ from omninet.model.decoding.batch import RunningBatch
 from omninet.model.decoding.goal import score_goal
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.decoding.search import Search
+from omninet.model.documents import Documents
 from omninet.model.errors import CheckpointError
 from omninet.model.explain.attention import attend
 from omninet.model.fast.devices import check_precision, choose_device
@@ -51,8 +52,8 @@ class Predictor(Processor):
         precision: str = "auto",
         limits: MediaLimits | None = None,
     ) -> None:
-        tokenizer = _tokenizer(checkpoint)
-        super().__init__(checkpoint.config, tokenizer, checkpoint.vocabularies, limits or MediaLimits())
+        tokenizer, documents = _tokenizer(checkpoint), Documents(checkpoint.card, checkpoint.licence)
+        super().__init__(checkpoint.config, tokenizer, checkpoint.vocabularies, limits or MediaLimits(), documents)
         self.digest = checkpoint.digest
         self.device = choose_device(device)
         self.network, self.precision, self.agreement = settle(

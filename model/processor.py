@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis
+from omninet.model.documents import Documents
 from omninet.model.errors import InputError
 from omninet.model.explain.explanation import Explanation
 from omninet.model.job import Job
 from omninet.model.media.limits import MediaLimits
 from omninet.model.modalities import Modality, Ready, Resources
+from omninet.model.modalities.language.english import language_notes
 from omninet.model.modalities.language.tokenizer import Tokenizer
 from omninet.model.modalities.language.words import Word
 from omninet.model.model_config import ModelConfig
@@ -24,6 +26,7 @@ from omninet.model.outputs.text.output import written
 from omninet.model.rows import Prepared, Row
 from omninet.model.tasks import TASKS, Input, Task
 
+NO_DOCUMENTS = Documents()
 MAX_NUMBERS = 2**20  # attention weights in one explanation; about 10 MB of JSON
 
 
@@ -57,6 +60,7 @@ class Processor:
     Args:
         vocabularies: vocabulary name -> class names in the order of their ids.
         limits: limits of images and videos.
+        documents: model card and licence.
     """
 
     def __init__(
@@ -65,9 +69,10 @@ class Processor:
         tokenizer: Tokenizer,
         vocabularies: Mapping[str, tuple[str, ...]],
         limits: MediaLimits,
+        documents: Documents = NO_DOCUMENTS,
     ) -> None:
         self.config, self.tokenizer, self.vocabularies, self.limits = config, tokenizer, vocabularies, limits
-        self.name, self.version = config.name, config.version
+        self.name, self.version, self.documents = config.name, config.version, documents
         self.max_length = config.network.cnp.max_length
         self.resources = Resources(tokenizer, limits, self.max_length)
 
@@ -113,7 +118,9 @@ class Processor:
             InputError: the task is unknown, or an input is missing, unexpected or invalid.
         """
         spec, inputs, goal = self.check(task, **given)
-        return OUTPUTS[spec.output].prepare(self, spec, inputs, goal)
+        job = OUTPUTS[spec.output].prepare(self, spec, inputs, goal)
+        english = (given.value for given in inputs if given.input.domain == "english")
+        return replace(job, notes=(*job.notes, *language_notes(english)))
 
     def check(self, task: str, **given: Any) -> CheckedRequest:
         """Check which inputs a request has, and its options, without reading or decoding an input.

@@ -14,18 +14,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 import omninet
+from omninet.app.http.samples import STATIC
 from omninet.app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
+FOLDERS = (".", "docs", "model/bundled", "app/static/samples")
 DOCUMENTS = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("model/bundled/*.md"))
+    for folder in FOLDERS
+    for path in (ROOT / folder).glob("*.md")
 }
 SERVER = "http://127.0.0.1:8000"
+SAMPLES: list[dict[str, Any]] = json.loads((STATIC / "samples.json").read_text(encoding="utf-8"))["files"]
 # Shell blocks that are one curl command, each with the JSON block that follows it, if there is one.
 CURL = re.compile(r"```sh\n(curl [^\n]+)\n```\n(?:\n+```json\n(.+?)\n```)?", re.DOTALL)
 TESTED_ELSEWHERE = {"docs/guide.md"}  # tests/test_guide.py, tests/test_extension.py
@@ -97,6 +102,45 @@ def test_curl_lines_answer_what_is_shown(line: str, shown: str, address: str, tm
     else:
         assert done.stdout
         assert '"error"' not in done.stdout
+
+
+def _rows() -> list[list[str]]:
+    """Return the cells of the table of samples in the README."""
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in DOCUMENTS["README.md"].splitlines()
+        if re.match(r"\| [a-z]+\.(jpg|webm) \|", line)
+    ]
+
+
+def test_the_readme_has_every_sample() -> None:
+    assert [row[0] for row in _rows()] == [sample["file"] for sample in SAMPLES]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample["file"])
+def test_the_readme_has_what_the_bundled_model_answers(sample: dict[str, Any], address: str) -> None:
+    """The verdicts are those of the page: a caption that has none of them has to be judged anew."""
+    (row,) = (row for row in _rows() if row[0] == sample["file"])
+    prefix, question = "video-" if sample["type"].startswith("video") else "", sample["texts"]["question"]
+    caption = _judged(address, f"{prefix}caption", sample, "caption")
+    answer = _judged(address, "video-qa" if prefix else "vqa", sample, "answer", question=question)
+    activity = _judged(address, "activity", sample, "activity") if prefix else ""
+    assert row[1:] == [sample["truths"]["caption"]["is"].rstrip("."), caption, f"{question} {answer}", activity]
+
+
+def _judged(address: str, path: str, sample: dict[str, Any], key: str, **fields: str) -> str:
+    """Return what the model answers about a sample, with the verdict."""
+    file = STATIC / "samples" / sample["file"]
+    with file.open("rb") as opened:
+        files = {sample["type"].split("/")[0]: opened}
+        given: str = httpx.post(f"{address}/{path}", files=files, data=fields, timeout=60).json()[key]
+    truth = sample["truths"][key]
+    for verdict, name in {"right": "right", "partly": "partly right"}.items():
+        if given in truth.get(verdict, ()):
+            return f"{given}: {name}"
+    assert given in truth.get("wrong", [given]), f"judge the answer {given!r} about {file.name} in samples.json"
+    return f"{given}: wrong"
 
 
 def _assert_same(answered: Any, shown: Any, where: str) -> None:

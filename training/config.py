@@ -180,7 +180,9 @@ class RunConfig(Recipe):
         loosen: BPE dropout (Provilkov et al. 2020): probability that a subword of a text input is split in training.
         text_steps: maximum number of subwords of an output text.
         beams: beam width that the checkpoint uses to decode texts.
-        card: introduction of the model card in Markdown: purpose, data and licences, limitations.
+        card: introduction of the model card in Markdown: purpose, data and licences, limitations. The page shows its
+            first paragraph.
+        licence: of the weights, the text of the checkpoint's file LICENSE, whose first line names it; empty for none.
         network: ``cnp`` and peripherals by name, with values as in OmniNetConfig except those that the data determine.
             A peripheral whose name is not a modality needs a ``kind``. Peripherals that no task uses are dropped.
     """
@@ -208,6 +210,7 @@ class RunConfig(Recipe):
     text_steps: Annotated[int, Field(ge=1)] = 40
     beams: Annotated[int, Field(ge=1, le=MAX_BEAMS)] = 1
     card: str = ""
+    licence: str = ""
     network: dict[str, dict[str, Any]]
     tasks: dict[str, TaskRun]
 

@@ -60,7 +60,14 @@ class Setup:
         """Return the current network as a checkpoint, which shares its parameters."""
         run = self.config
         config = ModelConfig(run.name, run.version, self.network.config, run.text_steps, run.beams)
-        return Checkpoint(config, self.network, self.encoder.tokenizer.model_file, self.vocabularies, card)
+        return Checkpoint(
+            config,
+            self.network,
+            self.encoder.tokenizer.model_file,
+            self.vocabularies,
+            card,
+            licence=run.licence,
+        )
 
     def snapshot(self, card: str) -> Checkpoint:
         """Return a copy of the current network as a checkpoint."""

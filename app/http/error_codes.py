@@ -40,6 +40,7 @@ FIXED = {
     "missing_body",
     "missing_input",
     "missing_part",
+    "no_licence",
     "no_video_stream",
     "not_a_file",
     "not_a_video",

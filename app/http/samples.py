@@ -21,12 +21,17 @@ class PageSample:
         type: media type.
         label: description for people.
         texts: role of an input -> matching text, such as a question about the file.
+        truths: field of an answer, such as ``caption`` -> what is true, and the answers that were judged: ``is``, and
+            lists ``right``, ``partly``, ``wrong``; without ``wrong`` all other answers are wrong.
+        credit: ``photo`` (its number in COCO), ``source``, ``coco``, ``licence``, ``licence_url``.
     """
 
     file: str
     type: str
     label: str
     texts: dict[str, str]
+    truths: dict[str, dict[str, Any]]
+    credit: dict[str, Any]
 
 
 def sample_for(accept: str) -> PageSample | None:

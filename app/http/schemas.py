@@ -50,13 +50,14 @@ class ExplainedLayers(BaseModel):
 class FramedBody(BaseModel):
     """Part of each picture that the cells cover.
 
-    ``treatment`` is how the picture was fitted to a square, ``share`` the covered fraction of the square's side and
-    ``window`` the position of the covered part.
+    ``treatment`` is how the picture was fitted to a square, ``share`` the covered fraction of the square's side,
+    ``window`` the position of the covered part and ``aspect`` the width of the whole picture divided by its height.
     """
 
     treatment: str
     share: float
     window: str
+    aspect: float
 
 
 class ExplanationBody(BaseModel):

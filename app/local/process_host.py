@@ -139,4 +139,4 @@ class Host:
 def _processor(engine: Engine) -> Processor:
     """Return the engine's processor without its network."""
     given = engine.processor
-    return Processor(given.config, given.tokenizer, given.vocabularies, given.limits)
+    return Processor(given.config, given.tokenizer, given.vocabularies, given.limits, given.documents)

@@ -1,11 +1,13 @@
 // The page: tabs, inputs, requests and answers.
 
+import { aboutModel } from "./about.js";
 import { element } from "./elements.js";
 import { showPreview, textField, uploadField } from "./inputs.js";
 import { rendererOf, showAnswer, showBusy, showError, showNothing, showWriting } from "./render.js";
 import { bodyOf, commandOf } from "./request.js";
-import { mediaSample, sampleFile, textSample } from "./samples.js";
+import { creditLine, mediaSample, sampleFile, textSample } from "./samples.js";
 import { events } from "./stream.js";
+import { truthLine } from "./truth.js";
 import { takes, usesOf } from "./uses.js";
 
 const $ = (id) => document.getElementById(id);
@@ -71,16 +73,24 @@ function buildInputs() {
   shown = {};
   for (const field of use.uploads) {
     shown[field.name] = uploadField(field, use.uploads.length > 1, (file) => chooseOwn(field, file));
-    showPreview(shown[field.name].preview, chosen[slot(field)]);
+    showFile(field);
   }
   for (const field of use.values) {
     written[topic(field)] ??= exampleOf(field);
     shown[field.name] = textField(field, use.uploads.length > 0, written[topic(field)], (value) => {
       written[topic(field)] = value;
+      shown[field.name].input.removeAttribute("aria-invalid");
       showCurl();
     });
   }
   $("inputs").replaceChildren(...[...use.uploads, ...use.values].map((field) => shown[field.name].section));
+}
+
+// Show the chosen file of a field, and whose photo it is if it is a sample.
+function showFile(field) {
+  const pick = chosen[slot(field)];
+  showPreview(shown[field.name].preview, pick);
+  shown[field.name].credit.replaceChildren(...creditLine(pick?.sample));
 }
 
 // The initial text of a field: that of the first sample shown, or a general one.
@@ -92,7 +102,7 @@ function choose(field, file, sample = null) {
   const key = slot(field);
   if (chosen[key]?.url) URL.revokeObjectURL(chosen[key].url);
   chosen[key] = { file, sample, type: file.type || field.accept, url: URL.createObjectURL(file) };
-  if (shown[field.name]?.preview) showPreview(shown[field.name].preview, chosen[key]);
+  if (shown[field.name]?.preview) showFile(field);
   showSamples();
   showCurl();
 }
@@ -176,24 +186,41 @@ async function run() {
   const control = (running = new AbortController());
   $("answer").replaceChildren(...showBusy());
   $("run").setAttribute("aria-busy", "true");
+  for (const field of asked.values) shown[field.name].input.removeAttribute("aria-invalid");
   const parts = await ask(asked, control.signal);
   if (control.signal.aborted) return;
   $("run").removeAttribute("aria-busy");
   answers[asked.id] = parts;
   $("answer").replaceChildren(...parts);
-  // On narrow screens the answer is below the form, out of sight.
-  $("answer-title").scrollIntoView({ block: "nearest" });
+  showWhole();
+}
+
+// On narrow screens the answer is below the form, out of sight: it begins at the top of the screen then.
+function showWhole() {
+  if (document.activeElement?.getAttribute("aria-invalid") === "true") return;
+  if (matchMedia("(max-width: 800px)").matches) $("answer-title").scrollIntoView({ block: "start" });
+}
+
+// Mark the text field that an error is about, and go to it.
+function markInvalid(asked, code) {
+  const about = (field) => [`empty_${field.name}`, `empty_${field.role}`, `${field.role}_too_long`].includes(code);
+  const field = asked.values.find(about);
+  if (!field) return;
+  shown[field.name].input.setAttribute("aria-invalid", "true");
+  shown[field.name].input.focus();
 }
 
 async function ask(asked, signal) {
   const [first] = asked.uploads;
-  const [preview, url] = first ? [shown[first.name].preview, chosen[slot(first)]?.url] : [];
+  const [preview, pick] = first ? [shown[first.name].preview, chosen[slot(first)]] : [];
+  const said = Object.fromEntries(use.values.map((field) => [field.role, written[topic(field)]]));
   try {
     const sent = { method: "POST", signal, ...bodyOf(asked, files(), texts()) };
     const [response, renderer] = await Promise.all([fetch(new URL(asked.id, here), sent), rendererOf(asked.output)]);
     const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
     const reply = isStream ? await lastOf(response, signal) : await response.json();
-    return reply.error ? showError(reply.error) : showAnswer(reply, renderer, preview, url);
+    if (reply.error && !signal.aborted) markInvalid(asked, reply.error.code);
+    return reply.error ? showError(reply.error) : showAnswer(reply, renderer, preview, pick?.url, truthLine(reply, pick?.sample, said));
   } catch {
     return showError({ code: "unreachable", message: "the server could not be reached; is it still running?" });
   }
@@ -252,6 +279,8 @@ async function start() {
   $("panel").hidden = false;
   show(uses.find((item) => `#${item.id}` === location.hash) ?? uses[0]);
   $("model").textContent = `${model.name} ${model.version} on ${model.devices.join(", ")}`;
+  $("about").replaceChildren(...aboutModel(model, tasks));
+  $("about").hidden = false;
   beginWithSamples();
 }
 
@@ -263,7 +292,7 @@ async function beginWithSamples() {
     if (!sample || chosen[key]) continue;
     const file = await sampleFile(sample);
     chosen[key] ??= { file, sample, type: sample.type, url: URL.createObjectURL(file) };
-    for (const each of use.uploads) showPreview(shown[each.name].preview, chosen[slot(each)]);
+    use.uploads.forEach(showFile);
     showSamples();
     showCurl();
   }

@@ -3,7 +3,7 @@
 import { bar, element } from "./elements.js";
 
 const HEAT = "255, 96, 0";
-const THUMB = 96;
+const THUMB = 240; // pixels of a still's width; it is shown in about half of that
 
 // The part of a picture that the grid of cells covers: [left, top, width, height] as fractions of the picture.
 export function covered({ treatment, share, window: place }, width, height) {

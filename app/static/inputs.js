@@ -7,7 +7,7 @@ const CAPTURES = { image: "Take a photo", video: "Record a clip" };
 
 // A file chooser; calls `choose` with the file.
 export function uploadField(field, several, choose) {
-  const preview = element("div", { class: "preview" });
+  const [preview, credit] = [element("div", { class: "preview" }), element("p", { class: "credit" })];
   const [file, camera] = [chooser(`file-${field.name}`, field.accept), chooser(`camera-${field.name}`, `${mainType(field)}/*`)];
   camera.setAttribute("capture", "environment");
   camera.classList.add("touch");
@@ -16,11 +16,13 @@ export function uploadField(field, several, choose) {
   const section = element("section", { class: "media", "aria-label": several ? field.name : "File" },
     several ? element("h2", { class: "name" }, field.name) : "",
     preview,
+    credit,
     element("div", { class: "choose" }, file,
       element("label", { for: file.id, class: "quiet" }, "Choose a file"),
       ...(capture ? [camera, element("label", { for: camera.id, class: "quiet touch" }, capture)] : []),
-      element("span", { class: "muted" }, `or drop one here, or paste it: ${field.summary.replace(/\.$/, "")}`)));
-  return { section, preview };
+      element("span", { class: "muted" },
+        element("span", { class: "mouse" }, "or drop one here, or paste it: "), field.summary.replace(/\.$/, ""))));
+  return { section, preview, credit };
 }
 
 function chooser(id, accept) {
@@ -45,8 +47,7 @@ export function showPreview(preview, pick) {
   const view = viewOf(pick, name);
   view.muted = true;
   view.addEventListener("error", () => {
-    const words = `${name}: this browser cannot display it, but the server may be able to read it`;
-    view.replaceWith(element("p", { class: "muted" }, words));
+    view.replaceWith(element("p", { class: "muted" }, `${name} (no preview)`)); // whether it can be read says the answer
   });
   return preview.replaceChildren(view);
 }

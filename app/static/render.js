@@ -12,10 +12,10 @@ export async function rendererOf(output) {
   }
 }
 
-// Render a reply; attention weights are drawn over the preview if it still shows `url`.
-export function showAnswer(reply, renderer, preview, url) {
+// Render a reply; attention weights are drawn over the preview if it still shows `url`. `truth` follows the answer.
+export function showAnswer(reply, renderer, preview, url, truth = "") {
   const looked = reply.explanation ? lookedAt(reply, preview, url) : { parts: [], show: () => {} };
-  return [looked.beside ?? "", renderer.render(reply, looked.show), ...looked.parts, ...reply.notes.map(note), details(reply)];
+  return [looked.beside ?? "", renderer.render(reply, looked.show, truth), ...looked.parts, ...reply.notes.map(note), details(reply)];
 }
 
 // An empty text that is filled while an answer streams.

@@ -21,6 +21,16 @@ export function mediaSample(sample, isChosen, take) {
   return button;
 }
 
+// The source and the licence of a sample; nothing for a file of the user.
+export function creditLine(sample) {
+  if (!sample?.credit) return [];
+  const { photo, source, licence, licence_url: address } = sample.credit;
+  const from = sample.type.startsWith("image/") ? "Photo" : "A pan over photo";
+  return [`${from} ${photo} of COCO, from `, link(source, "Flickr"), ", ", link(address, licence)];
+}
+
+const link = (href, text) => element("a", { href, rel: "noreferrer" }, text);
+
 export function textSample(text, take) {
   const button = element("button", { type: "button" }, text);
   button.addEventListener("click", take);

@@ -25,6 +25,7 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from omninet.model.checkpoint import BUNDLED, load
+    from omninet.model.documents import Documents
 
     folder = args.checkpoint or BUNDLED
     checkpoint = load(folder)
@@ -33,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
         "folder": str(folder),
         "name": checkpoint.config.name,
         "version": checkpoint.config.version,
+        "licence": Documents(licence=checkpoint.licence).licence_name,
         "weights_sha256": checkpoint.digest,
         "bytes": sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()),
         "parameters": _parameter_counts(checkpoint.network),
@@ -50,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
 def _summary(facts: dict[str, Any]) -> str:
     parameters = ", ".join(f"{name} {count:,}" for name, count in facts["parameters"].items())
     tasks = ", ".join(task + (f" ({count:,} classes)" if count else "") for task, count in facts["tasks"].items())
-    rows = {name: facts[name] for name in ("folder", "name", "version", "weights_sha256")}
+    rows = {name: facts[name] for name in ("folder", "name", "version", "licence", "weights_sha256")}
+    rows["licence"] = rows["licence"] or "not stated"
     rows |= {"size": f"{facts['bytes'] / 1e6:.1f} MB", "parameters": parameters, "tasks": tasks}
     return "\n".join(f"{name:15} {value}" for name, value in rows.items())
 

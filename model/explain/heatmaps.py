@@ -11,8 +11,9 @@ from omninet.model.explain.explanation import Explanation
 from omninet.model.job import Job
 from omninet.model.outputs.answer import Answer
 
-PICTURE, FRAME = 160, 96  # side of a panel in pixels, for an image and for a video frame
-COLUMNS = 5  # panels per row, for an image
+PICTURE, FRAME = 160, 96  # longer side of a panel in pixels, for an image and for a video frame
+COLUMNS, MOST_FRAMES = 5, 12  # panels in a row, for an image and for a video
+LEAST = 16  # shorter side of a panel in pixels
 TEXT, BAR, GAP = 18, 12, 6
 HEAT, INK, PAPER = (255, 96, 0), (24, 24, 24), (255, 255, 255)
 DIM = 0.35  # brightness of cells without attention
@@ -21,7 +22,8 @@ DIM = 0.35  # brightness of cells without attention
 def draw(frames: np.ndarray, explanation: Explanation) -> bytes:
     """Draw an explanation as a PNG.
 
-    An image gets one panel per output. A video gets one strip of frames per output, with the frame weights as bars.
+    An image gets one panel per output. A video gets one strip of frames per output, in rows of at most MOST_FRAMES,
+    with the frame weights as bars. Panels have the proportions of the picture.
 
     Args:
         frames: prepared frames of the input, uint8 RGB (t, 3, size, size).
@@ -41,43 +43,56 @@ def draw_answer(job: Job, answer: Answer) -> bytes:
 
 
 def _panels(picture: Image.Image, explanation: Explanation) -> Image.Image:
-    cells = explanation.cells()
+    cells, size = explanation.cells(), _size(explanation, PICTURE)
     rows, columns = -(-len(cells) // COLUMNS), min(COLUMNS, len(cells))
-    side, height = PICTURE + GAP, PICTURE + TEXT + GAP
-    sheet = Image.new("RGB", (columns * side + GAP, rows * height + GAP), PAPER)
+    across, down = size[0] + GAP, size[1] + TEXT + GAP
+    sheet = Image.new("RGB", (columns * across + GAP, rows * down + GAP), PAPER)
     for i, text in enumerate(explanation.outputs):
-        left, top = GAP + i % COLUMNS * side, GAP + i // COLUMNS * height
-        sheet.paste(_lit(picture, cells[i, 0], PICTURE), (left, top))
-        _write(sheet, (left, top + PICTURE), text, PICTURE)
+        left, top = GAP + i % COLUMNS * across, GAP + i // COLUMNS * down
+        sheet.paste(_lit(picture, cells[i, 0], size), (left, top))
+        _write(sheet, (left, top + size[1]), text, size[0])
     return sheet
 
 
 def _strips(pictures: list[Image.Image], explanation: Explanation) -> Image.Image:
     cells, steps = explanation.cells(), explanation.steps()[:, : len(pictures)]
-    side, strip = FRAME + GAP, TEXT + FRAME + BAR + GAP
-    sheet = Image.new("RGB", (len(pictures) * side + GAP, len(cells) * strip + GAP), PAPER)
-    pen = ImageDraw.Draw(sheet)
+    size = _size(explanation, FRAME)
+    rows = -(-len(pictures) // MOST_FRAMES)
+    columns = -(-len(pictures) // rows)
+    across, down = size[0] + GAP, size[1] + BAR + GAP
+    strip = TEXT + rows * down
+    sheet = Image.new("RGB", (columns * across + GAP, len(cells) * strip + GAP), PAPER)
     for i, text in enumerate(explanation.outputs):
-        top = GAP + i * strip
-        _write(sheet, (GAP, top), text, sheet.width - 2 * GAP)
+        _write(sheet, (GAP, GAP + i * strip), text, sheet.width - 2 * GAP)
+        weights, most = steps[i] / steps[i].max(initial=1e-9), float(cells[i].max(initial=0))
         for j, picture in enumerate(pictures):
-            left = GAP + j * side
-            lit = _lit(picture, cells[i, j], FRAME, float(cells[i].max(initial=0)))
-            sheet.paste(lit, (left, top + TEXT))
-            below = top + TEXT + FRAME + BAR
-            height = round(BAR * float(steps[i, j] / steps[i].max(initial=1e-9)))
-            if height:
-                pen.rectangle((left, below - height, left + FRAME - 1, below - 1), fill=HEAT)
+            place = GAP + j % columns * across, GAP + i * strip + TEXT + j // columns * down
+            sheet.paste(_lit(picture, cells[i, j], size, most), place)
+            _draw_bar(sheet, (place[0], place[1] + size[1]), size[0], float(weights[j]))
     return sheet
 
 
-def _lit(picture: Image.Image, cells: np.ndarray, side: int, most: float | None = None) -> Image.Image:
-    """Scale a picture to ``side`` and light it by the weights of its cells (rows, columns); ``most`` is full light."""
-    scaled = picture.resize((side, side), Image.Resampling.BILINEAR)
+def _size(explanation: Explanation, longer: int) -> tuple[int, int]:
+    """Return width and height of a panel: those of a square picture, unless the square was squashed."""
+    aspect = explanation.framing.aspect if explanation.framing.treatment == "squash" else 1.0
+    width, height = (longer, longer / aspect) if aspect > 1 else (longer * aspect, longer)
+    return max(LEAST, round(width)), max(LEAST, round(height))
+
+
+def _draw_bar(sheet: Image.Image, place: tuple[int, int], width: int, weight: float) -> None:
+    """Draw a bar of a weight, 0 to 1, that stands in a box with its upper left corner at ``place``."""
+    (left, top), height = place, round(BAR * weight)
+    if height:
+        ImageDraw.Draw(sheet).rectangle((left, top + BAR - height, left + width - 1, top + BAR - 1), fill=HEAT)
+
+
+def _lit(picture: Image.Image, cells: np.ndarray, size: tuple[int, int], most: float | None = None) -> Image.Image:
+    """Scale a picture to ``size`` and light it by the weights of its cells (rows, columns); ``most`` is full light."""
+    scaled = picture.resize(size, Image.Resampling.BILINEAR)
     if not cells.size:
         return scaled
     share = np.clip(cells / max(most or float(cells.max()), 1e-9), 0, 1)
-    light = Image.fromarray((255 * share).astype(np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
+    light = Image.fromarray((255 * share).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
     dim = Image.blend(Image.new("RGB", scaled.size), scaled, DIM)
     warm = Image.blend(scaled, Image.new("RGB", scaled.size, HEAT), 0.25)
     return Image.composite(warm, dim, light)

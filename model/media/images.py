@@ -36,11 +36,13 @@ class Picture:
         pixels: RGB, uint8, (3, height, width).
         truncated: True if the file ended early; the missing part is grey.
         fitted: True if the picture already has the square size of the backbone.
+        aspect: width divided by height of the image, if ``pixels`` have been fitted.
     """
 
     pixels: np.ndarray
     truncated: bool = False
     fitted: bool = False
+    aspect: float = 1.0
 
 
 def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:

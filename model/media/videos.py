@@ -25,6 +25,7 @@ class Clip:
         duration: length of the clip in seconds.
         truncated: True if the file ended early and only its readable part was sampled.
         fitted: True if the frames already have the square size of the backbone.
+        aspect: width divided by height of the video, if ``frames`` have been fitted.
     """
 
     frames: np.ndarray
@@ -32,6 +33,7 @@ class Clip:
     duration: float
     truncated: bool = False
     fitted: bool = False
+    aspect: float = 1.0
 
 
 def decode_video(

@@ -50,6 +50,7 @@ class Ready:
         notes: remarks for the user, such as a truncated file.
         times: time stamps of a video's frames, in seconds from its start.
         words: text of each time step, for texts.
+        aspect: width divided by height of a picture.
     """
 
     value: Any
@@ -57,6 +58,7 @@ class Ready:
     notes: tuple[str, ...] = ()
     times: tuple[float, ...] = ()
     words: tuple[str, ...] = ()
+    aspect: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from omninet.model.storage.sealed import read_sums
 WEIGHTS = "model.safetensors"
 INDEX = f"{WEIGHTS}.index.json"
 TOKENIZER, CARD = "tokenizer.model", "MODEL_CARD.md"
+LICENSE = "LICENSE"  # optional
 REQUIRED = (CONFIG, WEIGHTS, TOKENIZER, CARD)
 VOCABULARIES = "vocabularies"
 BUNDLED = Path(__file__).parents[1] / "bundled"

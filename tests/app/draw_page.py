@@ -23,8 +23,9 @@ def take(browser: Browser, address: str, tab: str, name: str, size: dict[str, in
     """Take a screenshot of a tab with an answer while a word of it is hovered."""
     context = browser.new_context(viewport=size, device_scale_factor=1)  # type: ignore[arg-type]
     page = Watched(context.new_page(), address).show(tab)
-    page.locator("#samples button").nth(0 if tab == "caption" else 1).click()
-    page.wait_for_selector(f"#answer {TABS[tab][1]}")
+    sample, shown = TABS[tab]
+    page.locator(f"#samples button:has([src*='{sample}'])" if sample else "#samples button >> nth=1").click()
+    page.wait_for_selector(f"#answer {shown}")
     page.wait_for_timeout(2500)  # a clip's frames are drawn one by one
     page.evaluate("scrollTo(0, 0)" if size is DESK else "document.querySelector('.answer').scrollIntoView()")
     if page.locator(".piece").count():

@@ -61,8 +61,16 @@ def test_all_that_the_package_is_made_of_is_copied() -> None:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project, setuptools = pyproject["project"], pyproject["tool"]["setuptools"]
     folders = set(setuptools["package-dir"].values())
-    needed = {"pyproject.toml", "constraints.txt", project["readme"], *project["license-files"], *folders}
+    # The licences of the weights and of the samples are in the folders.
+    licences = {file for file in project["license-files"] if file.split("/")[0] not in folders}
+    needed = {"pyproject.toml", "constraints.txt", project["readme"], *licences, *folders}
     assert set(BUILDER.copied()) == needed
+
+
+def test_every_licence_exists() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["license-files"] == ["LICENSE", "model/bundled/LICENSE", "app/static/samples/CREDITS.md"]
+    assert all((ROOT / file).is_file() for file in project["license-files"])
 
 
 def test_every_folder_of_the_packages_is_installed() -> None:

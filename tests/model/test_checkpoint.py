@@ -23,7 +23,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from omninet.model import checkpoint as checkpoints
-from omninet.model.checkpoint import Checkpoint, load, replace_card, save, skim
+from omninet.model.checkpoint import BUNDLED, Checkpoint, load, replace_card, save, skim
+from omninet.model.documents import Documents
 from omninet.model.errors import CheckpointError, ConfigError
 from omninet.model.modalities.language.config import Subwords
 from omninet.model.modalities.language.peripheral import LanguagePeripheral
@@ -112,6 +113,28 @@ def test_files_of_a_checkpoint(toy_checkpoint: Path) -> None:
     modes = {oct(p.stat().st_mode & 0o777) for p in [toy_checkpoint, *toy_checkpoint.rglob("*")] if p.is_dir()}
     assert modes == {"0o755"}
     assert {oct(p.stat().st_mode & 0o777) for p in toy_checkpoint.rglob("*") if p.is_file()} == {"0o644"}
+
+
+def test_a_licence_is_optional_and_has_a_sum(toy: Checkpoint, tmp_path: Path) -> None:
+    save(replace(toy, licence="Research only\n"), tmp_path / "toy")
+
+    assert load(tmp_path / "toy").licence == "Research only\n"
+    assert "  LICENSE\n" in (tmp_path / "toy" / "SHA256SUMS").read_text()
+    replace_card(tmp_path / "toy", "# Another\n")
+    assert load(tmp_path / "toy").licence == "Research only\n"
+    (tmp_path / "toy" / "LICENSE").write_text("Anything\n")
+    assert "LICENSE was altered" in message_of(tmp_path / "toy")
+
+
+def test_a_checkpoint_without_a_licence(folder: Path) -> None:
+    assert load(folder).licence == ""
+    (folder / "LICENSE").write_text("Anything\n")
+    assert "LICENSE is unexpected" in message_of(folder)
+
+
+def test_the_bundled_checkpoint_states_its_licence() -> None:
+    documents = Documents(licence=load(BUNDLED).licence)
+    assert documents.licence_name == "Non-commercial research only"
 
 
 def test_loading_initialises_no_random_weights(

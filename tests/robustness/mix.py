@@ -18,7 +18,7 @@ SHARES = {"good": 75, "mutated": 10, "hurried": 5, "gone": 4, "malformed": 3, "p
 
 def one_of_each() -> list[Ask]:
     """Return a valid request for each of the six endpoints."""
-    image, clip = (SAMPLES / "dog.jpg").read_bytes(), (SAMPLES / "waving.webm").read_bytes()
+    image, clip = (SAMPLES / "frisbee.jpg").read_bytes(), (SAMPLES / "tennis.webm").read_bytes()
     asks = [ask(path, Upload(image if path in IMAGE_PATHS else clip)) for path in MEDIA_PATHS]
     return [*asks, Ask("/pos", {"json": {"text": TEXT}})]
 

@@ -8,7 +8,7 @@ import schemathesis
 
 from tests.robustness.mutations import SAMPLES
 
-FILES = {"image": (SAMPLES / "dog.jpg").read_bytes(), "video": (SAMPLES / "waving.webm").read_bytes()}
+FILES = {"image": (SAMPLES / "frisbee.jpg").read_bytes(), "video": (SAMPLES / "tennis.webm").read_bytes()}
 
 
 @schemathesis.hook

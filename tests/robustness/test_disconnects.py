@@ -72,7 +72,7 @@ def _go_away(server: Server, message: bytes, generator: random.Random) -> None:
 def _messages(server: Server) -> list[bytes]:
     """Return the raw bytes of a request of every kind; those with media have several pieces."""
     asks = [*one_of_each(), Ask("/pos", {"json": {"text": TEXT}})]
-    padded = (SAMPLES / "dog.jpg").read_bytes() + bytes(2**21)
+    padded = (SAMPLES / "frisbee.jpg").read_bytes() + bytes(2**21)
     asks += [ask(path, Upload(padded)) for path in MEDIA_PATHS[:2]]
     with httpx.Client(base_url=server.address) as client:
         requests = [client.build_request("POST", each.path, **each.arguments) for each in asks]

@@ -19,6 +19,7 @@ from omninet.training.network import network_config
 from omninet.training.runtime.schedule import quotas
 from tests.training.conftest import make_config, run_values
 
+MODEL = Path(__file__).parents[2] / "model" / "bundled"
 BUNDLED = Path(__file__).parents[2] / "training" / "configs" / "bundled.yaml"
 SHIPPED = [path for path in sorted(BUNDLED.parent.glob("*.yaml")) if path.stem != "distill"]  # that is no run
 CAPTION = {"dataset": "flickr8k", "folder": "f", "batch": 4, "share": 1}
@@ -178,3 +179,7 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
         (tmp_path / "run.yaml").write_bytes(content)
         with pytest.raises(ConfigError, match=r"run\.yaml is no valid YAML"):
             RunConfig.load(tmp_path / "run.yaml")
+
+
+def test_the_bundled_licence_is_that_of_its_configuration() -> None:
+    assert (MODEL / "LICENSE").read_text(encoding="utf-8") == RunConfig.load(BUNDLED).licence

@@ -371,3 +371,12 @@ def test_the_checkpoint_of_a_run(setup: Setup, tmp_path: Path) -> None:
     assert "| activity | activities | 4 | 1 | 4 |" in lines
     assert "One process, seed 0, 8 steps of Adam in 2 minutes" in loaded.card
     assert f"{sum(p.numel() for p in setup.network.parameters()):,} parameters" in loaded.card
+    assert loaded.licence == ""
+
+
+def test_the_licence_of_a_run_is_in_its_checkpoint(setup: Setup, tmp_path: Path) -> None:
+    licensed = replace(setup, config=setup.config.model_copy(update={"licence": "Research only\n"}))
+
+    save(licensed.checkpoint("# Tiny\n"), tmp_path / "checkpoint")
+
+    assert load(tmp_path / "checkpoint").licence == "Research only\n"

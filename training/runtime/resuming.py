@@ -16,7 +16,7 @@ from omninet.training.runtime.states import Progress
 
 # Settings that affect only place, speed or frequency, or are only written into checkpoints.
 FREE = (
-    *("name", "version", "card", "sharded", "pace", "restarts", "max_skipped"),
+    *("name", "version", "card", "licence", "sharded", "pace", "restarts", "max_skipped"),
     *("checkpoints.*", "evaluation.every", "tasks.*.jobs", "tasks.*.device"),
 )
 SCHEDULE = ("steps", "cooldown")  # may change while the learning rate of every finished step stays the same

@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
+from omninet.app.errors import ServiceError
 from omninet.app.http.routers.common import REFUSALS
 from omninet.app.http.samples import STATIC
 from omninet.app.http.schemas import ErrorReply, ModelName
@@ -19,6 +20,10 @@ from omninet.app.http.task_list import ServedTask, list_tasks
 
 router = APIRouter(tags=["system"], responses=REFUSALS)
 health = APIRouter(tags=["system"])  # needs no key
+NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ErrorReply}}
+# With response_class=Response, so that errors of these routes are JSON in the schema.
+TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+FRESH = {"Cache-Control": "no-cache"}
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
@@ -54,6 +59,8 @@ class ServedModel(ModelName):
     devices: list[str]
     precision: str
     agreement: AgreementBody | None = Field(description="Comparison with float32 at the start; null in float32.")
+    licence: str = Field(description="First line of the licence of the weights; empty if none is stated.")
+    summary: str = Field(description="First paragraph of the model card on one line; empty without one.")
 
 
 class Tasks(BaseModel):
@@ -66,13 +73,13 @@ class Tasks(BaseModel):
 @readable(router, "/", include_in_schema=False)
 def page() -> FileResponse:
     """Return the web page."""
-    return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+    return FileResponse(STATIC / "index.html", headers=FRESH)
 
 
 @readable(router, "/docs", include_in_schema=False)
 def docs() -> FileResponse:
     """Return the interactive API documentation."""
-    return FileResponse(STATIC / "docs.html", headers={"Cache-Control": "no-cache"})
+    return FileResponse(STATIC / "docs.html", headers=FRESH)
 
 
 @readable(health, "/healthz", summary="Is the process alive?")
@@ -81,7 +88,7 @@ async def healthz() -> Status:
     return Status()
 
 
-@readable(health, "/readyz", summary="Is the model loaded?", responses={503: {"model": ErrorReply}})
+@readable(health, "/readyz", summary="Is the model loaded?", responses=NOT_READY)
 async def readyz(service: ServiceDependency) -> Status:
     """Respond 200 if the model is ready, 503 otherwise."""
     await service.backend.describe()
@@ -94,7 +101,7 @@ async def metrics(service: ServiceDependency) -> Response:
     return Response(await service.metrics_text(), media_type=CONTENT_TYPE_LATEST)
 
 
-@readable(router, "/tasks", summary="List the tasks", responses={503: {"model": ErrorReply}})
+@readable(router, "/tasks", summary="List the tasks", responses=NOT_READY)
 async def tasks(request: Request, service: ServiceDependency) -> Tasks:
     """Return the served model and its tasks with their inputs, outputs, limits and endpoints."""
     model = await service.backend.describe()
@@ -107,5 +114,29 @@ async def tasks(request: Request, service: ServiceDependency) -> Tasks:
         devices=list(model.devices),
         precision=model.precision,
         agreement=agreement,
+        licence=model.documents.licence_name,
+        summary=model.documents.summary,
     )
     return Tasks(model=named, tasks=list_tasks(model.network, service.settings, tags))
+
+
+@readable(router, "/model-card", summary="Model card", response_class=Response, responses=TEXT | NOT_READY)
+async def model_card(service: ServiceDependency) -> PlainTextResponse:
+    """Return the model card of the served checkpoint, Markdown as plain text: data, limits, measurements."""
+    model = await service.backend.describe()
+    return PlainTextResponse(model.documents.card, headers=FRESH)
+
+
+@readable(
+    router,
+    "/model-licence",
+    summary="Licence of the weights",
+    response_class=Response,
+    responses=TEXT | NOT_READY | {404: {"model": ErrorReply, "description": "The checkpoint states no licence"}},
+)
+async def model_licence(service: ServiceDependency) -> PlainTextResponse:
+    """Return the licence of the weights of the served checkpoint."""
+    model = await service.backend.describe()
+    if not model.documents.licence:
+        raise ServiceError(404, "no_licence", "the checkpoint has no file LICENSE; ask those who made it")
+    return PlainTextResponse(model.documents.licence, headers=FRESH)

@@ -49,11 +49,13 @@ class Framed:
     Attributes:
         treatment, window: see Framing.
         share: side of the window divided by the side of the scaled picture.
+        aspect: width divided by height of the whole picture.
     """
 
     treatment: Treatment
     share: float
     window: Window
+    aspect: float = 1.0
 
 
 @dataclass(frozen=True)

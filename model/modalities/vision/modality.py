@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -64,11 +66,13 @@ class VisionModality(Modality):
         if form == "video":
             clip = value if isinstance(value, Clip) else self._clip(bytes_of(value), resources.limits)
             frames = clip.frames if clip.fitted else fit(clip.frames, self.config.video, self.config.size)
-            return Ready(frames, len(frames), (CUT_VIDEO,) if clip.truncated else (), clip.times)
+            aspect = clip.aspect if clip.fitted else _aspect(clip.frames)
+            return Ready(frames, len(frames), (CUT_VIDEO,) if clip.truncated else (), clip.times, aspect=aspect)
         picture = _picture(value, resources.limits)
         frames = picture.pixels[None]
         frames = frames if picture.fitted else fit(frames, self.config.image, self.config.size)
-        return Ready(frames, 1, (CUT_IMAGE,) if picture.truncated else ())
+        aspect = picture.aspect if picture.fitted else _aspect(picture.pixels)
+        return Ready(frames, 1, (CUT_IMAGE,) if picture.truncated else (), aspect=aspect)
 
     def sample(self, number: int) -> Image.Image:
         """Return a random smooth image, 320 x 240 pixels."""
@@ -81,23 +85,30 @@ class VisionModality(Modality):
             return self._clip(data, limits)
         picture = decode_image(data, limits)
         (square,) = fit(picture.pixels[None], self.config.image, self.config.size)
-        return Picture(square, picture.truncated, fitted=True)
+        return Picture(square, picture.truncated, fitted=True, aspect=_aspect(picture.pixels))
 
     def pack(self, value: Picture | Clip) -> tuple[dict[str, Any], bytes]:
         """Serialise a decoded picture or clip: metadata as JSON values, pixels as bytes."""
         if isinstance(value, Picture):
-            return {"truncated": value.truncated}, value.pixels.tobytes()
-        header = {"truncated": value.truncated, "times": value.times, "duration": value.duration}
-        return header, value.frames.tobytes()
+            return {"truncated": value.truncated, "aspect": value.aspect}, value.pixels.tobytes()
+        about = {"truncated": value.truncated, "times": value.times, "duration": value.duration, "aspect": value.aspect}
+        return about, value.frames.tobytes()
 
     def unpack(self, form: str, header: Mapping[str, Any], data: bytes) -> Picture | Clip:
-        """Deserialise the result of ``pack``."""
+        """Deserialise the result of ``pack``.
+
+        Raises:
+            ValueError: the sides of the picture have no ratio; a compromised process may send anything.
+        """
         size = self.config.size
         frames = np.frombuffer(bytearray(data), np.uint8).reshape(-1, 3, size, size)
+        truncated, aspect = bool(header["truncated"]), float(header["aspect"])
+        if not 0 < aspect < math.inf:
+            raise ValueError(f"the aspect must be positive and finite, not {aspect}")
         if form == "video":
             times = tuple(map(float, header["times"]))
-            return Clip(frames, times, float(header["duration"]), bool(header["truncated"]), fitted=True)
-        return Picture(frames[0], bool(header["truncated"]), fitted=True)
+            return Clip(frames, times, float(header["duration"]), truncated, fitted=True, aspect=aspect)
+        return Picture(frames[0], truncated, fitted=True, aspect=aspect)
 
     def tiny_file(self, form: str) -> bytes:  # noqa: ARG002
         """Return a GIF, valid as image and as video; one pixel wider than the input size, so that it is resized."""
@@ -127,14 +138,24 @@ class VisionModality(Modality):
     def framed(self, ready: Ready) -> Framed:
         """Return the part of each picture that the backbone's input shows."""
         framing = self.config.video if ready.times else self.config.image
-        return Framed(framing.treatment, self.config.size / (framing.side or self.config.size), framing.window)
+        share = self.config.size / (framing.side or self.config.size)
+        return Framed(framing.treatment, share, framing.window, ready.aspect)
 
     def _clip(self, data: bytes, limits: MediaLimits) -> Clip:
         """Decode a video, large frames fitted before the next are decoded."""
-        return decode_video(data, self.config.frames, limits, self.config.sampling, self._fit_frames)
+        aspects = list[float]()
 
-    def _fit_frames(self, frames: np.ndarray) -> np.ndarray:
-        return fit(frames, self.config.video, self.config.size)
+        def fitted(frames: np.ndarray) -> np.ndarray:
+            aspects.append(_aspect(frames))
+            return fit(frames, self.config.video, self.config.size)
+
+        clip = decode_video(data, self.config.frames, limits, self.config.sampling, fitted)
+        return replace(clip, aspect=aspects[0])
+
+
+def _aspect(pixels: np.ndarray) -> float:
+    """Return width divided by height of pixels (..., height, width)."""
+    return float(pixels.shape[-1] / pixels.shape[-2])
 
 
 def _picture(image: ImageInput, limits: MediaLimits) -> Picture:

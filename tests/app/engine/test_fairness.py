@@ -13,7 +13,7 @@ from omninet.model.predictor import Predictor
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 VIDEOS, TEXTS = 16, 50
-CLIP = Path(app.__file__).parent / "static/samples/waving.webm"
+CLIP = Path(app.__file__).parent / "static/samples/tennis.webm"
 
 
 async def test_texts_do_not_wait_for_videos() -> None:

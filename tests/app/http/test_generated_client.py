@@ -90,13 +90,14 @@ CALLS: dict[str, Callable[[Client, Any], dict[str, Any]]] = {
     "batch": lambda client, m: {"body": m.BatchRequest.from_dict({"items": ITEMS})},
     "metrics": lambda client, m: {},
     "tasks": lambda client, m: {},
+    "model_card": lambda client, m: {},
     "healthz": lambda client, m: {},
     "readyz": lambda client, m: {},
 }
 
 
 def test_every_call_succeeds(client: Client) -> None:
-    assert set(client.operations) == {*CALLS, "reload"}
+    assert set(client.operations) == {*CALLS, "model_licence", "reload"}
     replies = SimpleNamespace()
     for operation, arguments in CALLS.items():
         response = client.call(operation, **arguments(client, client.models))
@@ -123,6 +124,8 @@ def test_errors_have_a_code_of_the_enumeration(client: Client) -> None:
     for operation, (arguments, status, code) in wrong.items():
         response = client.call(operation, **arguments)
         assert (response.status_code, response.parsed.error.code) == (status, code), response.content
+    response = client.call("model_licence")
+    assert (response.status_code, response.parsed.error.code) == (404, codes.NO_LICENCE)
     response = client.call("pos", key="unknown", body=models.PosRequest(text="A dog."))
     assert (response.status_code, response.parsed.error.code) == (401, codes.INVALID_API_KEY)
     response = client.call("reload", key=KEY)

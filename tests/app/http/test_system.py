@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,22 @@ import httpx
 import jsonschema_rs
 import pytest
 
+from omninet.app.http.routers.common import require_admin
 from omninet.app.http.samples import STATIC
 from omninet.app.main import create_app
 from omninet.app.settings import Settings
+from omninet.model.checkpoint import Checkpoint, save
 from omninet.model.media.images import decode_image
 from omninet.model.media.videos import decode_video
 from omninet.model.outputs import OUTPUTS
-from tests.app import draw_samples
+from tests.app import make_samples
 from tests.app.conftest import talking_to
 from tests.app.http.test_service import until_ready
+from tests.samples import picture
 
 pytestmark = pytest.mark.anyio
-SAMPLES = sorted((STATIC / "samples").iterdir())
+SAMPLES = sorted(path for path in (STATIC / "samples").iterdir() if path.suffix != ".md")
+CREDITS = STATIC / "samples" / "CREDITS.md"
 ENDPOINTS = {
     "pos": ["/pos"],
     "activity": ["/activity"],
@@ -34,7 +39,14 @@ ENDPOINTS = {
 async def test_tasks(client: httpx.AsyncClient) -> None:
     body = (await client.get("/tasks")).json()
     named = {"name": "toy", "version": "0.0.1"}
-    assert body["model"] == {**named, "devices": ["cpu"], "precision": "float32", "agreement": None}
+    assert body["model"] == {
+        **named,
+        "devices": ["cpu"],
+        "precision": "float32",
+        "agreement": None,
+        "licence": "",
+        "summary": "Random weights, for tests.",
+    }
     assert {task["name"]: task["endpoints"] for task in body["tasks"]} == ENDPOINTS
     assert all(task["summary"] and task["inputs"] and task["output"] for task in body["tasks"])
 
@@ -50,12 +62,44 @@ async def test_another_precision(toy_checkpoint: Path, anyio_backend: str) -> No
     assert 0 < model["agreement"]["difference"] < 0.05
 
 
+async def test_model_card(client: httpx.AsyncClient, toy: Checkpoint) -> None:
+    response = await client.get("/model-card")
+    assert response.text == toy.card
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert response.headers["cache-control"] == "no-cache"
+
+
+async def test_a_checkpoint_without_a_licence(client: httpx.AsyncClient) -> None:
+    response = await client.get("/model-licence")
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "no_licence"
+
+
+async def test_card_and_licence_follow_a_reload(toy: Checkpoint, tmp_path: Path) -> None:
+    save(toy, tmp_path / "toy")
+    app = create_app(Settings(checkpoint=tmp_path / "toy", device="cpu"))
+    app.dependency_overrides[require_admin] = lambda: None
+    async with talking_to(app) as client:
+        await until_ready(client)
+        save(replace(toy, card="# Another\n\nMore.\n", licence="Research only\n\nÄ."), tmp_path / "toy")
+        reloaded = await client.post("/admin/reload")
+        card, licence = await client.get("/model-card"), await client.get("/model-licence")
+        model = (await client.get("/tasks")).json()["model"]
+
+    assert reloaded.status_code == 200
+    assert card.text == "# Another\n\nMore.\n"
+    assert licence.text == "Research only\n\nÄ."
+    assert (model["licence"], model["summary"]) == ("Research only", "More.")
+
+
 async def test_alive_and_ready(client: httpx.AsyncClient) -> None:
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     assert (await client.get("/readyz")).json() == {"status": "ok"}
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/docs", "/openapi.json", "/tasks", "/metrics"])
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/readyz", "/docs", "/openapi.json", "/tasks", "/metrics", "/model-card"]
+)
 async def test_head_has_the_headers_of_get(client: httpx.AsyncClient, path: str) -> None:
     head, get = await client.head(path), await client.get(path)
     assert head.status_code == get.status_code == 200
@@ -164,7 +208,8 @@ async def test_page_loads_nothing_from_other_hosts(client: httpx.AsyncClient) ->
     for reference in re.findall(r'(?:src|href)="([^"#]+)"', response.text):
         assert not reference.startswith("/"), "the page may be served below a prefix"
         assert (await client.get(f"/{reference}")).status_code == 200
-    for file in (file for kind in ("html", "js", "css", "json", "svg") for file in STATIC.rglob(f"*.{kind}")):
+    # The addresses in samples.json become links, which load nothing.
+    for file in (file for kind in ("html", "js", "css", "svg") for file in STATIC.rglob(f"*.{kind}")):
         addresses = set(re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^\s\"')]*", file.read_text()))
         assert addresses <= {"http://www.w3.org/2000/svg"}, file
         inline = re.search(r"\son\w+=|<style|style=", file.read_text())
@@ -186,13 +231,17 @@ def test_every_output_has_a_renderer() -> None:
 # ---- its samples
 
 
+def offered() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((STATIC / "samples.json").read_text())["files"]
+    return found
+
+
 def test_all_samples_are_offered() -> None:
-    offered = json.loads((STATIC / "samples.json").read_text())["files"]
-    assert sorted(each["file"] for each in offered) == [path.name for path in SAMPLES]
+    assert sorted(each["file"] for each in offered()) == [path.name for path in SAMPLES]
 
 
 def test_samples_are_small() -> None:
-    assert sum(path.stat().st_size for path in SAMPLES) < 200_000
+    assert all(path.stat().st_size < 80_000 for path in SAMPLES)
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
@@ -202,17 +251,35 @@ def test_samples_can_be_read(path: Path) -> None:
         assert not clip.truncated
         assert clip.duration == pytest.approx(3.0, abs=0.1)
     else:
-        assert decode_image(path.read_bytes()).pixels.shape == (3, 320, 448)
+        assert max(decode_image(path.read_bytes()).pixels.shape) <= make_samples.LONGEST
 
 
-def test_samples_match_their_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draw_samples, "FOLDER", tmp_path)
-    draw_samples.main()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path in SAMPLES]
-    for path in SAMPLES:
-        if path.suffix == ".jpg":
-            drawn, kept = (decode_image(file.read_bytes()).pixels for file in (tmp_path / path.name, path))
-            assert abs(drawn.astype(int) - kept).mean() < 2
+@pytest.mark.parametrize("sample", offered(), ids=lambda sample: sample["file"])
+def test_samples_have_a_free_licence_and_a_credit(sample: dict[str, Any]) -> None:
+    credit, text = sample["credit"], CREDITS.read_text(encoding="utf-8")
+    (line,) = (line for line in text.splitlines() if line.startswith(f"| {sample['file']} "))
+    assert re.fullmatch(r"https://creativecommons\.org/licenses/by(-sa)?/2\.0/", credit["licence_url"])
+    assert all(str(value) in line for value in credit.values())
+
+
+def test_credits_name_the_photos_that_samples_are_made_of() -> None:
+    numbers = {f"{name}.jpg": number for name, number in make_samples.PHOTOS.items()}
+    numbers |= {f"{name}.webm": number for name, (number, _) in make_samples.CLIPS.items()}
+    assert numbers == {each["file"]: each["credit"]["photo"] for each in offered()}
+
+
+def test_samples_are_made_from_photos(tmp_path: Path) -> None:
+    (tmp_path / "train2017").mkdir()
+    drawn = picture(800, 600)
+    for number in (*make_samples.PHOTOS.values(), *(number for number, _ in make_samples.CLIPS.values())):
+        drawn.save(tmp_path / "train2017" / f"{number:012}.jpg")
+
+    make_samples.main(tmp_path, tmp_path / "made")
+
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == [path.name for path in SAMPLES]
+    assert decode_image((tmp_path / "made" / "table.jpg").read_bytes()).pixels.shape == (3, 480, 640)
+    clip = decode_video((tmp_path / "made" / "tennis.webm").read_bytes())
+    assert clip.duration == pytest.approx(3.0, abs=0.1)
 
 
 @pytest.mark.anyio

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from omninet.model.explain.explanation import Attention, Explanation
-from omninet.model.explain.heatmaps import COLUMNS, FRAME, GAP, PICTURE, TEXT, draw
-from omninet.model.modalities.vision.config import Framed
+from omninet.model.explain.heatmaps import BAR, COLUMNS, FRAME, GAP, LEAST, MOST_FRAMES, PICTURE, TEXT, draw
+from omninet.model.modalities.vision.config import Framed, Treatment
 
 FRAMED = Framed("squash", 1.0, "middle")
 
 
-def explanation(outputs: int, frames: int, cells: int = 4) -> Explanation:
+def explanation(outputs: int, frames: int, cells: int = 4, framed: Framed = FRAMED) -> Explanation:
     """Each output looks at the cell, and the frame, of its number."""
     spatial = np.zeros((1, 1, outputs, frames * cells), np.float32)
     temporal = np.zeros((1, 1, outputs, frames), np.float32)
@@ -23,12 +23,12 @@ def explanation(outputs: int, frames: int, cells: int = 4) -> Explanation:
         spatial[..., i, i % max(frames * cells, 1) : i % max(frames * cells, 1) + 1] = 1
         temporal[..., i, i % frames] = 1
     texts = tuple(f" word{i}" for i in range(outputs))
-    return Explanation(texts, frames, (), (), FRAMED, Attention(temporal, spatial if cells else None))
+    return Explanation(texts, frames, (), (), framed, Attention(temporal, spatial if cells else None))
 
 
-def sheet(outputs: int, frames: int, cells: int = 4) -> Image.Image:
+def sheet(outputs: int, frames: int, cells: int = 4, framed: Framed = FRAMED) -> Image.Image:
     grey = np.full((frames, 3, 64, 64), 128, np.uint8)
-    return Image.open(io.BytesIO(draw(grey, explanation(outputs, frames, cells))))
+    return Image.open(io.BytesIO(draw(grey, explanation(outputs, frames, cells, framed))))
 
 
 def light(picture: Image.Image, left: int, top: int, side: int) -> np.ndarray:
@@ -60,6 +60,28 @@ def test_a_video_has_a_strip_for_each_output() -> None:
     bars = np.asarray(picture)[GAP + TEXT + FRAME + 6 :: strip, GAP + FRAME // 2 :: FRAME + GAP]
     assert (bars == (255, 96, 0)).all(-1)[:2, :3].tolist() == [[True, False, False], [False, True, False]]
     assert light(picture, GAP, GAP + TEXT, FRAME).argmax() == 0
+
+
+@pytest.mark.parametrize(
+    ("treatment", "aspect", "size"),
+    [
+        ("squash", 1.6, (PICTURE, 100)),
+        ("squash", 0.5, (PICTURE // 2, PICTURE)),
+        ("squash", 100.0, (PICTURE, LEAST)),
+        ("crop", 1.6, (PICTURE, PICTURE)),
+        ("pad", 1.6, (PICTURE, PICTURE)),
+    ],
+)
+def test_panels_have_the_proportions_of_the_picture(treatment: Treatment, aspect: float, size: tuple[int, int]) -> None:
+    width, height = sheet(1, 1, framed=Framed(treatment, 1.0, "middle", aspect)).size
+
+    assert (width - 2 * GAP, height - 2 * GAP - TEXT) == size
+
+
+def test_many_frames_are_in_rows() -> None:
+    picture = sheet(2, MOST_FRAMES + 4, framed=Framed("squash", 1.0, "middle", 1.5))
+
+    assert picture.size == (GAP + 8 * (FRAME + GAP), GAP + 2 * (TEXT + 2 * (64 + BAR + GAP)))
 
 
 def test_without_cells_the_picture_is_shown() -> None:

@@ -154,7 +154,7 @@ async def test_errors_are_those_of_single_requests_and_cost_no_other(client: htt
         (item("caption", {"format": "png"}, image=IMAGE), "not_in_batch"),
         (item("vqa", {"question": "a"}, image=IMAGE, question="b"), "repeated_part"),
         (item("caption", image="https://example.org/dog.jpg"), "invalid_base64"),
-        (item("caption", image="http://127.0.0.1:8000/static/samples/dog.jpg"), "invalid_base64"),
+        (item("caption", image="http://127.0.0.1:8000/static/samples/frisbee.jpg"), "invalid_base64"),
         (item("caption", image="file:///etc/passwd"), "invalid_base64"),
         (item("caption", image="abc"), "invalid_base64"),
         (item("caption", image={"url": "https://example.org"}), "invalid_base64"),
