@@ -48,7 +48,8 @@ def parse(file: Path) -> list[Stage]:
             base = arguments.split()[0]
             stages.append(Stage(defaults.get(base.removeprefix("$"), base)))
         elif keyword == "ARG" and not stages:
-            defaults |= [arguments.strip().split("=")]
+            name, _, default = arguments.strip().partition("=")
+            defaults[name] = default
         elif keyword:
             stages[-1].instructions.append((keyword, arguments.strip()))
     return stages
