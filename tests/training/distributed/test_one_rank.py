@@ -143,7 +143,7 @@ def test_without_accelerate_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "accelerate", None)
 
-    with pytest.raises(ConfigError, match=r"needs accelerate, which is not installed: pip install 'omninet\[distrib"):
+    with pytest.raises(ConfigError, match=r"needs accelerate, which is not installed: pip install '\.\[distrib"):
         train(make_config(), tmp_path, options(data, work))
 
 
