@@ -7,6 +7,7 @@ parsed arguments to an exit code. Slow modules are imported inside ``run``, so t
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -31,6 +32,9 @@ examples:
   omninet COMMAND --help                help on one command
 
 exit codes: 0 done; 2 an input, option, checkpoint or device cannot be used (one line on stderr); 130 interrupted"""
+
+
+BROKEN_PIPE = 141  # the exit code of a shell for a process that SIGPIPE has ended
 
 
 class UsageError(OmniNetError):
@@ -65,12 +69,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments after ``omninet``; None for those of this process.
 
     Returns:
-        The exit code: 0, 2 for an error that the user can fix, 130 after an interrupt.
+        The exit code: 0, 2 for an error that the user can fix, 130 after an interrupt, 141 if a pipe was closed.
     """
     try:
         args = build_parser().parse_args(argv)
         load_extensions()
-        return run(args)
+        code = run(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader of a pipe has ended, such as head. At its exit Python would write the rest and complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except (OmniNetError, OSError) as error:
         print(f"omninet: {error}", file=sys.stderr)
         return 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -123,3 +124,15 @@ def test_the_module_is_the_command() -> None:
 
 def test_the_api_has_the_version_of_the_package() -> None:
     assert create_app(Settings()).openapi()["info"]["version"] == omninet.__version__
+
+
+def test_a_reader_that_ends_early_is_no_error(toy_checkpoint: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "omninet", "inspect", str(toy_checkpoint)]
+    result = subprocess.run(
+        command, cwd=Path(omninet.__file__).parents[1], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+
+    assert (result.returncode, result.stderr) == (141, b"")
