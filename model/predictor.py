@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +20,7 @@ from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.decoding.search import Search
 from omninet.model.documents import Documents
 from omninet.model.errors import CheckpointError
-from omninet.model.explain.attention import attend
+from omninet.model.explain.attention import explain
 from omninet.model.fast.devices import check_precision, choose_device
 from omninet.model.fast.precision import settle
 from omninet.model.media.limits import MediaLimits
@@ -53,7 +53,9 @@ class Predictor(Processor):
         limits: MediaLimits | None = None,
     ) -> None:
         tokenizer, documents = _tokenizer(checkpoint), Documents(checkpoint.card, checkpoint.licence)
-        super().__init__(checkpoint.config, tokenizer, checkpoint.vocabularies, limits or MediaLimits(), documents)
+        limits = limits or MediaLimits()
+        vocabularies, confidences = checkpoint.vocabularies, checkpoint.confidences
+        super().__init__(checkpoint.config, tokenizer, vocabularies, limits, documents, confidences)
         self.digest = checkpoint.digest
         self.device = choose_device(device)
         self.network, self.precision, self.agreement = settle(
@@ -117,13 +119,13 @@ class Predictor(Processor):
         results = [searches[i].result() for i in range(len(rows))]
         for row, result in zip(rows, results, strict=True):
             result.encode_ms, result.decode_ms = 1e3 * (encoded - started), 1e3 * (done - encoded)
-            self.explain(row, result)
+            for _ in self.explain(row, result):
+                pass
         return results
 
-    def explain(self, row: Row, decoded: Decoded) -> None:
-        """Set ``decoded.attention`` to the attention of the decoded tokens, if the row's goal asks for it."""
-        if row.goal.explain is not None:
-            decoded.attention = attend(self.network, self.device, row, decoded.tokens)
+    def explain(self, row: Row, decoded: Decoded) -> Iterator[None]:
+        """Set ``decoded.attention`` if the row's goal asks for it; each step of the iterator takes bounded time."""
+        return iter(()) if row.goal.explain is None else explain(self.network, self.device, row, decoded)
 
     def running_batch(self) -> RunningBatch:
         """Return an empty running batch for rows of any tasks."""

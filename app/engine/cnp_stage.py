@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from omninet.app.engine.admission import Intake
 from omninet.app.engine.feature_stage import VisionStage
@@ -42,11 +42,12 @@ class CNPStage(Stage):
     def _reset(self) -> None:
         self._ready: list[Work] = []
         self._running: dict[Search, Work] = {}
+        self._explained: dict[Work, tuple[Decoded, Iterator[None]]] = {}
         self._batch = self.predictor.running_batch()
         self._steps = 0
 
     def _pending(self) -> list[Work]:
-        return [*self._ready, *self._running.values()]
+        return [*self._ready, *self._running.values(), *self._explained]
 
     def _wait(self) -> bool:
         return bool(self._pending()) or self.intake.wait(
@@ -58,6 +59,7 @@ class CNPStage(Stage):
         self._drop_abandoned()
         if self._ready or self._running:
             self._decode()
+        self._explain()
 
     def _take(self) -> None:
         for work in self._vision.take_ready() + self.intake.take(TEXT):
@@ -66,7 +68,9 @@ class CNPStage(Stage):
 
     def _drop_abandoned(self) -> None:
         abandoned = {search: work for search, work in self._running.items() if work.abandoned}
-        self._release_abandoned([*abandoned.values(), *(work for work in self._ready if work.abandoned)])
+        others = [work for work in (*self._ready, *self._explained) if work.abandoned]
+        self._release_abandoned([*abandoned.values(), *others])
+        self._explained = {work: rest for work, rest in self._explained.items() if not work.abandoned}
         self._ready = [work for work in self._ready if not work.abandoned]
         self._batch.drop(abandoned)
         for search in abandoned:
@@ -96,19 +100,24 @@ class CNPStage(Stage):
             self._isolate_failures(works, error)
             return
         for search in ended:
-            self._end(self._running.pop(search), search.result())
+            work, decoded = self._running.pop(search), search.result()
+            self._explained[work] = decoded, self.predictor.explain(work.row_with_features(), decoded)
         for search, work in self._running.items():
             if work.watch is not None:
                 work.notify(search.settled)
 
-    def _end(self, work: Work, decoded: Decoded) -> None:
-        try:
-            self.predictor.explain(work.row_with_features(), decoded)
-        except Exception:
-            logger.exception("computing the explanation of a row failed; its request gets internal_error")
-            self._fail(work)
-        else:
-            self._finish(work, decoded)
+    def _explain(self) -> None:
+        """Compute one part of the explanation of each decoded row that asks for one; finish the others."""
+        for work, (decoded, parts) in list(self._explained.items()):
+            try:
+                if next(parts, self) is None:
+                    continue
+            except Exception:
+                logger.exception("computing the explanation of a row failed; its request gets internal_error")
+                self._fail(work)
+            else:
+                self._finish(work, decoded)
+            del self._explained[work]
 
     def _admit(self, works: Sequence[Work]) -> None:
         rows = [work.row_with_features() for work in works]

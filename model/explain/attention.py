@@ -1,20 +1,35 @@
-"""Attention of the decoder to the memory, recomputed after a row has been decoded."""
+"""Attention of the decoder to the memory, and relevance of cells, recomputed after a row has been decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from omninet.model.decoding.hypotheses import Decoded
 from omninet.model.explain.explanation import Attention
+from omninet.model.explain.occlusion import Occlusion
 from omninet.model.network.encoding import encode
 from omninet.model.network.omninet import OmniNet
 from omninet.model.rows import Row
 
 
-@torch.inference_mode()
+def explain(network: OmniNet, device: torch.device, row: Row, decoded: Decoded) -> Iterator[None]:
+    """Set ``decoded.attention``, in parts of bounded duration, so that other rows can be decoded between them."""
+    started = time.perf_counter()
+    attention = attend(network, device, row, decoded.tokens)
+    yield
+    if attention.spatial is not None:
+        occlusion = Occlusion(network, device, row, decoded.tokens)
+        yield from occlusion.parts()
+        attention = replace(attention, relevance=occlusion.relevance)
+    decoded.attention = replace(attention, milliseconds=1e3 * (time.perf_counter() - started))
+
+
 def attend(network: OmniNet, device: torch.device, row: Row, tokens: Sequence[int]) -> Attention:
     """Return the cross-attention of a decoded row.
 

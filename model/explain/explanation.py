@@ -10,6 +10,8 @@ import numpy as np
 
 from omninet.model.modalities.vision.config import Framed
 
+METHOD = "occlusion"  # of the relevance of cells
+
 
 @dataclass(frozen=True, eq=False)
 class Attention:
@@ -20,17 +22,22 @@ class Attention:
     Attributes:
         temporal: weights of the temporal cache, (layers, h, n, R).
         spatial: gated weights of the spatial cache, (layers, h, n, P); None if the spatial cache is empty.
+        relevance: see Occlusion, (n, P); None if the spatial cache is empty.
+        milliseconds: duration of computing all of these.
     """
 
     temporal: np.ndarray
     spatial: np.ndarray | None
+    relevance: np.ndarray | None = None
+    milliseconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Attention of each output of an answer to the frames, their spatial cells, and the words of the question.
+    """Where each output of an answer came from: attention to frames and words, and relevance of the frames' cells.
 
-    The methods return the mean over layers and heads; ``attention`` has all of them if the request asked for layers.
+    ``steps`` is the mean of the attention over layers and heads; ``attention`` has all of them if the request asked for
+    layers.
 
     Attributes:
         outputs: texts of the outputs: the tokens of a caption, or the label.
@@ -62,14 +69,11 @@ class Explanation:
         return mean[: len(self.outputs)]
 
     def cells(self) -> np.ndarray:
-        """Return the weights of cells, (n, frames, rows, columns).
-
-        The sum for each output is at most 1; with the paper's gate it is less.
-        """
-        if self.attention.spatial is None:
-            return np.zeros((len(self.outputs), self.frames, 0, 0), np.float32)
-        mean: np.ndarray = self.attention.spatial.mean((0, 1))[: len(self.outputs)]
-        return mean.reshape(len(self.outputs), self.frames, *self.grid)
+        """Return the relevance of cells, (n, frames, rows, columns); the sum for each output is 1, or 0."""
+        if self.attention.relevance is None:
+            return np.zeros((len(self.outputs), self.frames, *self.grid), np.float32)
+        found: np.ndarray = self.attention.relevance[: len(self.outputs)]
+        return found.reshape(len(self.outputs), self.frames, *self.grid)
 
     @property
     def numbers(self) -> int:
@@ -80,6 +84,8 @@ class Explanation:
         """Convert to JSON values; with ``layers`` also the weights of all layers and heads, (layers, h, n, ...)."""
         steps, cells = self.steps(), self.cells()
         found: dict[str, Any] = {
+            "method": METHOD,
+            "milliseconds": round(self.attention.milliseconds, 2),
             "grid": list(self.grid),
             "framing": asdict(self.framing),
             "times": list(self.times),

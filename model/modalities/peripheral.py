@@ -47,6 +47,14 @@ class Peripheral(nn.Module, ABC):
             Encoded inputs, (b, t, s, d), and their mask, (b, t), None if nothing is padded.
         """
 
+    def blank(self, encoded: Tensor) -> Tensor:
+        """Return the encoding of a cell that shows nothing, (d,), for explanations; by default the mean of all cells.
+
+        Args:
+            encoded: result of ``forward`` for one input, (1, t, s, d).
+        """
+        return encoded.mean((0, 1, 2))
+
 
 class BackbonePeripheral(Peripheral):
     """A peripheral with a frozen backbone, whose features can be cached.

@@ -23,7 +23,8 @@ def explanation(outputs: int, frames: int, cells: int = 4, framed: Framed = FRAM
         spatial[..., i, i % max(frames * cells, 1) : i % max(frames * cells, 1) + 1] = 1
         temporal[..., i, i % frames] = 1
     texts = tuple(f" word{i}" for i in range(outputs))
-    return Explanation(texts, frames, (), (), framed, Attention(temporal, spatial if cells else None))
+    attention = Attention(temporal, spatial, spatial[0, 0]) if cells else Attention(temporal, None)
+    return Explanation(texts, frames, (), (), framed, attention)
 
 
 def sheet(outputs: int, frames: int, cells: int = 4, framed: Framed = FRAMED) -> Image.Image:
