@@ -63,6 +63,7 @@ def describe(engine: AnyEngine) -> Description:
         engine.precision,
         engine.agreement,
         processor.documents,
+        {task: confidence.threshold for task, confidence in processor.confidences.items()},
     )
 
 

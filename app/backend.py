@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
@@ -91,6 +91,7 @@ class Description:
         precision: numeric precision.
         agreement: comparison with float32; None in float32.
         documents: model card and licence.
+        thresholds: task -> confidence below which answers are wrong at least as often as right; calibrated tasks only.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Description:
     precision: str
     agreement: Agreement | None
     documents: Documents = Documents()  # noqa: RUF009 - frozen
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
 class Backend(Protocol):

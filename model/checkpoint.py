@@ -9,6 +9,7 @@
     vocabularies/*.json    class names of each vocabulary that has names
     MODEL_CARD.md
     LICENSE                licence of the weights; optional
+    confidence.json, confidence.safetensors   calibrated confidences (``omninet calibrate``); optional
     SHA256SUMS             digests of all other files, in the format of ``sha256sum --check``
 """
 
@@ -17,12 +18,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from omninet.model.confidence.confidence import Confidence
+from omninet.model.confidence.storage import PRESENCE, read_confidences, write_confidences
 from omninet.model.errors import CheckpointError, ConfigError
 from omninet.model.model_config import CONFIG, ModelConfig, read_config, read_json
 from omninet.model.network.omninet import OmniNet
@@ -44,6 +47,7 @@ class Checkpoint:
         card: text of MODEL_CARD.md, Markdown.
         digest: SHA-256 of the weights, hexadecimal; empty if the checkpoint was not read from disk.
         licence: text of LICENSE; empty without one.
+        confidences: task -> how its confidence is computed; a task may have none.
     """
 
     config: ModelConfig
@@ -53,6 +57,7 @@ class Checkpoint:
     card: str
     digest: str = ""
     licence: str = ""
+    confidences: Mapping[str, Confidence] = field(default_factory=dict)
 
 
 def save(
@@ -78,6 +83,7 @@ def save(
         (fresh / VOCABULARIES).mkdir()
         for name, classes in checkpoint.vocabularies.items():
             (fresh / VOCABULARIES / f"{name}.json").write_text(_json(list(classes)), encoding="utf-8")
+        write_confidences(fresh, checkpoint.confidences)
         write_weights(checkpoint.network, fresh, dtype, apart or {})
 
 
@@ -106,7 +112,7 @@ def load(folder: Path, tasks: Collection[str] | None = None) -> Checkpoint:
             there is no such task; the message names it.
     """
     sums = read_sums(folder, REQUIRED)
-    weights = {name for name in sums if name.endswith(".safetensors")} if INDEX in sums else set[str]()
+    weights = {name for name in sums if name.endswith(".safetensors")} - {PRESENCE} if INDEX in sums else set[str]()
     check_sums(folder, sums, sums.keys() - weights)
     check_no_other_files(folder, sums)
     config = read_config(folder)
@@ -127,6 +133,7 @@ def load(folder: Path, tasks: Collection[str] | None = None) -> Checkpoint:
         (folder / CARD).read_text(encoding="utf-8"),
         digest(sums, files),
         (folder / LICENSE).read_text(encoding="utf-8") if LICENSE in sums else "",
+        read_confidences(folder, sums, config.network.tasks),
     )
 
 

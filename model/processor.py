@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from omninet.model.confidence.confidence import Confidence, product
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.documents import Documents
@@ -27,6 +28,7 @@ from omninet.model.rows import Prepared, Row
 from omninet.model.tasks import TASKS, Input, Task
 
 NO_DOCUMENTS = Documents()
+NO_CONFIDENCES: Mapping[str, Confidence] = {}
 MAX_NUMBERS = 2**20  # attention weights in one explanation; about 10 MB of JSON
 
 
@@ -61,6 +63,7 @@ class Processor:
         vocabularies: vocabulary name -> class names in the order of their ids.
         limits: limits of images and videos.
         documents: model card and licence.
+        confidences: task -> how its confidence is computed; a task may have none.
     """
 
     def __init__(
@@ -70,9 +73,11 @@ class Processor:
         vocabularies: Mapping[str, tuple[str, ...]],
         limits: MediaLimits,
         documents: Documents = NO_DOCUMENTS,
+        confidences: Mapping[str, Confidence] = NO_CONFIDENCES,
     ) -> None:
         self.config, self.tokenizer, self.vocabularies, self.limits = config, tokenizer, vocabularies, limits
         self.name, self.version, self.documents = config.name, config.version, documents
+        self.confidences = dict(confidences)
         self.max_length = config.network.cnp.max_length
         self.resources = Resources(tokenizer, limits, self.max_length)
 
@@ -141,7 +146,9 @@ class Processor:
         inputs = self._gather(spec, given)
         if explain is not None and not (output.explains and self._has_one_picture(spec)):
             raise _unexpected(task, "explain")
-        return CheckedRequest(spec, inputs, replace(output.goal(spec, self, options), explain=explain))
+        confidence = self.confidences.get(task)
+        pooled = confidence is not None and confidence.presence is not None
+        return CheckedRequest(spec, inputs, replace(output.goal(spec, self, options), explain=explain, pooled=pooled))
 
     def one_row(self, task: Task, given: Sequence[Given], goal: Goal) -> Job:
         """Prepare a request as one row with all inputs."""
@@ -184,7 +191,12 @@ class Processor:
 
     def finish(self, job: Job, decoded: Sequence[Decoded]) -> Answer:
         """Convert the decoded rows of a request to its answer."""
-        return self.output(job.task).build(self, job, decoded)
+        answer = self.output(job.task).build(self, job, decoded)
+        confidence = self.confidences.get(job.task)
+        if confidence is None:
+            return answer
+        evidence = (self.output(job.task).evidence(self, self.task(job.task), row) for row in decoded)
+        return replace(answer, confidence=round(product(map(confidence.of, evidence)), 4))  # type: ignore[type-var]
 
     def output(self, task: str) -> Output:
         """Return the output of a task."""

@@ -185,7 +185,7 @@ def test_it_is_served(folder: Path, predictor: Predictor, address: str) -> None:
     photos = {"before": folder / "wear" / "0.jpg", "after": folder / "wear" / "1.jpg"}
     wanted = predictor.predict("wear", **photos, text="It rattles.", readings=[[0, 1, 0]])
     assert said["grade"] == pytest.approx(float(predictor.output("wear").line(wanted)), abs=1e-5)
-    assert list(said) == ["grade", "model", "timings_ms", "notes"]
+    assert list(said) == ["grade", "confidence", "model", "timings_ms", "notes"]
 
 
 def test_tasks_say_what_it_takes(address: str) -> None:

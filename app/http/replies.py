@@ -10,6 +10,7 @@ from pydantic import BaseModel, create_model
 from omninet.app.backend import Prediction
 from omninet.app.http.schemas import ExplainedReply, ExplanationBody, ModelName, Reply, Timings
 from omninet.model.outputs import Output
+from omninet.model.outputs.answer import confidence_of
 from omninet.model.tasks import Task
 
 
@@ -35,6 +36,7 @@ def reply_to(output: Output, task: Task, done: Prediction, *, layers: bool = Fal
     body = output.body(task, done.answer)
     fields: dict[str, Any] = {name: getattr(body, name) for name in type(body).model_fields}
     fields |= {
+        "confidence": confidence_of(done.answer),
         "model": ModelName(name=done.name, version=done.version),
         "timings_ms": Timings(**done.timings),
         "notes": list(done.answer.notes),

@@ -26,9 +26,11 @@ class Timings(BaseModel):
 
 
 class ExplainedToken(BaseModel):
-    """Attention weights of one token of the answer, averaged over all layers and heads.
+    """Where one token of the answer came from.
 
-    ``frames`` (t) and ``words`` together sum to 1. ``cells`` (t, rows, columns) are spatial weights after the gate.
+    ``frames`` (t) and ``words`` are attention weights, averaged over all layers and heads; together they sum to 1.
+    ``cells`` (t, rows, columns) say how much the token's log-probability depends on each cell; they sum to 1, or are
+    all 0 if it depends on none.
     """
 
     text: str
@@ -61,11 +63,14 @@ class FramedBody(BaseModel):
 
 
 class ExplanationBody(BaseModel):
-    """Attention weights of an answer.
+    """Where an answer came from.
 
-    ``times`` are the times of a video's frames in seconds; empty ``words`` are the begin and end of the question.
+    ``method`` is how ``cells`` were computed, ``milliseconds`` what the whole explanation took. ``times`` are the times
+    of a video's frames in seconds; empty ``words`` are the begin and end of the question.
     """
 
+    method: str
+    milliseconds: float
     grid: list[int] = Field(description="Rows and columns of cells of a frame.")
     framing: FramedBody
     times: list[float]
@@ -75,8 +80,13 @@ class ExplanationBody(BaseModel):
 
 
 class Reply(BaseModel):
-    """Fields of every response of a task; ``notes`` are remarks about the input, such as that it was shortened."""
+    """Fields of every response of a task; ``notes`` are remarks about the input, such as that it was shortened.
 
+    ``confidence`` is the calibrated probability that the answer is right. Below the task's ``confidence.threshold`` in
+    ``GET /tasks`` answers are wrong at least as often as right. It is null if the checkpoint is not calibrated.
+    """
+
+    confidence: float | None
     model: ModelName
     timings_ms: Timings
     notes: list[str]

@@ -41,6 +41,12 @@ class ServedUse(BaseModel):
     fields: list[ServedField]
 
 
+class ServedConfidence(BaseModel):
+    """Calibration of the field `confidence` of the answers."""
+
+    threshold: float = Field(description="Answers with a lower confidence are wrong at least as often as right.")
+
+
 class ServedTask(BaseModel):
     """A task with its inputs, output, limits and endpoints."""
 
@@ -49,18 +55,22 @@ class ServedTask(BaseModel):
     inputs: list[str]
     output: str
     vocabulary: int | None = Field(description="Number of classes that the task predicts.")
+    confidence: ServedConfidence | None = Field(description="Null if the checkpoint is not calibrated for the task.")
     limits: dict[str, float] = Field(description="Upper limits on the inputs, by name.")
     endpoints: list[str]
     uses: list[ServedUse]
 
 
-def list_tasks(network: OmniNetConfig, settings: Settings, tags: Mapping[str, Sequence[str]]) -> list[ServedTask]:
+def list_tasks(
+    network: OmniNetConfig, settings: Settings, tags: Mapping[str, Sequence[str]], thresholds: Mapping[str, float]
+) -> list[ServedTask]:
     """Return the tasks of a network.
 
     Args:
         network: configuration of the network.
         settings: supply the limits on inputs.
         tags: path of each endpoint -> names of its tasks.
+        thresholds: task -> threshold of its confidences; calibrated tasks only.
     """
     endpoints = endpoints_of(network)
     return [
@@ -70,6 +80,7 @@ def list_tasks(network: OmniNetConfig, settings: Settings, tags: Mapping[str, Se
             inputs=[given.peripheral for given in task.inputs],
             output=task.output,
             vocabulary=network.vocabularies.get(task.vocabulary),
+            confidence=ServedConfidence(threshold=thresholds[task.name]) if task.name in thresholds else None,
             limits=_limits(network, task, settings),
             endpoints=[path for path, names in tags.items() if task.name in names],
             uses=[_use(endpoint) for endpoint in endpoints if endpoint.task == task],

@@ -139,4 +139,6 @@ class Host:
 def _processor(engine: Engine) -> Processor:
     """Return the engine's processor without its network."""
     given = engine.processor
-    return Processor(given.config, given.tokenizer, given.vocabularies, given.limits, given.documents)
+    return Processor(
+        given.config, given.tokenizer, given.vocabularies, given.limits, given.documents, given.confidences
+    )

@@ -1,6 +1,7 @@
 // The page: tabs, inputs, requests and answers.
 
 import { aboutModel } from "./about.js";
+import { confidenceLine } from "./confidence.js";
 import { element } from "./elements.js";
 import { showPreview, textField, uploadField } from "./inputs.js";
 import { rendererOf, showAnswer, showBusy, showError, showNothing, showWriting } from "./render.js";
@@ -220,7 +221,9 @@ async function ask(asked, signal) {
     const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
     const reply = isStream ? await lastOf(response, signal) : await response.json();
     if (reply.error && !signal.aborted) markInvalid(asked, reply.error.code);
-    return reply.error ? showError(reply.error) : showAnswer(reply, renderer, preview, pick?.url, truthLine(reply, pick?.sample, said));
+    if (reply.error) return showError(reply.error);
+    const below = [confidenceLine(reply, asked.threshold), truthLine(reply, pick?.sample, said)];
+    return showAnswer(reply, renderer, preview, pick?.url, ...below);
   } catch {
     return showError({ code: "unreachable", message: "the server could not be reached; is it still running?" });
   }

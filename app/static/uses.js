@@ -2,7 +2,7 @@
 
 // Uses with an image come first, then those without files, then the rest.
 export function usesOf(tasks) {
-  const uses = tasks.flatMap((task) => task.uses.map((use) => ({ ...use, output: task.output, inputs: inputsOf(use) })));
+  const uses = tasks.flatMap((task) => task.uses.map((use) => ({ ...use, output: task.output, threshold: task.confidence?.threshold, inputs: inputsOf(use) })));
   return uses
     .map((use) => ({
       ...use,

@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         answer = predictor.finish(job, predictor.run(job.rows))
         if args.explain is not None:
             args.explain.write_bytes(draw_answer(job, answer))
-        _show(args, source, answer, predictor.output(task.name).text(answer))
+        _show(args, source, answer, [predictor.output(task.name).text(answer), *_doubts(predictor, task, answer)])
     return code
 
 
@@ -188,14 +188,28 @@ def _report(args: argparse.Namespace, source: str, error: InputError) -> None:
         print(json.dumps({"input": source, "error": {"code": error.code, "message": error.message}}))
 
 
-def _show(args: argparse.Namespace, source: str, answer: Answer, text: str) -> None:
-    """Print an answer, with the name of its input if there are several."""
+def _doubts(processor: Processor, task: Task, answer: Answer) -> list[str]:
+    """Return a remark if the answer is wrong at least as likely as right."""
+    from omninet.model.outputs.answer import confidence_of
+
+    calibrated, confidence = processor.confidences.get(task.name), confidence_of(answer)
+    if calibrated is None or confidence is None or confidence >= calibrated.threshold:
+        return []
+    return [f"(not sure: {confidence:.0%} likely to be right)"]
+
+
+def _show(args: argparse.Namespace, source: str, answer: Answer, texts: Sequence[str]) -> None:
+    """Print an answer, with the name of its input if there are several.
+
+    Args:
+        texts: the answer for people, and remarks about it.
+    """
     import json
 
     if args.json:
         print(json.dumps({"input": source} | _to_json(answer), ensure_ascii=False), flush=True)
         return
-    lines = [*text.splitlines(), *(f"(note: {note})" for note in answer.notes)]
+    lines = [*(line for text in texts for line in text.splitlines()), *(f"(note: {note})" for note in answer.notes)]
     if len(args.inputs) > 1:
         lines = [f"{source}: {lines[0]}"] if len(lines) == 1 else [f"{source}:", *(f"  {line}" for line in lines)]
     print("\n".join(lines), flush=True)

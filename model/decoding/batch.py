@@ -54,6 +54,9 @@ class RunningBatch:
         for (task, width), rows in group((goal.task, goal.width) for goal in goals).items():
             cohort = self._cnp.start(memory if len(rows) == len(goals) else memory.select(rows), task, width)
             self._join(cohort, [searches[i] for i in rows])
+        if any(goal.pooled for goal in goals):
+            for search, pooled in zip(searches, memory.pooled().float().cpu().numpy(), strict=True):
+                search.pooled = pooled if search.goal.pooled else None
         return searches
 
     def settle(self, goals: Sequence[Goal], values: Tensor) -> list[Search]:

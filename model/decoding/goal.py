@@ -30,6 +30,7 @@ class Goal:
         given: sequences of class ids to score (forced decoding) instead of a search.
         reads: what the output reads: the log-probabilities of ``classes``, the ``hidden`` state of the decoder's first
             step, or the number of a layer of the temporal encoder, where 0 is the output of the peripherals.
+        pooled: return the mean of the spatial cache as well, from which the confidence of captions is computed.
     """
 
     task: str
@@ -43,6 +44,7 @@ class Goal:
     grammar: Grammar | None = None
     given: tuple[tuple[int, ...], ...] = ()
     reads: Reads = "classes"
+    pooled: bool = False
 
     @property
     def depth(self) -> int | None:

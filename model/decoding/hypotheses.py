@@ -43,6 +43,7 @@ class Decoded:
         candidates: the likeliest classes of the first step, best first, as (class, log-probability).
         others: the next best hypotheses (``Goal.best``), or the remaining sequences of ``Goal.given``.
         values: output of the head if the task has no vocabulary, (values,).
+        pooled: mean of the spatial cache, (d,), if ``Goal.pooled`` is set.
         attention: attention of the tokens to the memory, if ``Goal.explain`` is set.
         encode_ms, decode_ms: duration of encoding and decoding in milliseconds; 0 if not measured.
         batch_rows: rows in the batch when this row joined, this row included.
@@ -53,6 +54,7 @@ class Decoded:
     candidates: list[tuple[int, float]] = field(default_factory=list)
     others: list[Hypothesis] = field(default_factory=list)
     values: np.ndarray | None = None
+    pooled: np.ndarray | None = None
     attention: Attention | None = None
     encode_ms: float = 0.0
     decode_ms: float = 0.0

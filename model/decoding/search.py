@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +27,10 @@ class Search:
         hypotheses: live hypotheses, best first, padded with None to the number of beams.
         finished: finished hypotheses.
         candidates: the likeliest classes of the first step, best first, as (class, log-probability).
+        pooled: mean of the spatial cache, (d,), if ``Goal.pooled`` is set.
     """
+
+    pooled: np.ndarray | None = None
 
     def __init__(self, goal: Goal) -> None:
         self.goal = goal
@@ -90,6 +94,10 @@ class Search:
         return parents + [0] * padding
 
     def result(self) -> Decoded:
+        """Return what was decoded."""
+        return replace(self._result(), pooled=self.pooled)
+
+    def _result(self) -> Decoded:
         """Return the finished hypothesis with the best mean log-probability, and the next best ones."""
         best, *others = sorted(self.finished, key=lambda hypothesis: -hypothesis.mean)[: self.goal.best]
         return Decoded(list(best.tokens), list(best.log_probabilities), self.candidates, others)
@@ -186,7 +194,7 @@ class ForcedSearch(Search):
         over = max(len(h.tokens) for h in self.hypotheses if h) == self.goal.steps
         return [] if over else list(range(len(self.hypotheses)))
 
-    def result(self) -> Decoded:
+    def _result(self) -> Decoded:
         """Return the sequences in their given order: the first as the result, the rest as ``others``."""
         first, *others = (h for h in self.hypotheses if h)
         return Decoded(list(first.tokens), list(first.log_probabilities), self.candidates, others)
@@ -205,7 +213,7 @@ class ValueSearch(Search):
         """Store the output of the head, (values,)."""
         self.values = values
 
-    def result(self) -> Decoded:
+    def _result(self) -> Decoded:
         """Return the values."""
         return Decoded(values=self.values)
 

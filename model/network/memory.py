@@ -72,6 +72,11 @@ class Memory:
         """Number of rows."""
         return len(self.temporal)
 
+    def pooled(self) -> Tensor:
+        """Return the mean of each row's spatial cache, (b, d); NaN in rows without one."""
+        mask = self.spatial_mask[..., None].to(self.spatial.dtype)
+        return (self.spatial * mask).sum(1) / mask.sum(1)
+
     def select(self, rows: Sequence[int] | Tensor) -> Memory:
         """Return the given rows, in the given order."""
         index = torch.as_tensor(rows, device=self.temporal.device)

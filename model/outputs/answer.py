@@ -22,6 +22,15 @@ class Answer(Protocol):
         ...
 
 
+def confidence_of(answer: Answer) -> float | None:
+    """Return the calibrated probability that an answer is right; None without one.
+
+    Not all answer classes of extensions have the field: it was added later than ``notes``.
+    """
+    found: float | None = getattr(answer, "confidence", None)
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlainAnswer:
     """Base class for answer dataclasses.
@@ -29,7 +38,9 @@ class PlainAnswer:
     Attributes:
         notes: remarks about the inputs for the user, such as a truncated file.
         explanation: attention of the network, if the request asked for it.
+        confidence: calibrated probability that the answer is right; None if the checkpoint is not calibrated for it.
     """
 
     notes: tuple[str, ...] = ()
     explanation: Explanation | None = None
+    confidence: float | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
 from pydantic import BaseModel, create_model
 
+from omninet.model.confidence.confidence import log_odds
 from omninet.model.decoding.goal import Goal, Reads
 from omninet.model.decoding.hypotheses import Decoded
 from omninet.model.decoding.options import Option
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
     from omninet.model.tasks import Input, Task
 
 Metrics = dict[str, float]
-ABOUT = {"notes", "explanation"}  # fields of all answers; every response carries them outside of the schema
+# Fields of all answers; every response carries them outside of the schema.
+ABOUT = {"notes", "explanation", "confidence"}
 
 
 def schema_of(answer: type[Any]) -> type[BaseModel]:
-    """Return the pydantic model of an answer dataclass, without ``notes`` and ``explanation``."""
+    """Return the pydantic model of an answer dataclass, without the fields that all answers have."""
     hints = get_type_hints(answer)
     named: dict[str, Any] = {f.name: (hints[f.name], ...) for f in fields(answer) if f.name not in ABOUT}
     return create_model(f"{answer.__name__}Body", __doc__=answer.__doc__, **named)
@@ -40,7 +42,7 @@ class Output(ABC):
     """A kind of output: decoding settings, answers, training targets and metrics. The network part is its head.
 
     Attributes:
-        answers: frozen dataclass of the answers; all fields except ``notes`` and ``explanation`` become JSON.
+        answers: frozen dataclass of the answers; the fields that not all answers have become the output's JSON.
         reads: what the output reads from the network; see Goal.
         has_vocabulary: True if the output chooses among the classes of a vocabulary.
         named: True if the classes have names, which the checkpoint stores; False if they are subwords.
@@ -81,6 +83,17 @@ class Output(ABC):
     @abstractmethod
     def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Answer:
         """Convert the decoded rows of a request to its answer."""
+
+    def evidence(self, processor: Processor, task: Task, row: Decoded) -> float:  # noqa: ARG002
+        """Reduce a decoded row to the number that its confidence is computed from; larger means more likely right.
+
+        By default the log-odds of the probability of all outputs; not called for tasks without a confidence.
+        """
+        return log_odds(sum(row.log_probabilities))
+
+    def is_right(self, truth: Truth, answer: Any) -> bool:
+        """Return whether an answer counts as right when its confidence is calibrated."""
+        raise NotImplementedError(f"{type(self).__name__} does not say which answers are right")
 
     def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> Sequence[float]:  # noqa: ARG002
         """Return the training targets of an example for the head's loss; by default the number ``truth.truth``.

@@ -17,10 +17,11 @@ def add(subparsers: Any) -> None:
     """Add ``calibrate`` to the command line."""
     parser = subparsers.add_parser(
         "calibrate",
-        help="calibrate the probabilities of a checkpoint by temperature scaling",
+        help="calibrate the probabilities and the confidence of a checkpoint",
         description="Fit one temperature per task on the dev splits and fold it into the weights of the task's\n"
-        "classifier; add the results to the model card. The most likely class does not change. Beam search could\n"
-        "return other captions, so captions are left out of checkpoints with beam search unless named with --tasks.",
+        "classifier. The most likely class does not change. Beam search could return other captions, so captions are\n"
+        "left out of checkpoints with beam search unless named with --tasks. Then fit the confidence of each task's\n"
+        "answers (confidence.json). The results are added to the model card.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -37,11 +38,15 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
+    from dataclasses import replace
+
     from omninet.model.checkpoint import load
     from omninet.model.predictor import Predictor
     from omninet.training.config import RunConfig
-    from omninet.training.evaluate.calibration import calibrate, section, unaffected_tasks, write
+    from omninet.training.evaluate import confidence
+    from omninet.training.evaluate.calibration import calibrate, folded, overwrite, section, unaffected_tasks
     from omninet.training.evaluate.devsets import dev_examples
+    from omninet.training.evaluate.markdown import with_section
 
     prepare(args.threads)
     config = RunConfig.load(args.config or Path(__file__).parents[1] / "configs" / "bundled.yaml")
@@ -50,8 +55,13 @@ def run(args: argparse.Namespace) -> int:
     tasks = args.tasks or [task for task in unaffected_tasks(checkpoint.config) if task in config.tasks]
     found = [calibrate(predictor, dev_examples(config, task, args.data, args.limit)) for task in tasks]
     command = repeat(args)
-    write(args.checkpoint, checkpoint, found, command)
-    print(section(found, command), end="")
+    checkpoint = folded(checkpoint, found, command)
+    reports, left_out = confidence.fit_all(Predictor(checkpoint, precision="float32"), config, args.data, args.limit)
+    text = confidence.section(reports, command)
+    fitted = {report.task: report.confidence for report in reports}
+    card = with_section(checkpoint.card, confidence.HEADING, text)
+    overwrite(args.checkpoint, replace(checkpoint, card=card, confidences=fitted))
+    print("\n".join([section(found, command), text, *left_out.values()]), end="")
     return 0
 
 

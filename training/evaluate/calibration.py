@@ -38,6 +38,7 @@ BATCH = 16
 CHUNK = 4096  # outputs processed at once, to limit memory with a large vocabulary
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0  # range of temperatures
 HALVINGS = 25
+NEAR = 0.02  # difference of a temperature from 1 that changes no probability by a percent
 NOTE = """\
 One temperature a task, fitted on all of its dev examples and divided into the weights of its classifier, by
 `{command}`. Before and after are of every second example, with a temperature fitted on the others.
@@ -242,18 +243,22 @@ def section(calibrations: Sequence[Calibration], command: str) -> str:
     return f"{NOTE.format(command=command, bins=BINS)}\n{rows(heading, cells)}"
 
 
-def write(folder: Path, checkpoint: Checkpoint, calibrations: Sequence[Calibration], command: str) -> None:
-    """Fold temperatures into a checkpoint's weights on disk, keeping their data type, and add metrics to its card.
+def folded(checkpoint: Checkpoint, calibrations: Sequence[Calibration], command: str) -> Checkpoint:
+    """Fold temperatures into a checkpoint's network and add the metrics to its card.
 
-    Args:
-        checkpoint: loaded from ``folder``; its network is changed.
+    Temperatures near 1 are left out, so that a checkpoint that is calibrated already keeps its weights.
     """
     for calibration in calibrations:
-        fold(checkpoint.network, calibration.task, calibration.temperature)
-    card = with_section(checkpoint.card, HEADING, section(calibrations, command))
+        if abs(calibration.temperature - 1) > NEAR:
+            fold(checkpoint.network, calibration.task, calibration.temperature)
+    return replace(checkpoint, card=with_section(checkpoint.card, HEADING, section(calibrations, command)))
+
+
+def overwrite(folder: Path, checkpoint: Checkpoint) -> None:
+    """Save a checkpoint that was loaded from a folder into it, with the files and data type that it had there."""
     files = places(folder, read_sums(folder, ()))
     apart = {name: file for name, file in files.items() if file != WEIGHTS}
-    checkpoints.save(replace(checkpoint, card=card), folder, stored_type(folder), apart)
+    checkpoints.save(checkpoint, folder, stored_type(folder), apart)
 
 
 def stored_type(folder: Path) -> torch.dtype:

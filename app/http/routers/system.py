@@ -117,7 +117,7 @@ async def tasks(request: Request, service: ServiceDependency) -> Tasks:
         licence=model.documents.licence_name,
         summary=model.documents.summary,
     )
-    return Tasks(model=named, tasks=list_tasks(model.network, service.settings, tags))
+    return Tasks(model=named, tasks=list_tasks(model.network, service.settings, tags, model.thresholds))
 
 
 @readable(router, "/model-card", summary="Model card", response_class=Response, responses=TEXT | NOT_READY)

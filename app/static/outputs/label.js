@@ -2,7 +2,7 @@
 
 import { bar, element, percent, pointedAt, readable } from "../elements.js";
 
-export function render(reply, show, truth) {
+export function render(reply, show, below) {
   const name = Object.keys(reply.candidates[0]).find((key) => key !== "probability");
   const rows = reply.candidates.map((candidate) =>
     element("li", {},
@@ -12,7 +12,7 @@ export function render(reply, show, truth) {
   const headline = readable(reply[name]);
   return element("div", {},
     element("p", { class: "headline" }, reply.explanation ? pointedAt(headline, 0, show) : headline),
-    truth,
+    below,
     element("h3", {}, "Most likely"),
     element("ol", { class: "candidates" }, ...rows));
 }

@@ -2,6 +2,7 @@
 
 import { element } from "../elements.js";
 
-export function render({ model, timings_ms, notes, explanation, ...answer }) {
-  return element("pre", { class: "plain", tabindex: "0" }, element("code", {}, JSON.stringify(answer, null, 2)));
+export function render({ model, timings_ms, notes, explanation, confidence, ...answer }, show, below) {
+  return element("div", {},
+    element("pre", { class: "plain", tabindex: "0" }, element("code", {}, JSON.stringify(answer, null, 2))), below);
 }

@@ -20,7 +20,7 @@ const TAGS = {
   POS: ["link", "possessive ending"],
 };
 
-export function render(reply) {
+export function render(reply, show, below) {
   const seen = new Map();
   const sentences = reply.sentences.map((sentence) =>
     element("p", { class: "tagged" }, ...sentence.tokens.map((token) => {
@@ -31,6 +31,6 @@ export function render(reply) {
     })));
   const legend = [...seen].map(([tag, [family, meaning]]) =>
     element("li", {}, element("span", { class: `tag ${family}` }, tag), ` ${meaning}`));
-  return element("div", {}, ...sentences,
+  return element("div", {}, ...sentences, below,
     element("h3", {}, "What the tags mean"), element("ul", { class: "legend" }, ...legend));
 }

@@ -2,7 +2,7 @@
 
 import { bar, element, percent, pointedAt } from "../elements.js";
 
-export function render(reply, show, truth) {
+export function render(reply, show, below) {
   const pieces = reply.tokens.filter((token) => token.text.trim()).map((token) =>
     element("li", {},
       element("span", {}, token.text.trim()),
@@ -10,7 +10,7 @@ export function render(reply, show, truth) {
       element("small", {}, percent(token.probability))));
   return element("div", {},
     element("p", { class: "headline" }, ...(reply.explanation ? words(reply, show) : [reply.caption || "(no words)"])),
-    truth,
+    below,
     reply.explanation ? element("p", { class: "muted" }, "Point at a word, or tab to it, to see where the model looked.") : "",
     element("h3", {}, "Probability of each piece"),
     element("ol", { class: "pieces" }, ...pieces),

@@ -26,9 +26,11 @@ class Label:
         candidates: the five likeliest classes, best first.
         notes: remarks about the inputs for the user.
         explanation: attention of the network, if the request asked for it.
+        confidence: calibrated probability that the answer is right; None if the checkpoint is not calibrated for it.
     """
 
     label: str
     candidates: tuple[Candidate, ...]
     notes: tuple[str, ...] = ()
     explanation: Explanation | None = None
+    confidence: float | None = None

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from omninet.model.decoding.hypotheses import Decoded
 from omninet.model.outputs.base import Metrics, Output
+from omninet.model.outputs.label import vqa
 from omninet.model.outputs.label.answer import Candidate, Label
 from omninet.model.outputs.label.metrics import Confusion, classification_metrics, vqa_metrics
 from omninet.model.outputs.label.schema import OWN_NAME, label_schema
@@ -37,6 +38,12 @@ class LabelOutput(Output):
         found = tuple(Candidate(names[i], math.exp(value)) for i, value in decoded[0].candidates)
         explanation = processor.explanation(job, decoded[0], [found[0].label])
         return Label(found[0].label, found, job.notes, explanation)
+
+    def is_right(self, truth: Truth, answer: Label) -> bool:
+        """Return whether the label is the true one, or that of at least two annotators of ten."""
+        if truth.answers:
+            return vqa.accuracy(answer.label, truth.answers) >= vqa.HALF
+        return answer.label == truth.answer
 
     def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> list[int]:  # noqa: ARG002
         """Return the id of the label."""

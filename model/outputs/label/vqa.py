@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 ENOUGH = 3
+HALF = 0.5  # accuracy from which an answer counts as right where it must be either right or wrong
 ARTICLES = {"a", "an", "the"}
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 DIGITS = {word: str(value) for value, word in enumerate(NUMBERS)} | {"none": "0"}

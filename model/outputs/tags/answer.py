@@ -32,3 +32,4 @@ class Tagging:
     sentences: tuple[tuple[TaggedWord, ...], ...]
     notes: tuple[str, ...] = ()
     explanation: Explanation | None = None
+    confidence: float | None = None

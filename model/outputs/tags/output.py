@@ -79,6 +79,10 @@ class TagsOutput(Output):
         ]
         return Tagging(tuple(tagged), job.notes)
 
+    def is_right(self, truth: Truth, answer: Tagging) -> bool:
+        """Return whether every tag is right."""
+        return [word.tag for words in answer.sentences for word in words] == list(truth.tags)
+
     def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> list[int]:  # noqa: ARG002
         """Return the class id of each word's tag."""
         return [ids.get(tag, len(ids)) for tag in truth.tags]

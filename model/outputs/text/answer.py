@@ -40,8 +40,10 @@ class Caption(Text):
         notes: remarks for the user, such as a truncated text.
         alternatives: the next best texts, ``n_best`` - 1 at most.
         explanation: attention of each token, if the request asked for it.
+        confidence: calibrated probability that the answer is right; None if the checkpoint is not calibrated for it.
     """
 
     notes: tuple[str, ...] = ()
     alternatives: tuple[Text, ...] = ()
     explanation: Explanation | None = None
+    confidence: float | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
+from omninet.model.confidence.confidence import words_of
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.decoding.options import TEXT_OPTIONS, Option, text_goal
@@ -50,6 +51,18 @@ class TextOutput(Output):
             notes.append(f"n_best: {count} of {wanted}, since no more different texts exist")
         explanation = processor.explanation(job, row, [piece.text for piece in best.tokens])
         return Caption(best.caption, best.log_probability, best.tokens, tuple(notes), tuple(others), explanation)
+
+    def evidence(self, processor: Processor, task: Task, row: Decoded) -> float:
+        """Return the log-odds that a noun of the text is in a caption of the picture, or the mean log-probability."""
+        presence = processor.confidences[task.name].presence if task.name in processor.confidences else None
+        if presence is not None and row.pooled is not None:
+            found = Hypothesis(tuple(row.tokens), tuple(row.log_probabilities))
+            return presence.log_odds(written(found, processor.tokenizer).caption, row.pooled)
+        return sum(row.log_probabilities) / len(row.log_probabilities)
+
+    def is_right(self, truth: Truth, answer: Caption) -> bool:
+        """Return whether the text is one of the references, apart from case and punctuation."""
+        return words_of(answer.caption) in [words_of(reference) for reference in truth.captions]
 
     def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> list[int]:  # noqa: ARG002
         """Return the subword ids of a reference text and the end token."""

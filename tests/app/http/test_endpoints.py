@@ -21,7 +21,7 @@ def checked(response: httpx.Response, *names: str) -> dict[str, Any]:
     """Check the fields common to all answers and return the body."""
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
-    assert list(answer) == [*names, "model", "timings_ms", "notes"]
+    assert list(answer) == [*names, "confidence", "model", "timings_ms", "notes"]
     assert answer["model"] == {"name": "toy", "version": "0.0.1"}
     times = answer["timings_ms"]
     assert set(times) == STAGES

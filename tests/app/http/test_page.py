@@ -5,6 +5,7 @@ Needs Chromium, which ``.ci/run`` installs; Playwright uses it and downloads no 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -214,6 +215,28 @@ def test_the_probability_of_a_text_is_in_plain_words(watched: Watched) -> None:
     page = ask(watched, "caption")
 
     expect(page.locator("#answer")).to_contain_text("Probability of exactly this text: 1 in 10,000")
+
+
+def test_an_unlikely_answer_is_marked(watched: Watched) -> None:
+    page = ask(watched, "vqa")
+    threshold = page.evaluate("fetch('tasks').then((r) => r.json())")["tasks"]
+    threshold = next(task["confidence"]["threshold"] for task in threshold if task["name"] == "vqa")
+    answer = json.loads(page.locator("#answer details code").text_content() or "")
+
+    assert answer["confidence"] < threshold
+    expected = f"Not sure. {round(100 * answer['confidence'])}% likely to be right."
+    expect(page.locator("#answer .confidence.unsure")).to_have_text(expected)
+
+
+def test_without_calibration_nothing_is_said_of_confidence(watched: Watched) -> None:
+    def uncalibrated(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | {"confidence": None})
+
+    watched.page.route("**/pos", uncalibrated)
+    page = ask(watched, "pos")
+
+    expect(page.locator("#answer .confidence")).to_have_count(0)
 
 
 def test_the_strip_marks_moments_and_goes_to_them(watched: Watched) -> None:

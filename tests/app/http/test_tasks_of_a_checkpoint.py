@@ -80,7 +80,7 @@ async def test_two_pictures(client: httpx.AsyncClient) -> None:
 
     assert response.status_code == 200, response.text
     body = response.json()
-    assert list(body) == ["verdict", "candidates", "model", "timings_ms", "notes"]
+    assert list(body) == ["verdict", "candidates", "confidence", "model", "timings_ms", "notes"]
     assert [list(candidate) for candidate in body["candidates"]] == [["verdict", "probability"]] * 2
     assert body["timings_ms"]["decode_media"] > 0
     check(await client.post("/same", files=files("left"), data=question), 422, "missing_part")
@@ -105,7 +105,7 @@ async def test_each_picture_is_decoded_for_its_own_peripheral(client: httpx.Asyn
 async def test_a_text_alone(client: httpx.AsyncClient) -> None:
     response = await client.post("/mood", json={"text": "what a day"})
 
-    assert list(response.json()) == ["label", "candidates", "model", "timings_ms", "notes"]
+    assert list(response.json()) == ["label", "candidates", "confidence", "model", "timings_ms", "notes"]
     words = await client.post("/mood", json={"tokens": ["what", "a", "day"]})
     assert words.json()["candidates"] == response.json()["candidates"]
     check(await client.post("/mood", json={}), 422, "missing_input")

@@ -344,7 +344,7 @@ async def test_the_endpoints_are_those_of_the_new_model(
     assert await reload(client) == "2"
 
     body = (await client.post("/mood", json={"text": "what a day"})).json()
-    assert list(body) == ["label", "candidates", "model", "timings_ms", "notes"]
+    assert list(body) == ["label", "candidates", "confidence", "model", "timings_ms", "notes"]
     assert (await ask(client, "/vqa"))[0] == "2"
     gone = await client.post("/caption", **POSTS["/caption"])
     assert (gone.status_code, gone.json()["error"]["code"]) == (404, "not_found")

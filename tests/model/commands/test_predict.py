@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from PIL import Image
 
 from omninet.model import cli
+from omninet.model.checkpoint import Checkpoint, save
+from omninet.model.confidence.confidence import Confidence
 from omninet.model.errors import CheckpointError, DeviceError, InputError
 from omninet.model.outputs.text.answer import Caption
 from omninet.model.predictor import Predictor
@@ -90,6 +93,22 @@ def test_json_and_text_agree(files: dict[str, str], toy_checkpoint: Path, capsys
     run(*arguments("video-caption", files["video-caption"], toy_checkpoint))
 
     assert lines(capsys) == [answer["caption"], *(f"(note: {note})" for note in answer["notes"])]
+
+
+@pytest.mark.parametrize(("offset", "doubts"), [(30.0, 0), (-30.0, 1)])
+def test_unlikely_answers_are_marked(
+    files: dict[str, str],
+    toy: Checkpoint,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    offset: float,
+    doubts: int,
+) -> None:
+    save(replace(toy, confidences={"activity": Confidence(1.0, offset, 0.5)}), tmp_path / "toy")
+
+    assert run(*arguments("activity", files["activity"], tmp_path / "toy")) == 0
+
+    assert lines(capsys).count("(not sure: 0% likely to be right)") == doubts
 
 
 def test_several_inputs_give_one_answer_each(toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:

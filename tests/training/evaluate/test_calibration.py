@@ -15,6 +15,7 @@ from omninet.model.outputs.label.answer import Label
 from omninet.model.predictor import Predictor
 from omninet.training.commands import calibrate as command_module
 from omninet.training.data import DataError, Example
+from omninet.training.evaluate import confidence
 from omninet.training.evaluate.calibration import (
     HEADING,
     MAX_TEMPERATURE,
@@ -201,11 +202,14 @@ def test_the_command(
 
     assert main(command) == 0
 
-    table = capsys.readouterr().out
+    table, _, rest = capsys.readouterr().out.partition("\nThe field `confidence`")
     measured = [line.split(" | ")[0] for line in table.splitlines()[-4:]]
     assert sorted(measured) == ["| activity", "| caption", "| pos", "| vqa"]
     after = load(half)
-    assert after.card == f"# Tiny\n\nA card.\n\n{HEADING}\n\n{table}"
+    assert after.card.startswith(f"# Tiny\n\nA card.\n\n{HEADING}\n\n{table}\n{confidence.HEADING}\n\nThe field")
+    assert after.confidences.keys() == {line.split(" | ")[0][2:] for line in rest.splitlines() if line[:2] == "| "} - {
+        "task"
+    }
     assert stored_type(half) == torch.float16
     temperatures = {line.split(" | ")[0][2:]: float(line.split(" | ")[1]) for line in table.splitlines()[-4:]}
     stored = load(folder).network.state_dict()
@@ -219,6 +223,7 @@ def test_the_command(
     )
     assert main([*command, "--tasks", fitted]) == 0
     assert load(half).card.count(HEADING) == 1
-    again = capsys.readouterr().out.splitlines()[-1].split(" | ")
+    lines = capsys.readouterr().out.partition("\nThe field `confidence`")[0].splitlines()
+    again = lines[-1].split(" | ")
     assert again[0] == f"| {fitted}"
     assert float(again[1]) == pytest.approx(1.0, rel=0.02)

@@ -1,0 +1,1 @@
+"""Confidence: how likely an answer is right."""
