@@ -77,7 +77,7 @@ class OmniNetConfig:
             if given.domain not in self.domains:
                 raise ConfigError(f"OmniNetConfig.domains lacks {given.domain!r}, the domain of {name}'s {given.role}")
 
-        taken = {*ABOUT_REQUESTS, *OUTPUTS[task.output].options}
+        taken = {*ABOUT_REQUESTS, *OUTPUTS[task.output].options, *(use.chooses for use in task.uses)}
         if wrong := [keyword for keyword in self.keywords(task) if keyword in taken]:
             raise ConfigError(
                 f"task {name}: {wrong[0]!r} cannot be the name of an input: requests have an option of that name"

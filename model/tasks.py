@@ -37,18 +37,24 @@ class Use:
         forms: role -> the one form in which the input must be given; roles that are not listed take every form.
         title: title on the web page; empty means the name.
         summary: description for people; empty means that of the task.
+        chooses, choice: request field that chooses among the tasks that share the endpoint, such as ``kind``, and its
+            value for this task; the first task is the default. Empty if the endpoint has one task.
     """
 
     name: str
     forms: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
     summary: str = ""
+    chooses: str = ""
+    choice: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
             raise ConfigError(
                 f"{self.name!r} cannot be the name of a use: use lower-case letters and digits, separated by hyphens"
             )
+        if bool(self.chooses) != bool(self.choice):
+            raise ConfigError(f"use {self.name}: chooses and choice must both be given, or neither")
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,7 @@ class Task:
 PICTURE = Input("picture", "vision", "image")
 QUESTION = Input("question", "language", "english")
 TEXT = Input("text", "language", "english")
+STATEMENT = Input("statement", "language", "english")
 IMAGE, VIDEO = {"picture": "image"}, {"picture": "video"}
 
 TASKS: dict[str, Task] = {
@@ -154,20 +161,64 @@ TASKS: dict[str, Task] = {
                 ),
             ),
         ),
+        Task(
+            "match",
+            (PICTURE, TEXT),
+            "match",
+            "match",
+            "how well a text fits an image",
+            uses=(Use("match", IMAGE, "Match a text"),),
+        ),
+        Task(
+            "entailment",
+            (PICTURE, STATEMENT),
+            "label",
+            "entailment",
+            "whether an image entails a statement, contradicts it, or neither",
+            uses=(Use("verify", IMAGE, "Verify a statement", chooses="kind", choice="entailment"),),
+        ),
+        Task(
+            "truth",
+            (PICTURE, STATEMENT),
+            "label",
+            "truth",
+            "whether a statement is true of an image",
+            views="plain",
+            uses=(Use("verify", IMAGE, "True or false", chooses="kind", choice="truth"),),
+        ),
     )
 }
 
 
 def uses_of(tasks: Iterable[Task]) -> dict[str, tuple[Task, Use]]:
-    """Return the uses of tasks: name -> task and use.
+    """Return the uses of tasks: name, such as ``vqa`` or ``verify/truth``, -> task and use.
+
+    A use that shares its endpoint has its choice after a slash; the first one has the plain name as well.
 
     Raises:
-        ConfigError: two uses have the same name.
+        ConfigError: two uses have the same name without a choice between them, or take different inputs.
     """
     found: dict[str, tuple[Task, Use]] = {}
     for task in tasks:
         for use in task.uses:
             if use.name in found:
-                raise ConfigError(f"tasks {found[use.name][0].name} and {task.name} both have a use named {use.name!r}")
-            found[use.name] = (task, use)
+                _check_choice(*found[use.name], task, use)
+            else:
+                found[use.name] = task, use
+            name = f"{use.name}/{use.choice}"
+            if use.choice and name in found:
+                raise ConfigError(f"tasks {found[name][0].name} and {task.name} both have a use named {name!r}")
+            if use.choice:
+                found[name] = task, use
     return found
+
+
+def _check_choice(first: Task, its: Use, task: Task, use: Use) -> None:
+    """Check that requests can choose between two tasks with one endpoint."""
+    if not use.chooses or use.chooses != its.chooses:
+        raise ConfigError(f"tasks {first.name} and {task.name} both have a use named {use.name!r}")
+    alike = (first.inputs, first.output, first.answer, its.forms) == (task.inputs, task.output, task.answer, use.forms)
+    if not alike:
+        raise ConfigError(
+            f"tasks {first.name} and {task.name} share the use {use.name!r}; they need equal inputs, output and answer"
+        )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -20,17 +20,20 @@ from omninet.model.tasks import TASKS, Task, Use
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One use of a task as an HTTP endpoint.
+    """One use of a task as an HTTP endpoint, or of several tasks among which a request chooses.
 
     Attributes:
+        task, use: the default.
         fields: request fields that carry the task's inputs.
         explains: whether a response can contain attention weights.
+        choices: value of the field ``use.chooses`` -> task; empty if there is one task.
     """
 
     task: Task
     use: Use
     fields: tuple[InputField, ...]
     explains: bool
+    choices: Mapping[str, Task] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -63,7 +66,18 @@ class Endpoint:
         wanted = ((ExplainForm, self.explains), (StreamForm, self.output.streams))
         bases = [base for base, is_wanted in wanted if is_wanted]
         name = "".join(word.title() for word in self.use.name.split("-")) + ("Form" if self.is_multipart else "Request")
-        return form_model(name, f"Request body of {self.path}.", bases, self.fields, self.output.options)
+        choices = {self.use.chooses: tuple(self.choices)} if self.choices else {}
+        return form_model(name, f"Request body of {self.path}.", bases, self.fields, self.output.options, choices)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """All tasks of the endpoint, the default first."""
+        return tuple(self.choices.values()) or (self.task,)
+
+    def chosen(self, form: RequestForm) -> Task:
+        """Return the task that a request chooses."""
+        choice = getattr(form, self.use.chooses) if self.choices else None
+        return self.task if choice is None else self.choices[choice]
 
     @property
     def reply(self) -> type[Reply]:
@@ -76,16 +90,16 @@ class Endpoint:
 
     def uploads(self, form: RequestForm) -> tuple[Upload, ...]:
         """Return the uploaded files of a request."""
-        given = ((field, getattr(form, field.name)) for field in self.fields if field.form.upload)
+        given = ((each, getattr(form, each.name)) for each in self.fields if each.form.upload)
         return tuple(
-            Upload(field.name, field.input.peripheral, field.form_name, value.file)
-            for field, value in given
+            Upload(each.name, each.input.peripheral, each.form_name, value.file)
+            for each, value in given
             if value is not None
         )
 
     def values(self, form: RequestForm) -> dict[str, Any]:
         """Return the inputs of a request that are not files, by keyword of ``Processor.prepare``."""
-        return {field.name: getattr(form, field.name) for field in self.fields if not field.form.upload}
+        return {each.name: getattr(form, each.name) for each in self.fields if not each.form.upload}
 
     def options(self, form: RequestForm) -> dict[str, Any]:
         """Return the decoding options of a request, by name."""
@@ -94,7 +108,11 @@ class Endpoint:
 
 def endpoints_of(network: OmniNetConfig) -> list[Endpoint]:
     """Return all endpoints of a network, its tasks in the order of ``ordered_tasks``."""
-    return [_endpoint(network, task, use) for task in ordered_tasks(network) for use in task.uses]
+    sharing: dict[str, list[tuple[Task, Use]]] = {}
+    for task in ordered_tasks(network):
+        for use in task.uses:
+            sharing.setdefault(use.name, []).append((task, use))
+    return [_endpoint(network, uses) for uses in sharing.values()]
 
 
 def ordered_tasks(network: OmniNetConfig) -> list[Task]:
@@ -104,10 +122,12 @@ def ordered_tasks(network: OmniNetConfig) -> list[Task]:
     return known + [task for name, task in network.tasks.items() if name not in TASKS]
 
 
-def _endpoint(network: OmniNetConfig, task: Task, use: Use) -> Endpoint:
+def _endpoint(network: OmniNetConfig, uses: Sequence[tuple[Task, Use]]) -> Endpoint:
+    task, use = uses[0]
     seen = [network.modality(given.peripheral).has_cells for given in task.inputs]
     explains = OUTPUTS[task.output].explains and seen.count(True) == 1
-    return Endpoint(task, use, tuple(_fields(network, task, use)), explains)
+    choices = {other.choice: each for each, other in uses if other.choice}
+    return Endpoint(task, use, tuple(_fields(network, task, use)), explains, choices)
 
 
 def _fields(network: OmniNetConfig, task: Task, use: Use) -> Sequence[InputField]:

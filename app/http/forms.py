@@ -55,6 +55,7 @@ def form_model(
     bases: Sequence[type[RequestForm]],
     fields: Sequence[InputField],
     options: Mapping[str, Option],
+    choices: Mapping[str, tuple[str, ...]],
 ) -> type[RequestForm]:
     """Build the request body of an endpoint: multipart if any of its fields is an upload, JSON otherwise.
 
@@ -64,10 +65,12 @@ def form_model(
         bases: classes with further fields; empty for none.
         fields: fields for the inputs.
         options: decoding options by field name.
+        choices: name of a field -> values that it takes; the first is the default.
     """
     multipart = is_multipart(fields)
     made: dict[str, Any] = {name: _option(option, multipart) for name, option in options.items()}
     made |= {field.name: _input(field, multipart) for field in fields}
+    made |= {name: _choice(values, multipart) for name, values in choices.items()}
     return create_model(
         name,
         __base__=tuple(bases) or RequestForm,
@@ -100,6 +103,11 @@ def one_of_each(fields: Sequence[InputField]) -> dict[str, Any]:
 def _option(option: Option, multipart: bool) -> tuple[Any, Any]:
     ranged = annotated(option.kind, Field(ge=option.least, le=option.most))
     return optional(ranged, multipart), Field(None, description=option.summary)
+
+
+def _choice(values: tuple[str, ...], multipart: bool) -> tuple[Any, Any]:
+    said = f"Chooses the task; the default is {values[0]}."
+    return optional(Literal[values], multipart), Field(None, description=said)
 
 
 def _input(field: InputField, multipart: bool) -> tuple[Any, Any]:

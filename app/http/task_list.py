@@ -38,6 +38,8 @@ class ServedUse(BaseModel):
     multipart: bool = Field(description="Whether the body is multipart/form-data; JSON otherwise.")
     streams: bool = Field(description="Whether the option `stream` is available.")
     explains: bool = Field(description="Whether the option `explain`, for attention weights, is available.")
+    chooses: str = Field(description="Request field that chooses this task at the endpoint; empty without one.")
+    choice: str = Field(description="Value of that field for this task.")
     fields: list[ServedField]
 
 
@@ -83,17 +85,20 @@ def list_tasks(
             confidence=ServedConfidence(threshold=thresholds[task.name]) if task.name in thresholds else None,
             limits=_limits(network, task, settings),
             endpoints=[path for path, names in tags.items() if task.name in names],
-            uses=[_use(endpoint) for endpoint in endpoints if endpoint.task == task],
+            uses=[_use(endpoint, task) for endpoint in endpoints if task in endpoint.tasks],
         )
         for task in ordered_tasks(network)
     ]
 
 
-def _use(endpoint: Endpoint) -> ServedUse:
+def _use(endpoint: Endpoint, task: Task) -> ServedUse:
+    use = next(use for use in task.uses if use.name == endpoint.use.name)
     return ServedUse(
         path=endpoint.path,
-        title=endpoint.title,
-        summary=endpoint.summary,
+        title=use.title or use.name,
+        summary=use.summary or task.summary,
+        chooses=use.chooses,
+        choice=use.choice,
         multipart=endpoint.is_multipart,
         streams=endpoint.output.streams,
         explains=endpoint.explains,

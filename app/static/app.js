@@ -33,7 +33,7 @@ const texts = () => Object.fromEntries(use.values.map((field) => [field.name, wr
 
 function buildTabs() {
   $("tabs").replaceChildren(...uses.map((item) => {
-    const tab = element("button", { type: "button", role: "tab", id: `tab-${item.id}`, "aria-controls": "panel" }, item.title);
+    const tab = element("button", { type: "button", role: "tab", id: `tab-${item.tab}`, "aria-controls": "panel" }, item.title);
     tab.addEventListener("click", () => show(item));
     return tab;
   }));
@@ -58,13 +58,13 @@ function show(item) {
     tab.setAttribute("aria-selected", String(selected));
     tab.tabIndex = selected ? 0 : -1;
   });
-  history.replaceState(null, "", `#${item.id}`);
-  $("panel").setAttribute("aria-labelledby", `tab-${item.id}`);
+  history.replaceState(null, "", `#${item.tab}`);
+  $("panel").setAttribute("aria-labelledby", `tab-${item.tab}`);
   $("summary").textContent = item.summary;
   $("run").textContent = item.verb;
   buildInputs();
   showSamples();
-  $("answer").replaceChildren(...(answers[item.id] ?? showNothing()));
+  $("answer").replaceChildren(...(answers[item.tab] ?? showNothing()));
   showCurl();
 }
 
@@ -191,7 +191,7 @@ async function run() {
   const parts = await ask(asked, control.signal);
   if (control.signal.aborted) return;
   $("run").removeAttribute("aria-busy");
-  answers[asked.id] = parts;
+  answers[asked.tab] = parts;
   $("answer").replaceChildren(...parts);
   showWhole();
 }
@@ -280,7 +280,7 @@ async function start() {
   uses = usesOf(tasks);
   buildTabs();
   $("panel").hidden = false;
-  show(uses.find((item) => `#${item.id}` === location.hash) ?? uses[0]);
+  show(uses.find((item) => `#${item.tab}` === location.hash) ?? uses[0]);
   $("model").textContent = `${model.name} ${model.version} on ${model.devices.join(", ")}`;
   $("about").replaceChildren(...aboutModel(model, tasks));
   $("about").hidden = false;

@@ -10,6 +10,7 @@ export function bodyOf(use, files, texts) {
   const form = new FormData();
   for (const field of use.uploads) if (files[field.name]) form.append(field.name, files[field.name].file);
   for (const field of use.values) form.append(field.name, texts[field.name]);
+  if (use.choice) form.append(use.chooses, use.choice);
   if (use.explains) form.append("explain", "true");
   if (use.streams) form.append("stream", "true");
   return { body: form };
@@ -18,7 +19,8 @@ export function bodyOf(use, files, texts) {
 export function commandOf(use, files, texts, here) {
   const url = new URL(use.path.slice(1), here);
   if (!use.multipart) return `curl --json ${quoted(JSON.stringify(values(use, texts)))} ${url}`;
-  const others = use.values.map((field) => ` --form-string ${quoted(`${field.name}=${texts[field.name]}`)}`).join("");
+  const given = [...use.values.map((field) => [field.name, texts[field.name]]), ...(use.choice ? [[use.chooses, use.choice]] : [])];
+  const others = given.map(([name, text]) => ` --form-string ${quoted(`${name}=${text}`)}`).join("");
   const [first] = use.uploads;
   const sample = use.uploads.length === 1 && files[first.name]?.sample;
   if (sample) return `curl -s ${new URL(`static/samples/${sample.file}`, here)} |\n  curl -F ${first.name}=@-${others} ${url}`;
@@ -29,7 +31,8 @@ const nameOf = (pick) => (pick?.file.name ?? "FILE").replace(/["\\]/g, "\\$&");
 
 // Fields that are not texts contain JSON; invalid JSON is sent as a string, so that the server reports the error.
 function values(use, texts) {
-  return Object.fromEntries(use.values.map((field) => [field.name, field.text ? texts[field.name] : parsed(texts[field.name])]));
+  const given = Object.fromEntries(use.values.map((field) => [field.name, field.text ? texts[field.name] : parsed(texts[field.name])]));
+  return use.choice ? { ...given, [use.chooses]: use.choice } : given;
 }
 
 function parsed(text) {

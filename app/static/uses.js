@@ -7,6 +7,7 @@ export function usesOf(tasks) {
     .map((use) => ({
       ...use,
       id: use.path.slice(1),
+      tab: [use.path.slice(1), use.choice].filter(Boolean).join("-"),
       verb: use.title.includes(" ") ? use.title.split(" ", 1)[0] : "Run",
       summary: `${use.summary.charAt(0).toUpperCase()}${use.summary.slice(1)}.`,
       uploads: use.inputs.filter((field) => field.upload),

@@ -3,10 +3,16 @@
 from omninet.model.outputs.answer import Answer, PlainAnswer
 from omninet.model.outputs.base import Metrics, Output
 from omninet.model.outputs.label.output import LabelOutput
+from omninet.model.outputs.match.output import MatchOutput
 from omninet.model.outputs.tags.output import TagsOutput
 from omninet.model.outputs.text.output import TextOutput
 from omninet.model.outputs.truth import Truth
 
-OUTPUTS: dict[str, Output] = {"label": LabelOutput(), "tags": TagsOutput(), "text": TextOutput()}
+OUTPUTS: dict[str, Output] = {
+    "label": LabelOutput(),
+    "match": MatchOutput(),
+    "tags": TagsOutput(),
+    "text": TextOutput(),
+}
 
 __all__ = ["OUTPUTS", "Answer", "Metrics", "Output", "PlainAnswer", "Truth"]

@@ -32,6 +32,7 @@ from omninet.model.model_config import ModelConfig, read_config
 from omninet.model.network.omninet import OmniNet
 from omninet.model.storage import sealed, weights
 from omninet.model.tasks import TASKS
+from tests.conftest import FIRST_TASKS
 
 # A task with an unknown output.
 RATE = {
@@ -291,7 +292,7 @@ def test_weights_that_are_not_safetensors(folder: Path) -> None:
         (lambda c: network(c, peripherals={"smell": {}}), "there is no modality 'smell'; known are vision, language"),
         (
             lambda c: network(c, tasks=c["network"]["tasks"] | {"rate": RATE}),
-            "task rate: there is no output 'score'; known are label, tags, text",
+            "task rate: there is no output 'score'; known are label, match, tags, text",
         ),
         (lambda c: network(c, tasks={}), "at least one task"),
         (lambda c: network(c, domains=["english"]), "lacks 'image'"),
@@ -537,7 +538,7 @@ def test_an_unknown_task_of_a_subset_is_named(folder: Path) -> None:
 
 def test_tasks_may_share_a_vocabulary(toy: Checkpoint, tmp_path: Path) -> None:
     shared = replace(TASKS["vqa"], name="genome-qa", uses=())
-    network = replace(toy.config.network, tasks={**TASKS, "genome-qa": shared}, controls=())
+    network = replace(toy.config.network, tasks={**FIRST_TASKS, "genome-qa": shared}, controls=())
     config = replace(toy.config, network=network)
     torch.manual_seed(0)
     save(Checkpoint(config, OmniNet(network), toy.tokenizer_file, toy.vocabularies, toy.card), tmp_path / "toy")

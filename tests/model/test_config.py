@@ -142,7 +142,11 @@ def test_every_invalid_value_of_the_network_is_named(values: dict[str, Any], nam
         (("peripherals",), ["vision"], "peripherals"),
         (("peripherals", "sound"), {}, "peripherals.sound.kind: there is no modality 'sound'; known are vision, lang"),
         (("peripherals", "vision", "kind"), "sound", "there is no modality 'sound'"),
-        (("tasks", "pos", "output"), "score", "task pos: there is no output 'score'; known are label, tags, text"),
+        (
+            ("tasks", "pos", "output"),
+            "score",
+            "task pos: no output 'score'; known are label, match, tags, text",
+        ),
         (("tasks", "pos", "views"), "mirrored", "Task.views"),
         (("tasks", "pos", "speed"), 1, "network.tasks.pos.speed is unknown"),
         (("tasks", "pos", "inputs"), [], "task pos has no inputs"),

@@ -39,7 +39,7 @@ async def stream(
     """
     if isinstance(form, ExplainForm) and form.format == "png":
         raise InputError("bad_option", "a picture cannot be streamed; leave out stream or format", option="format")
-    steps = service.stream(request, endpoint.task.name, inputs, endpoint.uploads(form))
+    steps = service.stream(request, endpoint.chosen(form).name, inputs, endpoint.uploads(form))
     first = await until_disconnected(request, _next(steps))
     return StreamingResponse(
         _events(endpoint, form, request, first, steps), media_type="text/event-stream", headers=HEADERS

@@ -59,7 +59,7 @@ def _route(endpoint: Endpoint) -> dict[str, Any]:
         "response_model": endpoint.reply,
         "response_model_exclude_unset": endpoint.output.explains,
         "responses": {200: {**said, "content": content}} if content else {},
-        "tags": [endpoint.task.name],
+        "tags": [task.name for task in endpoint.tasks],
         "summary": endpoint.title,
         "description": description_of(endpoint),
         "dependencies": [Depends(require_multipart if endpoint.is_multipart else require_json), Depends(timeout)],
@@ -92,7 +92,7 @@ async def _respond(endpoint: Endpoint, form: RequestForm, service: Service, requ
     inputs = values | endpoint.options(form) | {"explain": form.explain_mode}
     if getattr(form, "stream", False):
         return await stream(endpoint, form, service, request, inputs)
-    done = await service.handle(request, endpoint.task.name, inputs, endpoint.uploads(form))
+    done = await service.handle(request, endpoint.chosen(form).name, inputs, endpoint.uploads(form))
     if form.explain_mode is None:
         return endpoint.reply_to(done, form)
     return await run_in_threadpool(_explained, endpoint, form, done)  # serialising many weights takes long

@@ -18,8 +18,9 @@ from omninet.model.network.omninet import OmniNet
 from omninet.model.outputs.label.answer import Label
 from omninet.model.outputs.text.answer import Caption
 from omninet.model.predictor import Predictor
-from omninet.model.tasks import TASKS, Input, Task
+from omninet.model.tasks import Input, Task
 from tests.app.engine.test_replica import assert_same, replica
+from tests.conftest import FIRST_TASKS
 from tests.samples import picture, video_bytes
 
 SAME = Task(
@@ -39,7 +40,7 @@ def checkpoint(toy: Checkpoint) -> Checkpoint:
     network = replace(
         config,
         peripherals={**config.peripherals, "page": VisionConfig(backbone="compact", size=96)},
-        tasks={**TASKS, "same": SAME, "mood": MOOD},
+        tasks={**FIRST_TASKS, "same": SAME, "mood": MOOD},
         vocabularies={**config.vocabularies, "yes or no": 2},
         controls=(),
     )

@@ -34,7 +34,7 @@ SAME = Task(
     answer="verdict",
 )
 MOOD = Task("mood", (TEXT,), "label", "yes or no", "how a text sounds")
-MATCH = Task("match", (PICTURE, TEXT), "label", "yes or no", "whether a text fits a picture")
+FIT = Task("fit", (PICTURE, TEXT), "label", "yes or no", "whether a text fits a picture")
 RETELL = Task(
     "retell",
     (TEXT,),
@@ -53,7 +53,7 @@ def checkpoint(toy: Checkpoint) -> Checkpoint:
     network = replace(
         config,
         peripherals={**config.peripherals, "page": VisionConfig(backbone="compact", size=96)},
-        tasks={task.name: task for task in (SAME, MOOD, MATCH, RETELL, LOOK, TASKS["pos"])},
+        tasks={task.name: task for task in (SAME, MOOD, FIT, RETELL, LOOK, TASKS["pos"])},
         vocabularies={"pos": config.vocabularies["pos"], "caption": 120, "yes or no": 2},
         controls=(),
     )
@@ -121,26 +121,26 @@ JSON = {"Content-Type": "application/json"}
 
 
 async def test_other_values_are_json_in_multipart(client: httpx.AsyncClient) -> None:
-    one = await client.post("/match", files=files("image"), data={"text": "A dog ."})
-    other = await client.post("/match", files=files("image"), data={"tokens": '["A", "dog", "."]'})
+    one = await client.post("/fit", files=files("image"), data={"text": "A dog ."})
+    other = await client.post("/fit", files=files("image"), data={"tokens": '["A", "dog", "."]'})
 
     assert one.status_code == other.status_code == 200, other.text
     assert one.json()["label"] == other.json()["label"]
     for wrong in ("A dog", "[1]", '{"a": "b"}', "["):
-        error = check(await client.post("/match", files=files("image"), data={"tokens": wrong}), 422, "invalid_value")
+        error = check(await client.post("/fit", files=files("image"), data={"tokens": wrong}), 422, "invalid_value")
         assert error["message"] == "'tokens' must be JSON: a list of words"
 
 
 async def test_use_without_a_form_accepts_each_form(client: httpx.AsyncClient) -> None:
     video = {"video": ("a.mp4", video_bytes())}
-    assert (await client.post("/match", files=video, data={"text": "A dog ."})).status_code == 200
+    assert (await client.post("/fit", files=video, data={"text": "A dog ."})).status_code == 200
     both = video | files("image")
-    check(await client.post("/match", files=both, data={"text": "A dog ."}), 422, "unexpected_input")
-    check(await client.post("/match", data={"text": "A"}, files={"none": b""}), 422, "unknown_field")
+    check(await client.post("/fit", files=both, data={"text": "A dog ."}), 422, "unexpected_input")
+    check(await client.post("/fit", data={"text": "A"}, files={"none": b""}), 422, "unknown_field")
     check(await client.post("/look-at-it", files=files("image")), 422, "missing_part")
     explained = await client.post("/look-at-it", files=video, data={"explain": "true"})
     assert "explanation" in explained.json()
-    text = check(await client.post("/match", files={"image": (None, "text")}, data={"text": "A"}), 422, "not_a_file")
+    text = check(await client.post("/fit", files={"image": (None, "text")}, data={"text": "A"}), 422, "not_a_file")
     assert "must be a file" in text["message"]
 
 
@@ -161,14 +161,14 @@ async def test_only_tasks_of_the_checkpoint_are_served(client: httpx.AsyncClient
     paths = (await client.get("/openapi.json")).json()["paths"]
 
     posts = {path for path, methods in paths.items() if "post" in methods} - {"/batch"}
-    assert posts == {"/same", "/mood", "/match", "/retell", "/say-again", "/look-at-it", "/pos"}
+    assert posts == {"/same", "/mood", "/fit", "/retell", "/say-again", "/look-at-it", "/pos"}
     check(await client.post("/caption", files=files("image")), 404, "not_found")
 
 
 async def test_task_list_is_complete(client: httpx.AsyncClient) -> None:
     tasks = {task["name"]: task for task in (await client.get("/tasks")).json()["tasks"]}
 
-    assert list(tasks) == ["pos", "same", "mood", "match", "retell", "look"]
+    assert list(tasks) == ["pos", "same", "mood", "fit", "retell", "look"]
     assert (tasks["same"]["vocabulary"], tasks["retell"]["vocabulary"]) == (2, 120)
     assert tasks["same"]["inputs"] == ["vision", "page", "language"]
     assert tasks["mood"]["limits"] == {"characters": 100, "subwords": 64}
@@ -187,7 +187,7 @@ async def test_task_list_is_complete(client: httpx.AsyncClient) -> None:
         ("right", "right", "vision", True, False, True),
         ("question", "question", "language", False, True, True),
     ]
-    fields = tasks["match"]["uses"][0]["fields"]
+    fields = tasks["fit"]["uses"][0]["fields"]
     assert [(f["name"], f["form"], f["text"], f["required"]) for f in fields] == [
         ("image", "image", False, False),
         ("video", "video", False, False),
@@ -200,10 +200,10 @@ async def test_task_list_is_complete(client: httpx.AsyncClient) -> None:
 
 async def test_documentation_of_any_task(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
-    post = document["paths"]["/match"]["post"]
-    form = document["components"]["schemas"]["MatchForm"]
+    post = document["paths"]["/fit"]["post"]
+    form = document["components"]["schemas"]["FitForm"]
 
-    assert post["tags"] == ["match"]
+    assert post["tags"] == ["fit"]
     assert post["description"].startswith(
         "Whether a text fits a picture.\n\n```sh\ncurl -s http://127.0.0.1:8000/static"
     )

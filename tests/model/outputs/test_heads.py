@@ -23,7 +23,8 @@ from omninet.model.outputs import OUTPUTS, Metrics, Output, PlainAnswer, Truth
 from omninet.model.outputs.head import Head, Loss, States
 from omninet.model.predictor import Predictor
 from omninet.model.processor import Processor
-from omninet.model.tasks import PICTURE, QUESTION, TASKS, Task
+from omninet.model.tasks import PICTURE, QUESTION, Task
+from tests.conftest import FIRST_TASKS
 from tests.samples import picture
 
 SIMILAR = Task("similar", (PICTURE, QUESTION), "vector", summary="a vector of a photo and a text")
@@ -86,7 +87,7 @@ class VectorOutput(Output):
 def predictor(toy: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Predictor:
     """The toy with a task whose answer is a vector, saved and loaded."""
     monkeypatch.setitem(OUTPUTS, "vector", VectorOutput())
-    network = replace(toy.config.network, tasks={**TASKS, "similar": SIMILAR}, controls=())
+    network = replace(toy.config.network, tasks={**FIRST_TASKS, "similar": SIMILAR}, controls=())
     torch.manual_seed(0)
     config = replace(toy.config, network=network)
     save(replace(toy, config=config, network=OmniNet(network).eval()), tmp_path / "toy")
@@ -171,7 +172,7 @@ def test_a_vocabulary_goes_with_outputs_that_choose_from_one(monkeypatch: pytest
 def test_a_checkpoint_with_an_unknown_output_is_refused(predictor: Predictor, tmp_path: Path) -> None:
     del OUTPUTS["vector"]
 
-    with pytest.raises(Exception, match="there is no output 'vector'; known are label, tags, text"):
+    with pytest.raises(Exception, match="there is no output 'vector'; known are label, match, tags, text"):
         load(tmp_path / "toy")
     OUTPUTS["vector"] = VectorOutput()
     assert predictor.tasks[-1] == "similar"

@@ -1,0 +1,134 @@
+"""Endpoints that several tasks share: /verify with its field ``kind``, and /match."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+import torch
+
+from omninet.app.engine.engine import Engine
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.errors import ConfigError
+from omninet.model.network.omninet import OmniNet
+from omninet.model.outputs.label.answer import Label
+from omninet.model.predictor import Predictor
+from omninet.model.tasks import TASKS, Use, uses_of
+from tests.app.conftest import talking_to
+from tests.app.test_errors import check
+from tests.samples import jpeg_bytes
+
+pytestmark = pytest.mark.anyio
+NAMES = {
+    "match": ("match", "no-match"),
+    "entailment": ("contradiction", "entailment", "neutral"),
+    "truth": ("true", "false"),
+}
+STATEMENT = {"statement": "A dog runs through the grass."}
+
+
+@pytest.fixture(scope="module")
+def predictor(toy: Checkpoint) -> Predictor:
+    """A network with the tasks that compare a picture with a text."""
+    tasks = {name: TASKS[name] for name in NAMES}
+    vocabularies = {name: len(classes) for name, classes in NAMES.items()}
+    network = replace(toy.config.network, tasks=tasks, vocabularies=vocabularies, controls=())
+    torch.manual_seed(0)
+    config = replace(toy.config, network=network)
+    return Predictor(replace(toy, config=config, network=OmniNet(network).eval(), vocabularies=NAMES), device="cpu")
+
+
+@pytest.fixture
+async def client(predictor: Predictor) -> AsyncIterator[httpx.AsyncClient]:
+    async with talking_to(create_app(Settings(), Engine([predictor]))) as client:
+        yield client
+
+
+async def verify(client: httpx.AsyncClient, **fields: str) -> httpx.Response:
+    return await client.post("/verify", files={"image": jpeg_bytes()}, data=STATEMENT | fields)
+
+
+async def test_a_field_chooses_the_task(client: httpx.AsyncClient, predictor: Predictor) -> None:
+    for kind in ("entailment", "truth"):
+        body = (await verify(client, kind=kind)).json()
+
+        expected = predictor.predict(kind, image=jpeg_bytes(), **STATEMENT)
+        assert isinstance(expected, Label)
+        assert body["label"] == expected.label
+        assert {candidate["label"] for candidate in body["candidates"]} == set(NAMES[kind])
+
+
+async def test_the_first_task_is_the_default(client: httpx.AsyncClient) -> None:
+    default, named = (await verify(client)).json(), (await verify(client, kind="entailment")).json()
+
+    assert default["candidates"] == named["candidates"]
+
+
+async def test_an_unknown_choice_names_the_field(client: httpx.AsyncClient) -> None:
+    error = check(await verify(client, kind="beauty"), 422, "invalid_value")
+
+    assert "kind" in error["message"]
+    assert "entailment" in error["message"]
+    check(await client.post("/verify", files={"image": jpeg_bytes()}), 422, "missing_part")
+
+
+async def test_both_tasks_are_listed_and_documented(client: httpx.AsyncClient) -> None:
+    listed = {task["name"]: task for task in (await client.get("/tasks")).json()["tasks"]}
+    schema: dict[str, Any] = (await client.get("/openapi.json")).json()
+
+    uses = {name: listed[name]["uses"][0] for name in ("entailment", "truth")}
+    assert {name: (use["path"], use["chooses"], use["choice"]) for name, use in uses.items()} == {
+        "entailment": ("/verify", "kind", "entailment"),
+        "truth": ("/verify", "kind", "truth"),
+    }
+    assert uses["entailment"]["title"] != uses["truth"]["title"]
+    assert listed["truth"]["endpoints"] == ["/verify"]
+    assert listed["match"]["uses"][0]["choice"] == ""
+    form = schema["components"]["schemas"]["VerifyForm"]
+    assert form["properties"]["kind"]["enum"] == ["entailment", "truth"]
+    assert "kind" not in form["required"]
+
+
+async def test_items_of_a_batch_choose_too(client: httpx.AsyncClient) -> None:
+    import base64
+
+    image = base64.b64encode(jpeg_bytes()).decode()
+    items = [{"task": "verify", "inputs": {"image": image} | STATEMENT, "options": {"kind": "truth"}}]
+
+    (result,) = (await client.post("/batch", json={"items": items})).json()["results"]
+
+    assert result["status"] == 200
+    assert result["answer"]["label"] in NAMES["truth"]
+
+
+async def test_match(client: httpx.AsyncClient, predictor: Predictor) -> None:
+    asked: dict[str, Any] = {"files": {"image": jpeg_bytes()}, "data": {"text": "A dog."}}
+    body = (await client.post("/match", **asked)).json()
+
+    assert list(body) == ["score", "probability", "confidence", "model", "timings_ms", "notes"]
+    assert body["probability"] == pytest.approx(1 / (1 + 2.718281828 ** -body["score"]), abs=1e-5)
+    assert body["score"] == pytest.approx(predictor.predict("match", image=jpeg_bytes(), text="A dog.").score, abs=1e-4)  # type: ignore[attr-defined]
+    explained = (await client.post("/match", files=asked["files"], data=asked["data"] | {"explain": "1"})).json()
+    assert len(explained["explanation"]["tokens"]) == 1
+
+
+def test_tasks_share_an_endpoint_only_by_a_choice() -> None:
+    verify = TASKS["truth"]
+    same = replace(verify, name="same", uses=(Use("verify", verify.uses[0].forms, chooses="kind", choice="truth"),))
+    other = replace(verify, name="other", uses=(Use("verify", verify.uses[0].forms),))
+    unlike = replace(same, name="unlike", answer="verdict", uses=(replace(same.uses[0], choice="unlike"),))
+
+    assert list(uses_of([TASKS["entailment"], verify])) == ["verify", "verify/entailment", "verify/truth"]
+    with pytest.raises(ConfigError, match="both have a use named 'verify/truth'"):
+        uses_of([verify, same])
+    with pytest.raises(ConfigError, match="both have a use named 'verify'"):
+        uses_of([verify, other])
+    with pytest.raises(ConfigError, match="equal inputs, output and answer"):
+        uses_of([verify, unlike])
+    with pytest.raises(ConfigError, match="both be given"):
+        Use("verify", chooses="kind")
