@@ -160,6 +160,13 @@ def test_code_of_a_kind_is_in_its_own_files(question: str) -> None:
     ] == []
 
 
+def test_every_package_is_installed() -> None:
+    """A folder that pyproject.toml does not list is in a clone, but not in a wheel or a container."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    there = {file.parent.relative_to(ROOT) for package in PACKAGES for file in source_files(package)}
+    assert sorted(listed) == sorted({"omninet", *(".".join(("omninet", *folder.parts)) for folder in there)})
+
+
 MOST_LOOSE = {"app": 10, "training": 12}
 
 
