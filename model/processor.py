@@ -183,6 +183,8 @@ class Processor:
     def sample(self, task: str, number: int) -> Job:
         """Prepare a synthetic request of a task; each number gives another one."""
         inputs = self.task(task).inputs
+        if self.task(task).either:
+            inputs = (inputs[number % len(inputs)],)
         made = {
             self._first_keyword(task, given): self.modalities[given.peripheral].sample(number + i)
             for i, given in enumerate(inputs)
@@ -241,13 +243,15 @@ class Processor:
             if name not in keywords:
                 raise _unexpected(task.name, name)
             wanted, form = keywords[name]
-            if wanted.role in found:
-                either = " or ".join(word for word, (other, _) in keywords.items() if other == wanted)
+            if wanted.role in found or (task.either and found):
+                either = " or ".join(word for word, (other, _) in keywords.items() if task.either or other == wanted)
                 raise InputError("unexpected_input", f"task {task.name} takes {either}, not both", input=name)
             found[wanted.role] = Given(wanted, form, value)
+        if task.either and found:
+            return list(found.values())
         for wanted in task.inputs:
             if wanted.role not in found:
-                names = [word for word, (other, _) in keywords.items() if other == wanted]
+                names = [word for word, (other, _) in keywords.items() if task.either or other == wanted]
                 raise InputError("missing_input", f"task {task.name} needs {' or '.join(names)}", input=names[0])
         return [found[wanted.role] for wanted in task.inputs]
 

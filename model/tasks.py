@@ -71,6 +71,7 @@ class Task:
             would make the target wrong.
         answer: name of the answer in JSON, if the output lets the task choose one; empty means the output's default.
         uses: uses of the task; by default one with the task's name, other characters replaced by hyphens.
+        either: True if the inputs are alternatives: a request has exactly one, and training compares them.
     """
 
     name: str
@@ -82,10 +83,11 @@ class Task:
     views: Views = "any"
     answer: str = ""
     uses: tuple[Use, ...] = ()
+    either: bool = False
 
     def __post_init__(self) -> None:
         one_of(self, "views", get_args(Views))
-        flags(self, "moves")
+        flags(self, "moves", "either")
         if not self.inputs:
             raise ConfigError(f"task {self.name} has no inputs")
         roles = [given.role for given in self.inputs]
@@ -168,6 +170,14 @@ TASKS: dict[str, Task] = {
             "match",
             "how well a text fits an image",
             uses=(Use("match", IMAGE, "Match a text"),),
+        ),
+        Task(
+            "embed",
+            (PICTURE, TEXT),
+            "embedding",
+            summary="a vector of an image or a text, for search",
+            uses=(Use("embed", IMAGE, "Embed"),),
+            either=True,
         ),
         Task(
             "entailment",

@@ -143,5 +143,6 @@ def _fields(network: OmniNetConfig, task: Task, use: Use) -> Sequence[InputField
         modality = network.modality(given.peripheral)
         forms = OUTPUTS[task.output].forms(given, {word: modality.forms[name] for word, name in names.items()})
         kind = kind_of(network.peripherals[given.peripheral])
-        found += [InputField(word, given, kind, names[word], form, len(forms) == 1) for word, form in forms.items()]
+        required, group = len(forms) == 1 and not task.either, task.name if task.either else given.role
+        found += [InputField(word, given, kind, names[word], form, required, group) for word, form in forms.items()]
     return found

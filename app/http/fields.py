@@ -37,6 +37,8 @@ class InputField:
         form_name: name of ``form`` among the forms of the modality.
         form: representation of the input that the field accepts.
         required: whether this is the only field for the input.
+        group: a request has exactly one of the fields with the same group: the role of the input, or the task if its
+            inputs are alternatives.
     """
 
     name: str
@@ -45,6 +47,7 @@ class InputField:
     form_name: str
     form: Form
     required: bool
+    group: str
 
 
 def is_multipart(fields: Sequence[InputField]) -> bool:

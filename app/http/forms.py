@@ -12,6 +12,7 @@ from omninet.app.http.fields import InputField, annotated, field_type, is_multip
 from omninet.app.http.samples import text_for
 from omninet.model.decoding.goal import Explain
 from omninet.model.decoding.options import Option
+from omninet.model.modalities import Form
 
 NULL = {"type": "null"}
 NOT_NULL = {"not": NULL}
@@ -89,7 +90,7 @@ def one_of_each(fields: Sequence[InputField]) -> dict[str, Any]:
     """
     names: dict[str, list[str]] = {}
     for field in fields:
-        names.setdefault(field.input.role, []).append(field.name)
+        names.setdefault(field.group, []).append(field.name)
     wrong: list[dict[str, Any]] = []
     for alternatives in (group for group in names.values() if len(group) > 1):
         wrong.append({"properties": dict.fromkeys(alternatives, NULL)})
@@ -101,8 +102,13 @@ def one_of_each(fields: Sequence[InputField]) -> dict[str, Any]:
 
 
 def _option(option: Option, multipart: bool) -> tuple[Any, Any]:
-    ranged = annotated(option.kind, Field(ge=option.least, le=option.most))
-    return optional(ranged, multipart), Field(None, description=option.summary)
+    if option.choices:
+        kind: Any = Literal[option.choices]
+    elif option.shape:
+        kind = field_type(Form(option.kind, option.summary, shape=option.shape), multipart)
+    else:
+        kind = annotated(option.kind, Field(ge=option.least, le=option.most))
+    return optional(kind, multipart), Field(None, description=option.summary)
 
 
 def _choice(values: tuple[str, ...], multipart: bool) -> tuple[Any, Any]:

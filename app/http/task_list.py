@@ -17,7 +17,8 @@ class ServedField(BaseModel):
     """A request field that carries an input of the task."""
 
     name: str
-    role: str = Field(description="Name of the input; a request has one of the fields with the same role.")
+    role: str = Field(description="Name of the input.")
+    group: str = Field(description="A request has exactly one of the fields with the same group.")
     modality: str
     form: str
     upload: bool = Field(description="Whether the field is a file.")
@@ -110,6 +111,7 @@ def _field(field: InputField, multipart: bool) -> ServedField:
     return ServedField(
         name=field.name,
         role=field.input.role,
+        group=field.group,
         modality=field.kind,
         form=field.form_name,
         upload=field.form.upload,

@@ -17,11 +17,11 @@ export function usesOf(tasks) {
     .sort((one, other) => one.rank - other.rank);
 }
 
-// The first field of each input.
+// The first field of each group of alternatives.
 function inputsOf(use) {
-  const roles = new Map();
-  for (const field of use.fields) if (!roles.has(field.role)) roles.set(field.role, field);
-  return [...roles.values()];
+  const groups = new Map();
+  for (const field of use.fields) if (!groups.has(field.group)) groups.set(field.group, field);
+  return [...groups.values()];
 }
 
 function rank([first]) {

@@ -95,13 +95,14 @@ def run(args: argparse.Namespace) -> int:
     _check_explain(args)
     task, use = _use(args.task, args.checkpoint)
     predictor = Predictor.load(args.checkpoint, device=args.device)
-    first, others = _inputs(args, predictor, task, use)
+    reader, others = _inputs(args, predictor, task, use)
     given = others | _options(args)
-    _check_options(predictor, task.name, {first[0]: args.inputs} | given)
+    _check_options(predictor, task.name, {reader(args.inputs[0])[0]: args.inputs} | given)
     code = 0
     for source in args.inputs:
         try:
-            job = predictor.prepare(task.name, **{first[0]: first[1](source)}, **given)
+            keyword, read = reader(source)
+            job = predictor.prepare(task.name, **{keyword: read(source)}, **given)
         except InputError as error:
             named = _with_source(error, source, given)
             if len(args.inputs) == 1:
@@ -232,8 +233,8 @@ def _use(name: str, folder: Path | None) -> tuple[Task, Use]:
 
 def _inputs(
     args: argparse.Namespace, processor: Processor, task: Task, use: Use
-) -> tuple[tuple[str, Callable[[str], Any]], dict[str, Any]]:
-    """Return the keyword and the argument reader of the first input, and the values of the other inputs by keyword."""
+) -> tuple[Callable[[str], tuple[str, Callable[[str], Any]]], dict[str, Any]]:
+    """Return a function from an INPUT to its keyword and argument reader, and the other inputs by keyword."""
     texts = {} if args.question is None else {"question": args.question}
     texts |= dict(_pairs("--input", args.input))
     keywords = processor.config.network.keywords(task)
@@ -242,8 +243,14 @@ def _inputs(
         for word, (given, form) in keywords.items()
         if form == use.forms.get(given.role, form)
     }
-    first = next(word for word in readers if keywords[word][0] == task.inputs[0])
-    return (first, readers[first]), {name: readers.get(name, str)(text) for name, text in texts.items()}
+
+    def reader(source: str) -> tuple[str, Callable[[str], Any]]:
+        # If the inputs are alternatives, what is no file is the last of them, a text.
+        wanted = task.inputs[-1] if task.either and not Path(source).is_file() else task.inputs[0]
+        word = next(word for word in readers if keywords[word][0] == wanted)
+        return word, readers[word]
+
+    return reader, {name: readers.get(name, str)(text) for name, text in texts.items()}
 
 
 def _pairs(option: str, given: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -42,14 +42,18 @@ class Option:
 
     Attributes:
         kind: type of the value.
-        least, most: allowed range, both ends included.
+        least, most: allowed range of a number, both ends included; None for no limit.
         summary: description for command-line help and API documentation.
+        choices: allowed values; empty if any value of the type is.
+        shape: description of values that are JSON, for error messages.
     """
 
-    kind: type[int] | type[float]
-    least: float
-    most: float
+    kind: Any
+    least: float | None
+    most: float | None
     summary: str
+    choices: tuple[str, ...] = ()
+    shape: str = ""
 
 
 MAX_BEAMS = 16
@@ -121,6 +125,8 @@ def _check(name: str, value: Any) -> None:
     kinds = (int, float) if limits.kind is float else (int,)
     if not isinstance(value, kinds) or isinstance(value, bool) or not math.isfinite(value):
         raise _bad(name, f"{name} must be a {'whole ' * (limits.kind is int)}number, not {value!r}", None)
+    assert limits.least is not None
+    assert limits.most is not None
     if not limits.least <= value <= limits.most:
         raise _bad(name, f"{name} must be from {limits.least} to {limits.most}, not {value}", limits.most)
 

@@ -2,6 +2,7 @@
 
 from omninet.model.outputs.answer import Answer, PlainAnswer
 from omninet.model.outputs.base import Metrics, Output
+from omninet.model.outputs.embedding.output import EmbeddingOutput
 from omninet.model.outputs.label.output import LabelOutput
 from omninet.model.outputs.match.output import MatchOutput
 from omninet.model.outputs.tags.output import TagsOutput
@@ -9,6 +10,7 @@ from omninet.model.outputs.text.output import TextOutput
 from omninet.model.outputs.truth import Truth
 
 OUTPUTS: dict[str, Output] = {
+    "embedding": EmbeddingOutput(),
     "label": LabelOutput(),
     "match": MatchOutput(),
     "tags": TagsOutput(),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from abc import ABC
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from omninet.model.config import CNPConfig
 from omninet.model.decoding.goal import Reads
 from omninet.model.tasks import Task
 
@@ -46,7 +47,19 @@ class Head(nn.Module, ABC):
     def __init__(self, task: Task, d_model: int) -> None:  # noqa: ARG002
         super().__init__()
 
-    @abstractmethod
+    def needs(self, config: CNPConfig) -> tuple[Reads, ...]:  # noqa: ARG002
+        """Return the states that the loss needs from a network; by default ``reads``."""
+        return self.reads
+
+    def compare(self, inputs: Sequence[Mapping[Reads, States]], targets: Tensor) -> Loss:
+        """Compute the training loss of a task whose inputs are alternatives (``Task.either``), encoded one by one.
+
+        Args:
+            inputs: the states of each input.
+            targets: padded targets of ``Output.target``, (b, n).
+        """
+        raise NotImplementedError(f"{type(self).__name__} compares no inputs")
+
     def loss(self, states: Mapping[Reads, States], targets: Tensor, mask: Tensor) -> Loss:
         """Compute the training loss.
 
@@ -55,6 +68,7 @@ class Head(nn.Module, ABC):
             targets: padded targets of ``Output.target``, (b, n).
             mask: (b, n), false at padding.
         """
+        raise NotImplementedError(f"{type(self).__name__} has no loss of inputs that are encoded together")
 
     def values(self, states: Tensor, mask: Tensor | None, reads: Reads) -> Tensor:
         """Compute the values of answers from hidden states.

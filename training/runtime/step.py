@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +56,12 @@ class Objective(nn.Module):
         """
         losses: Losses = {}
         head: Head = self.network.heads[batch.task]  # type: ignore[assignment]
-        loss = head.loss(self._states(batch, head.reads, losses), batch.targets, batch.mask)
+        reads = head.needs(self.network.config.cnp)
+        if self.network.config.tasks[batch.task].either:
+            inputs = [self._states(replace(batch, inputs=(given,)), reads, losses) for given in batch.inputs]
+            loss = head.compare(inputs, batch.targets)
+        else:
+            loss = head.loss(self._states(batch, reads, losses), batch.targets, batch.mask)
         # Auxiliary losses of the layers are means, so they are scaled to sums over the targets.
         return loss.terms | {name: term * batch.real for name, term in losses.items()}, loss.right
 
