@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,7 @@ class Explanation:
             "method": METHOD,
             "milliseconds": round(self.attention.milliseconds, 2),
             "grid": list(self.grid),
-            "framing": asdict(self.framing),
+            "framing": {name: getattr(self.framing, name) for name in ("treatment", "share", "window", "aspect")},
             "times": list(self.times),
             "words": list(self.words),
             "tokens": [

@@ -37,12 +37,19 @@ class Picture:
         truncated: True if the file ended early; the missing part is grey.
         fitted: True if the picture already has the square size of the backbone.
         aspect: width divided by height of the image, if ``pixels`` have been fitted.
+        size: width and height of the image as displayed, in its own pixels; (0, 0) if they are those of ``pixels``.
     """
 
     pixels: np.ndarray
     truncated: bool = False
     fitted: bool = False
     aspect: float = 1.0
+    size: tuple[int, int] = (0, 0)
+
+    @property
+    def full_size(self) -> tuple[int, int]:
+        """Width and height of the image as displayed."""
+        return self.size if self.size[0] else (self.pixels.shape[-1], self.pixels.shape[-2])
 
 
 def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:
@@ -65,13 +72,14 @@ def decode_image(data: bytes, limits: MediaLimits | None = None) -> Picture:
         _check_size(image, limits)
         _check_scans(image, data)
         _shorten_transparency(image, data)
-        shrink = _shrink(image)
+        shrink, size = _shrink(image), image.size
         image, truncated = _load_pixels(image, data, shrink)
         try:
             pixels = image_to_array(image, 1 if image.format in FORMATS_IN_STEPS else shrink)
         except DECODE_ERRORS as error:
             raise _corrupt() from error
-    return Picture(pixels, truncated)
+    is_turned = (size[0] > size[1]) != (pixels.shape[-1] > pixels.shape[-2])  # by its EXIF orientation
+    return Picture(pixels, truncated, size=size[::-1] if is_turned else size)
 
 
 def _check_size(image: Image.Image, limits: MediaLimits) -> None:

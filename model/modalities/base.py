@@ -51,6 +51,7 @@ class Ready:
         times: time stamps of a video's frames, in seconds from its start.
         words: text of each time step, for texts.
         aspect: width divided by height of a picture.
+        size: width and height of a picture as displayed, in its own pixels; (0, 0) for other inputs.
     """
 
     value: Any
@@ -59,6 +60,7 @@ class Ready:
     times: tuple[float, ...] = ()
     words: tuple[str, ...] = ()
     aspect: float = 1.0
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,12 +50,33 @@ class Framed:
         treatment, window: see Framing.
         share: side of the window divided by the side of the scaled picture.
         aspect: width divided by height of the whole picture.
+        size: width and height of the whole picture as displayed, in its own pixels; (0, 0) for a video.
     """
 
     treatment: Treatment
     share: float
     window: Window
     aspect: float = 1.0
+    size: tuple[int, int] = (0, 0)
+
+    def covered(self) -> tuple[float, float, float, float]:
+        """Return the part of the picture that the network sees: left, top, width, height as fractions of the picture.
+
+        With ``pad`` it is larger than the picture.
+        """
+        wide, high = self.aspect, 1.0
+        if self.treatment == "squash":
+            return self._start(self.share), self._start(self.share), self.share, self.share
+        if self.treatment == "crop":
+            across, down = (self.share * min(wide, high) / length for length in (wide, high))
+            return self._start(across), self._start(down), across, down
+        padded = max(wide, high)
+        left, top = (((length - padded) / 2 + self._start(self.share) * padded) / length for length in (wide, high))
+        return left, top, self.share * padded / wide, self.share * padded / high
+
+    def _start(self, length: float) -> float:
+        """Return where a window begins whose length is a fraction of the picture's side."""
+        return 0.0 if self.window == "corner" else (1 - length) / 2
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class VisionModality(Modality):
         frames = picture.pixels[None]
         frames = frames if picture.fitted else fit(frames, self.config.image, self.config.size)
         aspect = picture.aspect if picture.fitted else _aspect(picture.pixels)
-        return Ready(frames, 1, (CUT_IMAGE,) if picture.truncated else (), aspect=aspect)
+        return Ready(frames, 1, (CUT_IMAGE,) if picture.truncated else (), aspect=aspect, size=picture.full_size)
 
     def sample(self, number: int) -> Image.Image:
         """Return a random smooth image, 320 x 240 pixels."""
@@ -85,12 +85,13 @@ class VisionModality(Modality):
             return self._clip(data, limits)
         picture = decode_image(data, limits)
         (square,) = fit(picture.pixels[None], self.config.image, self.config.size)
-        return Picture(square, picture.truncated, fitted=True, aspect=_aspect(picture.pixels))
+        return Picture(square, picture.truncated, True, _aspect(picture.pixels), picture.full_size)
 
     def pack(self, value: Picture | Clip) -> tuple[dict[str, Any], bytes]:
         """Serialise a decoded picture or clip: metadata as JSON values, pixels as bytes."""
         if isinstance(value, Picture):
-            return {"truncated": value.truncated, "aspect": value.aspect}, value.pixels.tobytes()
+            about = {"truncated": value.truncated, "aspect": value.aspect, "size": value.size}
+            return about, value.pixels.tobytes()
         about = {"truncated": value.truncated, "times": value.times, "duration": value.duration, "aspect": value.aspect}
         return about, value.frames.tobytes()
 
@@ -108,7 +109,10 @@ class VisionModality(Modality):
         if form == "video":
             times = tuple(map(float, header["times"]))
             return Clip(frames, times, float(header["duration"]), truncated, fitted=True, aspect=aspect)
-        return Picture(frames[0], truncated, fitted=True, aspect=aspect)
+        width, height = map(int, header["size"])
+        if min(width, height) < 1:
+            raise ValueError(f"the size must be positive, not {width} x {height}")
+        return Picture(frames[0], truncated, True, aspect, (width, height))
 
     def tiny_file(self, form: str) -> bytes:  # noqa: ARG002
         """Return a GIF, valid as image and as video; one pixel wider than the input size, so that it is resized."""
@@ -139,7 +143,7 @@ class VisionModality(Modality):
         """Return the part of each picture that the backbone's input shows."""
         framing = self.config.video if ready.times else self.config.image
         share = self.config.size / (framing.side or self.config.size)
-        return Framed(framing.treatment, share, framing.window, ready.aspect)
+        return Framed(framing.treatment, share, framing.window, ready.aspect, ready.size)
 
     def _clip(self, data: bytes, limits: MediaLimits) -> Clip:
         """Decode a video, large frames fitted before the next are decoded."""
