@@ -1,11 +1,14 @@
-"""Boxes of data sets, as fractions of the width and height of the whole photo."""
+"""Boxes of data sets, as fractions of the width and height of the whole photo.
+
+(0, 0) is the upper left corner of the photo and (1, 1) the lower right one.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-Box = tuple[float, float, float, float]  # x1, y1, x2, y2; (0, 0) is the upper left corner, (1, 1) the lower right one
+from omninet.model.outputs.boxes.metrics import Box
 
 
 def checked_box(values: Sequence[float]) -> Box:

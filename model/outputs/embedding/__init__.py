@@ -1,0 +1,1 @@
+"""Embedding output: a vector per photo or text, for retrieval."""
