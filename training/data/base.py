@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -87,6 +88,8 @@ class DataSet(ABC):
         layout: expected files, for error messages.
         splits: labelled splits; ``test`` may be missing on disk.
         family: prefix of the names of classes that differ only in their motion; empty if there are none.
+        drawn: True if the pictures are drawings of a few shapes, which look so much alike that a perceptual hash
+            cannot tell them apart.
     """
 
     task: str
@@ -94,6 +97,7 @@ class DataSet(ABC):
     layout: str
     splits: tuple[str, ...] = ("train", "dev", "test")
     family: str = ""
+    drawn: bool = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -121,10 +125,13 @@ class DataSet(ABC):
     def existing(self, *names: str) -> Path:
         """Return the first of several possible paths of a file or folder that exists.
 
+        Args:
+            names: paths inside the folder; ``../<name>`` is a folder beside it, which other data sets may share.
+
         Raises:
             MissingError: none of them exists.
         """
-        paths = [self.folder / name for name in names]
+        paths = [_inside_or_beside(self.folder, name) for name in names]
         for path in paths:
             if path.exists():
                 return path
@@ -132,6 +139,11 @@ class DataSet(ABC):
             f"{' or '.join(map(str, paths))} is missing; expected {self.layout} under {self.folder}; "
             f"get it from {self.source}"
         )
+
+
+def _inside_or_beside(folder: Path, name: str) -> Path:
+    # Without "..", so that a photo has one path in all data sets and its features are computed once.
+    return Path(os.path.normpath(folder / name)) if name.startswith("../") else folder / name
 
 
 def _written(value: Any) -> str:

@@ -13,7 +13,7 @@ from omninet.model.errors import InputError
 from omninet.model.outputs.base import Metrics, Output
 from omninet.model.outputs.embedding.answer import Embedding
 from omninet.model.outputs.embedding.exits import EXITS, reads_of
-from omninet.model.outputs.embedding.retrieval import retrieval_metrics
+from omninet.model.outputs.embedding.retrieval import retrieval
 from omninet.model.outputs.truth import Truth
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class EmbeddingOutput(Output):
 
     def metrics(self, truths: Sequence[Truth], answers: Sequence[Embedding]) -> Metrics:
         """Compute the recall of photos by text and of texts by photo, in percent, and median ranks."""
-        return retrieval_metrics([truth.truth for truth in truths], [answer.vector for answer in answers])
+        return retrieval([truth.truth for truth in truths], [answer.vector for answer in answers])
 
     def constant(self, train: Sequence[Truth], truths: Sequence[Truth]) -> tuple[str, list[Embedding]]:  # noqa: ARG002
         """Return one vector for all inputs."""

@@ -1,14 +1,16 @@
-"""Measures of retrieval: recall at 1, 5 and 10, and the median rank, in both directions."""
+"""Retrieval among embedded examples: groups photos and texts, and ranks them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-CUTS = (1, 5, 10)
-BLOCK = 1024  # queries that are compared with everything at once, to bound memory
+from omninet.model.outputs.base import Metrics
+from omninet.model.outputs.embedding.metrics import retrieval_metrics
+
+HEADLINE = "text-to-image R@10"
 
 
 class Described(NamedTuple):
@@ -18,41 +20,20 @@ class Described(NamedTuple):
     photo: str
 
 
-def retrieval_metrics(truths: Sequence[Described], vectors: Sequence[Sequence[float]]) -> dict[str, float]:
-    """Compute text-to-image and image-to-text recall, in percent, and median ranks.
-
-    A text has one right photo; of the texts of a photo the best ranked one counts. Without texts or without photos
-    there are no metrics.
-    """
-    matrix = np.asarray(vectors, np.float32)
-    photos = np.unique([truth.photo for truth in truths], return_inverse=True)[1]
-    is_photo = np.array([truth.kind == "image" for truth in truths])
-    if is_photo.all() or not is_photo.any():
-        return {}
-    found: dict[str, float] = {}
-    for name, queries, gallery in (("text to image", ~is_photo, is_photo), ("image to text", is_photo, ~is_photo)):
-        best = ranks(matrix[queries], photos[queries], matrix[gallery], photos[gallery])
-        found |= {f"{name} R@{cut}": 100 * float((best <= cut).mean()) for cut in CUTS}
-        found[f"{name} median rank"] = float(np.median(best))
-    headline = "text to image R@10"
-    return {headline: found.pop(headline)} | found
-
-
-def ranks(queries: np.ndarray, wanted: np.ndarray, gallery: np.ndarray, photos: np.ndarray) -> np.ndarray:
-    """Return the rank, from 1, of the best right entry for each query; equally similar wrong entries come first.
+def retrieval(truths: Sequence[Described], vectors: Sequence[Sequence[float]]) -> Metrics:
+    """Compute recall and median rank in both directions, of the photos that have texts; empty without any.
 
     Args:
-        queries: unit vectors, (n, d).
-        wanted: number of each query's photo, (n,).
-        gallery: unit vectors, (m, d).
-        photos: number of each entry's photo, (m,).
+        truths: what each vector is.
+        vectors: unit vectors of equal width.
     """
-    return np.concatenate(list(_ranks(queries, wanted, gallery, photos)))
-
-
-def _ranks(queries: np.ndarray, wanted: np.ndarray, gallery: np.ndarray, photos: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(queries), BLOCK):
-        scores = queries[start : start + BLOCK] @ gallery.T
-        right = wanted[start : start + BLOCK, None] == photos
-        best = np.where(right, scores, -np.inf).max(1, keepdims=True)
-        yield 1 + ((scores >= best) & ~right).sum(1)
+    described = {truth.photo for truth in truths if truth.kind == "text"}
+    photos = [i for i, truth in enumerate(truths) if truth.kind == "image" and truth.photo in described]
+    rows = {truths[i].photo: row for row, i in enumerate(photos)}
+    texts = [i for i, truth in enumerate(truths) if truth.kind == "text" and truth.photo in rows]
+    if not texts:
+        return {}
+    matrix = np.asarray(vectors, np.float32)
+    owners = np.array([rows[truths[i].photo] for i in texts])
+    found = retrieval_metrics(matrix[photos], matrix[texts], owners)
+    return {HEADLINE: found.pop(HEADLINE)} | found

@@ -52,6 +52,18 @@ def macro_recall(wanted: Sequence[str], given: Sequence[str]) -> float:
     return 100 * sum(sum(hits) / len(hits) for hits in right.values()) / len(right)
 
 
+def consistency(sentences: Sequence[str], right: Sequence[bool]) -> float:
+    """Return the share in percent of the distinct sentences whose answers are all right (Suhr et al. 2019, NLVR2).
+
+    Args:
+        sentences: id of the sentence of each answer; a sentence is asked about several pictures.
+    """
+    whole: dict[str, bool] = {}
+    for sentence, is_right in zip(sentences, right, strict=True):
+        whole[sentence] = whole.get(sentence, True) and is_right
+    return 100 * sum(whole.values()) / len(whole)
+
+
 ANSWER_TYPES = ("yes/no", "number", "other")
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.data.box_trees import BOX_WRITERS
+from tests.training.data.pair_trees import PAIR_WRITERS
 from tests.training.data.trees import WRITERS
 
 
@@ -16,7 +18,7 @@ def trees(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trees")
     shutil.copytree(data, folder, dirs_exist_ok=True)
     shutil.copytree(data / "ewt", folder / "conllu")
-    for kind, write in WRITERS.items():
+    for kind, write in {**WRITERS, **PAIR_WRITERS, **BOX_WRITERS}.items():
         write(folder / kind)
     return folder
 

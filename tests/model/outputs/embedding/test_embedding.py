@@ -15,7 +15,7 @@ from omninet.model.network.omninet import OmniNet
 from omninet.model.outputs.embedding.answer import Embedding
 from omninet.model.outputs.embedding.exits import EXITS
 from omninet.model.outputs.embedding.head import EmbeddingHead
-from omninet.model.outputs.embedding.retrieval import Described, ranks, retrieval_metrics
+from omninet.model.outputs.embedding.retrieval import Described, retrieval
 from omninet.model.outputs.head import States
 from omninet.model.predictor import Predictor
 from omninet.model.tasks import TASKS
@@ -122,30 +122,23 @@ def test_padding_is_not_in_the_mean() -> None:
     torch.testing.assert_close(head.values(states, mask, 0), head.values(states[:, :2], None, 0))
 
 
-def test_ranks_by_hand() -> None:
-    gallery = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [1.0, 0.0]])
-    queries = np.array([[1.0, 0.0], [0.0, 1.0]])
-
-    # Photo 0 has the entries 1 and 2; the first query ranks two wrong entries before them.
-    assert ranks(queries, np.array([0, 0]), gallery, np.array([1, 0, 0, 2])).tolist() == [3, 1]
-    assert ranks(queries, np.array([1, 2]), gallery, np.array([1, 0, 0, 2])).tolist() == [2, 4]
-
-
 def test_measures_of_both_directions() -> None:
     truths = [Described("image", "a"), Described("text", "a"), Described("text", "a"), Described("image", "b")]
     truths.append(Described("text", "b"))
     vectors = [[1.0, 0.0], [0.0, 1.0], [0.9, 0.1], [0.0, 1.0], [0.8, 0.2]]
 
-    found = retrieval_metrics(truths, vectors)
+    found = retrieval(truths, vectors)
 
-    assert next(iter(found)) == "text to image R@10"
-    assert found["text to image R@1"] == pytest.approx(100 / 3)
-    assert found["image to text R@1"] == 50
-    assert found["image to text median rank"] == 1.5
-    assert retrieval_metrics(truths[:1], vectors[:1]) == {}
+    assert next(iter(found)) == "text-to-image R@10"
+    assert found["text-to-image R@1"] == pytest.approx(100 / 3)
+    assert found["image-to-text R@1"] == 50
+    assert found["image-to-text median rank"] == 1.5
+    assert retrieval(truths[:1], vectors[:1]) == {}
+    unseen = Described("text", "c")
+    assert retrieval([*truths, unseen], [*vectors, [1.0, 0.0]]) == found
 
 
 def test_equal_vectors_find_nothing() -> None:
     truths = [Described(kind, str(i)) for kind in ("image", "text") for i in range(20)]
 
-    assert retrieval_metrics(truths, [[1.0]] * 40)["text to image R@10"] == 0
+    assert retrieval(truths, [[1.0]] * 40)["text-to-image R@10"] == 0

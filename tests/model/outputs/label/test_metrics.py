@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from omninet.model.outputs.label.metrics import Confusion, accuracy, macro_recall, top
+from omninet.model.outputs.label.metrics import Confusion, accuracy, consistency, macro_recall, top
 
 WANTED = ["run", "run", "run", "wave"]
 GIVEN = ["run", "wave", "run", "run"]
@@ -35,3 +35,11 @@ def test_confusion() -> None:
 def test_lists_of_different_lengths_are_an_error() -> None:
     with pytest.raises(ValueError, match="shorter"):
         accuracy(WANTED, GIVEN[:2])
+
+
+def test_a_sentence_is_consistent_if_all_its_answers_are_right() -> None:
+    sentences = ["a", "b", "a", "c", "b", "a"]
+
+    assert consistency(sentences, [True] * 6) == 100
+    assert consistency(sentences, [True, True, False, True, True, True]) == pytest.approx(200 / 3)
+    assert consistency(sentences, [False] * 6) == 0

@@ -1,0 +1,1 @@
+"""Boxes output: the places of a phrase in a photo."""

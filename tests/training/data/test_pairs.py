@@ -1,0 +1,148 @@
+"""Pictures with sentences: Flickr8k match, SNLI-VE, NLVR and Flickr8k for retrieval."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from omninet.model.outputs.label.answer import Label
+from omninet.training.data import DATASETS
+from tests.training.conftest import put
+from tests.training.data.pair_trees import lines_of, write_photos
+from tests.training.data.trees import insert, message_of, read
+
+
+def test_flickr8k_match(trees: Path) -> None:
+    train, dev = read(trees, "flickr8k_match"), read(trees, "flickr8k_match", "dev")
+
+    assert [len(train), len(dev)] == [8, 4]
+    first = train[0]["inputs"]
+    assert first == {
+        "image": trees / "flickr8k_match" / "Flicker8k_Dataset" / "train0.jpg",
+        "text": "All is red .",
+    }
+    assert [e["answer"] for e in dev] == ["match", "match", "no-match", "no-match"]
+
+
+def test_photos_of_a_folder_beside(copy: Path) -> None:
+    write_photos(copy / "flickr8k" / "Flicker8k_Dataset", ["train0.jpg"])
+    (copy / "flickr8k_match" / "Flicker8k_Dataset").rename(copy / "unused")
+
+    photos = {e["image"] for e in read(copy, "flickr8k_match")}
+
+    # Without "..": another data set's path of the same photo is equal.
+    assert copy / "flickr8k" / "Flicker8k_Dataset" / "train0.jpg" in photos
+
+
+def test_snli_ve_with_photos_of_flickr30k(trees: Path) -> None:
+    train = read(trees, "snli_ve")
+
+    assert [e["answer"] for e in train] == ["entailment", "neutral", "contradiction"]
+    assert train[1]["inputs"] == {
+        "image": trees / "snli_ve" / "flickr30k_images" / "51.jpg",
+        "statement": "A neutral statement.",
+    }
+    assert train[1]["question_id"] == "51.jpg#0r1e"
+
+
+def test_snli_ve_with_photos_of_flickr8k(copy: Path) -> None:
+    record = {"Flickr30K_ID": "1", "image": "train1.jpg", "sentence2": "It is dark.", "gold_label": "neutral"}
+    put(copy / "snli_ve" / "snli_ve_train.jsonl", lines_of([record]))
+
+    assert [e["image"] for e in read(copy, "snli_ve")] == [copy / "flickr8k" / "Flicker8k_Dataset" / "train1.jpg"]
+
+
+def test_nlvr(trees: Path) -> None:
+    train, dev = read(trees, "nlvr"), read(trees, "nlvr", "dev")
+
+    assert [(e["image"].name, e["answer"]) for e in train] == [
+        ("train-12-0-0.png", "true"),
+        ("train-12-0-3.png", "true"),
+        ("train-12-1-0.png", "false"),
+        ("train-12-1-3.png", "false"),
+    ]
+    assert {e["statement"] for e in train} == {"All shapes are red."}
+    assert dev[0]["image"] == trees / "nlvr" / "dev" / "images" / "7" / "dev-12-0-0.png"
+    assert DATASETS["nlvr"].drawn
+
+
+def test_the_source_of_an_nlvr_statement_may_be_another_part(copy: Path) -> None:
+    (copy / "nlvr" / "train" / "images" / "train-12-0-0.png").rename(copy / "nlvr/train/images/hidden-9-2-0.png")
+    record = {"sentence": "So?", "label": "false", "identifier": "9-2", "source": "hidden"}
+    put(copy / "nlvr" / "train" / "train.json", lines_of([record]))
+
+    assert [e["image"].name for e in read(copy, "nlvr")] == ["hidden-9-2-0.png"]
+
+
+def test_nlvr_is_consistent_where_all_pictures_of_a_sentence_are_right(trees: Path) -> None:
+    dataset = DATASETS["nlvr"](trees / "nlvr")
+    examples = dataset.read("train")
+    right = [Label(e.answer, ()) for e in examples]
+
+    assert dataset.metrics(examples, right) == {"consistency": 100}
+    assert dataset.metrics(examples, [Label("true", ()), *right[1:]]) == {"consistency": 100}
+    assert dataset.metrics(examples, [Label("false", ()), *right[1:]]) == {"consistency": 0}
+
+
+def test_flickr8k_for_retrieval(trees: Path) -> None:
+    train = read(trees, "flickr8k_retrieval")
+
+    assert train[0]["task"] == "embed"
+    assert list(train[0]["inputs"]) == ["image"]
+    assert train[0]["captions"] == ("A big field of red .", "All is red here .")
+    assert train[0]["answer"] == train[0]["captions"][0]
+
+
+SNLI = {"Flickr30K_ID": "50", "sentence2": "It is.", "gold_label": "neutral"}
+STATEMENT = {"identifier": "12-0", "sentence": "It is.", "label": "true"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "change", "message"),
+    [
+        ("flickr8k_match", "flickr8k.TrainImages.txt", insert(2, "a.jpg\tA dog"), ":2 is no line 'name.jpg<TAB>"),
+        ("flickr8k_match", "flickr8k.TrainImages.txt", insert(2, "a.jpg\tA dog\tno"), ":2 is no line 'name.jpg<TAB>"),
+        ("flickr8k_match", "flickr8k.TrainImages.txt", insert(2, "a.jpg\t\tmatch"), ":2 is no line 'name.jpg<TAB>"),
+        ("snli_ve", "snli_ve_train.jsonl", insert(3, "{"), ":3 is no SNLI-VE record"),
+        ("snli_ve", "snli_ve_train.jsonl", insert(3, "[]"), ":3 is no SNLI-VE record"),
+        ("snli_ve", "snli_ve_train.jsonl", insert(1, json.dumps(SNLI | {"gold_label": "no"})), ":1 is no SNLI-VE"),
+        ("snli_ve", "snli_ve_train.jsonl", insert(2, json.dumps(SNLI | {"sentence2": " "})), ":2 is no SNLI-VE"),
+        ("snli_ve", "snli_ve_train.jsonl", insert(2, json.dumps(SNLI | {"sentence2": 3})), ":2 is no SNLI-VE"),
+        ("snli_ve", "snli_ve_train.jsonl", insert(4, '{"gold_label": "neutral"}'), ":4 is no SNLI-VE record"),
+        ("nlvr", "train/train.json", insert(1, json.dumps(STATEMENT | {"label": "maybe"})), ":1 is no NLVR record"),
+        ("nlvr", "train/train.json", insert(2, json.dumps(STATEMENT | {"identifier": "7-7"})), ":2 is no NLVR record"),
+    ],
+)
+def test_a_malformed_line_of_pairs_is_named(
+    copy: Path, kind: str, name: str, change: Callable[[str], str], message: str
+) -> None:
+    path = copy / kind / name
+    path.write_text(change(path.read_text()))
+
+    assert message_of(copy, kind).startswith(f"{path}{message}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder", "counts"),
+    [
+        ("flickr8k_match", "flickr8k_match", (15271, 2438)),
+        ("snli_ve", "snli_ve", (7157, 1013)),
+        ("nlvr", "nlvr", (2980, 206)),
+        ("flickr8k_entities", "flickr8k_entities", (17803 - 4335, 1732)),
+        ("flickr8k_retrieval", "flickr8k", (6000, 1000)),
+    ],
+)
+def test_real_data_has_the_counts_of_its_description(
+    shared: Path, kind: str, folder: str, counts: tuple[int, int]
+) -> None:
+    if not (shared / "data" / folder).is_dir():
+        pytest.skip(f"needs {shared / 'data' / folder}")
+
+    dataset = DATASETS[kind](shared / "data" / folder)
+
+    found = [dataset.read(split) for split in ("train", "dev")]
+    assert tuple(map(len, found)) == counts
+    assert all(path.is_file() for examples in found for path in {e.image for e in examples} if path)
