@@ -111,6 +111,7 @@ class Task:
 PICTURE = Input("picture", "vision", "image")
 QUESTION = Input("question", "language", "english")
 TEXT = Input("text", "language", "english")
+PHRASE = Input("phrase", "language", "english")
 STATEMENT = Input("statement", "language", "english")
 IMAGE, VIDEO = {"picture": "image"}, {"picture": "video"}
 
@@ -178,6 +179,15 @@ TASKS: dict[str, Task] = {
             summary="a vector of an image or a text, for search",
             uses=(Use("embed", IMAGE, "Embed"),),
             either=True,
+        ),
+        Task(
+            "ground",
+            (PICTURE, PHRASE),
+            "boxes",
+            "places",
+            "where the thing that a phrase names is in an image",
+            views="plain",
+            uses=(Use("ground", IMAGE, "Find a thing"),),
         ),
         Task(
             "entailment",

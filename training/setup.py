@@ -182,6 +182,9 @@ def _vocabularies(config: RunConfig, examples: Mapping[str, Sequence[Example]]) 
     """Return the classes of each vocabulary of named classes, counted over all tasks that share it."""
     found = {}
     for name, tasks in named_vocabularies(config).items():
+        if fixed := OUTPUTS[tasks[0].output].fixed:
+            found[name] = fixed
+            continue
         counts = Counter(c for task in tasks for e in examples[task.name] for c in OUTPUTS[task.output].classes(e))
         limit = next((limit for task in tasks if (limit := config.tasks[task.name].classes)), None)
         found[name] = most_frequent(counts, limit)

@@ -105,11 +105,11 @@ class RunningBatch:
         if not self._cnp.tasks[cohort.task]:
             self._read(cohort, places, scores)
             return self._end(cohort, places, [i for i, search in enumerate(places) if search])
-        starting = [i for i, position in enumerate(cohort.positions) if position == 1]
-        for i, candidates in zip(starting, _candidates(scores[starting, 0]), strict=True):
-            _at(places, i).candidates = candidates
         parents: dict[int, list[int]] = {}
         allowed = mask_forbidden(scores, places)
+        starting = [i for i, position in enumerate(cohort.positions) if position == 1]
+        for i, candidates in zip(starting, _candidates(allowed[starting, 0]), strict=True):
+            _at(places, i).candidates = candidates
         for i, longer in enumerate(_continuations(places, allowed)):
             if (search := places[i]) is not None:
                 parents[i] = search.step(longer, scores[i], allowed[i])
@@ -160,9 +160,10 @@ def decode(cnp: CNP, memory: Memory, goals: Sequence[Goal]) -> list[Decoded]:
 
 
 def _candidates(scores: Tensor) -> list[list[tuple[int, float]]]:
-    """Return the likeliest classes of each row, best first, as (class, log-probability); scores (b, c)."""
+    """Return the likeliest allowed classes of each row, best first, as (class, log-probability); scores (b, c)."""
     values, ids = scores.topk(min(CANDIDATES, scores.shape[1]))
-    return [list(zip(*row, strict=True)) for row in zip(ids.tolist(), values.tolist(), strict=True)]
+    rows = (zip(*row, strict=True) for row in zip(ids.tolist(), values.tolist(), strict=True))
+    return [[(token, value) for token, value in row if value != -math.inf] for row in rows]
 
 
 def _continuations(places: Places, scores: Tensor) -> Iterator[Iterator[Continuation]]:

@@ -40,7 +40,7 @@ class Decoded:
     Attributes:
         tokens: class ids, the end token included.
         log_probabilities: natural log-probability of each token.
-        candidates: the likeliest classes of the first step, best first, as (class, log-probability).
+        candidates: the likeliest allowed classes of the first step, best first, as (class, log-probability).
         others: the next best hypotheses (``Goal.best``), or the remaining sequences of ``Goal.given``.
         values: output of the head if the task has no vocabulary, (values,).
         pooled: mean of the spatial cache, (d,), if ``Goal.pooled`` is set.

@@ -2,6 +2,7 @@
 
 from omninet.model.outputs.answer import Answer, PlainAnswer
 from omninet.model.outputs.base import Metrics, Output
+from omninet.model.outputs.boxes.output import BoxesOutput
 from omninet.model.outputs.embedding.output import EmbeddingOutput
 from omninet.model.outputs.label.output import LabelOutput
 from omninet.model.outputs.match.output import MatchOutput
@@ -10,6 +11,7 @@ from omninet.model.outputs.text.output import TextOutput
 from omninet.model.outputs.truth import Truth
 
 OUTPUTS: dict[str, Output] = {
+    "boxes": BoxesOutput(),
     "embedding": EmbeddingOutput(),
     "label": LabelOutput(),
     "match": MatchOutput(),

@@ -49,6 +49,7 @@ class Output(ABC):
         options: request options of the decoding: name -> option.
         explains: True if an answer can include the attention of the network.
         streams: True if parts of an answer can be sent before decoding ends.
+        fixed: class names of every vocabulary, if they do not depend on the data.
         counted: plural noun for the training targets, such as ``subwords``.
     """
 
@@ -59,6 +60,7 @@ class Output(ABC):
     options: ClassVar[Mapping[str, Option]] = {}
     explains: ClassVar[bool] = True
     streams: ClassVar[bool] = False
+    fixed: ClassVar[tuple[str, ...]] = ()
     counted: ClassVar[str]
 
     @staticmethod

@@ -1,0 +1,28 @@
+"""Examples of retrieval from photos with captions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from omninet.model.outputs.embedding.retrieval import Described
+from omninet.training.data.base import Example
+
+
+def retrieval_examples(split: str, photos: Iterable[Example]) -> list[Example]:
+    """Return pairs of photo and caption for training; for other splits each photo and each caption on its own.
+
+    Args:
+        photos: one example per photo, with an image and all captions.
+    """
+    examples: list[Example] = []
+    for photo in photos:
+        name = str(photo.image)
+        if split == "train":
+            pair = Described("pair", name)
+            examples += [replace(photo, inputs={**photo.inputs, "text": text}, truth=pair) for text in photo.captions]
+        else:
+            examples.append(replace(photo, truth=Described("image", name)))
+            texts = Described("text", name)
+            examples += [replace(photo, inputs={"text": text}, truth=texts) for text in photo.captions]
+    return examples
