@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from omninet.app.http.endpoints import Endpoint
+from omninet.model.modalities.language.modality import TOO_MANY
 
 # Codes that do not depend on the tasks of the network; tests/app/http/test_error_codes.py compares them with the code.
 FIXED = {
@@ -73,5 +74,5 @@ def error_codes(endpoints: Iterable[Endpoint]) -> list[str]:
     """Return the codes of all errors of a service with these endpoints, in alphabetical order."""
     found = set(FIXED)
     for field in (field for endpoint in endpoints for field in endpoint.fields):
-        found |= {f"empty_{field.name}", f"empty_{field.input.role}", f"{field.input.role}_too_long"}
+        found |= {f"empty_{field.name}", f"empty_{field.input.role}", f"{field.input.role}_too_long", TOO_MANY}
     return sorted(found)

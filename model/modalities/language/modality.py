@@ -20,6 +20,11 @@ HINTS = {"question": "ask something about what is seen"}
 SENTENCES = ("A dog runs.", "What is on the table ?", "Two men are playing football in the rain .", "Stop !")
 
 
+# Codes of texts with more subwords than a network reads; that of a question is older than the common one.
+TOO_LONG = {"question": "question_too_long"}
+TOO_MANY = "too_many_subwords"
+
+
 class LanguageModality(Modality):
     """Texts, tokenised to Subwords."""
 
@@ -50,7 +55,7 @@ class LanguageModality(Modality):
     def prepare(self, role: str, form: str, value: Any, resources: Resources) -> Ready:
         """Tokenise a text to subwords."""
         words = _given(role, value) if form == "tokens" else spelling(role, _checked(role, value)).split()
-        subwords = encode_words(words, resources, f"{role}_too_long", f"the {role}")
+        subwords = encode_words(words, resources, TOO_LONG.get(role, TOO_MANY), f"the {role}")
         return Ready(subwords, words=self._steps(words, subwords, resources))
 
     def varied(self, role: str, form: str, value: Any, resources: Resources, variation: Variation) -> Subwords:

@@ -66,7 +66,7 @@ def test_words_given_apart_are_the_same_text(predictor: Predictor) -> None:
         ({"text": TEXT, "tokens": ["A"]}, "unexpected_input"),
         ({"text": TEXT, "exit": "late"}, "bad_option"),
         ({"text": " "}, "empty_text"),
-        ({"text": "dog " * 500}, "text_too_long"),
+        ({"text": "dog " * 500}, "too_many_subwords"),
     ],
 )
 def test_inputs_that_cannot_be_used(predictor: Predictor, given: dict[str, object], code: str) -> None:
