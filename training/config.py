@@ -174,6 +174,8 @@ class RunConfig(Recipe):
         pace: maximum lead of a Hogwild worker over the slowest one, as a share of its steps; None sets no limit.
         restarts: maximum number of restarts of a worker that died.
         max_skipped: maximum share of unreadable samples.
+        clean: whether training leaves out photos that are also in a dev or test set of any of the run's data sets;
+            ``omninet data clean`` lists them.
         media: ``features``, computed once by the frozen backbone, or ``pixels``, augmented at every step.
         vocabulary: size of the subword vocabulary.
         subwords: ``trained`` on the run's texts, or ``bpemb``, published by BPEmb with vectors.
@@ -201,6 +203,7 @@ class RunConfig(Recipe):
     pace: Annotated[float, Field(gt=0, le=1)] | None = None
     restarts: Annotated[int, Field(ge=0)] = 3
     max_skipped: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    clean: bool = False
     media: Literal["features", "pixels"] = "features"
     checkpoints: Checkpoints = Checkpoints()
     evaluation: Evaluation = Evaluation()

@@ -27,6 +27,8 @@ from omninet.model.outputs import OUTPUTS
 from omninet.training.backbone import RANDOM, backbones_of, check_source, fill_backbone
 from omninet.training.config import DataSource, RunConfig
 from omninet.training.data import DataError, Example, thinned
+from omninet.training.data.clean import kept_leaks, without
+from omninet.training.data.leaks import Leak
 from omninet.training.network import named_vocabularies, needs_backbone, network_config, tasks_of
 from omninet.training.pipeline.batches import Encoder, Media, keyword_of, spread_captions, texts_of, texts_read
 from omninet.training.pipeline.features import Features, compute_features, measure_channels
@@ -100,7 +102,7 @@ def set_up(
     is_needed = start is None and needs_backbone(config)
     source = check_source(backbone if is_needed else backbone or RANDOM)
     first = load(start) if start else None
-    every = _read(whole or config, data)
+    every = _read(whole or config, data, work)
     examples = {name: every[name] for name in config.tasks}
     vocabularies = _vocabularies(config, examples)
     tokenizer, vectors = _subwords(whole or config, every, work, first, resumed)
@@ -161,20 +163,28 @@ def _warn_of(name: str, examples: Sequence[Example], unreadable: Mapping[Path, s
         )
 
 
-def _read(config: RunConfig, data: Path) -> dict[str, Sequence[Example]]:
+def _read(config: RunConfig, data: Path, work: Path) -> dict[str, Sequence[Example]]:
     examples: dict[str, Sequence[Example]] = {}
+    sets = [source.data_set(data) for run in config.tasks.values() for source in run.sources]
+    leaks = kept_leaks(sets, work) if config.clean else {}
+    if config.clean:
+        LOG.info("%d training photos are left out, since they are also in a dev or test set", len(leaks))
     for name, run in config.tasks.items():
-        found = [example for source in run.sources for example in _examples(source, data)]
+        found = [example for source in run.sources for example in _examples(source, data, leaks)]
         examples[name] = found if OUTPUTS[tasks_of(config)[name].output].named else spread_captions(found)
     return examples
 
 
-def _examples(source: DataSource, data: Path) -> Sequence[Example]:
-    """Return the training examples of one data set."""
-    found = thinned(source.data_set(data).read("train"), source.limit)
+def _examples(source: DataSource, data: Path, leaks: Mapping[Path, Leak]) -> Sequence[Example]:
+    """Return the training examples of one data set, without those that show a photo in ``leaks``."""
+    every, folder = source.data_set(data).read("train"), data / source.folder
+    clean = without(every, leaks)
+    if leaks:
+        LOG.info("%s: %d examples left out with their photos", folder, len(every) - len(clean))
+    found = thinned(clean, source.limit)
     if not found:
-        raise DataError(f"{data / source.folder} holds no training example")
-    LOG.info("%s: %d training examples", data / source.folder, len(found))
+        raise DataError(f"{folder} holds no training example{' that is in no dev or test set' * bool(every)}")
+    LOG.info("%s: %d training examples", folder, len(found))
     return found
 
 

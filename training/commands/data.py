@@ -11,9 +11,14 @@ if TYPE_CHECKING:
 
 
 def add(subparsers: Any) -> None:
-    """Add ``data`` with its subcommand ``check`` to the command line."""
+    """Add ``data`` with its subcommands ``check`` and ``clean`` to the command line."""
     parser = subparsers.add_parser("data", help="inspect data sets")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_check(commands)
+    _add_clean(commands)
+
+
+def _add_check(commands: Any) -> None:
     checker = commands.add_parser(
         "check",
         help="read every split of data sets and decode every file",
@@ -22,15 +27,33 @@ def add(subparsers: Any) -> None:
         epilog="example: omninet data check training/configs/bundled.yaml --data ../data; "
         "omninet data check --dataset coco ../data/coco",
     )
-    checker.add_argument("config", type=Path, nargs="?", help="YAML file of a run")
-    checker.add_argument("--data", type=Path, help="folder that holds the data sets' folders")
-    checker.add_argument("--dataset", nargs=2, metavar=("NAME", "FOLDER"), help="a single data set and its folder")
+    _add_sets(checker)
     checker.add_argument("--json", action="store_true", help="print JSON with every problem instead of a table")
-    checker.set_defaults(run=run)
+    checker.set_defaults(run=run_check)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Run the command; return the exit code.
+def _add_clean(commands: Any) -> None:
+    cleaner = commands.add_parser(
+        "clean",
+        help="find training photos that are also in a dev or test set",
+        description="Compare the training photos of all data sets of a run with the photos of all their dev and test "
+        "sets, by photo id and by perceptual hash, and print how many are the same. A run with 'clean: true' in its "
+        "configuration leaves them out of training.",
+        epilog="example: omninet data clean training/configs/bundled.yaml --data ../data --list leaks.json",
+    )
+    _add_sets(cleaner)
+    cleaner.add_argument("--list", type=Path, metavar="FILE", help="write the photos to a JSON file")
+    cleaner.set_defaults(run=run_clean)
+
+
+def _add_sets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, nargs="?", help="YAML file of a run")
+    parser.add_argument("--data", type=Path, help="folder that holds the data sets' folders")
+    parser.add_argument("--dataset", nargs=2, metavar=("NAME", "FOLDER"), help="a single data set and its folder")
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Run ``data check``; return the exit code.
 
     Raises:
         DataError: files are missing or unreadable; the message counts and names them.
@@ -43,6 +66,23 @@ def run(args: argparse.Namespace) -> int:
     reports = check(_chosen(args))
     print(json.dumps([asdict(r) for r in reports], indent=2) if args.json else table(reports))
     refuse(reports)
+    return 0
+
+
+def run_clean(args: argparse.Namespace) -> int:
+    """Run ``data clean``; return the exit code.
+
+    Raises:
+        DataError: a data set cannot be read.
+    """
+    from omninet.training.data.clean import clean_table, write_leaks
+    from omninet.training.data.leaks import find_leaks
+
+    sets = _chosen(args)
+    leaks = find_leaks(sets.values())
+    if args.list:
+        write_leaks(leaks, args.list)
+    print(clean_table(sets, leaks))
     return 0
 
 

@@ -10,11 +10,19 @@ from omninet.training.data.flickr8k import Flickr8k
 from omninet.training.data.flickr8k_entities import Flickr8kEntities
 from omninet.training.data.flickr8k_match import Flickr8kMatch
 from omninet.training.data.flickr8k_retrieval import Flickr8kRetrieval
+from omninet.training.data.flickr30k_entities import Flickr30kEntities
+from omninet.training.data.gqa import Gqa
+from omninet.training.data.guesswhat import Guesswhat
 from omninet.training.data.hmdb51 import Hmdb51
+from omninet.training.data.karpathy import CocoRetrieval, Flickr30kRetrieval
 from omninet.training.data.nlvr import Nlvr
+from omninet.training.data.nlvr2 import Nlvr2
 from omninet.training.data.penn import Penn
 from omninet.training.data.records import Records
+from omninet.training.data.refcoco import Refcoco, Refcocog, RefcocoPlus
 from omninet.training.data.snli_ve import SnliVe
+from omninet.training.data.visual7w import Visual7w
+from omninet.training.data.visual_genome_qa import VisualGenomeQa
 from omninet.training.data.vqa2 import Vqa2
 
 DATASETS: dict[str, type[DataSet]] = {
@@ -31,8 +39,19 @@ DATASETS: dict[str, type[DataSet]] = {
     "flickr8k_match": Flickr8kMatch,
     "snli_ve": SnliVe,
     "nlvr": Nlvr,
+    "nlvr2": Nlvr2,
     "flickr8k_entities": Flickr8kEntities,
+    "flickr30k_entities": Flickr30kEntities,
+    "refcoco": Refcoco,
+    "refcoco_plus": RefcocoPlus,
+    "refcocog": Refcocog,
+    "visual7w": Visual7w,
+    "guesswhat": Guesswhat,
     "flickr8k_retrieval": Flickr8kRetrieval,
+    "flickr30k_retrieval": Flickr30kRetrieval,
+    "coco_retrieval": CocoRetrieval,
+    "gqa": Gqa,
+    "visual_genome_qa": VisualGenomeQa,
 }
 
 __all__ = ["DATASETS", "DataError", "DataSet", "Example", "MissingError", "Records", "thinned"]

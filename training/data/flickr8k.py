@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from omninet.training.data.base import DataError, DataSet, Example, read_text
 
-PHOTOS = ("Flicker8k_Dataset", "../flickr8k/Flicker8k_Dataset")  # places of the photos in sets that share them
-
 
 class Flickr8k(DataSet):
     """``Flickr8k.token.txt`` holds ``name.jpg#k<TAB>caption``; each split has a list of file names."""

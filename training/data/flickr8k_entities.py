@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from omninet.training.data.base import DataSet, Example
 from omninet.training.data.boxes import checked_box
-from omninet.training.data.flickr8k import PHOTOS
 from omninet.training.data.json_files import json_lines, malformed, text_of
+from omninet.training.data.photo_folders import FLICKR8K
 
 KIND = "entity with image, phrase and boxes"
 ROUGH = "rough"
@@ -29,7 +29,7 @@ class Flickr8kEntities(DataSet):
     def examples(self, split: str) -> Sequence[Example]:
         """Return one example per entity, in the order of the file; ``truth`` is a tuple of its boxes."""
         path = self.existing(f"{split}.jsonl")
-        photos = self.existing(*PHOTOS)
+        photos = self.existing(*FLICKR8K)
         examples = []
         for where, record in json_lines(path, KIND):
             with malformed(where, KIND):

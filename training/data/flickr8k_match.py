@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from omninet.training.data.base import DataSet, Example, read_text
-from omninet.training.data.flickr8k import PHOTOS
 from omninet.training.data.json_files import malformed, one_of, text_of
+from omninet.training.data.photo_folders import FLICKR8K
 
 LABELS = ("match", "no-match")
 
@@ -27,7 +27,7 @@ class Flickr8kMatch(DataSet):
     def examples(self, split: str) -> Sequence[Example]:
         """Return one example per pair, in the order of the file."""
         path = self.existing(f"flickr8k.{split.capitalize()}Images.txt")
-        photos = self.existing(*PHOTOS)
+        photos = self.existing(*FLICKR8K)
         examples = []
         for number, line in enumerate(read_text(path).split("\n"), 1):
             if not line.strip():

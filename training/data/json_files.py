@@ -13,7 +13,7 @@ from omninet.training.data.base import DataError, read_text
 
 @contextmanager
 def malformed(where: object, kind: str) -> Iterator[None]:
-    """Convert the errors of reading a record with missing or wrong fields to a DataError.
+    """Convert the errors of reading a file, or a record with missing or wrong fields, to a DataError.
 
     Args:
         where: file, or file with line or record, which begins the message.
@@ -21,7 +21,7 @@ def malformed(where: object, kind: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, OSError, SyntaxError, TypeError, ValueError) as error:
         raise DataError(f"{where} is no {kind}: {error!r}") from error
 
 

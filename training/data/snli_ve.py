@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from omninet.training.data.base import DataSet, Example
-from omninet.training.data.flickr8k import PHOTOS
 from omninet.training.data.json_files import json_lines, malformed, one_of, text_of
+from omninet.training.data.photo_folders import FLICKR8K, FLICKR30K
 
 KIND = "SNLI-VE record"
 LABELS = ("entailment", "neutral", "contradiction")
 UNDECIDED = "-"  # SNLI's label of pairs on which the annotators do not agree
-FLICKR30K = (
-    *("flickr30k_images", "flickr30k-images", "Flickr30K/flickr30k_images", "../flickr30k/flickr30k_images"),
-    "../flickr30k/flickr30k-images",
-)
 
 
 class SnliVe(DataSet):
@@ -41,7 +37,7 @@ class SnliVe(DataSet):
         for where, record in json_lines(path, KIND):
             is_8k = "image" in record
             if is_8k not in photos:
-                photos[is_8k] = self.existing(*(PHOTOS if is_8k else FLICKR30K))
+                photos[is_8k] = self.existing(*(FLICKR8K if is_8k else FLICKR30K))
             with malformed(where, KIND):
                 if record["gold_label"] != UNDECIDED:
                     examples.append(self._example(photos[is_8k], record))

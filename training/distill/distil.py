@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from omninet.model.fast.devices import choose_device
 from omninet.training.data import DataError
+from omninet.training.data.exclusion import Exclusion
 from omninet.training.distill.agreement import measure
 from omninet.training.distill.config import DistillConfig
-from omninet.training.distill.exclusion import Exclusion
 from omninet.training.distill.fit import Fit
 from omninet.training.distill.networks import build_student, load_teachers
 from omninet.training.distill.pack import Pack, pack

@@ -26,8 +26,8 @@ from omninet.model.media.images import decode_image
 from omninet.model.media.limits import MediaLimits
 from omninet.model.media.videos import decode_video
 from omninet.training.data import DataError
+from omninet.training.data.exclusion import Exclusion, perceptual_hash
 from omninet.training.distill.config import Pictures
-from omninet.training.distill.exclusion import Exclusion, perceptual_hash
 from omninet.training.distill.sources import PictureSource
 
 LOG = logging.getLogger(__name__)

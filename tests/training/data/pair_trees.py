@@ -73,9 +73,39 @@ def write_nlvr(folder: Path) -> None:
         put(folder / split / f"{split}.json", lines_of(records))
 
 
+def write_nlvr2(folder: Path) -> None:
+    """A sentence about two pairs of photos; those of train lie in a numbered folder."""
+    for split, home in (("train", "images/train/7"), ("dev", "dev")):
+        records = [
+            {"sentence": "Both are dark.", "label": label, "identifier": f"{split}-12-{i}-1"}
+            | ({"directory": 7} if split == "train" else {})
+            for i, label in enumerate(("True", "False"))
+        ]
+        for i in range(len(records)):
+            for side, colour in enumerate(COLOURS[:2]):
+                put(folder / home / f"{split}-12-{i}-img{side}.png", png(colour))
+        put(folder / f"{split}.json", lines_of(records))
+
+
+def write_karpathy(folder: Path, name: str, home: str) -> None:
+    """A photo of each split, with two captions."""
+    images: list[dict[str, Any]] = []
+    for i, split in enumerate(("train", "restval", "val", "test")):
+        file = f"{100 + i}.jpg"
+        put(folder / home / file, photo(COLOURS[i]))
+        sentences = [{"raw": f"A {split} photo, said {n} times. ", "tokens": ["a"], "sentid": n} for n in (1, 2)]
+        images.append({"filename": file, "imgid": i, "split": split, "sentences": sentences})
+        if name == "coco":
+            images[-1] |= {"filepath": home, "cocoid": 100 + i}
+    put(folder / f"dataset_{name}.json", json.dumps({"images": images, "dataset": name}))
+
+
 PAIR_WRITERS: dict[str, Callable[[Path], None]] = {
     "flickr8k_match": write_flickr8k_match,
     "snli_ve": write_snli_ve,
     "nlvr": write_nlvr,
+    "nlvr2": write_nlvr2,
     "flickr8k_retrieval": write_flickr8k,
+    "flickr30k_retrieval": lambda folder: write_karpathy(folder, "flickr30k", "flickr30k_images"),
+    "coco_retrieval": lambda folder: write_karpathy(folder, "coco", "val2014"),
 }

@@ -11,6 +11,9 @@ import pytest
 from omninet.training.data import DATASETS, MissingError
 from tests.training.data.trees import insert, message_of, read
 
+# Examples in the test split of data sets that have all splits in one place.
+IN_ONE_PLACE = {"penn": 9, "refcoco": 4, "refcoco_plus": 4, "refcocog": 2, "visual7w": 1}
+IN_ONE_PLACE |= {"flickr30k_retrieval": 1, "coco_retrieval": 1}
 QUESTIONS = "v2_OpenEnded_mscoco_train2014_questions.json"
 TOKENS, PHOTOS = "Flickr8k.token.txt", "Flickr_8k.trainImages.txt"
 
@@ -100,8 +103,8 @@ def test_every_data_set_can_be_read(trees: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", DATASETS)
 def test_a_test_split_is_there_or_an_error_says_so(trees: Path, kind: str) -> None:
-    if kind == "penn":
-        assert len(read(trees, kind, "test")) == 9
+    if kind in IN_ONE_PLACE:
+        assert len(read(trees, kind, "test")) == IN_ONE_PLACE[kind]
     elif "test" in DATASETS[kind].splits:
         assert "test" in message_of(trees, kind, "test")
     else:

@@ -1,9 +1,10 @@
-"""Pictures with sentences: Flickr8k match, SNLI-VE, NLVR and Flickr8k for retrieval."""
+"""Pictures with sentences: Flickr8k match, SNLI-VE, NLVR, NLVR2 and photos for retrieval."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,62 @@ def test_flickr8k_for_retrieval(trees: Path) -> None:
     assert train[0]["answer"] == train[0]["captions"][0]
 
 
+def test_nlvr2(trees: Path) -> None:
+    train, dev = read(trees, "nlvr2"), read(trees, "nlvr2", "dev")
+
+    folder = trees / "nlvr2" / "images" / "train" / "7"
+    assert train[0]["inputs"] == {
+        "image": folder / "train-12-0-img0.png",
+        "second_image": folder / "train-12-0-img1.png",
+        "statement": "Both are dark.",
+    }
+    assert [e["answer"] for e in train] == ["true", "false"]
+    assert dev[1]["second_image"] == trees / "nlvr2" / "dev" / "dev-12-1-img1.png"
+    assert all(path.is_file() for e in (*train, *dev) for path in (e["image"], e["second_image"]))
+
+
+def test_nlvr2_is_consistent_where_all_pairs_of_a_sentence_are_right(trees: Path) -> None:
+    dataset = DATASETS["nlvr2"](trees / "nlvr2")
+    pair = dataset.read("train")
+    # The other sentence about the same pairs, of which the second is judged wrongly.
+    other = [replace(e, question_id=e.question_id[:-1] + "0") for e in pair]
+
+    right = [Label(e.answer, ()) for e in pair]
+    assert dataset.metrics([*pair, *other], [*right, *right]) == {"consistency": 100}
+    assert dataset.metrics([*pair, *other], [*right, right[0], right[0]]) == {"consistency": 50}
+
+
+@pytest.mark.parametrize(("kind", "home"), [("flickr30k_retrieval", "flickr30k_images"), ("coco_retrieval", "val2014")])
+def test_the_splits_of_karpathy(trees: Path, kind: str, home: str) -> None:
+    train, dev, test = (read(trees, kind, split) for split in ("train", "dev", "test"))
+
+    assert [e["image"].name for e in (*train, *dev, *test)] == ["100.jpg", "101.jpg", "102.jpg", "103.jpg"]
+    assert len(train) == 2
+    assert dev[0]["image"] == trees / kind / home / "102.jpg"
+    assert dev[0]["captions"] == ("A val photo, said 1 times.", "A val photo, said 2 times.")
+    assert dev[0]["answer"] == dev[0]["captions"][0]
+    assert dev[0]["image_id"] == ("102" if kind == "coco_retrieval" else "2")
+
+
+SPLITS_FILE = "dataset_flickr30k.json"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", " is no list of photos with captions"),
+        ('{"images": [3]}', " is no list of photos with captions"),
+        ('{"images": [{"split": "train", "filename": "a.jpg"}]}', ", photo a.jpg is no list of photos"),
+        ('{"images": [{"split": "train", "filename": "a.jpg", "sentences": [], "imgid": 1}]}', ", photo a.jpg is no"),
+    ],
+)
+def test_a_malformed_list_of_photos_is_named(copy: Path, content: str, message: str) -> None:
+    path = copy / "flickr30k_retrieval" / SPLITS_FILE
+    put(path, content)
+
+    assert message_of(copy, "flickr30k_retrieval").startswith(f"{path}{message}")
+
+
 SNLI = {"Flickr30K_ID": "50", "sentence2": "It is.", "gold_label": "neutral"}
 STATEMENT = {"identifier": "12-0", "sentence": "It is.", "label": "true"}
 
@@ -114,6 +171,8 @@ STATEMENT = {"identifier": "12-0", "sentence": "It is.", "label": "true"}
         ("snli_ve", "snli_ve_train.jsonl", insert(4, '{"gold_label": "neutral"}'), ":4 is no SNLI-VE record"),
         ("nlvr", "train/train.json", insert(1, json.dumps(STATEMENT | {"label": "maybe"})), ":1 is no NLVR record"),
         ("nlvr", "train/train.json", insert(2, json.dumps(STATEMENT | {"identifier": "7-7"})), ":2 is no NLVR record"),
+        ("nlvr2", "train.json", insert(1, json.dumps(STATEMENT | {"label": 7})), ":1 is no NLVR2 record"),
+        ("nlvr2", "train.json", insert(2, '{"label": "True"}'), ":2 is no NLVR2 record"),
     ],
 )
 def test_a_malformed_line_of_pairs_is_named(

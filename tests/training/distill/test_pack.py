@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from omninet.training.data import DataError
+from omninet.training.data.exclusion import Exclusion, perceptual_hash
 from omninet.training.distill import pack as packing
-from omninet.training.distill.exclusion import Exclusion, perceptual_hash
 from omninet.training.distill.pack import Pack, pack
 from omninet.training.distill.sources import PictureSource, of_folder
 from tests.samples import video_bytes

@@ -8,7 +8,7 @@ import pytest
 
 from omninet.model.predictor import Predictor
 from omninet.training.data import DataError
-from omninet.training.distill.exclusion import Exclusion
+from omninet.training.data.exclusion import Exclusion
 from omninet.training.evaluate.things import (
     LIST,
     QUESTION,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,21 +10,9 @@ import pytest
 from PIL import Image, ImageFilter
 
 from omninet.training.data import DataError
-from omninet.training.distill.exclusion import Exclusion, perceptual_hash
+from omninet.training.data.exclusion import Exclusion, perceptual_hash
 from tests.training.conftest import put
-
-
-def picture(seed: int, width: int = 320, height: int = 200) -> Image.Image:
-    """Soft random colours, as photos have them."""
-    noise = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
-
-
-def encoded(image: Image.Image, quality: int) -> Image.Image:
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality)
-    return Image.open(file)
-
+from tests.training.data.photos import encoded, picture
 
 COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "squashed": lambda image: image.resize((224, 224)),
@@ -100,3 +87,12 @@ def test_a_malformed_list_is_named(content: bytes | None, tmp_path: Path) -> Non
         put(tmp_path / "list", content)
     with pytest.raises(DataError, match="list cannot be read as a list of photo names and hashes"):
         Exclusion.read(tmp_path / "list")
+
+
+def test_the_nearest_hash() -> None:
+    exclusion = Exclusion(hashes=[0, 0b111, 2**64 - 1])
+
+    assert exclusion.nearest(0b11) == 0b111
+    assert exclusion.nearest(1) == 0
+    assert exclusion.nearest(0xFF00FF00) is None
+    assert Exclusion().nearest(0) is None

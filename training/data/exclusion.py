@@ -1,4 +1,4 @@
-"""Photos that a distillation must not use, such as dev and test sets, by file name and by perceptual hash."""
+"""Photos that training must not use, such as those of dev and test sets, by file name and by perceptual hash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from omninet.model.errors import InputError
 from omninet.model.media.images import decode_image
-from omninet.training.data import DataError
+from omninet.training.data.base import DataError
 
 HASH = re.compile("[0-9a-f]{16}")
 MOST_BITS = 4  # maximum Hamming distance between the hashes of two copies of a photo
@@ -44,7 +44,7 @@ class Exclusion:
     @classmethod
     def of_photos(cls, paths: Iterable[Path]) -> Exclusion:
         """Take the hashes of photos, but not their names, since some sets number their files anew in every folder."""
-        return cls(hashes=[photo_hash for path in paths if (photo_hash := _hash_of(path)) is not None])
+        return cls(hashes=[photo_hash for path in paths if (photo_hash := hash_of_file(path)) is not None])
 
     def __or__(self, other: Exclusion) -> Exclusion:
         """Return the union of two sets."""
@@ -54,8 +54,15 @@ class Exclusion:
         """Return whether a photo, or a near copy of it, is in the set."""
         if Path(name).stem in self.names:
             return True
+        return self.nearest(photo_hash) is not None
+
+    def nearest(self, photo_hash: int) -> int | None:
+        """Return the most similar hash of the set; None if all differ in more than MOST_BITS bits."""
+        if not len(self.hashes):
+            return None
         apart = np.bitwise_count(self.hashes ^ np.uint64(photo_hash))
-        return bool((apart <= MOST_BITS).any())
+        nearest = int(apart.argmin())
+        return int(self.hashes[nearest]) if apart[nearest] <= MOST_BITS else None
 
 
 def perceptual_hash(image: Image.Image) -> int:
@@ -69,7 +76,8 @@ def perceptual_hash(image: Image.Image) -> int:
     return int.from_bytes(bits.tobytes(), "big")
 
 
-def _hash_of(path: Path) -> int | None:
+def hash_of_file(path: Path) -> int | None:
+    """Return the perceptual hash of a photo on disk; None if it cannot be read."""
     try:
         pixels = decode_image(path.read_bytes()).pixels
     except (InputError, OSError):
