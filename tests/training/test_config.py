@@ -115,7 +115,7 @@ def test_an_incomplete_output_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_an_output_that_does_not_exist_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TASKS, "vqa", replace(TASKS["vqa"], output="song"))
 
-    assert message_of(tmp_path, run_values()).startswith("task vqa: unknown output 'song'; known are label")
+    assert message_of(tmp_path, run_values()).startswith("task vqa: unknown output 'song'; known are boxes")
 
 
 def test_a_peripheral_of_no_modality_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from omninet.model.outputs.boxes.metrics import Box
+from omninet.model.outputs.boxes.answer import Places
+from omninet.model.outputs.boxes.metrics import Box, iou
+from omninet.training.data.base import Example
+
+SAME = 0.999  # IoU of a box with itself, after rounding
 
 
 def checked_box(values: Sequence[float]) -> Box:
@@ -43,6 +47,21 @@ def box_of_sides(box: Sequence[float], size: Sequence[float]) -> Box:
     """Convert x, y, width, height in pixels, as COCO stores boxes, to fractions; for errors see ``box_of_pixels``."""
     x, y, width, height = box
     return box_of_pixels((x, y, x + width, y + height), size)
+
+
+def in_pixels(box: Box, size: Sequence[float]) -> Box:
+    """Convert fractions to pixels of a photo, as requests give candidates."""
+    width, height = size
+    return box[0] * width, box[1] * height, box[2] * width, box[3] * height
+
+
+def candidate_accuracy(examples: Sequence[Example], answers: Sequence[Places]) -> dict[str, float]:
+    """Return the share in percent of the examples whose right candidate is the likeliest."""
+    right = [
+        bool(answer.boxes) and iou(answer.boxes[0].relative, example.truth[0]) > SAME
+        for example, answer in zip(examples, answers, strict=True)
+    ]
+    return {"accuracy among candidates": 100 * sum(right) / len(right)}
 
 
 def _inside(value: float) -> float:

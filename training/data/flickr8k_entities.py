@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from omninet.training.data.absent import absent_phrases
 from omninet.training.data.base import DataSet, Example
 from omninet.training.data.boxes import checked_box
 from omninet.training.data.json_files import json_lines, malformed, text_of
@@ -27,7 +28,7 @@ class Flickr8kEntities(DataSet):
     layout = "train.jsonl, dev.jsonl (test.jsonl) and Flicker8k_Dataset/*.jpg, or the photos in ../flickr8k"
 
     def examples(self, split: str) -> Sequence[Example]:
-        """Return one example per entity, in the order of the file; ``truth`` is a tuple of its boxes."""
+        """Return one example per entity, ``truth`` its boxes, then phrases of other photos, which have no box."""
         path = self.existing(f"{split}.jsonl")
         photos = self.existing(*FLICKR8K)
         examples = []
@@ -39,4 +40,4 @@ class Flickr8kEntities(DataSet):
                     raise ValueError("no box")
             if split != "train" or record.get("aspect") != ROUGH:
                 examples.append(Example(self.task, inputs, truth=boxes))
-        return examples
+        return examples + absent_phrases(examples)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from omninet.training.data.base import Example
 from omninet.training.data.flickr8k import Flickr8k
+from omninet.training.data.retrieval import retrieval_examples
 
 
 class Flickr8kRetrieval(Flickr8k):
-    """Files of ``Flickr8k``; each photo is an example, and any of its captions is a text that must find it."""
+    """Files of ``Flickr8k``: pairs of a photo and a caption for training, and photos and captions to be ranked."""
 
     task = "embed"
+
+    def examples(self, split: str) -> Sequence[Example]:
+        """Return one example per pair, or per photo and per caption."""
+        return retrieval_examples(split, super().examples(split))

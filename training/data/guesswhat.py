@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from omninet.training.data.base import DataError, DataSet, Example
-from omninet.training.data.boxes import box_of_sides
+from omninet.training.data.boxes import box_of_sides, candidate_accuracy, in_pixels
 from omninet.training.data.json_files import json_lines, malformed, text_of
 from omninet.training.data.photo_folders import coco_folders
 
@@ -31,7 +31,7 @@ class Guesswhat(DataSet):
     )
 
     def examples(self, split: str) -> Sequence[Example]:
-        """Return one example per game; ``truth`` is the index of the right one among the ``candidates``."""
+        """Return one example per game; ``truth`` is the right box, the ``candidates`` are in pixels."""
         path = self.existing(f"guesswhat.{NAMES[split]}.jsonl.gz")
         try:
             text = gzip.decompress(path.read_bytes()).decode()
@@ -50,7 +50,12 @@ class Guesswhat(DataSet):
         name = text_of(image["file_name"])  # COCO_<folder>_<id>.jpg
         size = (image["width"], image["height"])
         phrase = " ".join(f"{text_of(asked['question'])} {text_of(asked['answer']).lower()}" for asked in game["qas"])
-        candidates = tuple(box_of_sides(thing["bbox"], size) for thing in things)
+        boxes = {thing["id"]: box_of_sides(thing["bbox"], size) for thing in things}
+        candidates = tuple(in_pixels(box, size) for box in boxes.values())
         inputs = {"image": photos[name.split("_")[1]] / name, "phrase": phrase, "candidates": candidates}
-        truth = [thing["id"] for thing in things].index(game["object_id"])
+        truth = (boxes[game["object_id"]],)
         return Example(self.task, inputs, image_id=str(image["id"]), question_id=str(game["id"]), truth=truth)
+
+    def metrics(self, examples: Sequence[Example], answers: Sequence[Any]) -> dict[str, float]:
+        """Return the official accuracy, among the candidates."""
+        return candidate_accuracy(examples, answers)

@@ -8,6 +8,7 @@ from typing import Any
 from omninet.training.data.base import DataSet, Example
 from omninet.training.data.json_files import malformed, read_json, text_of
 from omninet.training.data.photo_folders import FLICKR30K, coco_folders
+from omninet.training.data.retrieval import retrieval_examples
 
 PARTS = {"train": ("train", "restval"), "dev": ("val",), "test": ("test",)}
 
@@ -21,7 +22,7 @@ class Flickr30kRetrieval(DataSet):
     file = "dataset_flickr30k.json"
 
     def examples(self, split: str) -> Sequence[Example]:
-        """Return one example per photo with all its captions; ``restval`` of COCO belongs to train, as usual."""
+        """Return one example per pair, or per photo and caption; ``restval`` of COCO belongs to train, as usual."""
         path = self.existing(self.file)
         kind = "list of photos with captions"
         content = read_json(path, kind)
@@ -42,7 +43,7 @@ class Flickr30kRetrieval(DataSet):
                         image_id=str(image.get("cocoid", image["imgid"])),
                     )
                 )
-        return examples
+        return retrieval_examples(split, examples)
 
     def _folders(self, image: dict[str, Any]) -> Sequence[str]:  # noqa: ARG002
         """Return the possible folders of a photo."""

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from omninet.training.data.base import DataSet, Example
-from omninet.training.data.boxes import box_of_sides
+from omninet.training.data.boxes import box_of_sides, candidate_accuracy, in_pixels
 from omninet.training.data.json_files import malformed, read_json, text_of
 
 KIND = "file of Visual7W pointing"
@@ -27,7 +27,7 @@ class Visual7w(DataSet):
     layout = "dataset_v7w_pointing.json and images/v7w_*.jpg"
 
     def examples(self, split: str) -> Sequence[Example]:
-        """Return one example per question; ``truth`` is the index of the right one among the ``candidates``."""
+        """Return one example per question; ``truth`` is the right box, the ``candidates`` are in pixels."""
         path = self.existing("dataset_v7w_pointing.json")
         content = read_json(path, KIND)
         with malformed(path, KIND):
@@ -46,15 +46,19 @@ class Visual7w(DataSet):
         for asked in image["qa_pairs"]:
             # From left to right, so that the order does not tell which one is right.
             order = sorted([asked["answer"], *asked["multiple_choices"]], key=lambda box: (boxes[box], box))
-            candidates = tuple(box_of_sides(boxes[box], size) for box in order)
+            candidates = tuple(in_pixels(box_of_sides(boxes[box], size), size) for box in order)
             inputs = {"image": photo, "phrase": text_of(asked["question"]), "candidates": candidates}
             examples.append(
                 Example(
                     self.task,
                     inputs,
-                    truth=order.index(asked["answer"]),
+                    truth=(box_of_sides(boxes[asked["answer"]], size),),
                     image_id=str(image["image_id"]),
                     question_id=str(asked["qa_id"]),
                 )
             )
         return examples
+
+    def metrics(self, examples: Sequence[Example], answers: Sequence[Any]) -> dict[str, float]:
+        """Return the official accuracy, among the candidates."""
+        return candidate_accuracy(examples, answers)

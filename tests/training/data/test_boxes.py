@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from omninet.model.outputs.boxes.answer import PlacedBox, Places
+from omninet.training.data import DATASETS
 from tests.training.conftest import put
 from tests.training.data.trees import message_of, read
 
@@ -82,9 +84,9 @@ def test_visual7w(trees: Path) -> None:
     train, dev = read(trees, "visual7w"), read(trees, "visual7w", "dev")
 
     # From left to right; the box that begins left of the photo is cut.
-    assert [box[0] for box in train[0]["candidates"]] == [0, 0.25, 0.5, 0.75]
-    assert train[0]["candidates"][0] == (0, 0, 0.25, 0.5)
-    assert train[0]["truth"] == 2
+    assert [box[0] for box in train[0]["candidates"]] == [0, 10, 20, 30]
+    assert train[0]["candidates"][0] == (0, 0, 10, 15)
+    assert train[0]["truth"] == ((0.5, 0, 0.775, 0.5),)
     assert [e["image"].name for e in (*train, *dev)] == ["v7w_1.jpg", "v7w_2.jpg"]
     assert dev[0]["phrase"] == "Which one?"
 
@@ -102,9 +104,22 @@ def test_guesswhat(trees: Path) -> None:
     train, dev = read(trees, "guesswhat"), read(trees, "guesswhat", "dev")
 
     assert [e["phrase"] for e in train] == ["is it red? no left? yes"]
-    assert train[0]["candidates"] == ((0, 0, 0.25, 0.5), (0.25, 0, 0.5, 0.5), (0.5, 0, 0.75, 0.5))
-    assert train[0]["truth"] == 1
+    assert train[0]["candidates"] == ((0, 0, 10, 15), (10, 0, 20, 15), (20, 0, 30, 15))
+    assert train[0]["truth"] == ((0.25, 0, 0.5, 0.5),)
     assert dev[0]["image"] == trees / "guesswhat" / "val2014" / "COCO_val2014_000000000009.jpg"
+
+
+@pytest.mark.parametrize("kind", ["visual7w", "guesswhat"])
+def test_the_likeliest_candidate_must_be_the_right_one(trees: Path, kind: str) -> None:
+    dataset = DATASETS[kind](trees / kind)
+    examples = dataset.read("train")[:1]
+    right, wrong = examples[0].truth[0], (0.9, 0.9, 1.0, 1.0)
+
+    def said(box: tuple[float, float, float, float]) -> list[Places]:
+        return [Places(boxes=(PlacedBox(box, box, 0.5),), absent_probability=0.0)]
+
+    assert dataset.metrics(examples, said(right)) == {"accuracy among candidates": 100}
+    assert dataset.metrics(examples, said(wrong)) == {"accuracy among candidates": 0}
 
 
 def compressed(record: object) -> bytes:

@@ -89,12 +89,17 @@ def test_nlvr_is_consistent_where_all_pictures_of_a_sentence_are_right(trees: Pa
 
 
 def test_flickr8k_for_retrieval(trees: Path) -> None:
-    train = read(trees, "flickr8k_retrieval")
+    train, dev = read(trees, "flickr8k_retrieval"), read(trees, "flickr8k_retrieval", "dev")
 
     assert train[0]["task"] == "embed"
-    assert list(train[0]["inputs"]) == ["image"]
     assert train[0]["captions"] == ("A big field of red .", "All is red here .")
-    assert train[0]["answer"] == train[0]["captions"][0]
+    assert [e["text"] for e in train[:2]] == list(train[0]["captions"])
+    assert train[0]["image"] == train[1]["image"]
+    assert train[0]["truth"] == train[1]["truth"] != train[2]["truth"]
+    # Photos and captions are on their own, so that each is ranked among all.
+    assert [list(e["inputs"]) for e in dev[:3]] == [["image"], ["text"], ["text"]]
+    assert [e["truth"].kind for e in dev[:3]] == ["image", "text", "text"]
+    assert len({e["truth"].photo for e in dev[:3]}) == 1
 
 
 def test_nlvr2(trees: Path) -> None:
@@ -126,8 +131,9 @@ def test_nlvr2_is_consistent_where_all_pairs_of_a_sentence_are_right(trees: Path
 def test_the_splits_of_karpathy(trees: Path, kind: str, home: str) -> None:
     train, dev, test = (read(trees, kind, split) for split in ("train", "dev", "test"))
 
-    assert [e["image"].name for e in (*train, *dev, *test)] == ["100.jpg", "101.jpg", "102.jpg", "103.jpg"]
-    assert len(train) == 2
+    names = list(dict.fromkeys(e["image"].name for e in (*train, *dev, *test) if "image" in e["inputs"]))
+    assert names == ["100.jpg", "101.jpg", "102.jpg", "103.jpg"]
+    assert {e["image"].name for e in train} == {"100.jpg", "101.jpg"}
     assert dev[0]["image"] == trees / kind / home / "102.jpg"
     assert dev[0]["captions"] == ("A val photo, said 1 times.", "A val photo, said 2 times.")
     assert dev[0]["answer"] == dev[0]["captions"][0]
@@ -191,7 +197,7 @@ def test_a_malformed_line_of_pairs_is_named(
         ("snli_ve", "snli_ve", (7157, 1013)),
         ("nlvr", "nlvr", (2980, 206)),
         ("flickr8k_entities", "flickr8k_entities", (17803 - 4335, 1732)),
-        ("flickr8k_retrieval", "flickr8k", (6000, 1000)),
+        ("flickr8k_retrieval", "flickr8k", (6000 * 5, 1000 * 6)),
     ],
 )
 def test_real_data_has_the_counts_of_its_description(
@@ -203,5 +209,10 @@ def test_real_data_has_the_counts_of_its_description(
     dataset = DATASETS[kind](shared / "data" / folder)
 
     found = [dataset.read(split) for split in ("train", "dev")]
+    if kind == "flickr8k_entities":  # besides them, phrases of other photos
+        assert all(
+            sum(not e.truth for e in examples) > 0.9 * count for examples, count in zip(found, counts, strict=True)
+        )
+        found = [[e for e in examples if e.truth] for examples in found]
     assert tuple(map(len, found)) == counts
     assert all(path.is_file() for examples in found for path in {e.image for e in examples} if path)
