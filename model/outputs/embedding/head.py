@@ -22,6 +22,8 @@ LARGEST_SCALE = 100.0
 class EmbeddingHead(Head):
     """Projects the states of each exit to vectors of unit length; the exits are trained together from the start."""
 
+    reads = ("hidden",)
+
     def __init__(self, task: Task, d_model: int) -> None:
         super().__init__(task, d_model)
         self.projections = nn.ModuleDict({name: _projection(d_model) for name in reads_of(CNPConfig())})
