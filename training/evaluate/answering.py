@@ -65,8 +65,8 @@ def use_of(network: OmniNetConfig, example: Example) -> str:
     task = network.tasks[example.task]
     keywords = network.keywords(task)
     forms = {wanted.role: form for name, (wanted, form) in keywords.items() if name in example.inputs}
-    uses = (use.name for use in task.uses if use.forms.items() <= forms.items())
-    return next(uses, task.name)
+    uses = (use for use in task.uses if use.forms.items() <= forms.items())
+    return next((f"{use.name}/{use.choice}" if use.choice else use.name for use in uses), task.name)
 
 
 def answer_data(
