@@ -101,7 +101,8 @@ function exampleOf(field) {
 
 function choose(field, file, sample = null) {
   const key = slot(field);
-  if (chosen[key]?.url) URL.revokeObjectURL(chosen[key].url);
+  const old = chosen[key]?.url; // freed later, since a player or the film strip may still be loading it
+  if (old) setTimeout(() => URL.revokeObjectURL(old), 60_000);
   chosen[key] = { file, sample, type: file.type || field.accept, url: URL.createObjectURL(file) };
   if (shown[field.name]?.preview) showFile(field);
   showSamples();

@@ -20,7 +20,10 @@ export function usesOf(tasks) {
 // The first field of each group of alternatives.
 function inputsOf(use) {
   const groups = new Map();
-  for (const field of use.fields) if (!groups.has(field.group)) groups.set(field.group, field);
+  for (const field of use.fields) {
+    const group = field.group ?? field.role;
+    if (!groups.has(group)) groups.set(group, field);
+  }
   return [...groups.values()];
 }
 
