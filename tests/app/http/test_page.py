@@ -405,8 +405,9 @@ def test_several_files_and_json(watched: Watched) -> None:
     def double(tasks: list[dict[str, Any]]) -> None:
         use = next(task for task in tasks if task["name"] == "vqa")["uses"][0]
         image, question = use["fields"]
-        other = question | {"name": "places", "role": "places", "text": False}
-        use["fields"] = [image | {"name": side, "role": side} for side in ("left", "right")] + [question, other]
+        other = question | {"name": "places", "role": "places", "group": "places", "text": False}
+        sides = [image | {"name": side, "role": side, "group": side} for side in ("left", "right")]
+        use["fields"] = [*sides, question, other]
 
     page = change(watched, "vqa", double)
 
