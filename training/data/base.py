@@ -114,6 +114,10 @@ class DataSet(ABC):
             raise DataError(f"{type(self).__name__} in {self.folder} has no labelled split {split!r}, only {known}")
         return self.examples(split)
 
+    def some(self, split: str, limit: int | None) -> Sequence[Example]:
+        """Return at most ``limit`` examples of a split, evenly spaced, for a quick evaluation; None returns all."""
+        return thinned(self.read(split), limit)
+
     @abstractmethod
     def examples(self, split: str) -> Sequence[Example]:
         """Return the examples of one of ``splits``; for errors see ``read``."""

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 from omninet.training.data.base import Example
 from omninet.training.data.flickr8k import Flickr8k
-from omninet.training.data.retrieval import retrieval_examples
+from omninet.training.data.retrieval import Retrieval, retrieval_examples
 
 
-class Flickr8kRetrieval(Flickr8k):
+class Flickr8kRetrieval(Retrieval, Flickr8k):
     """Files of ``Flickr8k``: pairs of a photo and a caption for training, and photos and captions to be ranked."""
-
-    task = "embed"
 
     def examples(self, split: str) -> Sequence[Example]:
         """Return one example per pair, or per photo and per caption."""

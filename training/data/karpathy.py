@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from omninet.training.data.base import DataSet, Example
+from omninet.training.data.base import Example
 from omninet.training.data.json_files import malformed, read_json, text_of
 from omninet.training.data.photo_folders import FLICKR30K, coco_folders
-from omninet.training.data.retrieval import retrieval_examples
+from omninet.training.data.retrieval import Retrieval, retrieval_examples
 
 PARTS = {"train": ("train", "restval"), "dev": ("val",), "test": ("test",)}
 
 
-class Flickr30kRetrieval(DataSet):
+class Flickr30kRetrieval(Retrieval):
     """``dataset_flickr30k.json`` lists photos with split and captions; not run on the real files."""
 
-    task = "embed"
     source = "https://cs.stanford.edu/people/karpathy/deepimagesent/ (photos: Flickr30k)"
     layout = "dataset_flickr30k.json and flickr30k_images/*.jpg"
     file = "dataset_flickr30k.json"

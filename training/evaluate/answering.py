@@ -15,7 +15,7 @@ from omninet.model.outputs import OUTPUTS, Answer, Metrics, Output
 from omninet.model.predictor import Predictor
 from omninet.model.tasks import Task
 from omninet.training.config import RunConfig
-from omninet.training.data import DataError, DataSet, Example, thinned
+from omninet.training.data import DataError, DataSet, Example
 
 BATCH = 16
 Prepare = Callable[[Predictor, Example], Job]
@@ -88,7 +88,7 @@ def answer_data(
     """
     for number, source in ((n, source) for run in config.tasks.values() for n, source in enumerate(run.sources)):
         dataset = source.data_set(data)
-        examples = thinned(dataset.read(split), limit)
+        examples = dataset.some(split, limit)
         if not examples:
             raise DataError(f"{dataset.folder} holds no {split} example")
         answers = answer_all(predictor, examples, bar=bar)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from omninet.training.data import DATASETS, MissingError
-from tests.training.data.trees import insert, message_of, read
+from tests.training.data.trees import check_malformed, insert, message_of, read
 
 # Examples in the test split of data sets that have all splits in one place.
 IN_ONE_PLACE = {"penn": 9, "refcoco": 4, "refcoco_plus": 4, "refcocog": 2, "visual7w": 1}
@@ -69,10 +69,7 @@ def test_a_missing_folder_is_named(tmp_path: Path, kind: str) -> None:
 def test_a_malformed_line_is_named(
     copy: Path, kind: str, name: str, change: Callable[[str], str], message: str
 ) -> None:
-    path = copy / kind / name
-    path.write_text(change(path.read_text()))
-
-    assert message_of(copy, kind).startswith(f"{path}{message}")
+    check_malformed(copy, kind, name, change, message)
 
 
 @pytest.mark.parametrize(

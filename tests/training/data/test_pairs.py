@@ -13,7 +13,7 @@ from omninet.model.outputs.label.answer import Label
 from omninet.training.data import DATASETS
 from tests.training.conftest import put
 from tests.training.data.pair_trees import lines_of, write_photos
-from tests.training.data.trees import insert, message_of, read
+from tests.training.data.trees import check_malformed, insert, message_of, read
 
 
 def test_flickr8k_match(trees: Path) -> None:
@@ -102,6 +102,20 @@ def test_flickr8k_for_retrieval(trees: Path) -> None:
     assert len({e["truth"].photo for e in dev[:3]}) == 1
 
 
+def test_some_of_a_retrieval_set_are_whole_photos(trees: Path) -> None:
+    dataset = DATASETS["flickr8k_retrieval"](trees / "flickr8k_retrieval")
+    every = dataset.read("dev")
+
+    for limit in (1, len(every) // 2, len(every) - 1):
+        some = dataset.some("dev", limit)
+        kinds = [(e.truth.photo, e.truth.kind) for e in some]
+        for photo in {photo for photo, _ in kinds}:
+            assert kinds.count((photo, "image")) == 1
+            assert kinds.count((photo, "text")) == sum((e.truth.photo, e.truth.kind) == (photo, "text") for e in every)
+        assert 0 < len(some) <= max(limit, 3)
+    assert dataset.some("dev", None) == every
+
+
 def test_nlvr2(trees: Path) -> None:
     train, dev = read(trees, "nlvr2"), read(trees, "nlvr2", "dev")
 
@@ -184,10 +198,7 @@ STATEMENT = {"identifier": "12-0", "sentence": "It is.", "label": "true"}
 def test_a_malformed_line_of_pairs_is_named(
     copy: Path, kind: str, name: str, change: Callable[[str], str], message: str
 ) -> None:
-    path = copy / kind / name
-    path.write_text(change(path.read_text()))
-
-    assert message_of(copy, kind).startswith(f"{path}{message}")
+    check_malformed(copy, kind, name, change, message)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,14 @@ def message_of(folder: Path, kind: str, split: str = "train") -> str:
     return str(caught.value)
 
 
+def check_malformed(folder: Path, kind: str, name: str, change: Callable[[str], str], message: str) -> None:
+    """Change a file of a data set and check that the error names it and says what is wrong."""
+    path = folder / kind / name
+    path.write_text(change(path.read_text()))
+
+    assert message_of(folder, kind).startswith(f"{path}{message}")
+
+
 def insert(line: int, text: str) -> Callable[[str], str]:
     """A change that puts a line into a file."""
 
