@@ -10,7 +10,6 @@ every cell alike and centre at the middle of the photo. With the maps of other p
 from __future__ import annotations
 
 import argparse
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +21,11 @@ from tqdm import tqdm
 from omninet.model.checkpoint import BUNDLED
 from omninet.model.confidence.confidence import words_of
 from omninet.model.explain.explanation import Explanation
+from omninet.model.outputs.boxes.metrics import Box
 from omninet.model.outputs.text.answer import Caption
 from omninet.model.predictor import Predictor
+from omninet.training.data import Example
+from omninet.training.data.flickr8k_entities import Flickr8kEntities
 
 # Words of phrases that name no thing.
 OTHERS = {
@@ -31,7 +33,6 @@ OTHERS = {
     *("of", "in", "on", "at", "with", "to", "for", "by", "from"),
 }
 DRAWS = 20  # of the maps of other photos
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,20 @@ class Score:
     corners: float
 
 
-def words(predictor: Predictor, photos: Path, entities: Mapping[str, Sequence[Mapping[str, object]]]) -> Iterator[Word]:
+def words(predictor: Predictor, entities: Mapping[Path, Sequence[Example]]) -> Iterator[Word]:
     """Yield the words of the captions of photos that name an entity.
 
     Args:
-        entities: name of a photo -> its lines of flickr8k_entities.
+        entities: photo -> its phrases with their boxes.
     """
-    for name, lines in tqdm(entities.items(), unit="photo"):
-        answer = predictor.predict("caption", image=photos / name, explain="layers")
+    for photo, examples in tqdm(entities.items(), unit="photo"):
+        answer = predictor.predict("caption", image=photo, explain="layers")
         assert isinstance(answer, Caption)
         assert answer.explanation is not None
         for text, tokens in _words(answer):
-            boxes = [tuple(box) for e in lines if text in words_of(str(e["phrase"])) for box in e["boxes"]]
+            boxes = tuple(box for e in examples if text in words_of(e.inputs["phrase"]) for box in e.truth)
             if boxes and text not in OTHERS:
-                yield Word(name, text, tuple(boxes), _maps(answer.explanation, tokens))
+                yield Word(photo.name, text, boxes, _maps(answer.explanation, tokens))
 
 
 def _words(answer: Caption) -> Iterator[tuple[str, list[int]]]:
@@ -135,12 +136,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with flickr8k and flickr8k_entities")
     parser.add_argument("--checkpoint", type=Path, default=BUNDLED)
     args = parser.parse_args()
-    entities: dict[str, list[dict[str, object]]] = defaultdict(list)
-    for line in (args.data / "flickr8k_entities" / "dev.jsonl").read_text().splitlines():
-        entity = json.loads(line)
-        entities[entity["image"]].append(entity)
-    predictor = Predictor.load(args.checkpoint)
-    found = list(words(predictor, args.data / "flickr8k" / "Flicker8k_Dataset", entities))
+    entities: dict[Path, list[Example]] = defaultdict(list)
+    for example in Flickr8kEntities(args.data / "flickr8k_entities").read("dev"):
+        if example.image and example.truth:
+            entities[example.image].append(example)
+    found = list(words(Predictor.load(args.checkpoint), entities))
     rows, columns = found[0].maps["attention"].shape
     centre = np.mean([word.holds(0.5, 0.5) for word in found])
     print(f"\n{len(found)} words of {len({word.photo for word in found})} photos")
