@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from omninet.model.confidence.confidence import Confidence, product
+from omninet.model.confidence.confidence import Confidence
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.documents import Documents
@@ -198,7 +199,7 @@ class Processor:
         if confidence is None:
             return answer
         evidence = (self.output(job.task).evidence(self, self.task(job.task), row) for row in decoded)
-        return replace(answer, confidence=round(product(map(confidence.of, evidence)), 4))  # type: ignore[type-var]
+        return replace(answer, confidence=round(math.prod(map(confidence.of, evidence)), 4))  # type: ignore[type-var]
 
     def output(self, task: str) -> Output:
         """Return the output of a task."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -86,8 +85,3 @@ def log_odds_of_complement(log_probability: float) -> float:
     """Return log((1 - p) / p) for log(p), limited to ``LARGEST``."""
     rest = -math.expm1(min(log_probability, 0.0))
     return min(LARGEST, max(-LARGEST, math.log(rest) - log_probability)) if rest > 0 else -LARGEST
-
-
-def product(confidences: Iterable[float]) -> float:
-    """Return the confidence that independent parts of an answer are all right."""
-    return math.prod(confidences)

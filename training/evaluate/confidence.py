@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from omninet.model.confidence.confidence import Confidence, WordPresence, product, words_of
+from omninet.model.confidence.confidence import Confidence, WordPresence, words_of
 from omninet.model.outputs import Output
 from omninet.model.predictor import Predictor
 from omninet.training.config import RunConfig
@@ -188,7 +189,7 @@ def platt(judged: Judged) -> tuple[float, float]:
 
 def confidences(confidence: Confidence, judged: Judged) -> np.ndarray:
     """Return the confidence of each answer, (n,)."""
-    return np.array([product(map(confidence.of, each)) for each in judged.evidence])
+    return np.array([math.prod(map(confidence.of, each)) for each in judged.evidence])
 
 
 def threshold(values: np.ndarray, right: np.ndarray) -> float:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from omninet.model.confidence.confidence import Confidence, WordPresence, log_odds, product, words_of
+from omninet.model.confidence.confidence import Confidence, WordPresence, log_odds, words_of
 
 
 @pytest.mark.parametrize("probability", [0.001, 0.25, 0.5, 0.9, 0.999])
@@ -26,11 +26,6 @@ def test_confidence_is_a_logistic_function_of_the_evidence() -> None:
     assert confidence.of(0.5) == 0.5
     assert confidence.of(1.5) == pytest.approx(1 / (1 + math.exp(-2)))
     assert 0 < confidence.of(-1e9) < 1e-9
-
-
-def test_parts_of_an_answer_are_all_right_with_the_product() -> None:
-    assert product([0.5, 0.5, 0.8]) == pytest.approx(0.2)
-    assert product([]) == 1
 
 
 @pytest.fixture
