@@ -8,20 +8,19 @@ from typing import Any
 
 import httpx
 import pytest
-import torch
 
 from omninet.app.engine.engine import Engine
 from omninet.app.main import create_app
 from omninet.app.settings import Settings
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.errors import ConfigError
-from omninet.model.network.omninet import OmniNet
 from omninet.model.outputs.label.answer import Label
 from omninet.model.predictor import Predictor
 from omninet.model.tasks import TASKS, Use, uses_of
 from tests.app.conftest import talking_to
 from tests.app.test_errors import check
 from tests.samples import jpeg_bytes
+from tests.toys import toy_with
 
 pytestmark = pytest.mark.anyio
 NAMES = {
@@ -34,13 +33,8 @@ STATEMENT = {"statement": "A dog runs through the grass."}
 
 @pytest.fixture(scope="module")
 def predictor(toy: Checkpoint) -> Predictor:
-    """A network with the tasks that compare a picture with a text."""
-    tasks = {name: TASKS[name] for name in NAMES}
-    vocabularies = {name: len(classes) for name, classes in NAMES.items()}
-    network = replace(toy.config.network, tasks=tasks, vocabularies=vocabularies, controls=())
-    torch.manual_seed(0)
-    config = replace(toy.config, network=network)
-    return Predictor(replace(toy, config=config, network=OmniNet(network).eval(), vocabularies=NAMES), device="cpu")
+    """Return a network with the tasks that compare a picture with a text."""
+    return toy_with(toy, NAMES, NAMES)
 
 
 @pytest.fixture

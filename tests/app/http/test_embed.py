@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-import torch
 
 from omninet.app.engine.engine import Engine
 from omninet.app.main import create_app
 from omninet.app.settings import Settings
 from omninet.model.checkpoint import Checkpoint
-from omninet.model.network.omninet import OmniNet
 from omninet.model.predictor import Predictor
-from omninet.model.tasks import TASKS
 from tests.app.conftest import talking_to
 from tests.app.test_errors import check
 from tests.samples import jpeg_bytes, video_bytes
+from tests.toys import toy_with
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
 def predictor(toy: Checkpoint) -> Predictor:
-    network = replace(toy.config.network, tasks={"embed": TASKS["embed"]}, vocabularies={}, controls=())
-    torch.manual_seed(0)
-    config = replace(toy.config, network=network)
-    return Predictor(replace(toy, config=config, network=OmniNet(network).eval(), vocabularies={}), device="cpu")
+    return toy_with(toy, ["embed"])
 
 
 @pytest.fixture

@@ -5,25 +5,22 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from omninet.app.engine.engine import Engine
 from omninet.app.main import create_app
 from omninet.app.settings import Settings
 from omninet.model.checkpoint import Checkpoint
-from omninet.model.network.omninet import OmniNet
 from omninet.model.outputs.boxes.tokens import CLASSES
 from omninet.model.predictor import Predictor
-from omninet.model.tasks import TASKS
 from tests.app.conftest import talking_to
 from tests.app.test_errors import check
+from tests.toys import toy_with
 
 pytestmark = pytest.mark.anyio
 PHRASE = {"phrase": "the dog"}
@@ -42,13 +39,7 @@ def turned_jpeg() -> bytes:
 
 @pytest.fixture(scope="module")
 def predictor(toy: Checkpoint) -> Predictor:
-    network = replace(
-        toy.config.network, tasks={"ground": TASKS["ground"]}, vocabularies={"places": len(CLASSES)}, controls=()
-    )
-    torch.manual_seed(0)
-    config = replace(toy.config, network=network)
-    made = replace(toy, config=config, network=OmniNet(network).eval(), vocabularies={"places": CLASSES})
-    return Predictor(made, device="cpu")
+    return toy_with(toy, ["ground"], {"places": CLASSES})
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from omninet.model.checkpoint import Checkpoint
 from omninet.model.errors import InputError
 from omninet.model.modalities.vision.config import Framed, Treatment, VisionConfig, Window
 from omninet.model.modalities.vision.fit import fit
-from omninet.model.network.omninet import OmniNet
 from omninet.model.outputs import OUTPUTS
 from omninet.model.outputs.boxes.answer import PlacedBox, Places
 from omninet.model.outputs.boxes.frame import inside, pixels, read_candidates, to_picture, to_square
@@ -26,6 +25,7 @@ from omninet.model.predictor import Predictor
 from omninet.model.tasks import TASKS
 from tests.conftest import FIRST_TASKS
 from tests.samples import picture
+from tests.toys import toy_with
 
 OUTPUT = OUTPUTS["boxes"]
 IDS = tuple(range(len(CLASSES)))
@@ -117,21 +117,8 @@ def test_a_spot_is_found_where_it_is(
 
 @pytest.fixture(scope="module")
 def predictor(toy: Checkpoint) -> Predictor:
-    """The toy network with the task ``ground``."""
-    network = replace(
-        toy.config.network,
-        tasks={**FIRST_TASKS, "ground": TASKS["ground"]},
-        vocabularies={**toy.config.network.vocabularies, "places": len(CLASSES)},
-        controls=(),
-    )
-    torch.manual_seed(0)
-    checkpoint = replace(
-        toy,
-        config=replace(toy.config, network=network),
-        network=OmniNet(network).eval(),
-        vocabularies={**toy.vocabularies, "places": CLASSES},
-    )
-    return Predictor(checkpoint, device="cpu")
+    """Return the toy network with the task ``ground``."""
+    return toy_with(toy, [*FIRST_TASKS, "ground"], {"places": CLASSES})
 
 
 def grounded(predictor: Predictor, **options: Any) -> Places:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import torch
 
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.errors import InputError
-from omninet.model.network.omninet import OmniNet
 from omninet.model.outputs.embedding.answer import Embedding
 from omninet.model.outputs.embedding.exits import EXITS
 from omninet.model.outputs.embedding.head import EmbeddingHead
@@ -21,18 +19,15 @@ from omninet.model.predictor import Predictor
 from omninet.model.tasks import TASKS
 from tests.conftest import FIRST_TASKS
 from tests.samples import picture
+from tests.toys import toy_with
 
 TEXT = "A dog runs through the grass."
 
 
 @pytest.fixture(scope="module")
 def predictor(toy: Checkpoint) -> Predictor:
-    """The toy network with two encoder layers and the task ``embed``."""
-    cnp = replace(toy.config.network.cnp, encoder_layers=2)
-    network = replace(toy.config.network, cnp=cnp, tasks={**FIRST_TASKS, "embed": TASKS["embed"]}, controls=())
-    torch.manual_seed(0)
-    config = replace(toy.config, network=network)
-    return Predictor(replace(toy, config=config, network=OmniNet(network).eval()), device="cpu")
+    """Return the toy network with two encoder layers and the task ``embed``."""
+    return toy_with(toy, [*FIRST_TASKS, "embed"], encoder_layers=2)
 
 
 def embedded(predictor: Predictor, **given: object) -> Embedding:

@@ -1,0 +1,44 @@
+"""The toy network with other tasks than its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.network.omninet import OmniNet
+from omninet.model.predictor import Predictor
+from omninet.model.tasks import TASKS
+
+
+def toy_with(
+    toy: Checkpoint, tasks: Collection[str], vocabularies: Mapping[str, tuple[str, ...]] | None = None, **cnp: Any
+) -> Predictor:
+    """Return a predictor of a random network with some of TASKS.
+
+    Args:
+        vocabularies: name -> classes, of vocabularies that the toy lacks.
+        cnp: changed values of the configuration of the Central Neural Processor.
+    """
+    config, named = toy.config.network, {**toy.vocabularies, **(vocabularies or {})}
+    sizes = {**config.vocabularies, **{name: len(classes) for name, classes in named.items()}}
+    kept = {name: TASKS[name] for name in tasks}
+    needed = {task.vocabulary for task in kept.values()}
+    network = replace(
+        config,
+        cnp=replace(config.cnp, **cnp),
+        tasks=kept,
+        vocabularies={name: size for name, size in sizes.items() if name in needed},
+        controls=(),
+    )
+    torch.manual_seed(0)
+    checkpoint = replace(
+        toy,
+        config=replace(toy.config, network=network),
+        network=OmniNet(network).eval(),
+        vocabularies={name: classes for name, classes in named.items() if name in needed},
+    )
+    return Predictor(checkpoint, device="cpu")
