@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from omninet.model.official.releases import CONF, RELEASES, STORE
-from omninet.model.tasks import TASKS
+from omninet.model.official.releases import CONF, OFFICIAL_TASKS, RELEASES, STORE
 
 DESCRIPTION = """\
 Convert weights that were published by the authors of OmniNet (github.com/subho406/OmniNet), or trained with their
@@ -26,7 +25,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("weights", type=Path, help="the authors' model.pth")
     parser.add_argument("--vocab", type=Path, required=True, help="the authors' folder conf, with the vocabularies")
     parser.add_argument(
-        "--tasks", nargs="+", choices=list(TASKS), help="tasks that the weights were trained for; default: all"
+        "--tasks", nargs="+", choices=OFFICIAL_TASKS, help="tasks that the weights were trained for; default: all"
     )
     _add_common(parser)
     parser.set_defaults(run=_import)
@@ -60,7 +59,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def _import(args: argparse.Namespace) -> int:
-    return _convert(args, args.weights, args.vocab, tuple(args.tasks or TASKS))
+    return _convert(args, args.weights, args.vocab, tuple(args.tasks or OFFICIAL_TASKS))
 
 
 def _fetch(args: argparse.Namespace) -> int:
