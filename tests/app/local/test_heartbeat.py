@@ -11,10 +11,12 @@ from typing import NoReturn
 
 import pytest
 
-from omninet.app.local import heartbeat
+from omninet.app.local import heartbeat, process_client
 from omninet.app.local.heartbeat import Heartbeat
+from omninet.app.local.model_messages import Loaded
 from omninet.app.local.process_client import ModelProcess
 from omninet.app.main import create_app
+from omninet.app.processes.messages import AsyncConnection
 from omninet.app.settings import Settings
 from tests.app.conftest import talking_to
 from tests.app.http.test_service import TEXT, until_ready
@@ -82,23 +84,24 @@ async def test_long_step_is_not_a_hang(
     await model.stop()
 
 
-async def test_process_that_hangs_while_it_loads_is_an_error(settings: Settings) -> None:
+async def test_process_that_hangs_while_it_loads_is_an_error(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_checked, load = asyncio.Event(), process_client._loaded
+
+    async def loaded(connection: AsyncConnection) -> Loaded:
+        is_checked.set()  # the process has been heard of, and begins to load
+        return await load(connection)
+
+    monkeypatch.setattr(process_client, "_loaded", loaded)
     beginning = asyncio.create_task(ModelProcess.begin(settings))
-    while not (found := model_processes()):
-        await asyncio.sleep(0.01)
-    while "omninet-model" not in Path(f"/proc/{found[0]}/comm").read_text():
-        await asyncio.sleep(0.01)
-    while threads(found[0]) == 1:  # until the thread of the heartbeat has begun
-        await asyncio.sleep(0.001)
-    os.kill(found[0], signal.SIGSTOP)
+    await is_checked.wait()
+    (found,) = model_processes()
+    os.kill(found, signal.SIGSTOP)
     async with asyncio.timeout(20):
         with pytest.raises(RuntimeError, match="the model process hangs while it loads the model"):
             await beginning
     assert model_processes() == []
-
-
-def threads(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
 async def test_server_stops_although_the_model_hangs(settings: Settings) -> None:
