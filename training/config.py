@@ -170,6 +170,9 @@ class RunConfig(Recipe):
         precision: of matrix products; ``auto`` is bfloat16 if the device supports it in hardware.
         mixing: how tasks are sampled: ``shares`` of the steps as configured; or samples ``proportional`` to the
             number of the task's training examples, to its ``square_root``, or ``uniform``.
+        scheduler: ``fixed_shares`` trains all tasks to the end as ``mixing`` says; ``stop_and_go`` (12-in-1: Lu et al.
+            2019) validates every task after each of its epochs, and lets tasks whose score no longer rises leave out
+            three of four steps (``runtime.stop_and_go``). Steps that are left out count among ``steps``.
         sharded: whether the distributed runner shards parameters and moments over the ranks (FSDP2).
         pace: maximum lead of a Hogwild worker over the slowest one, as a share of its steps; None sets no limit.
         restarts: maximum number of restarts of a worker that died.
@@ -199,6 +202,7 @@ class RunConfig(Recipe):
     clip: Annotated[float, Field(gt=0)] = 1.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     mixing: Literal["shares", "proportional", "square_root", "uniform"] = "shares"
+    scheduler: Literal["fixed_shares", "stop_and_go"] = "fixed_shares"
     sharded: bool = False
     pace: Annotated[float, Field(gt=0, le=1)] | None = None
     restarts: Annotated[int, Field(ge=0)] = 3
@@ -234,6 +238,8 @@ class RunConfig(Recipe):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         check_network(self)
+        if self.scheduler == "stop_and_go":
+            _check_dev_splits(self.tasks)
         return self
 
     def title(self, source: DataSource) -> str:
@@ -243,3 +249,18 @@ class RunConfig(Recipe):
             return Path(source.folder).name
         alike = any(other.dataset == source.dataset for other in others)
         return f"{source.dataset} in {source.folder}" if alike else source.dataset
+
+
+def _check_dev_splits(tasks: Mapping[str, TaskRun]) -> None:
+    """Check that every task can be validated during the run.
+
+    Raises:
+        ConfigError: the first data set of a task has no dev split.
+    """
+    for name, run in tasks.items():
+        splits = DATASETS[run.dataset].splits
+        if "dev" not in splits:
+            raise ConfigError(
+                f"scheduler stop_and_go cannot validate task {name}: its first data set {run.dataset!r} has no dev "
+                f"split, only {', '.join(splits)}; name another data set first, or set scheduler: fixed_shares"
+            )

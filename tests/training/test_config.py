@@ -15,6 +15,8 @@ from omninet.model.outputs import OUTPUTS, Output
 from omninet.model.outputs.label.output import LabelOutput
 from omninet.model.tasks import PICTURE, TASKS, Input
 from omninet.training.config import RunConfig
+from omninet.training.data import DATASETS
+from omninet.training.data.daquar import Daquar
 from omninet.training.network import network_config
 from omninet.training.runtime.schedule import quotas
 from tests.training.conftest import make_config, run_values
@@ -79,6 +81,7 @@ def test_the_papers_run_is_the_papers() -> None:
         ({"factor": -1}, "factor: Input should be greater than 0"),
         ({"cooldown": 2}, "cooldown: Input should be less than or equal to 1"),
         ({"vocabulary": "many"}, "vocabulary: Input should be a valid integer"),
+        ({"scheduler": "hat"}, "scheduler: Input should be 'fixed_shares' or 'stop_and_go'"),
         ({"tasks": {}}, "tasks: Value error, at least one task is needed"),
         ({"tasks": {"hat": CAPTION}}, "tasks: Value error, unknown task 'hat'; known are pos, activity, caption, vqa"),
         ({"tasks": {"pos": CAPTION}}, "tasks: Value error, data set 'flickr8k' is of task caption, not pos"),
@@ -110,6 +113,25 @@ def test_an_incomplete_output_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(OUTPUTS, "label", Nameless())
 
     assert message_of(tmp_path, run_values()) == "task activity: its output label must implement classes()"
+
+
+class Trained(Daquar):
+    """A data set without dev split."""
+
+    splits = ("train", "test")
+
+
+def test_stop_and_go_needs_a_dev_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "daquar", Trained)
+
+    assert make_config().scheduler == "fixed_shares"
+    assert message_of(tmp_path, run_values(scheduler="stop_and_go")) == (
+        "scheduler stop_and_go cannot validate task vqa: its first data set 'daquar' has no dev split, only train, "
+        "test; name another data set first, or set scheduler: fixed_shares"
+    )
+    values = run_values(scheduler="stop_and_go")
+    values["tasks"]["vqa"] |= {"dataset": "vqa2", "more": [{"dataset": "daquar", "folder": "d"}]}
+    assert RunConfig.model_validate(values).scheduler == "stop_and_go"
 
 
 def test_an_output_that_does_not_exist_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

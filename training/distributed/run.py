@@ -89,7 +89,16 @@ def run_distributed(run: RankedRun, stop: Interrupt) -> bool:
     """
     setup, config, progress, ranks = run.setup, run.setup.config, run.progress, run.ranks
     objective, adam = run.trained.objective, run.trained.adam
-    trainer = Trainer(config, objective, adam, ranks.device, lambda: progress.step, run.began, peers=ranks)
+    trainer = Trainer(
+        config,
+        objective,
+        adam,
+        ranks.device,
+        lambda: progress.updates,
+        run.began,
+        peers=ranks,
+        left_out=lambda: progress.step - progress.updates,
+    )
 
     def batches(task: str, start: int) -> Iterator[Batch]:
         part = (ranks.rank, ranks.count)

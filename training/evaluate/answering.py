@@ -14,7 +14,7 @@ from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS, Answer, Metrics, Output
 from omninet.model.predictor import Predictor
 from omninet.model.tasks import Task
-from omninet.training.config import RunConfig
+from omninet.training.config import DataSource, RunConfig, TaskRun
 from omninet.training.data import DataError, DataSet, Example
 
 BATCH = 16
@@ -86,14 +86,29 @@ def answer_data(
     Raises:
         DataError: a data set is missing or empty, or an example cannot be read.
     """
-    for number, source in ((n, source) for run in config.tasks.values() for n, source in enumerate(run.sources)):
-        dataset = source.data_set(data)
-        examples = dataset.some(split, limit)
-        if not examples:
-            raise DataError(f"{dataset.folder} holds no {split} example")
-        answers = answer_all(predictor, examples, bar=bar)
-        task, use = predictor.task(examples[0].task), use_of(predictor.config.network, examples[0])
-        yield Answered(dataset, examples, answers, task, use, config.title(source), number > 0)
+    for run in config.tasks.values():
+        for source in run.sources:
+            yield answer_source(predictor, config, source, data, limit, split, bar)
+
+
+def answer_source(
+    predictor: Predictor,
+    config: RunConfig,
+    source: DataSource,
+    data: Path,
+    limit: int | None = None,
+    split: str = "dev",
+    bar: bool = True,
+) -> Answered:
+    """Return one data set of a run with the network's answers. See answer_data."""
+    dataset = source.data_set(data)
+    examples = dataset.some(split, limit)
+    if not examples:
+        raise DataError(f"{dataset.folder} holds no {split} example")
+    answers = answer_all(predictor, examples, bar=bar)
+    task, use = predictor.task(examples[0].task), use_of(predictor.config.network, examples[0])
+    is_further = not isinstance(source, TaskRun)
+    return Answered(dataset, examples, answers, task, use, config.title(source), is_further)
 
 
 def prepare(predictor: Predictor, example: Example) -> Job:

@@ -25,6 +25,7 @@ from omninet.model.fast.devices import choose_device
 from omninet.model.modalities.peripheral import backboned
 from omninet.model.network.omninet import OmniNet
 from omninet.training.config import RunConfig
+from omninet.training.hogwild.validator import Validator
 from omninet.training.hogwild.worker import Assignment, Failure, WorkerSpec, work
 from omninet.training.runtime.interrupt import SIGNALS, Interrupt
 from omninet.training.runtime.run import Run
@@ -101,6 +102,7 @@ class _Supervisor:
         self.before = {task: run.progress.of(task) for task in run.progress.drawn}
         self.started = time.time()
         self.evaluation: threading.Thread | None = None
+        self.validator = Validator(run)
         network = run.setup.network
         self.network = _without_backbone(network) if run.setup.config.media == "features" else network
         self._initialise_slots(specs)
@@ -130,6 +132,8 @@ class _Supervisor:
         for spec in specs:
             self.slots.quota[spec.number] = wanted[spec.task][spec.job]
             self.slots.steps[spec.number] = progress.drawn[spec.task][spec.job]
+            self.slots.left_out[spec.number] = progress.left_out[spec.task][spec.job]
+            self.slots.stopped[spec.number] = self.run.scheduler.is_stopped(spec.task)
             self.slots.skipped[spec.number] = progress.skipped.get(spec.task, 0) if spec.job == 0 else 0
 
     def _tick(self) -> None:
@@ -140,16 +144,25 @@ class _Supervisor:
         self.run.check_skipped()
         if self.run.save_is_due:
             self._save(SAVE_TIMEOUT_S)
+        self._schedule()
         if self.run.evaluation_is_due and not (self.evaluation and self.evaluation.is_alive()):
             self._save(STOP_TIMEOUT_S)  # a failing evaluation must not lose steps
             # A thread, so that workers are still monitored during the evaluation.
             self.evaluation = threading.Thread(target=self.run.evaluate, daemon=True)
             self.evaluation.start()
 
+    def _schedule(self) -> None:
+        """Validate a task if due, and tell the workers which tasks are stopped."""
+        self.validator.apply()
+        self.validator.start_if_due()
+        for worker in self.workers:
+            self.slots.stopped[worker.spec.number] = self.run.scheduler.is_stopped(worker.spec.task)
+
     def _finish(self) -> None:
         self._stop(STOP_TIMEOUT_S)
         if self.evaluation:
             self.evaluation.join()
+        self.validator.finish()
         self.run.save()
 
     def _stop(self, timeout_s: float) -> None:
@@ -213,6 +226,7 @@ class _Supervisor:
         for worker in self.workers:
             spec = worker.spec
             progress.drawn[spec.task][spec.job] = int(self.slots.steps[spec.number])
+            progress.left_out[spec.task][spec.job] = int(self.slots.left_out[spec.number])
             progress.skipped[spec.task] += int(self.slots.skipped[spec.number])
 
     def _reap(self) -> None:
@@ -234,7 +248,7 @@ class _Supervisor:
         if deaths > self.run.setup.config.restarts:
             raise TrainingError(
                 f"the worker of task {spec.task} died {deaths} times, the last time of: {cause}; "
-                f"step {int(self.slots.steps.sum())} is saved, continue from it with --resume"
+                f"step {int(self.slots.done.sum())} is saved, continue from it with --resume"
             )
         self.run.watcher.message(f"the worker of task {spec.task} died ({cause}); restarting it, attempt {deaths}")
         self.workers[spec.number] = self._start(spec, deaths)

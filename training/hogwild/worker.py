@@ -17,6 +17,7 @@ from omninet.model.extensions import extensions, load_extensions
 from omninet.model.network.omninet import OmniNet
 from omninet.training.config import RunConfig
 from omninet.training.data import Example
+from omninet.training.hogwild.pacing import Pacing
 from omninet.training.pipeline.batches import Encoder
 from omninet.training.pipeline.loader import Loader
 from omninet.training.pipeline.streams import stream
@@ -114,31 +115,40 @@ class _Worker:
             lambda: int(self.slots.steps.sum()),
             a.began,
             self.replica.sync,
+            left_out=lambda: int(self.slots.left_out.sum()),
         )
+        self.pacing = Pacing(a.slots, a.spec.number, a.spec.lockstep, a.config.pace)
         task = a.config.tasks[a.spec.task]
-        start = self.done * task.accumulate
+        start = self.taken * task.accumulate
         batches = stream(a.examples, task.batch, a.encoder, a.config.seed, start, a.spec.job, a.spec.jobs)
         self.loader = Loader(batches)
 
     @property
-    def done(self) -> int:
+    def taken(self) -> int:
         return int(self.slots.steps[self.spec.number])
 
     def run(self) -> None:
-        row, task = self.spec.number, self.spec.task
-        self.trainer.skipped[task] = int(self.slots.skipped[row])
+        row = self.spec.number
+        self.trainer.skipped[self.spec.task] = int(self.slots.skipped[row])
         with self.loader:
-            while self.done < self.slots.quota[row] and self._should_continue():
-                number = self.done * self.spec.jobs + self.spec.job
-                record = self.trainer.step(task, self.loader, number)
-                self.slots.steps[row] += 1
-                self.slots.skipped[row] = record.skipped
-                self.slots.staleness[row, min(record.staleness, STALENESS)] += 1
-                for report in (record, *self.encoder.new_warnings()):
-                    self.reports.send(report)
+            while self.slots.done[row] < self.slots.quota[row] and self._should_continue():
+                if self.pacing.leaves_out:
+                    self.pacing.leave_out()
+                else:
+                    self._take_step()
+
+    def _take_step(self) -> None:
+        row, started = self.spec.number, time.monotonic()
+        number = self.taken * self.spec.jobs + self.spec.job
+        record = self.trainer.step(self.spec.task, self.loader, number)
+        self.pacing.took(time.monotonic() - started)
+        self.slots.skipped[row] = record.skipped
+        self.slots.staleness[row, min(record.staleness, STALENESS)] += 1
+        for report in (record, *self.encoder.new_warnings()):
+            self.reports.send(report)
 
     def _should_continue(self) -> bool:
-        """Wait while paused or too far ahead of the slowest worker; return False if the worker must stop."""
+        """Wait while paused or while ``pacing`` says so; return False if the worker must stop."""
         row, slots = self.spec.number, self.slots
         while True:
             if slots.order == Order.STOP or self._is_orphan():
@@ -148,7 +158,7 @@ class _Worker:
             elif slots.paused[row]:
                 slots.paused[row] = 0
                 continue  # check again: the order may have changed before the main process saw the flag
-            elif not self._is_ahead():
+            elif not self.pacing.must_wait():
                 return True
             time.sleep(POLL_S)
 
@@ -156,15 +166,3 @@ class _Worker:
         """Return whether the main process or the fork server, which reports this process's exit, has ended."""
         main = parent_process()
         return main is None or not main.is_alive() or os.getppid() != self.fork_server_pid
-
-    def _is_ahead(self) -> bool:
-        if not self.spec.lockstep and self.config.pace is None:
-            return False
-        others = self.slots.running.bool()
-        steps, quota = self.slots.steps[others], self.slots.quota[others]
-        if not len(steps):
-            return False
-        if self.spec.lockstep:
-            return self.done > int(steps.min())
-        slowest = float((steps / quota).min())
-        return self.done / int(self.slots.quota[self.spec.number]) > slowest + (self.config.pace or 0.0)

@@ -30,7 +30,7 @@ def write_card(setup: Setup, progress: Progress, how: str) -> str:
             "## Training",
             "",
             f"{parameters:,} parameters, {in_backbone}. {how}, seed {config.seed}, "
-            f"{progress.step:,} steps of Adam in {progress.seconds / 60:.0f} minutes.",
+            f"{progress.updates:,} steps of Adam in {progress.seconds / 60:.0f} minutes.",
             "",
             "| task | data set | examples | steps | batch |",
             "|---|---|---|---|---|",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 
 from omninet.model.errors import OmniNetError
 from omninet.training.pipeline.batches import Batch
@@ -13,6 +14,7 @@ from omninet.training.runtime.interrupt import Interrupt
 from omninet.training.runtime.run import Run
 from omninet.training.runtime.schedule import draw_task
 from omninet.training.runtime.trainer import Trainer, TrainingError
+from omninet.training.runtime.validation import apply_score, report_stopped, reset_controllers, score_of
 from omninet.training.watch import StepRecord
 
 LOG = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ def take_steps(run: Run, trainer: Trainer, stop: Interrupt, stream: Stream) -> b
     """
     config, progress = run.setup.config, run.progress
     trainer.skipped.update(progress.skipped)
+    report_stopped(run)
     with ExitStack() as open_loaders:
         loaders = {
             name: open_loaders.enter_context(Loader(stream(name, progress.of(name) * task.accumulate)))
@@ -36,7 +39,11 @@ def take_steps(run: Run, trainer: Trainer, stop: Interrupt, stream: Stream) -> b
         }
         try:
             while progress.step < config.steps and _should_continue(run, stop):
+                _validate(run)
                 task = draw_task(config, progress.step + 1)
+                if run.scheduler.leaves_out(task):
+                    progress.left_out[task][0] += 1
+                    continue
                 record = trainer.step(task, loaders[task], progress.of(task))
                 progress.drawn[task][0] += 1
                 progress.skipped = dict(trainer.skipped)
@@ -59,6 +66,20 @@ def _should_continue(run: Run, stop: Interrupt) -> bool:
     if saving and not stopping:
         run.save()
     return not stopping
+
+
+def _validate(run: Run) -> None:
+    """Reset the controllers of stop-and-go, and validate tasks, where that is due; all peers get the same scores.
+
+    This comes before a step and not after one, so that a state that was saved in between is resumed with it.
+    """
+    reset_controllers(run)
+    due = run.scheduler.due()
+    if due:
+        run.save()  # gathers a sharded model, and a failing validation, or a signal during it, must not lose steps
+    for task in due:
+        score = run.peers.from_first(partial(score_of, run, task))
+        apply_score(run, task, score, run.progress.turns(task))
 
 
 def _report(run: Run, record: StepRecord) -> None:

@@ -13,14 +13,17 @@ from omninet.training.data import DataError
 from omninet.training.network import network_parts
 from omninet.training.runtime.schedule import cooldown
 from omninet.training.runtime.states import Progress
+from omninet.training.runtime.stop_and_go import resets_by
 
 # Settings that affect only place, speed or frequency, or are only written into checkpoints.
 FREE = (
     *("name", "version", "card", "licence", "sharded", "pace", "restarts", "max_skipped"),
     *("checkpoints.*", "evaluation.every", "tasks.*.jobs", "tasks.*.device"),
 )
-SCHEDULE = ("steps", "cooldown")  # may change while the learning rate of every finished step stays the same
-MEASURES = ("text_steps", "beams", "evaluation.*")  # may change until a best checkpoint has been chosen by them
+# May change while no finished step would have had another learning rate, or come after another reset of stop-and-go.
+SCHEDULE = ("steps", "cooldown")
+# May change until a best checkpoint has been chosen, or a task of stop-and-go been validated, by them.
+MEASURES = ("text_steps", "beams", "evaluation.*")
 
 
 def changes(folder: Path, config: RunConfig, progress: Progress) -> list[str]:
@@ -55,10 +58,15 @@ def _values(config: RunConfig) -> dict[str, Any]:
 def _free(before: RunConfig, now: RunConfig, progress: Progress) -> Iterator[str]:
     """Return patterns of the settings that may change at this stage of a run."""
     yield from FREE
-    if progress.best is None:
+    if progress.best is None and not any(controller.validated for controller in progress.controllers.values()):
         yield from MEASURES
-    if now.steps >= progress.step and not any(_in_cooldown(config, progress.step) for config in (before, now)):
+    if now.steps >= progress.step and not any(_is_bound(config, progress.step) for config in (before, now)):
         yield from SCHEDULE
+
+
+def _is_bound(config: RunConfig, done: int) -> bool:
+    """Return whether the number of steps has already determined any of ``done`` steps."""
+    return _in_cooldown(config, done) or (config.scheduler == "stop_and_go" and resets_by(done, config.steps) > 0)
 
 
 def _in_cooldown(config: RunConfig, done: int) -> bool:

@@ -24,7 +24,9 @@ from omninet.training.runtime.resuming import changes
 from omninet.training.runtime.shared import GlobalModel
 from omninet.training.runtime.states import Progress, RunStates
 from omninet.training.runtime.step import ALONE, Peers
+from omninet.training.runtime.stop_and_go import Scheduler
 from omninet.training.runtime.trainer import TrainingError
+from omninet.training.runtime.validation import check_dev_data
 from omninet.training.setup import Setup
 from omninet.training.watch import EvaluationRecord, Sample, Watcher, watchers
 
@@ -41,6 +43,7 @@ class Run:
         devices: of the global model, then of the workers.
         peers: the processes that take each step together.
         began: start time of the run less all interruptions, in seconds since the epoch.
+        scheduler: decides which steps are taken.
         changes: settings that differ from those before the run was resumed, as text.
     """
 
@@ -60,6 +63,8 @@ class Run:
         self.states = RunStates(folder, setup.config.checkpoints.keep)
         self.changes: list[str] = []
         self.progress = self._begin(resume)
+        examples = {task: len(group) for task, group in setup.examples.items()}
+        self.scheduler = Scheduler(setup.config, examples, self.progress)
         self.began = time.time() - self.progress.seconds
         self.watcher = self._watch()
         if self.changes:
@@ -71,8 +76,10 @@ class Run:
         """Load or initialise the progress, and prepare the folder.
 
         Raises:
-            DataError: the folder already holds a run and ``resume`` is false, or the run cannot be resumed.
+            DataError: the folder already holds a run and ``resume`` is false, the run cannot be resumed, or a task
+                has no dev example although the scheduler validates it.
         """
+        check_dev_data(self.setup.config, self.setup.data)
         progress = Progress({task: [0] * n for task, n in self.jobs.items()})
         if resume:
             self.changes = changes(self.folder, self.setup.config, self.states.progress())

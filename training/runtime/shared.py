@@ -121,8 +121,10 @@ class Slots:
     """Counters in shared memory; every row is written by one process only.
 
     Attributes:
-        steps: finished by each worker, (workers).
-        quota: steps that each worker has to do in all, written once by the main process, (workers).
+        steps: taken by each worker, (workers).
+        left_out: steps that each worker has left out because its task was stopped, (workers).
+        quota: steps that each worker has to take or leave out in all, written once by the main process, (workers).
+        stopped: 1 if the worker's task is stopped, written by the main process, (workers).
         skipped: unreadable samples of each worker, (workers).
         paused: 1 before the first step and while the worker obeys Order.PAUSE, (workers).
         running: 1 while the worker is alive and not done, written by the main process, (workers).
@@ -131,7 +133,9 @@ class Slots:
     """
 
     steps: Tensor
+    left_out: Tensor
     quota: Tensor
+    stopped: Tensor
     skipped: Tensor
     paused: Tensor
     running: Tensor
@@ -141,8 +145,13 @@ class Slots:
     @classmethod
     def of(cls, workers: int) -> Slots:
         """Return counters that are all zero."""
-        sizes = [(workers,)] * 5 + [(workers, STALENESS + 1), (1,)]
+        sizes = [(workers,)] * 7 + [(workers, STALENESS + 1), (1,)]
         return cls(*(_shared(torch.zeros(size, dtype=torch.long)) for size in sizes))
+
+    @property
+    def done(self) -> Tensor:
+        """Return the number of steps that each worker has taken or left out, (workers)."""
+        return self.steps + self.left_out
 
 
 def _shared(tensor: Tensor) -> Tensor:

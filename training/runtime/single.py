@@ -23,7 +23,15 @@ def run_single(run: Run, stop: Interrupt) -> bool:
     setup, config, progress = run.setup, run.setup.config, run.progress
     device = run.model.values.device
     objective = Objective(setup.network.to(device))
-    trainer = Trainer(config, objective, SharedAdam(run.model, 0), device, lambda: progress.step, run.began)
+    trainer = Trainer(
+        config,
+        objective,
+        SharedAdam(run.model, 0),
+        device,
+        lambda: progress.updates,
+        run.began,
+        left_out=lambda: progress.step - progress.updates,
+    )
 
     def batches(task: str, start: int) -> Iterator[Batch]:
         return stream(setup.examples[task], config.tasks[task].batch, setup.encoder, config.seed, start)

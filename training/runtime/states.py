@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from omninet.training.data import DataError
 from omninet.training.runtime.schedule import spread
 from omninet.training.runtime.shared import GlobalModel
+from omninet.training.runtime.stop_and_go import Controller
 
 FORMAT = 1
 
@@ -21,12 +23,15 @@ class Progress:
     """Progress of a run; random numbers and batches are derived from these counts.
 
     Attributes:
-        drawn: task -> steps that each of its workers has finished.
+        drawn: task -> steps that each of its workers has taken.
+        left_out: task -> steps that each of its workers has left out, because the task was stopped.
         skipped: task -> samples that could not be read.
         seconds: training time, summed over all calls.
         best: highest value so far of the metric that selects the best checkpoint.
         ranks: number of synchronous processes.
         job: torchrun's run id, or empty.
+        controllers: task -> its controller, if the scheduler is stop-and-go.
+        resets: times that the controllers have been reset.
     """
 
     drawn: dict[str, list[int]]
@@ -35,15 +40,42 @@ class Progress:
     best: float | None = None
     ranks: int = 1
     job: str = ""
+    left_out: dict[str, list[int]] = field(default_factory=dict)
+    controllers: dict[str, Controller] = field(default_factory=dict)
+    resets: int = 0
+
+    def __post_init__(self) -> None:
+        # States of earlier versions do not have this count.
+        self.left_out = self.left_out or {task: [0] * len(workers) for task, workers in self.drawn.items()}
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any]) -> Progress:
+        """Return the progress whose fields, as nested dictionaries, are ``values``."""
+        controllers = {task: Controller(**fields) for task, fields in values.get("controllers", {}).items()}
+        return cls(**{**values, "controllers": controllers})
 
     @property
     def step(self) -> int:
+        """Return the number of steps that are done: updates of the global model, and steps that were left out."""
+        return self.updates + sum(map(sum, self.left_out.values()))
+
+    @property
+    def updates(self) -> int:
         """Return the total number of updates of the global model."""
         return sum(map(sum, self.drawn.values()))
 
     def of(self, task: str) -> int:
-        """Return the number of steps of a task."""
+        """Return the number of steps that a task has taken."""
         return sum(self.drawn[task])
+
+    def turns(self, task: str) -> int:
+        """Return the number of steps of a task, taken or left out."""
+        return self.of(task) + sum(self.left_out[task])
+
+    def redistribute(self, task: str, workers: int) -> None:
+        """Divide the steps of a task, taken and left out, among another number of workers."""
+        turns, taken = spread(self.turns(task), workers), spread(self.of(task), workers)
+        self.drawn[task], self.left_out[task] = taken, [n - m for n, m in zip(turns, taken, strict=True)]
 
 
 @dataclass
@@ -95,7 +127,7 @@ class RunStates:
         Raises:
             DataError: there is no state, or its format version is not supported.
         """
-        return Progress(**self._read(mmap=True)["progress"])
+        return Progress.of_values(self._read(mmap=True)["progress"])
 
     def _read(self, mmap: bool = False) -> dict[str, Any]:
         newest = self.newest()
@@ -118,11 +150,10 @@ class RunStates:
             model.restore(state["model"])
         except ValueError as error:
             raise DataError(f"{newest} was saved for another network: {error}") from error
-        progress = Progress(**state["progress"])
+        progress = Progress.of_values(state["progress"])
         if set(progress.drawn) != set(jobs):
             raise DataError(f"{newest} has the tasks {', '.join(progress.drawn)}, the run {', '.join(jobs)}")
-        progress.drawn = {
-            task: progress.drawn[task] if len(progress.drawn[task]) == n else spread(progress.of(task), n)
-            for task, n in jobs.items()
-        }
+        for task, workers in jobs.items():
+            if len(progress.drawn[task]) != workers:
+                progress.redistribute(task, workers)
         return progress

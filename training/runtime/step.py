@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from omninet.model.network.memory import Memory
 from omninet.model.network.omninet import OmniNet
 from omninet.model.outputs.head import Head, States
 from omninet.training.pipeline.batches import Batch
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,10 @@ class Peers:
     def any(self, *flags: bool) -> list[bool]:
         """Return for each flag whether it is set on any peer; a collective call."""
         return [total > 0 for total in self.totals(*flags)]
+
+    def from_first(self, make: Callable[[], T]) -> T:
+        """Call ``make`` in the process with rank 0 only, and return its result in all; a collective call."""
+        return make()
 
     def no_sync(self, objective: nn.Module) -> AbstractContextManager[None]:  # noqa: ARG002
         """Return a context in which gradients are accumulated locally, without synchronisation."""

@@ -46,6 +46,7 @@ class Trainer:
         began: start time of the run less all interruptions, in seconds since the epoch.
         sync: copies the parameters of the global model before each step; None if they are views of it.
         peers: the processes that take each step together.
+        left_out: returns the number of steps that were left out; they count for the learning rate.
 
     Attributes:
         skipped: task -> samples that could not be read.
@@ -61,9 +62,10 @@ class Trainer:
         began: float,
         sync: Callable[[], None] | None = None,
         peers: Peers = ALONE,
+        left_out: Callable[[], int] = lambda: 0,
     ) -> None:
         self.config, self.objective, self.adam, self.device = config, objective.train(), adam, device
-        self.updates, self.began, self.sync, self.peers = updates, began, sync, peers
+        self.updates, self.began, self.sync, self.peers, self.left_out = updates, began, sync, peers, left_out
         self.precision = precision_of(config.precision, device)
         self.trained = [p for p in objective.parameters() if p.requires_grad]
         self.skipped: Counter[str] = Counter()
@@ -77,7 +79,8 @@ class Trainer:
         """
         waited = loader.waited
         before, result = self._gradients(task, loader, number)
-        step = self.updates() + 1
+        after = self.updates()
+        step = after + self.left_out() + 1
         rate = rate_of(self.config, task, step)
         self._check(task, result.finite)
         if result.finite:
@@ -93,7 +96,7 @@ class Trainer:
             samples=result.samples,
             seconds=time.time() - self.began,
             waiting=loader.waited - waited,
-            staleness=step - 1 - before,
+            staleness=after - before,
             skipped=self.skipped[task],
             terms=result.terms,
         )

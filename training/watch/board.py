@@ -12,7 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 from omninet.model.errors import InputError
 from omninet.training.watch.pictures import strip
 from omninet.training.watch.recent import Recent
-from omninet.training.watch.records import EvaluationRecord, Sample, StepRecord
+from omninet.training.watch.records import EvaluationRecord, Sample, ScheduleRecord, StepRecord
 
 PERIOD_S = 3.0  # of training time; each point averages the steps since the previous one
 FLUSH_S = 10
@@ -46,6 +46,12 @@ class Board:
             self._writer.add_scalar(f"evaluation/{name}", value, record.step)
         for task in dict.fromkeys(sample.task for sample in record.samples):
             self._show(task, [sample for sample in record.samples if sample.task == task], record.step)
+
+    def schedule(self, record: ScheduleRecord) -> None:
+        """Write whether a task is stopped, 0 or 1, and its score."""
+        self._writer.add_scalar(f"stopped/{record.task}", float(record.stopped), record.step)
+        if record.score is not None:
+            self._writer.add_scalar(f"score/{record.task}", record.score, record.step)
 
     def message(self, text: str) -> None:
         """Ignore messages; the log has them."""

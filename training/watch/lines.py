@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from omninet.training.watch.recent import Recent, RunProgress, clock
-from omninet.training.watch.records import EvaluationRecord, StepRecord
+from omninet.training.watch.records import EvaluationRecord, ScheduleRecord, StepRecord
 
 LOG = logging.getLogger(__name__)
 PERIOD_S = 30.0  # of training time
@@ -30,6 +30,9 @@ class Lines:
     def evaluation(self, record: EvaluationRecord) -> None:
         """Log an evaluation."""
         LOG.info("%s", record)
+
+    def schedule(self, record: ScheduleRecord) -> None:
+        """Ignore the state of a task; a message tells of changes."""
 
     def message(self, text: str) -> None:
         """Log a message."""

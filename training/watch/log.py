@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from omninet.training.watch.records import EvaluationRecord, StepRecord
+from omninet.training.watch.records import EvaluationRecord, ScheduleRecord, StepRecord
 
 
 class Log:
-    """Writes records as JSON with an additional key ``kind``: ``step``, ``evaluation`` or ``message``.
+    """Writes records as JSON with an additional key ``kind``: ``step``, ``evaluation``, ``schedule`` or ``message``.
 
     If a loss has several terms, each has its own key, ``loss/<name>``.
 
@@ -39,6 +39,10 @@ class Log:
         """Write an evaluation with its metrics and samples."""
         values = {"measures": dict(record.measures), "samples": [asdict(sample) for sample in record.samples]}
         self._write("evaluation", {"step": record.step, "seconds": record.seconds} | values)
+
+    def schedule(self, record: ScheduleRecord) -> None:
+        """Write the state of a task."""
+        self._write("schedule", asdict(record))
 
     def message(self, text: str) -> None:
         """Write a message with the time of day; messages are kept when a log is truncated."""

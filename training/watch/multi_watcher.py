@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omninet.training.watch.records import EvaluationRecord, StepRecord, Watcher
+from omninet.training.watch.records import EvaluationRecord, ScheduleRecord, StepRecord, Watcher
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +40,10 @@ class MultiWatcher:
     def evaluation(self, record: EvaluationRecord) -> None:
         """Forward an evaluation."""
         self._forward(lambda watcher: watcher.evaluation(record))
+
+    def schedule(self, record: ScheduleRecord) -> None:
+        """Forward the state of a task."""
+        self._forward(lambda watcher: watcher.schedule(record))
 
     def message(self, text: str) -> None:
         """Forward a message."""

@@ -13,7 +13,8 @@ class StepRecord:
     """One update of the global model.
 
     Attributes:
-        step: number of the update, from 1; concurrent workers may report out of order.
+        step: number of the step in the run, from 1, counting those that stopped tasks have left out; concurrent
+            workers may report out of order.
         loss: mean over the targets; for classes the negative log-likelihood, in nats.
         accuracy: share of correct targets.
         rate: learning rate.
@@ -75,6 +76,26 @@ class EvaluationRecord:
         return f"evaluation after step {self.step}: {found}"
 
 
+@dataclass(frozen=True)
+class ScheduleRecord:
+    """State of a task in a run with stop-and-go, after a validation or a reset, or when the run is resumed.
+
+    Attributes:
+        step: number of steps before it.
+        seconds: training time, summed over all calls.
+        stopped: whether the task leaves out most of its steps.
+        score: headline metric on the dev examples; None without a validation.
+        best: highest score so far; None if there is none since the last reset.
+    """
+
+    step: int
+    seconds: float
+    task: str
+    stopped: bool
+    score: float | None
+    best: float | None
+
+
 class Watcher(Protocol):
     """Receiver of a run's reports."""
 
@@ -84,6 +105,10 @@ class Watcher(Protocol):
 
     def evaluation(self, record: EvaluationRecord) -> None:
         """Handle an evaluation."""
+        ...
+
+    def schedule(self, record: ScheduleRecord) -> None:
+        """Handle the state of a task in a run with stop-and-go."""
         ...
 
     def message(self, text: str) -> None:

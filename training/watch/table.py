@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from omninet.training.watch.recent import Recent, RunProgress, clock
-from omninet.training.watch.records import EvaluationRecord, StepRecord
+from omninet.training.watch.records import EvaluationRecord, ScheduleRecord, StepRecord
 
 REFRESH_S = 0.25
 MESSAGES = 5
@@ -32,6 +32,7 @@ class LiveTable:
     def __init__(self, total_steps: int, done: Mapping[str, int], console: Console | None = None) -> None:
         self._progress = RunProgress(total_steps, done)
         self._messages: deque[str] = deque(maxlen=MESSAGES)
+        self._stopped: dict[str, bool] = {}
         self._drawn = 0.0
         console = console or Console(stderr=True)
         self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, get_renderable=self.render)
@@ -48,6 +49,11 @@ class LiveTable:
     def evaluation(self, record: EvaluationRecord) -> None:
         """Show an evaluation as a message."""
         self.message(str(record))
+
+    def schedule(self, record: ScheduleRecord) -> None:
+        """Show which tasks are stopped, in a line below the table."""
+        self._stopped[record.task] = record.stopped
+        self._draw()
 
     def message(self, text: str) -> None:
         """Show a message until newer ones replace it."""
@@ -71,7 +77,13 @@ class LiveTable:
 
     def render(self) -> Group:
         """Return the current table."""
-        return Group(self._header(), self._table(), *(Text(message, style="dim") for message in self._messages))
+        messages = [Text(message, style="dim") for message in self._messages]
+        return Group(self._header(), self._table(), *self._schedule(), *messages)
+
+    def _schedule(self) -> list[Text]:
+        """Return a line that names the stopped tasks; none if no task has ever been stopped or validated."""
+        stopped = [task for task, is_stopped in self._stopped.items() if is_stopped]
+        return [Text(f"stop-and-go: {', '.join(stopped) or 'no task'} stopped")] if self._stopped else []
 
     def _header(self) -> Text:
         now = self._progress

@@ -17,6 +17,7 @@ from omninet.training.setup import Setup, set_up
 from tests.training.conftest import put, run_values
 
 STOP = 4
+STOPPED = 14
 
 
 def values(**changes: Any) -> dict[str, Any]:
@@ -37,6 +38,13 @@ def lone() -> dict[str, Any]:
     """A picture a step, so that one of two ranks has none; and one that cannot be read, so that neither has."""
     made = plain(media="pixels", max_skipped=0.5)
     made["tasks"] = {"vqa": made["tasks"]["vqa"] | {"batch": 1}}
+    return made
+
+
+def scheduled() -> dict[str, Any]:
+    """Two tasks with stop-and-go, with epochs of two and three steps."""
+    made = plain(scheduler="stop_and_go", evaluation={"limit": 2}) | {"steps": 30}
+    made["tasks"] = {"vqa": made["tasks"]["vqa"] | {"batch": 2}, "pos": made["tasks"]["pos"] | {"accumulate": 1}}
     return made
 
 
@@ -81,6 +89,9 @@ def main(data: Path, work: Path, out: Path) -> None:
         stops = After(STOP) if ranks.rank else Interrupt()
         go("sharded parts", ready(plain(sharded=True)), stop=stops)
         go("sharded parts", ready(plain(sharded=True)), resume=True)
+        stops = After(STOPPED) if ranks.rank else Interrupt()
+        go("scheduled", ready(scheduled()), stop=stops)
+        go("scheduled", ready(scheduled()), resume=True)
         go("lone", ready(lone(), out / "broken"))
 
 

@@ -46,8 +46,9 @@ def values_of(folder: Path) -> dict[str, torch.Tensor]:
     return {f"{name} {kind}": torch.as_tensor(value) for name, part in state.items() for kind, value in part.items()}
 
 
-def test_one_rank_is_the_single_runner_bit_for_bit(data: Path, work: Path, tmp_path: Path) -> None:
-    config = make_config(steps=12)
+@pytest.mark.parametrize("scheduler", ["fixed_shares", "stop_and_go"])
+def test_one_rank_is_the_single_runner_bit_for_bit(data: Path, work: Path, tmp_path: Path, scheduler: str) -> None:
+    config = make_config(steps=12, scheduler=scheduler, evaluation={"limit": 1})
 
     for runner in ("single", "distributed"):
         train(config, tmp_path / runner, options(data, work, runner=runner, threads=1))

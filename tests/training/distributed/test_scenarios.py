@@ -17,7 +17,7 @@ from omninet.training.runtime.single import run_single
 from omninet.training.runtime.states import RunStates
 from omninet.training.setup import set_up
 from tests.training.distributed.conftest import messages_of, output_of, steps_of, torchrun
-from tests.training.distributed.scenarios import STOP, break_a_picture, lone, plain
+from tests.training.distributed.scenarios import STOP, STOPPED, break_a_picture, lone, plain, scheduled
 
 pytestmark = pytest.mark.slow
 # Adam makes steps of full size of gradients that are nothing but rounding, as those of the keys' biases.
@@ -33,6 +33,7 @@ def folder(data: Path, work: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         said = output_of(process)
     assert process.returncode == 0, said
     single(plain(), data, work, out / "single")
+    single(scheduled(), data, work, out / "scheduled single")
     single(lone(), out / "broken", work, out / "lone single")
     return out
 
@@ -90,6 +91,18 @@ def test_ranks_without_readable_samples_take_part(folder: Path) -> None:
     assert [step["samples"] for step in steps] == [1] * 10
     assert steps[-1]["skipped"] > 0
     assert_same_steps(folder / "lone", folder / "lone single", rel=1e-3)
+
+
+def test_all_ranks_stop_the_same_tasks(folder: Path) -> None:
+    """Ranks that disagreed would wait for one another, or take steps of different tasks."""
+    progress = state_of(folder / "scheduled")["progress"]
+    steps = steps_of(folder / "scheduled")
+
+    assert f"continues from step {STOPPED} on 2 ranks" in messages_of(folder / "scheduled")
+    assert sum(progress["left_out"]["pos"]) + sum(progress["left_out"]["vqa"]) == 30 - len(steps) > 0
+    assert progress["resets"] == 2
+    assert_same_steps(folder / "scheduled", folder / "scheduled single", rel=1e-3)
+    assert progress["controllers"] == state_of(folder / "scheduled single")["progress"]["controllers"]
 
 
 def test_the_first_rank_measures_and_writes(folder: Path) -> None:

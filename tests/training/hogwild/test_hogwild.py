@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,11 @@ from torch import multiprocessing
 from omninet.training.config import RunConfig
 from omninet.training.hogwild import run_hogwild, worker_specs
 from omninet.training.hogwild import supervisor as supervision
+from omninet.training.hogwild import validator as validators
 from omninet.training.runtime import run as runs
 from omninet.training.runtime.interrupt import Interrupt
 from omninet.training.runtime.run import Run
+from omninet.training.runtime.schedule import quotas
 from omninet.training.runtime.trainer import TrainingError
 from omninet.training.setup import Setup, set_up
 from omninet.training.train import Options, train
@@ -313,6 +316,46 @@ def test_no_worker_exceeds_the_pace(data: Path, work: Path, tmp_path: Path) -> N
         done[entry["task"]] += 1
         shares = [done[task] / quota[task] for task in done]
         assert max(shares) - min(shares) < 0.1 + 3 / min(quota.values())
+
+
+def test_workers_of_a_stopped_task_leave_out_steps(
+    data: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rising = count(1)
+    monkeypatch.setattr(validators, "score_of", lambda run, task: 50.0 if task == "pos" else float(next(rising)))
+    setup = fresh(data, work, jobs=2, steps=600, pace=0.1, scheduler="stop_and_go")
+
+    with Run(setup, tmp_path, "Hogwild") as run:
+        run.progress.controllers["pos"].stopped = True
+        assert hogwild(run)
+
+    progress, entries = run.progress, log(tmp_path)
+    assert (progress.step, progress.updates, progress.resets) == (600, len(entries), 2)
+    wanted = {task: sum(parts) for task, parts in quotas(setup.config).items()}
+    assert {task: progress.turns(task) for task in progress.drawn} == wanted
+    assert [task for task, parts in progress.left_out.items() if sum(parts)] == ["pos"]
+    # Until the controllers are reset, the task takes a quarter of its share, and no other task waits for it.
+    counts = Counter(entry["task"] for entry in entries if entry["step"] <= 200)
+    assert 0 < counts["pos"] < 0.5 * min(counts[task] for task in ("caption", "vqa", "activity"))
+
+
+def test_tasks_that_are_all_stopped_go_again_when_the_controllers_are_reset(
+    data: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rising = count(1)
+    monkeypatch.setattr(validators, "score_of", lambda run, task: float(next(rising)))
+    setup = fresh(data, work, steps=600, scheduler="stop_and_go")
+
+    with Run(setup, tmp_path, "Hogwild") as run:
+        for controller in run.progress.controllers.values():
+            controller.stopped = True
+        assert hogwild(run)
+
+    assert run.progress.step == 600
+    early = [entry for entry in log(tmp_path) if entry["step"] <= 200]
+    assert len(early) == pytest.approx(50, abs=4)
+    assert 200 < run.progress.updates < 600  # about 150 if the workers did not learn of the reset
+    assert "all tasks go again" in messages(tmp_path)
 
 
 def test_saved_states_are_consistent_while_workers_run(data: Path, work: Path, tmp_path: Path) -> None:

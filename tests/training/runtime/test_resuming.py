@@ -11,6 +11,7 @@ from omninet.training.config import RunConfig
 from omninet.training.data import DataError
 from omninet.training.runtime.resuming import changes
 from omninet.training.runtime.states import Progress
+from omninet.training.runtime.stop_and_go import Controller
 from tests.training.conftest import make_config, run_values
 
 BEST = {"every": 4, "limit": 2, "best": "pos/accuracy of words"}
@@ -44,6 +45,7 @@ def found(
         ({"clip": 5.0}, r"clip 1\.0 instead of 5\.0"),
         ({"precision": "bfloat16"}, "precision 'auto' instead of 'bfloat16'"),
         ({"mixing": "uniform"}, "mixing 'shares' instead of 'uniform'"),
+        ({"scheduler": "stop_and_go"}, "scheduler 'fixed_shares' instead of 'stop_and_go'"),
         ({"media": "pixels"}, "media 'features' instead of 'pixels'"),
         ({"vocabulary": 70}, "vocabulary 60 instead of 70"),
         ({"loosen": 0.1}, r"loosen 0\.0 instead of 0\.1"),
@@ -142,6 +144,30 @@ def test_the_metric_of_the_best_checkpoint_may_not_change(tmp_path: Path, change
 
     with pytest.raises(DataError, match="is of another run"):
         found(tmp_path, {"evaluation": BEST}, {"evaluation": BEST} | changed, best=0.0)
+
+
+STOP_AND_GO = {"scheduler": "stop_and_go", "steps": 90}
+
+
+@pytest.mark.parametrize(("step", "is_free"), [(29, True), (30, False)])
+def test_steps_may_change_until_the_controllers_are_reset(tmp_path: Path, step: int, is_free: bool) -> None:
+    if is_free:
+        assert found(tmp_path, STOP_AND_GO, STOP_AND_GO | {"steps": 120}, step) == ["steps 120 instead of 90"]
+    else:
+        with pytest.raises(DataError, match="with steps 90 instead of 120"):
+            found(tmp_path, STOP_AND_GO, STOP_AND_GO | {"steps": 120}, step)
+
+
+@pytest.mark.parametrize(("validated", "is_free"), [(0, True), (12, False)])
+def test_the_scores_of_stop_and_go_may_not_change(tmp_path: Path, validated: int, is_free: bool) -> None:
+    make_config(**STOP_AND_GO).save(tmp_path / "config.yaml")
+    progress = Progress({"pos": [20]}, controllers={"pos": Controller(validated=validated)})
+
+    if is_free:
+        assert changes(tmp_path, make_config(**STOP_AND_GO, beams=2), progress) == ["beams 2 instead of 1"]
+    else:
+        with pytest.raises(DataError, match="with beams 1 instead of 2"):
+            changes(tmp_path, make_config(**STOP_AND_GO, beams=2), progress)
 
 
 def test_a_run_without_a_configuration_is_not_checked(tmp_path: Path) -> None:

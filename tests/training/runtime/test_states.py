@@ -14,6 +14,7 @@ from torch import nn
 from omninet.training.data import DataError
 from omninet.training.runtime.shared import GlobalModel
 from omninet.training.runtime.states import Progress, RunStates
+from omninet.training.runtime.stop_and_go import Controller
 
 JOBS = {"pos": 1, "vqa": 2}
 # Forks children that write states for ever, and kills each at a random moment. Torch is imported once.
@@ -79,6 +80,32 @@ def test_another_number_of_workers_shares_the_steps(tmp_path: Path) -> None:
     found = RunStates(tmp_path).restore(model(), {"pos": 3, "vqa": 2})
 
     assert found.drawn == {"pos": [3, 2, 2], "vqa": [2, 1]}
+
+
+def test_steps_that_were_left_out_and_controllers_come_back(tmp_path: Path) -> None:
+    saved = progress(7)
+    saved.left_out, saved.resets = {"pos": [5], "vqa": [1, 0]}, 1
+    saved.controllers = {"pos": Controller(best=50.0, bad=1, cooldown=1, stopped=True, validated=9)}
+    states = RunStates(tmp_path)
+
+    assert states.save(model(), saved).name == "000000016.pt"  # 10 updates and 6 steps that were left out
+    assert states.progress() == states.restore(model(), JOBS) == saved
+
+    found = states.restore(model(), {"pos": 2, "vqa": 1})
+    assert found.drawn == {"pos": [4, 3], "vqa": [3]}
+    assert found.left_out == {"pos": [2, 3], "vqa": [1]}  # each worker has done six
+
+
+def test_a_state_of_an_earlier_version_has_nothing_left_out(tmp_path: Path) -> None:
+    path = RunStates(tmp_path).save(model(), progress(7))
+    state = torch.load(path)
+    for name in ("left_out", "controllers", "resets"):
+        del state["progress"][name]
+    torch.save(state, path)
+
+    found = RunStates(tmp_path).restore(model(), JOBS)
+
+    assert (found.left_out, found.controllers) == ({"pos": [0], "vqa": [0, 0]}, {})
 
 
 def test_states_that_cannot_be_resumed_are_named(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from omninet.training.watch import EvaluationRecord, StepRecord
+from omninet.training.watch import EvaluationRecord, ScheduleRecord, StepRecord
 
 FIRST = StepRecord(
     step=1,
@@ -31,3 +31,8 @@ def a_step(number: int, **changes: Any) -> StepRecord:
 def an_evaluation(step: int, *samples: Any) -> EvaluationRecord:
     """Two measures."""
     return EvaluationRecord(step, float(step), {"caption/BLEU-4": 12.345678, "vqa/accuracy": 50.0}, samples)
+
+
+def a_schedule(step: int, task: str = "vqa", stopped: bool = True, score: float | None = 41.0) -> ScheduleRecord:
+    """The state of a task after a validation."""
+    return ScheduleRecord(step, float(step), task, stopped, score, 42.0)

@@ -16,7 +16,7 @@ from omninet.training.watch import Sample
 from omninet.training.watch.board import Board, as_table
 from omninet.training.watch.pictures import FRAMES, SIDE, strip
 from tests.samples import image_bytes, picture, video_bytes
-from tests.training.watch.conftest import a_step, an_evaluation
+from tests.training.watch.conftest import a_schedule, a_step, an_evaluation
 
 
 def read(folder: Path) -> EventAccumulator:
@@ -62,6 +62,16 @@ def test_staleness_is_a_histogram(tmp_path: Path) -> None:
     values = read(tmp_path).Histograms("staleness/vqa")[-1].histogram_value
 
     assert (values.num, values.min, values.max, values.sum) == (3, 0, 4, 8)
+
+
+def test_stopped_tasks_and_their_scores_are_curves(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    for record in (a_schedule(3), a_schedule(6, stopped=False, score=None), a_schedule(9, score=40.0)):
+        board.schedule(record)
+    board.close()
+
+    assert scalars(tmp_path, "stopped/vqa") == {3: 1.0, 6: 0.0, 9: 1.0}
+    assert scalars(tmp_path, "score/vqa") == {3: 41.0, 9: 40.0}
 
 
 def test_a_resumed_run_hides_repeated_steps(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from omninet.training.watch import Sample
 from omninet.training.watch.log import Log, read_log
-from tests.training.watch.conftest import a_step, an_evaluation
+from tests.training.watch.conftest import a_schedule, a_step, an_evaluation
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -62,6 +62,20 @@ def test_evaluations_and_messages_are_lines(tmp_path: Path) -> None:
     assert evaluation["samples"] == [sample]
     assert (message["kind"], message["text"]) == ("message", "worker 2 died: out of memory")
     assert message["time"].startswith("20")
+
+
+def test_states_of_stop_and_go_are_lines(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    log = Log(path)
+    log.schedule(a_schedule(5))
+    log.schedule(a_schedule(8, stopped=False, score=None))
+    log.close()
+    Log(path, start_step=6).close()  # resumed from step 6
+
+    (entry,) = lines(path)
+
+    expected = {"kind": "schedule", "step": 5, "seconds": 5.0, "task": "vqa", "stopped": True}
+    assert entry == expected | {"score": 41.0, "best": 42.0}
 
 
 def test_a_kill_loses_no_line(tmp_path: Path) -> None:

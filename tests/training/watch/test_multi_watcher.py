@@ -12,7 +12,7 @@ import pytest
 
 from omninet.training.watch import Watcher, watchers
 from omninet.training.watch.multi_watcher import MultiWatcher
-from tests.training.watch.conftest import a_step, an_evaluation
+from tests.training.watch.conftest import a_schedule, a_step, an_evaluation
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,7 +29,7 @@ class Recorder:
         if self.error:
             raise self.error
 
-    evaluation = message = step
+    evaluation = schedule = message = step
 
     def close(self) -> None:
         self.step("closed")
@@ -39,9 +39,10 @@ def report_all(watcher: Watcher) -> list[Any]:
     """Send one report of each type; return the reports."""
     watcher.step(a_step(1))
     watcher.evaluation(an_evaluation(1))
+    watcher.schedule(a_schedule(1))
     watcher.message("hello")
     watcher.close()
-    return [a_step(1), an_evaluation(1), "hello", "closed"]
+    return [a_step(1), an_evaluation(1), a_schedule(1), "hello", "closed"]
 
 
 def test_all_watchers_get_all_reports() -> None:
@@ -85,7 +86,7 @@ def test_a_library_that_is_missing(
     assert len(caplog.messages) == 1
     assert caplog.messages[0].startswith("TensorBoard failed")
     assert "halted; None in sys.modules" in caplog.messages[0]
-    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 3
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 4
 
 
 def test_a_run_and_its_resumption(tmp_path: Path) -> None:
@@ -98,6 +99,7 @@ def test_a_run_and_its_resumption(tmp_path: Path) -> None:
     assert [(e["kind"], e.get("step")) for e in entries] == [
         ("step", 1),
         ("evaluation", 1),
+        ("schedule", 1),
         ("message", None),
         ("step", 2),
     ]

@@ -14,7 +14,7 @@ from rich.console import Console
 from omninet.training.watch import table
 from omninet.training.watch.lines import Lines
 from omninet.training.watch.table import LiveTable
-from tests.training.watch.conftest import a_step, an_evaluation
+from tests.training.watch.conftest import a_schedule, a_step, an_evaluation
 
 
 @pytest.fixture
@@ -86,6 +86,18 @@ def test_the_last_messages_are_below(live: LiveTable) -> None:
         "message [6]",
         "evaluation after step 20: caption/BLEU-4 12.35, vqa/accuracy 50",
     ]
+
+
+def test_stopped_tasks_are_named_below_the_table(live: LiveTable) -> None:
+    assert not any("stop-and-go" in line for line in text_of(live))
+
+    shown = []
+    for task, stopped in (("vqa", False), ("vqa", True), ("pos", True), ("vqa", False)):
+        live.schedule(a_schedule(1, task, stopped))
+        shown.append(text_of(live)[-1].rstrip())
+
+    names = ("no task", "vqa", "vqa, pos", "pos")
+    assert shown == [f"stop-and-go: {name} stopped" for name in names]
 
 
 def test_the_table_is_drawn_periodically(console: Console, live: LiveTable, monkeypatch: pytest.MonkeyPatch) -> None:
