@@ -27,6 +27,7 @@ class Goal:
         explain: attention of the best hypothesis to return: the ``mean`` over layers and heads, or all ``layers``; None
             returns none.
         grammar: which classes may follow a prefix; None allows all.
+        medians: take the median of classes that the grammar says have an order; needs one beam.
         given: sequences of class ids to score (forced decoding) instead of a search.
         reads: what the output reads: the log-probabilities of ``classes``, the ``hidden`` state of the decoder's first
             step, or the number of a layer of the temporal encoder, where 0 is the output of the peripherals.
@@ -42,6 +43,7 @@ class Goal:
     sampling: Sampling | None = None
     explain: Explain | None = None
     grammar: Grammar | None = None
+    medians: bool = False
     given: tuple[tuple[int, ...], ...] = ()
     reads: Reads = "classes"
     pooled: bool = False

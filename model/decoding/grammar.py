@@ -16,6 +16,10 @@ class Grammar(ABC):
     def following(self, prefix: Sequence[int]) -> Collection[int] | None:
         """Return the classes that may follow a prefix, at least one; None if all may."""
 
+    def is_ordered(self, prefix: Sequence[int]) -> bool:  # noqa: ARG002
+        """Return whether the classes that may follow have an order, such as coordinates; by default they have none."""
+        return False
+
 
 @dataclass(frozen=True)
 class Transitions(Grammar):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import pytest
+import torch
 
 from omninet.model.decoding.batch import decode
 from omninet.model.decoding.goal import Goal
-from omninet.model.decoding.search import Search
+from omninet.model.decoding.grammar import Grammar
+from omninet.model.decoding.search import MedianSearch, Search, search_for
 from omninet.model.network.cnp import CNP
 from tests.model.networks import IMAGE, Row, small_cnp
 
@@ -50,3 +54,32 @@ def test_all_of_a_greedy_search_is_settled() -> None:
     search.advance([(0, 0, -0.2)])
 
     assert search.settled.tokens == (7, 0)
+
+
+class Numbers(Grammar):
+    """Anything, then ordered classes from 1 on, then anything."""
+
+    def following(self, prefix: Sequence[int]) -> Collection[int]:
+        """Return the classes that may follow a prefix."""
+        return range(1, 5) if len(prefix) == 1 else range(5)
+
+    def is_ordered(self, prefix: Sequence[int]) -> bool:
+        """Return whether the second class follows."""
+        return len(prefix) == 1
+
+
+def test_ordered_classes_are_decoded_by_their_median() -> None:
+    """The likeliest class is 4; of the allowed ones half of the probability lies at 2 or below."""
+    search = search_for(Goal("ground", 3, grammar=Numbers(), medians=True))
+    assert isinstance(search, MedianSearch)
+    scores = torch.tensor([[0.2, 0.25, 0.18, 0.07, 0.3]]).log()
+    allowed = scores.clone()
+    allowed[0, 0] = -torch.inf
+
+    for _ in range(3):
+        parents = search.step([(0, 4, float(scores[0, 4]))], scores, allowed)
+
+    assert parents == []
+    assert search.result().tokens == [4, 2, 4]
+    assert search.result().log_probabilities[1] == pytest.approx(float(scores[0, 2]))
+    assert type(search_for(Goal("ground", 3, grammar=Numbers()))) is Search
