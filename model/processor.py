@@ -198,8 +198,10 @@ class Processor:
         confidence = self.confidences.get(job.task)
         if confidence is None:
             return answer
-        evidence = (self.output(job.task).evidence(self, self.task(job.task), row) for row in decoded)
-        return replace(answer, confidence=round(math.prod(map(confidence.of, evidence)), 4))  # type: ignore[type-var]
+        output, task = self.output(job.task), self.task(job.task)
+        evidence = [value for row in decoded if (value := output.evidence(self, task, row)) is not None]
+        found = math.prod(map(confidence.of, evidence)) if evidence else output.probability(answer)
+        return replace(answer, confidence=round(found, 4))  # type: ignore[type-var]
 
     def output(self, task: str) -> Output:
         """Return the output of a task."""

@@ -59,12 +59,15 @@ class Confidence:
         slope, offset: parameters of the logistic function of the evidence.
         threshold: answers with a lower confidence are wrong at least as often as right.
         presence: evidence for captions of pictures; None for tasks whose evidence are the decoder's probabilities.
+        absence: confidence that there is nothing to find; above its threshold nothing is answered. None for tasks that
+            always answer something.
     """
 
     slope: float
     offset: float
     threshold: float
     presence: WordPresence | None = field(default=None, compare=False)
+    absence: Confidence | None = None
 
     def of(self, evidence: float) -> float:
         """Return the confidence, in [0, 1]."""

@@ -28,7 +28,9 @@ def write_confidences(folder: Path, confidences: Mapping[str, Confidence]) -> No
     entries: dict[str, dict[str, Any]] = {}
     tensors: dict[str, np.ndarray] = {}
     for task, confidence in confidences.items():
-        entries[task] = {name: getattr(confidence, name) for name in ("slope", "offset", "threshold")}
+        entries[task] = _numbers(confidence)
+        if confidence.absence is not None:
+            entries[task]["absence"] = _numbers(confidence.absence)
         if (presence := confidence.presence) is not None:
             entries[task]["words"] = list(presence.words)
             tensors[f"{task}.weight"] = presence.weight.astype(np.float16)
@@ -58,6 +60,10 @@ def read_confidences(folder: Path, listed: Collection[str], tasks: Collection[st
         raise CheckpointError(f"{folder / CONFIDENCE} or {PRESENCE} is invalid: {error!r}") from error
 
 
+def _numbers(confidence: Confidence) -> dict[str, Any]:
+    return {name: getattr(confidence, name) for name in ("slope", "offset", "threshold")}
+
+
 def _confidence(task: str, entry: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Confidence:
     presence = None
     if words := entry.get("words"):
@@ -68,4 +74,5 @@ def _confidence(task: str, entry: Mapping[str, Any], tensors: Mapping[str, np.nd
     slope, offset, threshold = (float(entry[name]) for name in ("slope", "offset", "threshold"))
     if not all(map(math.isfinite, (slope, offset, threshold))):
         raise ValueError(f"{task} has a number that is not finite")
-    return Confidence(slope, offset, threshold, presence)
+    absence = _confidence(f"{task}.absence", entry["absence"], {}) if "absence" in entry else None
+    return Confidence(slope, offset, threshold, presence, absence)

@@ -50,6 +50,7 @@ class Output(ABC):
         explains: True if an answer can include the attention of the network.
         streams: True if parts of an answer can be sent before decoding ends.
         fixed: class names of every vocabulary, if they do not depend on the data.
+        finds_nothing: True if an answer can be that there is nothing to find.
         counted: plural noun for the training targets, such as ``subwords``.
     """
 
@@ -61,6 +62,7 @@ class Output(ABC):
     explains: ClassVar[bool] = True
     streams: ClassVar[bool] = False
     fixed: ClassVar[tuple[str, ...]] = ()
+    finds_nothing: ClassVar[bool] = False
     counted: ClassVar[str]
 
     @staticmethod
@@ -86,12 +88,21 @@ class Output(ABC):
     def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Answer:
         """Convert the decoded rows of a request to its answer."""
 
-    def evidence(self, processor: Processor, task: Task, row: Decoded) -> float:  # noqa: ARG002
+    def evidence(self, processor: Processor, task: Task, row: Decoded) -> float | None:  # noqa: ARG002
         """Reduce a decoded row to the number that its confidence is computed from; larger means more likely right.
 
-        By default the log-odds of the probability of all outputs; not called for tasks without a confidence.
+        By default the log-odds of the probability of all outputs; not called for tasks without a confidence. None if
+        the confidence is the ``probability`` of the answer.
         """
         return log_odds(sum(row.log_probabilities))
+
+    def absence(self, row: Decoded) -> float:
+        """Return the log-odds that there is nothing to find, for outputs with ``finds_nothing``."""
+        raise NotImplementedError(f"{type(self).__name__} always finds something")
+
+    def is_absent(self, truth: Truth) -> bool:
+        """Return whether there is nothing to find, for outputs with ``finds_nothing``."""
+        raise NotImplementedError(f"{type(self).__name__} always finds something")
 
     def is_right(self, truth: Truth, answer: Any) -> bool:
         """Return whether an answer counts as right when its confidence is calibrated."""

@@ -14,16 +14,16 @@ from omninet.model.outputs import Output
 from omninet.model.predictor import Predictor
 from omninet.training.config import RunConfig
 from omninet.training.data import DataError, Example, thinned
+from omninet.training.evaluate.absence import fit_absence
 from omninet.training.evaluate.answering import BATCH, prepare
 from omninet.training.evaluate.devsets import dev_examples
 from omninet.training.evaluate.markdown import rows
 from omninet.training.evaluate.nouns import Tagger
+from omninet.training.evaluate.platt import platt
 from omninet.training.evaluate.presence import fit_presence
 
 HEADING = "## Confidence"
 BINS = 10  # confidence bins of equal size
-STEPS = 50  # of Newton's method
-PENALTY = 1e-3  # on the slope, so that separable data have a finite one
 LEAST_THRESHOLD = 0.5
 HELD = 0.45  # share of the wrong answers that should lie below the threshold
 NOTE = """\
@@ -132,15 +132,20 @@ def fit_confidence(
         OneSidedError: all answers are right, or all are wrong.
     """
     task = examples[0].task
-    judged = judge(predictor, examples, tagger, presence)
-    half = _fitted(task, judged.every_second(0), presence)
-    return _report(task, _fitted(task, judged, presence), half, judged.every_second(1))
+    absence = fit_absence(predictor, examples) if predictor.output(task).finds_nothing else None
+    judged = judge(predictor, examples, tagger, Confidence(1.0, 0.0, LEAST_THRESHOLD, presence, absence))
+    half = _fitted(task, judged.every_second(0), presence, absence)
+    return _report(task, _fitted(task, judged, presence, absence), half, judged.every_second(1))
 
 
-def judge(predictor: Predictor, examples: Sequence[Example], tagger: Tagger, presence: WordPresence | None) -> Judged:
-    """Answer examples of one task and judge the answers."""
+def judge(predictor: Predictor, examples: Sequence[Example], tagger: Tagger, first: Confidence) -> Judged:
+    """Answer examples of one task and judge the answers; those without evidence are left out.
+
+    Args:
+        first: holds what the evidence and the answers depend on; its slope and offset are not used.
+    """
     task, output = predictor.task(examples[0].task), predictor.output(examples[0].task)
-    predictor.confidences[task.name] = Confidence(1.0, 0.0, 0.5, presence)  # evidence reads it
+    predictor.confidences[task.name] = first
     answers, evidence = [], []
     for start in range(0, len(examples), BATCH):
         jobs = [prepare(predictor, example) for example in examples[start : start + BATCH]]
@@ -148,43 +153,28 @@ def judge(predictor: Predictor, examples: Sequence[Example], tagger: Tagger, pre
         for job in jobs:
             found = [next(decoded) for _ in job.rows]
             answers.append(predictor.finish(job, found))
-            evidence.append([output.evidence(predictor, task, row) for row in found])
-    if presence is None:
+            evidence.append([value for row in found if (value := output.evidence(predictor, task, row)) is not None])
+    if first.presence is None:
         right = [output.is_right(example, answer) for example, answer in zip(examples, answers, strict=True)]
     else:
         nouns = tagger.nouns([output.line(answer) for answer in answers])
         right = [bool(named & _referred(e)) for named, e in zip(nouns, examples, strict=True)]
-    return Judged(evidence, np.array(right))
+    kept = [i for i, values in enumerate(evidence) if values]
+    return Judged([evidence[i] for i in kept], np.array([right[i] for i in kept], bool))
 
 
 def _referred(example: Example) -> set[str]:
     return {word for caption in example.captions for word in words_of(caption)}
 
 
-def _fitted(task: str, judged: Judged, presence: WordPresence | None) -> Confidence:
+def _fitted(task: str, judged: Judged, presence: WordPresence | None, absence: Confidence | None = None) -> Confidence:
     if judged.right.all() or not judged.right.any():
         found = "right" if judged.right.all() else "wrong"
         raise OneSidedError(f"{task} has no confidence: it needs right and wrong answers, and all of these are {found}")
-    slope, offset = platt(judged)
-    untested = Confidence(slope, offset, 0.0, presence)
-    return Confidence(slope, offset, threshold(confidences(untested, judged), judged.right), presence)
-
-
-def platt(judged: Judged) -> tuple[float, float]:
-    """Return slope and offset of the logistic function with the largest likelihood, by Newton's method.
-
-    Answers of several rows are used for fitting by the row with the least evidence.
-    """
-    x = np.array([min(each) for each in judged.evidence])
-    features = np.stack([(x - x.mean()) / (x.std() + 1e-9), np.ones_like(x)], 1)
-    weights, penalty = np.zeros(2), np.diag([PENALTY * len(x), 1e-9])
-    for _ in range(STEPS):
-        p = 1 / (1 + np.exp(-features @ weights))
-        gradient = features.T @ (p - judged.right) + penalty @ weights
-        hessian = (features * (p * (1 - p))[:, None]).T @ features + penalty
-        weights -= np.linalg.solve(hessian, gradient)
-    slope = float(weights[0] / (x.std() + 1e-9))
-    return slope, float(weights[1] - slope * x.mean())
+    # Answers of several rows are used for fitting by the row with the least evidence.
+    slope, offset = platt(np.array([min(each) for each in judged.evidence]), judged.right)
+    values = confidences(Confidence(slope, offset, 0.0), judged)
+    return Confidence(slope, offset, threshold(values, judged.right), presence, absence)
 
 
 def confidences(confidence: Confidence, judged: Judged) -> np.ndarray:

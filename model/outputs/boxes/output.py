@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
+from omninet.model.confidence.confidence import Confidence, log_odds
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.hypotheses import Decoded
 from omninet.model.decoding.options import Option
@@ -19,7 +20,7 @@ from omninet.model.outputs.boxes.frame import inside, pixels, read_candidates, t
 from omninet.model.outputs.boxes.goal import BoxesGoal
 from omninet.model.outputs.boxes.metrics import Box, grounding_metrics, is_found
 from omninet.model.outputs.boxes.schema import PlacesBody
-from omninet.model.outputs.boxes.tokens import BOX, CLASSES, END, LENGTH, MOST_BOXES, BoxGrammar, boxes_of, names_of
+from omninet.model.outputs.boxes.tokens import CLASSES, LENGTH, MOST_BOXES, BoxGrammar, boxes_of, names_of
 from omninet.model.outputs.truth import Truth
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from omninet.model.tasks import Task
 
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+UNCALIBRATED = Confidence(slope=1.0, offset=0.0, threshold=0.5)
 
 
 class BoxesOutput(Output):
@@ -38,6 +40,7 @@ class BoxesOutput(Output):
     answers = Places
     counted: ClassVar[str] = "coordinates"
     fixed: ClassVar[tuple[str, ...]] = CLASSES
+    finds_nothing: ClassVar[bool] = True
     options: ClassVar[Mapping[str, Option]] = {
         "candidates": Option(
             list[list[float]],
@@ -64,10 +67,11 @@ class BoxesOutput(Output):
         given = options.get("candidates")
         candidates = () if given is None else read_candidates(given)
         ids = _ids(processor, task.name)
-        return BoxesGoal(task.name, MOST_BOXES * LENGTH + 1, ids[-1], grammar=BoxGrammar(ids), candidates=candidates)
+        steps, grammar = MOST_BOXES * LENGTH + 1, BoxGrammar(ids)
+        return BoxesGoal(task.name, steps, ids[-1], grammar=grammar, medians=True, candidates=candidates)
 
     def prepare(self, processor: Processor, task: Task, given: Sequence[Given], goal: Goal) -> Job:
-        """Prepare one row; with candidates it scores them, and that there is no box, in place of a search.
+        """Prepare one row; with candidates it scores them in place of a search.
 
         Raises:
             InputError: ``bad_option``: a candidate is outside of the picture.
@@ -80,21 +84,20 @@ class BoxesOutput(Output):
         ids = dict(zip(CLASSES, _ids(processor, task.name), strict=True))
         squares = [to_square(box, job.framed) for box in inside(goal.candidates, job.framed)]
         sequences = [tuple(ids[name] for name in names_of([square])[:-1]) for square in squares]
-        scored = replace(goal, steps=LENGTH, best=len(sequences) + 1, given=(*sequences, (ids[END],)))
+        scored = replace(goal, steps=LENGTH, best=len(sequences), given=tuple(sequences))
         return replace(job, rows=(replace(job.rows[0], goal=scored),))
 
     def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Places:
-        """Return the boxes that were found, or the candidates, the likeliest first."""
+        """Return the boxes that were found, or the candidates, the likeliest first; none if the thing is absent."""
         (row,), goal = decoded, job.rows[0].goal
         assert isinstance(goal, BoxesGoal)
         assert job.framed is not None
         names = processor.names_of(job.task)
         if goal.candidates:
-            relative = inside(goal.candidates, job.framed)
-            boxes = list(zip(relative, _shares(row), strict=True))
-            absent = _absent(row.log_probabilities[0], _last(row))
+            boxes = list(zip(inside(goal.candidates, job.framed), _shares(row), strict=True))
         else:
-            boxes, absent = self._found(processor, job, row), _absent_of(row, names)
+            boxes = [] if self._says_absent(processor, job.task, row) else self._found(processor, job, row)
+        absent = _absence(processor, job.task).of(self.absence(row))
         placed = [PlacedBox(pixels(box, job.framed), box, probability) for box, probability in boxes]
         placed.sort(key=lambda box: -box.probability)
         explanation = processor.explanation(job, row, [names[token] for token in row.tokens])
@@ -107,14 +110,28 @@ class BoxesOutput(Output):
         names = processor.names_of(job.task)
         found = []
         for start, square in boxes_of([names[token] for token in row.tokens]):
-            total = sum(row.log_probabilities[start + 1 : start + LENGTH])
-            probability = math.exp(total / (LENGTH - 1)) if calibrated is None else calibrated.of(total)
+            total = sum(row.log_probabilities[start : start + LENGTH])
+            probability = math.exp(total / LENGTH) if calibrated is None else calibrated.of(total)
             found.append((to_picture(square, job.framed), probability))
         return found
 
-    def evidence(self, processor: Processor, task: Task, row: Decoded) -> float:  # noqa: ARG002
-        """Return the log-probability of the coordinates of the first box, or of the end if there is none."""
-        return sum(row.log_probabilities[1:LENGTH]) if len(row.tokens) > 1 else row.log_probabilities[0]
+    def evidence(self, processor: Processor, task: Task, row: Decoded) -> float | None:
+        """Return the log-probability of the first box; None if the thing is absent, or candidates were given."""
+        if row.others or self._says_absent(processor, task.name, row):
+            return None
+        return sum(row.log_probabilities[:LENGTH])
+
+    def absence(self, row: Decoded) -> float:
+        """Return the log-odds that there is no box."""
+        return -log_odds(row.log_probabilities[0])
+
+    def is_absent(self, truth: Truth) -> bool:
+        """Return whether there is no box."""
+        return not truth.truth
+
+    def _says_absent(self, processor: Processor, task: str, row: Decoded) -> bool:
+        absence = _absence(processor, task)
+        return absence.of(self.absence(row)) > absence.threshold
 
     def schema(self, task: Task) -> type[BaseModel]:  # noqa: ARG002
         """Return the model of boxes."""
@@ -170,26 +187,17 @@ def _ids(processor: Processor, task: str) -> tuple[int, ...]:
 
 
 def _shares(row: Decoded) -> list[float]:
-    """Return the share of each candidate in their total probability; the last sequence is the end alone."""
-    scored = [row.log_probabilities, *(other.log_probabilities for other in row.others[:-1])]
+    """Return the share of each candidate in their total probability."""
+    scored = [row.log_probabilities, *(other.log_probabilities for other in row.others)]
     totals = [sum(values[1:]) for values in scored]
     weights = [math.exp(total - max(totals)) for total in totals]
     return [weight / sum(weights) for weight in weights]
 
 
-def _last(row: Decoded) -> float:
-    return row.others[-1].log_probabilities[0]
-
-
-def _absent_of(row: Decoded, names: Sequence[str]) -> float:
-    """Return the probability of no box: the grammar leaves only two classes at the first step."""
-    first = {names[i]: value for i, value in row.candidates}
-    return _absent(first[BOX], first[END])
-
-
-def _absent(box: float, end: float) -> float:
-    """Return the probability of the end, given log-probabilities of a box and of the end."""
-    return 1 / (1 + math.exp(min(box - end, 700)))
+def _absence(processor: Processor, task: str) -> Confidence:
+    """Return how the probability of absence is computed, and above which threshold nothing is answered."""
+    calibrated = processor.confidences.get(task)
+    return calibrated.absence if calibrated and calibrated.absence else UNCALIBRATED
 
 
 def _accuracy(pairs: Sequence[tuple[Sequence[Box], Places]]) -> Metrics:

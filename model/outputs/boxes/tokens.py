@@ -41,7 +41,9 @@ def boxes_of(names: Sequence[str]) -> Iterator[tuple[int, Box]]:
 
 @dataclass(frozen=True)
 class BoxGrammar(Grammar):
-    """Boxes with corners in the right order: x1 <= x2 and y1 <= y2.
+    """At least one box, with corners in the right order: x1 <= x2 and y1 <= y2.
+
+    The probability of the first ``box`` is that of the thing's presence, so that absence can be decided afterwards.
 
     Attributes:
         ids: class name -> id.
@@ -53,6 +55,12 @@ class BoxGrammar(Grammar):
         """Return the classes that may follow a prefix."""
         bins, (box, end) = self.ids[:BINS], self.ids[BINS:]
         place = len(prefix) % LENGTH
+        if not prefix:
+            return (box,)
         if place == 0:
             return (end,) if len(prefix) == MOST_BOXES * LENGTH else (box, end)
         return bins if place < 3 else bins[bins.index(prefix[-2]) :]
+
+    def is_ordered(self, prefix: Sequence[int]) -> bool:
+        """Return whether a coordinate follows."""
+        return len(prefix) % LENGTH > 0

@@ -17,7 +17,8 @@ from omninet.model.confidence.storage import CONFIDENCE, PRESENCE, read_confiden
 from omninet.model.errors import CheckpointError
 
 WORDS = WordPresence(("dog", "ball"), np.array([[0.5, 2.0], [1.0, -1.0]]), np.array([0.25, -3.0]))
-CONFIDENCES = {"caption": Confidence(1.5, -0.5, 0.6, WORDS), "pos": Confidence(0.7, 0.1, 0.5)}
+ABSENCE = Confidence(0.9, 0.2, 0.8)
+CONFIDENCES = {"caption": Confidence(1.5, -0.5, 0.6, WORDS), "pos": Confidence(0.7, 0.1, 0.5, absence=ABSENCE)}
 
 
 def test_a_checkpoint_keeps_its_confidences(toy: Checkpoint, tmp_path: Path) -> None:
@@ -51,6 +52,7 @@ def test_without_captions_there_is_one_file(tmp_path: Path) -> None:
     "damage",
     [
         lambda entries: entries["pos"].pop("slope"),
+        lambda entries: entries["pos"]["absence"].pop("threshold"),
         lambda entries: entries["pos"].update(threshold="high"),
         lambda entries: entries["pos"].update(offset=float("nan")),
         lambda entries: entries["caption"]["words"].append("cat"),

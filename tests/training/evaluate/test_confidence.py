@@ -18,11 +18,11 @@ from omninet.training.evaluate.confidence import (
     calibration_error,
     confidences,
     fit_confidence,
-    platt,
     section,
     threshold,
 )
 from omninet.training.evaluate.nouns import Tagger, usual_nouns
+from omninet.training.evaluate.platt import platt
 from omninet.training.evaluate.presence import fit_presence, logistic_regression
 
 
@@ -35,28 +35,32 @@ def judged() -> Judged:
     return Judged([[value] for value in evidence], right)
 
 
+def fitted(judged: Judged) -> tuple[float, float]:
+    return platt(np.array([value for (value,) in judged.evidence]), judged.right)
+
+
 def test_platt_scaling_finds_the_logistic_function(judged: Judged) -> None:
-    slope, offset = platt(judged)
+    slope, offset = fitted(judged)
 
     assert slope == pytest.approx(2, abs=0.06)
     assert offset == pytest.approx(-1, abs=0.05)
 
 
 def test_separable_answers_have_a_finite_slope() -> None:
-    slope, _ = platt(Judged([[-1.0], [1.0]] * 10, np.array([False, True] * 10)))
+    slope, _ = platt(np.array([-1.0, 1.0] * 10), np.array([False, True] * 10))
 
     assert 0 < slope < 100
 
 
 def test_fitted_confidences_are_calibrated(judged: Judged) -> None:
-    values = confidences(Confidence(*platt(judged), threshold=0.5), judged)
+    values = confidences(Confidence(*fitted(judged), threshold=0.5), judged)
 
     assert calibration_error(values, judged.right) < 0.02
     assert calibration_error(np.sqrt(values), judged.right) > 0.1
 
 
 def test_below_the_threshold_are_enough_wrong_answers(judged: Judged) -> None:
-    values = confidences(Confidence(*platt(judged), threshold=0.5), judged)
+    values = confidences(Confidence(*fitted(judged), threshold=0.5), judged)
 
     found = threshold(values, judged.right)
 

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from omninet.model.checkpoint import Checkpoint
+from omninet.model.confidence.confidence import Confidence
 from omninet.model.errors import InputError
 from omninet.model.modalities.vision.config import Framed, Treatment, VisionConfig, Window
 from omninet.model.modalities.vision.fit import fit
@@ -63,15 +64,15 @@ def test_the_grammar_allows_exactly_complete_boxes() -> None:
     grammar = BoxGrammar(IDS)
     box, end = IDS[BINS:]
 
-    assert set(grammar.following([])) == {box, end}
+    assert set(grammar.following([])) == {box}
     assert set(grammar.following([box])) == set(range(BINS))
     assert set(grammar.following([box, 7, 9])) == set(range(7, BINS))
     assert set(grammar.following([box, 7, 9, 8])) == set(range(9, BINS))
     assert set(grammar.following([box, 7, 9, 8, 9])) == {box, end}
     assert set(grammar.following([box, 7, 9, 8, 9] * MOST_BOXES)) == {end}
-    for names in (names_of([(0.1, 0.2, 0.3, 0.9)]), names_of([])):
-        ids = [CLASSES.index(name) for name in names]
-        assert all(each in grammar.following(ids[:i]) for i, each in enumerate(ids))
+    ids = [CLASSES.index(name) for name in names_of([(0.1, 0.2, 0.3, 0.9)])]
+    assert all(each in grammar.following(ids[:i]) for i, each in enumerate(ids))
+    assert [grammar.is_ordered(ids[:i]) for i in range(6)] == [False, True, True, True, True, False]
 
 
 def test_a_near_miss_costs_less_than_a_far_one() -> None:
@@ -131,7 +132,7 @@ def test_boxes_lie_in_the_picture(predictor: Predictor) -> None:
     answer = grounded(predictor)
 
     assert 0 <= answer.absent_probability <= 1
-    assert bool(answer.boxes) == (answer.absent_probability < 0.5)
+    assert bool(answer.boxes) == (answer.absent_probability <= 0.5)
     probabilities = [box.probability for box in answer.boxes]
     assert probabilities == sorted(probabilities, reverse=True)
     for box in answer.boxes:
@@ -151,16 +152,31 @@ def test_candidates_are_scored_as_their_classes(predictor: Predictor) -> None:
         [CLASSES.index(name) for name in names_of([(x1 / 200, y1 / 100, x2 / 200, y2 / 100)])[:-1]]
         for x1, y1, x2, y2 in candidates
     ]
-    scored = predictor.score("ground", [*sequences, [CLASSES.index(END)]], image=image, phrase=PHRASE)
-    totals = [sum(each.log_probabilities[1:]) for each in scored[:-1]]
+    scored = predictor.score("ground", sequences, image=image, phrase=PHRASE)
+    totals = [sum(each.log_probabilities[1:]) for each in scored]
     expected = np.exp(totals) / np.exp(totals).sum()
     by_box = {box.box: box.probability for box in answer.boxes}
     assert by_box.keys() == {tuple(map(float, box)) for box in candidates}
     found = np.array([by_box[x1, y1, x2, y2] for x1, y1, x2, y2 in candidates])
     np.testing.assert_allclose(found, expected, rtol=1e-4)
-    odds = scored[-1].log_probabilities[0] - scored[0].log_probabilities[0]
-    assert answer.absent_probability == pytest.approx(1 / (1 + math.exp(-odds)), rel=1e-4)
+    assert answer.absent_probability == pytest.approx(1 - math.exp(scored[0].log_probabilities[0]), rel=1e-4)
     assert answer.absent_probability == pytest.approx(grounded(predictor).absent_probability, abs=1e-4)
+
+
+def test_calibration_decides_what_is_absent(predictor: Predictor) -> None:
+    by_threshold = {}
+    for threshold in (0.0, 1.0):
+        absence = Confidence(slope=0.0, offset=1.0, threshold=threshold)
+        predictor.confidences["ground"] = Confidence(slope=0.0, offset=2.0, threshold=0.5, absence=absence)
+        by_threshold[threshold] = grounded(predictor)
+    del predictor.confidences["ground"]
+
+    absent, present = by_threshold[0.0], by_threshold[1.0]
+    assert absent.boxes == ()
+    assert absent.absent_probability == present.absent_probability == pytest.approx(1 / (1 + math.exp(-1)))
+    assert absent.confidence == pytest.approx(absent.absent_probability, abs=1e-4)
+    assert {box.probability for box in present.boxes} == {1 / (1 + math.exp(-2))}
+    assert present.confidence == pytest.approx(1 / (1 + math.exp(-2)), abs=1e-4)
 
 
 @pytest.mark.parametrize(
