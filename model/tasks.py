@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from omninet.model.config import flags, one_of
 from omninet.model.errors import ConfigError
 
-Views = Literal["any", "plain"]
+Views = Literal["any", "plain", "moved"]
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Task:
         vocabulary: name of the vocabulary, which tasks may share; empty if the output has none.
         summary: description for people.
         moves: True if the task was trained with motion features; for other tasks video frames are encoded without them.
-        views: augmentation of training pictures: ``any`` view, or only ``plain`` pictures if mirrored or cropped ones
-            would make the target wrong.
+        views: augmentation of training pictures: ``any`` view; only ``plain`` pictures if others would be wrong; or any
+            view with the target ``moved``: its boxes, and the words left and right.
         answer: name of the answer in JSON, if the output lets the task choose one; empty means the output's default.
         uses: uses of the task; by default one with the task's name, other characters replaced by hyphens.
         either: True if the inputs are alternatives: a request has exactly one, and training compares them.
@@ -186,7 +186,7 @@ TASKS: dict[str, Task] = {
             "boxes",
             "places",
             "where the thing that a phrase names is in an image",
-            views="plain",
+            views="moved",
             uses=(Use("ground", IMAGE, "Find a thing"),),
         ),
         Task(

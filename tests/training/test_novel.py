@@ -21,6 +21,7 @@ from omninet.training.data import DataError, Example
 from omninet.training.evaluate import answer_data, measure
 from omninet.training.hogwild import run_hogwild, worker_specs
 from omninet.training.pipeline.features import Features
+from omninet.training.pipeline.views import View
 from omninet.training.runtime.interrupt import Interrupt
 from omninet.training.runtime.run import Run
 from omninet.training.runtime.single import run_single
@@ -92,13 +93,13 @@ def test_an_example_of_which_one_picture_cannot_be_read_is_left_out(data: Path, 
     first, *others = setup.examples["same"][:3]
 
     class Broken(Features):
-        def get(self, path: Path, *arguments: Any) -> torch.Tensor:
+        def get(self, path: Path, *arguments: Any) -> tuple[torch.Tensor, View]:
             if path == first.inputs["right"]:
                 raise OSError("gone")
             return eye.get(path, *arguments)
 
     encoder = setup.encoder
-    encoder.media = {**encoder.media, "eye": Broken(eye.places, {})}
+    encoder.media = {**encoder.media, "eye": Broken(eye.places, {}, eye.sizes)}
     batch = encoder.batch(drawn([first, *others]))
 
     assert batch is not None

@@ -186,10 +186,10 @@ def test_unfinished_features_are_not_used(setup: Setup, tmp_path: Path, monkeypa
         seen.append(path)
         if len(seen) == 3:
             raise KeyboardInterrupt
-        return read_views(path, config, clip)
+        return read_views(path, config, clip)[0]
 
     with monkeypatch.context() as patched:
-        patched.setattr(features, "read_views", interrupt)
+        patched.setattr(features, "_read", interrupt)
         with pytest.raises(KeyboardInterrupt):
             compute_features(vision_of(setup), paths, False, tmp_path)
     found = compute_features(vision_of(setup), paths, False, tmp_path)

@@ -10,15 +10,17 @@ from torchvision.transforms.v2 import functional as transforms
 
 from omninet.model.modalities.vision.config import VisionConfig
 from omninet.training.pipeline.squares import fit_tensor
+from omninet.training.pipeline.views import View, part_of
 
 LEAST = 0.08  # minimum share of the picture's area
 RATIO = 4 / 3  # maximum ratio of a region's longer side to its shorter one
 TRIES = 10
 STRENGTH = 0.4
+HALF = 0.5
 LIGHT = (transforms.adjust_brightness, transforms.adjust_contrast, transforms.adjust_saturation)
 
 
-def augment(frames: Tensor, config: VisionConfig, generator: random.Random) -> Tensor:
+def augment(frames: Tensor, config: VisionConfig, generator: random.Random) -> tuple[Tensor, View]:
     """Augment as in the paper: random crop, mirroring with probability 0.5, random brightness and colour.
 
     All frames are changed in the same way, with random numbers from ``generator`` only. The crop is made square with
@@ -28,14 +30,14 @@ def augment(frames: Tensor, config: VisionConfig, generator: random.Random) -> T
         frames: uint8 RGB (t, 3, height, width).
 
     Returns:
-        uint8 RGB (t, 3, size, size).
+        uint8 RGB (t, 3, size, size), and what they show.
     """
     top, left, height, width = region(frames.shape[-2], frames.shape[-1], LEAST, generator)
     framing = config.image if len(frames) == 1 else config.video
     square = fit_tensor(frames[..., top : top + height, left : left + width], framing, config.size)
-    if generator.random() < 0.5:
-        square = square.flip(-1)
-    return _relit(square, generator)
+    shown = part_of(top, left, height, width, (frames.shape[-2], frames.shape[-1]))
+    view = View(shown, mirrored=generator.random() < HALF)
+    return _relit(square.flip(-1) if view.mirrored else square, generator), view
 
 
 def region(height: int, width: int, least: float, generator: random.Random) -> tuple[int, int, int, int]:

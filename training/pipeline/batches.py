@@ -21,6 +21,7 @@ from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS
 from omninet.model.tasks import Input, Task
 from omninet.training.data import DataError, Example
+from omninet.training.pipeline.views import View, seen_in
 
 READERS = 4
 
@@ -71,8 +72,12 @@ class Batch:
 class Media(Protocol):
     """Source of pictures and clips: precomputed features, or pixels."""
 
-    def get(self, path: Path, generator: random.Random, plain: bool = False) -> Tensor:
-        """Return the input of a peripheral with a backbone: a random view, or if ``plain`` the one used in serving."""
+    def get(self, path: Path, generator: random.Random, plain: bool = False) -> tuple[Tensor, View]:
+        """Return the input of a peripheral with a backbone, and what it shows.
+
+        Args:
+            plain: use the view of serving in place of a random one.
+        """
         ...
 
 
@@ -146,7 +151,7 @@ class Encoder:
             value = row.example.inputs[keyword]
             try:
                 if media is not None:
-                    return media.get(value, row.generator, task.views == "plain")
+                    return _view(media, value, row, task)
                 return self._varied(row, given, keywords[keyword][1], value)
             except (OSError, InputError) as error:
                 if not isinstance(value, Path):
@@ -198,6 +203,17 @@ def texts_read(network: OmniNetConfig, example: Example) -> Iterator[str]:
         keyword = keyword_of(example, given, keywords)
         modality = network.modality(given.peripheral)
         yield from modality.texts(keywords[keyword][1], example.inputs[keyword])
+
+
+def _view(media: Media, path: Path, row: TrainingRow, task: Task) -> Tensor:
+    """Read a file; with ``moved`` views the example of the row becomes what the view shows."""
+    found, view = media.get(path, row.generator, task.views == "plain")
+    if task.views == "moved":
+        example = seen_in(row.example, view)
+        if example is None:
+            return media.get(path, row.generator, plain=True)[0]
+        row.example = example
+    return found
 
 
 @cache

@@ -26,11 +26,13 @@ from omninet.model.modalities.vision.peripheral import VisionPeripheral, changes
 from omninet.training.data import DataError, thinned
 from omninet.training.pipeline.augment import region
 from omninet.training.pipeline.squares import fit_tensor
+from omninet.training.pipeline.views import View, part_of
 
 VIEWS = 4  # the whole picture, its mirror image, a region, and a mirrored region
 PICTURES, CLIPS = 32, 2  # batch size
 READERS = 4
 MEASURED = 512  # files from which mean and standard deviation of the channels are estimated
+FORMAT = 2  # of the cache files
 LEAST = 0.6  # minimum share of a region's area: captions describe the whole picture
 
 
@@ -41,14 +43,17 @@ class Features:
     Attributes:
         places: path -> cache file with maps (n, VIEWS, t, s, channels) in float16, and row in it.
         unreadable: path -> reason.
+        sizes: path -> height and width of the decoded frames.
     """
 
     places: Mapping[Path, tuple[Path, int]]
     unreadable: Mapping[Path, str]
+    sizes: Mapping[Path, tuple[int, int]]
 
-    def get(self, path: Path, generator: random.Random, plain: bool = False) -> Tensor:
-        """Return a random view, or if ``plain`` the one used in serving: (t, s, channels), float32."""
-        return self.view(path, 0 if plain else generator.randrange(VIEWS))
+    def get(self, path: Path, generator: random.Random, plain: bool = False) -> tuple[Tensor, View]:
+        """Return a random view, or if ``plain`` that of serving: (t, s, channels), float32; and what it shows."""
+        number = 0 if plain else generator.randrange(VIEWS)
+        return self.view(path, number), _view(path, number, self.sizes[path])
 
     def view(self, path: Path, number: int) -> Tensor:
         """Return view ``number`` of a file: (t, s, channels), float32."""
@@ -56,7 +61,9 @@ class Features:
         return torch.from_numpy(_mapped(file)[row, number]).float()
 
     def __or__(self, other: Features) -> Features:
-        return Features({**self.places, **other.places}, {**self.unreadable, **other.unreadable})
+        return Features(
+            {**self.places, **other.places}, {**self.unreadable, **other.unreadable}, {**self.sizes, **other.sizes}
+        )
 
 
 @cache
@@ -67,20 +74,34 @@ def _mapped(file: Path) -> np.ndarray:
 
 def read_views(path: Path, config: VisionConfig, clip: bool) -> Tensor:
     """Return the views of a file, uint8 (VIEWS, t, 3, size, size); the first is that of serving, all are fixed."""
+    return _views(_read(path, config, clip), path, config, clip)
+
+
+def _read(path: Path, config: VisionConfig, clip: bool) -> Tensor:
+    """Return the frames of a file, uint8 (t, 3, height, width)."""
     data = path.read_bytes()
     if clip:
-        frames = torch.from_numpy(decode_video(data, config.frames, sampling=config.sampling).frames)
-    else:
-        frames = torch.from_numpy(decode_image(data).pixels)[None]
-    framing, generator = config.video if clip else config.image, random.Random(path.name)
-    parts = (frames, _region(frames, generator), _region(frames, generator))
-    whole, *regions = (fit_tensor(part, framing, config.size) for part in parts)
+        return torch.from_numpy(decode_video(data, config.frames, sampling=config.sampling).frames)
+    return torch.from_numpy(decode_image(data).pixels)[None]
+
+
+def _views(frames: Tensor, path: Path, config: VisionConfig, clip: bool) -> Tensor:
+    framing, (height, width) = config.video if clip else config.image, frames.shape[-2:]
+    parts = [frames[..., y : y + high, x : x + wide] for y, x, high, wide in _regions(path, height, width)]
+    whole, *regions = (fit_tensor(part, framing, config.size) for part in (frames, *parts))
     return torch.stack([whole, whole.flip(-1), regions[0], regions[1].flip(-1)])
 
 
-def _region(frames: Tensor, generator: random.Random) -> Tensor:
-    top, left, height, width = region(frames.shape[-2], frames.shape[-1], LEAST, generator)
-    return frames[..., top : top + height, left : left + width]
+def _regions(path: Path, height: int, width: int) -> list[tuple[int, int, int, int]]:
+    """Return top, left, height and width of the two regions of a file, which depend on its name and its size."""
+    generator = random.Random(path.name)
+    return [region(height, width, LEAST, generator) for _ in range(2)]
+
+
+def _view(path: Path, number: int, size: tuple[int, int]) -> View:
+    """Return what view ``number`` of a file shows."""
+    whole, regions = (0, 0, *size), _regions(path, *size)
+    return View(part_of(*(whole, whole, *regions)[number], size), mirrored=number % 2 == 1)
 
 
 @torch.inference_mode()
@@ -92,14 +113,16 @@ def compute_features(vision: VisionPeripheral, paths: Sequence[Path], clips: boo
     """
     paths = list(dict.fromkeys(paths))
     if not paths:
-        return Features({}, {})
+        return Features({}, {}, {})
     target = folder / f"{_key(vision, paths)}.npy"
     if not target.exists():
-        failed = _write_features(vision, paths, clips, target.with_suffix(".part"))
-        target.with_suffix(".json").write_text(json.dumps(failed))
+        failed, sizes = _write_features(vision, paths, clips, target.with_suffix(".part"))
+        target.with_suffix(".json").write_text(json.dumps({"unreadable": failed, "sizes": sizes}))
         target.with_suffix(".part").rename(target)
-    unreadable = {Path(path): why for path, why in json.loads(target.with_suffix(".json").read_text()).items()}
-    return Features({path: (target, i) for i, path in enumerate(paths) if path not in unreadable}, unreadable)
+    stored = json.loads(target.with_suffix(".json").read_text())
+    unreadable = {Path(path): why for path, why in stored["unreadable"].items()}
+    places = {path: (target, i) for i, path in enumerate(paths) if path not in unreadable}
+    return Features(places, unreadable, {path: tuple(stored["sizes"][str(path)]) for path in places})
 
 
 @torch.inference_mode()
@@ -125,15 +148,21 @@ def _seen(vision: VisionPeripheral, path: Path, clip: bool) -> Tensor | None:
         return None
 
 
-def _write_features(vision: VisionPeripheral, paths: Sequence[Path], clips: bool, target: Path) -> dict[str, str]:
-    """Write the feature maps; return path -> reason for unreadable files, whose maps are zero."""
+def _write_features(
+    vision: VisionPeripheral, paths: Sequence[Path], clips: bool, target: Path
+) -> tuple[dict[str, str], dict[str, tuple[int, int]]]:
+    """Write the feature maps.
+
+    Returns:
+        Path -> reason for unreadable files, whose maps are zero; path -> height and width for all others.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    unreadable: dict[str, str] = {}
+    unreadable, sizes = dict[str, str](), dict[str, tuple[int, int]]()
     maps: np.memmap[Any, Any] | None = None
     together = CLIPS if clips else PICTURES
     with tqdm(total=len(paths), desc="features", unit="clip" if clips else "picture") as progress:
         for start in range(0, len(paths), together):
-            found = _features(vision, paths[start : start + together], clips, unreadable)
+            found = _features(vision, paths[start : start + together], clips, unreadable, sizes)
             if found and maps is None:
                 shape = (len(paths), *next(iter(found.values())).shape)
                 maps = np.lib.format.open_memmap(target, mode="w+", dtype=np.float16, shape=shape)
@@ -145,17 +174,23 @@ def _write_features(vision: VisionPeripheral, paths: Sequence[Path], clips: bool
         path, why = next(iter(unreadable.items()))
         raise DataError(f"none of {len(paths)} files can be read; the first, {path}: {why}")
     maps.flush()
-    return unreadable
+    return unreadable, sizes
 
 
 def _features(
-    vision: VisionPeripheral, paths: Sequence[Path], clips: bool, unreadable: dict[str, str]
+    vision: VisionPeripheral,
+    paths: Sequence[Path],
+    clips: bool,
+    unreadable: dict[str, str],
+    sizes: dict[str, tuple[int, int]],
 ) -> dict[int, Tensor]:
-    """Return position -> features of all views of the readable files; add the others to ``unreadable``."""
+    """Return position -> features of all views of the readable files; add to ``unreadable`` and ``sizes``."""
 
     def read(path: Path) -> Tensor | str:
         try:
-            return read_views(path, vision.config, clips)
+            frames = _read(path, vision.config, clips)
+            sizes[str(path)] = (frames.shape[-2], frames.shape[-1])
+            return _views(frames, path, vision.config, clips)
         except (OSError, InputError) as error:
             return str(error)
 
@@ -173,7 +208,7 @@ def _features(
 
 def _key(vision: VisionPeripheral, paths: Sequence[Path]) -> str:
     seen = replace(vision.config, standardise=False, dropout=0.0, motion=False)  # applied after the cached features
-    digest = hashlib.sha256(repr((seen, VIEWS, LEAST)).encode())
+    digest = hashlib.sha256(repr((FORMAT, seen, VIEWS, LEAST)).encode())
     for tensor in vision.backbone.state_dict().values():
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     for path in paths:

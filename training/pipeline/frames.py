@@ -21,6 +21,7 @@ from omninet.model.media.videos import decode_video
 from omninet.model.modalities.vision.config import VisionConfig
 from omninet.training.pipeline.augment import augment
 from omninet.training.pipeline.squares import fit_tensor
+from omninet.training.pipeline.views import View
 
 PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}  # all other suffixes are clips
 LOG = logging.getLogger(__name__)
@@ -41,8 +42,10 @@ class Frames:
         self.config = config
         self.cache = ClipCache(folder, config, limit)
 
-    def get(self, path: Path, generator: random.Random, plain: bool = False) -> Tensor:
+    def get(self, path: Path, generator: random.Random, plain: bool = False) -> tuple[Tensor, View]:
         """Return a view, uint8 RGB (t, 3, size, size); t is 1 for a picture and ``config.frames`` for a clip.
+
+        What the view shows is returned as well.
 
         Args:
             plain: whether to return the whole picture, only resized, instead of a random view.
@@ -57,7 +60,7 @@ class Frames:
         except InputError as error:
             raise InputError(error.code, f"{path}: {error.message}", **error.detail) from error
         if plain:
-            return fit_tensor(frames, self.config.image if is_picture else self.config.video, self.config.size)
+            return fit_tensor(frames, self.config.image if is_picture else self.config.video, self.config.size), View()
         return augment(frames, self.config, generator)
 
 

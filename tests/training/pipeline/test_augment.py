@@ -41,7 +41,7 @@ def even_light(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("height", "width"), [(60, 90), (9, 200), (1, 1), (1, 300), (300, 1), (500, 400)])
 def test_the_result_is_the_square(treatment: Treatment, height: int, width: int, generator: random.Random) -> None:
     for _ in range(20):
-        view = augment(places(height, width, frames=2), config(treatment), generator)
+        view = augment(places(height, width, frames=2), config(treatment), generator)[0]
 
         assert view.shape == (2, 3, SIZE, SIZE)
         assert view.dtype == torch.uint8
@@ -54,7 +54,7 @@ def test_the_generator_alone_decides() -> None:
         np.random.seed(len(views))
         torch.manual_seed(len(views))
         before = torch.get_rng_state()
-        views.append(augment(places(), config(), random.Random(seed)))
+        views.append(augment(places(), config(), random.Random(seed))[0])
         assert torch.equal(torch.get_rng_state(), before)
 
     assert torch.equal(views[0], views[1])
@@ -71,7 +71,7 @@ def test_the_input_is_not_changed(generator: random.Random) -> None:
 
 def test_all_frames_are_treated_alike(generator: random.Random) -> None:
     for _ in range(10):
-        view = augment(places(frames=3), config(), generator)
+        view, _ = augment(places(frames=3), config(), generator)
 
         assert torch.equal(view[0], view[1])
         assert torch.equal(view[0], view[2])
@@ -83,7 +83,7 @@ def test_a_colour_is_the_same_in_all_frames(generator: random.Random, monkeypatc
     frames = torch.full((2, 3, SIZE, SIZE), 100, dtype=torch.uint8)
     frames[1, :, 5:] = 250
     for _ in range(10):
-        view = augment(frames, config(), generator)
+        view, _ = augment(frames, config(), generator)
 
         assert torch.equal(view[0, :, 0], view[1, :, 0])
 
@@ -106,7 +106,7 @@ def test_regions_are_of_the_published_sizes_and_shapes(generator: random.Random)
 
 @pytest.mark.usefixtures("even_light")
 def test_regions_lie_everywhere_and_half_are_mirrored(generator: random.Random) -> None:
-    views = [augment(places(), config(), generator)[0].float() for _ in range(200)]
+    views = [augment(places(), config(), generator)[0][0].float() for _ in range(200)]
 
     mirrored = sum(bool(view[0, :, 0].mean() > view[0, :, -1].mean()) for view in views)
     assert 75 < mirrored < 125
@@ -123,7 +123,7 @@ def test_a_region_becomes_a_square_as_in_serving(
     treatment: Treatment, generator: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(augmentation, "region", lambda *_: (5, 10, 30, 60))
-    views = [augment(places(), config(treatment), generator) for _ in range(10)]
+    views = [augment(places(), config(treatment), generator)[0] for _ in range(10)]
 
     served = fit_tensor(places()[..., 5:35, 10:70], Framing(treatment), SIZE)
     assert all(torch.equal(view, served) or torch.equal(view, served.flip(-1)) for view in views)
@@ -143,7 +143,7 @@ def test_the_light_changes(number: int, measure: Callable[[Tensor], float], monk
     monkeypatch.setattr(augmentation, "LIGHT", augmentation.LIGHT[number : number + 1])
     frames = torch.tensor([130, 100, 70], dtype=torch.uint8)[None, :, None, None].repeat(1, 1, 40, 40)
     factors = [
-        measure(augment(frames, config(), random.Random(seed))[0].float()) / measure(frames[0].float())
+        measure(augment(frames, config(), random.Random(seed))[0][0].float()) / measure(frames[0].float())
         for seed in range(100)
     ]
 
@@ -154,5 +154,5 @@ def test_the_light_changes(number: int, measure: Callable[[Tensor], float], monk
 def test_hues_stay(generator: random.Random) -> None:
     frames = torch.tensor([160, 80, 40], dtype=torch.uint8)[None, :, None, None].repeat(1, 1, 40, 40)
     for _ in range(50):
-        red, green, blue = augment(frames, config(), generator)[0, :, 16, 16].tolist()
+        red, green, blue = augment(frames, config(), generator)[0][0, :, 16, 16].tolist()
         assert red > green > blue

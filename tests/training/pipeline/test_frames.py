@@ -61,7 +61,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def view(frames: Frames, path: Path, seed: int = 0) -> Tensor:
     """One view, always the same."""
-    return frames.get(path, random.Random(seed))
+    return frames.get(path, random.Random(seed))[0]
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "photo.JPEG", "photo.png"])
@@ -69,7 +69,7 @@ def test_a_photo_is_one_frame(tmp_path: Path, folder: Path, name: str, generator
     put(tmp_path / name, jpeg_bytes())
     frames = Frames(CONFIG, folder)
 
-    pixels = [frames.get(tmp_path / name, generator) for _ in range(2)]
+    pixels = [frames.get(tmp_path / name, generator)[0] for _ in range(2)]
 
     assert pixels[0].shape == (1, 3, 32, 32)
     assert pixels[0].dtype == torch.uint8
@@ -80,7 +80,7 @@ def test_a_photo_is_one_frame(tmp_path: Path, folder: Path, name: str, generator
 def test_a_plain_view_is_what_serving_sees(tmp_path: Path, folder: Path, generator: random.Random) -> None:
     put(tmp_path / "photo.jpg", jpeg_bytes())
 
-    pixels = Frames(CONFIG, folder).get(tmp_path / "photo.jpg", generator, plain=True)
+    pixels, _ = Frames(CONFIG, folder).get(tmp_path / "photo.jpg", generator, plain=True)
 
     served = torch.from_numpy(decode_image(jpeg_bytes()).pixels)[None]
     assert torch.equal(pixels, fit_tensor(served, CONFIG.image, CONFIG.size))
@@ -115,7 +115,7 @@ def test_cached_clips_are_small_and_not_augmented(clip: Path, folder: Path) -> N
     stored = np.load(next(folder.iterdir()))
     assert stored.shape == (4, 3, 37, 49)
     assert stored.dtype == np.uint8
-    assert torch.equal(augment(torch.from_numpy(stored), CONFIG, random.Random(0)), pixels)
+    assert torch.equal(augment(torch.from_numpy(stored), CONFIG, random.Random(0))[0], pixels)
     served = torch.from_numpy(decode_video(clip.read_bytes(), 4).frames).float().mean((1, 2, 3))
     assert torch.allclose(torch.from_numpy(stored).float().mean((1, 2, 3)), served, atol=1)
 

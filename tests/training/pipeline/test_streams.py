@@ -16,6 +16,7 @@ from omninet.model.errors import InputError
 from omninet.training.data import DataError, Example
 from omninet.training.pipeline.batches import Batch, Media
 from omninet.training.pipeline.streams import stream
+from omninet.training.pipeline.views import View
 from omninet.training.setup import Setup
 
 
@@ -85,7 +86,7 @@ class Broken:
     def __init__(self, setup: Setup, broken: set[Path]) -> None:
         self.setup, self.broken = setup, broken
 
-    def get(self, path: Path, generator: random.Random, plain: bool = False) -> torch.Tensor:
+    def get(self, path: Path, generator: random.Random, plain: bool = False) -> tuple[torch.Tensor, View]:
         if path in self.broken:
             raise InputError("not_an_image", "the file is not an image")
         return self.setup.encoder.media["vision"].get(path, generator)
