@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from omninet.app.telemetry.stopwatch import Stopwatch
 from omninet.model.documents import Documents
+from omninet.model.errors import InputError
 from omninet.model.explain.explanation import Explanation
 from omninet.model.fast.agreement import Agreement
 from omninet.model.network_config import OmniNetConfig
@@ -34,6 +36,14 @@ class Upload:
     peripheral: str
     form: str
     file: BinaryIO
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Add the keyword to the detail of an InputError of this file, as ``input``."""
+        try:
+            yield
+        except InputError as error:
+            raise InputError(error.code, error.message, **{**error.detail, "input": self.keyword}) from error
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,8 @@ class OmniNetConfig:
                         f"task {task.name}: {found[keyword][0].role} and {given.role} have the same keyword {keyword!r}"
                     )
                 found[keyword] = given, form
+            if given.second:
+                found[given.second] = given, next(iter(words.values()))
         return found
 
     def first(self, kind: type[C]) -> tuple[str, C] | None:

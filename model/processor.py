@@ -17,7 +17,7 @@ from omninet.model.errors import InputError
 from omninet.model.explain.explanation import Explanation
 from omninet.model.job import Job
 from omninet.model.media.limits import MediaLimits
-from omninet.model.modalities import Modality, Ready, Resources
+from omninet.model.modalities import Modality, Pair, Ready, Resources
 from omninet.model.modalities.language.english import language_notes
 from omninet.model.modalities.language.tokenizer import Tokenizer
 from omninet.model.modalities.language.words import Word
@@ -190,6 +190,10 @@ class Processor:
             self._first_keyword(task, given): self.modalities[given.peripheral].sample(number + i)
             for i, given in enumerate(inputs)
         }
+        if self.task(task).pairs:
+            made |= {
+                given.second: self.modalities[given.peripheral].sample(number + 1) for given in inputs if given.second
+            }
         return self.prepare(task, **made)
 
     def finish(self, job: Job, decoded: Sequence[Decoded]) -> Answer:
@@ -246,17 +250,21 @@ class Processor:
             if name not in keywords:
                 raise _unexpected(task.name, name)
             wanted, form = keywords[name]
+            if name == wanted.second:
+                continue
             if wanted.role in found or (task.either and found):
-                either = " or ".join(word for word, (other, _) in keywords.items() if task.either or other == wanted)
+                alternatives = ((word, other) for word, (other, _) in keywords.items() if word != other.second)
+                either = " or ".join(word for word, other in alternatives if task.either or other == wanted)
                 raise InputError("unexpected_input", f"task {task.name} takes {either}, not both", input=name)
             found[wanted.role] = Given(wanted, form, value)
         if task.either and found:
             return list(found.values())
         for wanted in task.inputs:
             if wanted.role not in found:
-                names = [word for word, (other, _) in keywords.items() if task.either or other == wanted]
+                fields = ((word, other) for word, (other, _) in keywords.items() if word != other.second)
+                names = [word for word, other in fields if task.either or other == wanted]
                 raise InputError("missing_input", f"task {task.name} needs {' or '.join(names)}", input=names[0])
-        return [found[wanted.role] for wanted in task.inputs]
+        return [_with_second(task, found[wanted.role], given.get(wanted.second)) for wanted in task.inputs]
 
     def _first_keyword(self, task: str, given: Input) -> str:
         keywords = self.config.network.keywords(self.task(task))
@@ -265,6 +273,29 @@ class Processor:
     def _has_one_picture(self, task: Task) -> bool:
         """Return True if exactly one input has spatial cells, which an explanation can show."""
         return Counter(self.modalities[given.peripheral].has_cells for given in task.inputs)[True] == 1
+
+
+def _with_second(task: Task, first: Given, second: Any) -> Given:
+    """Return an input with its second picture, if the task takes pairs.
+
+    Raises:
+        InputError: ``not_trained``: there is a second picture, but the task takes one; ``missing_input``.
+    """
+    name = first.input.second
+    if not name or not (task.pairs or second is not None):
+        return first
+    if not task.pairs:
+        raise not_trained(task, name)
+    if second is None:
+        raise InputError("missing_input", f"task {task.name} needs {name}", input=name)
+    return first._replace(value=Pair(first.value, second))
+
+
+def not_trained(task: Task, name: str) -> InputError:
+    """Return the error for a second picture, given as ``name``, that no task of the checkpoint takes."""
+    return InputError(
+        "not_trained", f"task {task.name} was not trained with two pictures; leave out {name}", input=name
+    )
 
 
 def _unexpected(task: str, name: str) -> InputError:

@@ -21,11 +21,14 @@ class Input:
         role: name of the input within the task, such as ``picture`` or ``question``; unique within the task.
         peripheral: name of the network's peripheral that encodes the input.
         domain: name of the control vector that the input is encoded with.
+        second: request field with a second picture, which tasks with ``pairs`` need and all others refuse; empty if no
+            task takes one.
     """
 
     role: str
     peripheral: str
     domain: str
+    second: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Task:
         answer: name of the answer in JSON, if the output lets the task choose one; empty means the output's default.
         uses: uses of the task; by default one with the task's name, other characters replaced by hyphens.
         either: True if the inputs are alternatives: a request has exactly one, and training compares them.
+        pairs: True if the input with ``second`` is a pair of pictures, which are encoded as two frames.
     """
 
     name: str
@@ -84,15 +88,20 @@ class Task:
     answer: str = ""
     uses: tuple[Use, ...] = ()
     either: bool = False
+    pairs: bool = False
 
     def __post_init__(self) -> None:
         one_of(self, "views", get_args(Views))
-        flags(self, "moves", "either")
+        flags(self, "moves", "either", "pairs")
         if not self.inputs:
             raise ConfigError(f"task {self.name} has no inputs")
         roles = [given.role for given in self.inputs]
         if repeated := [role for role in roles if roles.count(role) > 1]:
             raise ConfigError(f"task {self.name} has more than one input with the role {repeated[0]!r}")
+        if self.pairs and not any(given.second for given in self.inputs):
+            raise ConfigError(
+                f"task {self.name} takes pairs, but none of its inputs has a field for the second picture"
+            )
         if not self.uses:
             object.__setattr__(self, "uses", (Use(re.sub("[^a-z0-9]+", "-", self.name.lower()).strip("-")),))
 
@@ -112,6 +121,7 @@ PICTURE = Input("picture", "vision", "image")
 QUESTION = Input("question", "language", "english")
 TEXT = Input("text", "language", "english")
 PHRASE = Input("phrase", "language", "english")
+ONE_OR_TWO = Input("picture", "vision", "image", second="second_image")
 STATEMENT = Input("statement", "language", "english")
 IMAGE, VIDEO = {"picture": "image"}, {"picture": "video"}
 
@@ -191,7 +201,7 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             "entailment",
-            (PICTURE, STATEMENT),
+            (ONE_OR_TWO, STATEMENT),
             "label",
             "entailment",
             "whether an image entails a statement, contradicts it, or neither",
@@ -199,12 +209,22 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             "truth",
-            (PICTURE, STATEMENT),
+            (ONE_OR_TWO, STATEMENT),
             "label",
             "truth",
             "whether a statement is true of an image",
             views="plain",
             uses=(Use("verify", IMAGE, "True or false", chooses="kind", choice="truth"),),
+        ),
+        Task(
+            "pair",
+            (ONE_OR_TWO, STATEMENT),
+            "label",
+            "truth",
+            "whether a statement is true of two images",
+            views="plain",
+            uses=(Use("verify", IMAGE, "True or false of two images", chooses="kind", choice="truth"),),
+            pairs=True,
         ),
     )
 }
@@ -225,12 +245,17 @@ def uses_of(tasks: Iterable[Task]) -> dict[str, tuple[Task, Use]]:
                 _check_choice(*found[use.name], task, use)
             else:
                 found[use.name] = task, use
-            name = f"{use.name}/{use.choice}"
+            name = full_name(task, use)
             if use.choice and name in found:
                 raise ConfigError(f"tasks {found[name][0].name} and {task.name} both have a use named {name!r}")
             if use.choice:
                 found[name] = task, use
     return found
+
+
+def full_name(task: Task, use: Use) -> str:
+    """Return the name of a use with its choice, such as ``verify/truth``; ``verify/truth/pair`` takes two pictures."""
+    return "/".join([use.name, *([use.choice] if use.choice else []), *(["pair"] if task.pairs else [])])
 
 
 def _check_choice(first: Task, its: Use, task: Task, use: Use) -> None:

@@ -131,7 +131,9 @@ class ClusterBackend:
 
     async def _decoded(self, upload: Upload, data: bytes) -> Found:
         decode = self._decoder.decode
-        found: Found = unpacked(await _call_with_retries(lambda: decode.remote(upload.peripheral, upload.form, data)))
+        packed = await _call_with_retries(lambda: decode.remote(upload.peripheral, upload.form, data))
+        with upload.naming():
+            found: Found = unpacked(packed)
         return found
 
     async def _ask_model(

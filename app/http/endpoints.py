@@ -15,6 +15,7 @@ from omninet.app.http.schemas import Reply
 from omninet.model.modalities import kind_of
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS, Output
+from omninet.model.processor import not_trained
 from omninet.model.tasks import TASKS, Task, Use
 
 
@@ -27,6 +28,7 @@ class Endpoint:
         fields: request fields that carry the task's inputs.
         explains: whether a response can contain attention weights.
         choices: value of the field ``use.chooses`` -> task; empty if there is one task.
+        pairs: value of that field -> task for requests with two pictures.
     """
 
     task: Task
@@ -34,6 +36,7 @@ class Endpoint:
     fields: tuple[InputField, ...]
     explains: bool
     choices: Mapping[str, Task] = field(default_factory=dict)
+    pairs: Mapping[str, Task] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -72,12 +75,22 @@ class Endpoint:
     @property
     def tasks(self) -> tuple[Task, ...]:
         """All tasks of the endpoint, the default first."""
-        return tuple(self.choices.values()) or (self.task,)
+        return (*self.choices.values(), *self.pairs.values()) or (self.task,)
 
     def chosen(self, form: RequestForm) -> Task:
-        """Return the task that a request chooses."""
+        """Return the task that a request chooses.
+
+        Raises:
+            InputError: ``not_trained``: it has a second picture, but no such task takes one.
+        """
         choice = getattr(form, self.use.chooses) if self.choices else None
-        return self.task if choice is None else self.choices[choice]
+        task = self.task if choice is None else self.choices[choice]
+        second = next((given.second for given in task.inputs if given.second), "")
+        if not second or getattr(form, second) is None:
+            return task
+        if (choice or self.use.choice) not in self.pairs:
+            raise not_trained(task, second)
+        return self.pairs[choice or self.use.choice]
 
     @property
     def reply(self) -> type[Reply]:
@@ -123,11 +136,13 @@ def ordered_tasks(network: OmniNetConfig) -> list[Task]:
 
 
 def _endpoint(network: OmniNetConfig, uses: Sequence[tuple[Task, Use]]) -> Endpoint:
-    task, use = uses[0]
+    task, use = min(uses, key=lambda pair: pair[0].pairs)
     seen = [network.modality(given.peripheral).has_cells for given in task.inputs]
     explains = OUTPUTS[task.output].explains and seen.count(True) == 1
-    choices = {other.choice: each for each, other in uses if other.choice}
-    return Endpoint(task, use, tuple(_fields(network, task, use)), explains, choices)
+    choices, pairs = (
+        {other.choice: each for each, other in uses if other.choice and each.pairs == two} for two in (False, True)
+    )
+    return Endpoint(task, use, tuple(_fields(network, task, use)), explains, choices, pairs)
 
 
 def _fields(network: OmniNetConfig, task: Task, use: Use) -> Sequence[InputField]:
@@ -138,11 +153,14 @@ def _fields(network: OmniNetConfig, task: Task, use: Use) -> Sequence[InputField
         names = {
             word: name
             for word, (wanted, name) in keywords.items()
-            if wanted == given and name == use.forms.get(given.role, name)
+            if wanted == given and name == use.forms.get(given.role, name) and word != given.second
         }
         modality = network.modality(given.peripheral)
         forms = OUTPUTS[task.output].forms(given, {word: modality.forms[name] for word, name in names.items()})
         kind = kind_of(network.peripherals[given.peripheral])
         required, group = len(forms) == 1 and not task.either, task.name if task.either else given.role
         found += [InputField(word, given, kind, names[word], form, required, group) for word, form in forms.items()]
+        if given.second:
+            name, form = keywords[given.second][1], modality.forms[keywords[given.second][1]]
+            found.append(InputField(given.second, given, kind, name, form, required=False, group=given.second))
     return found

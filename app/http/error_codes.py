@@ -49,6 +49,7 @@ FIXED = {
     "not_found",
     "not_in_batch",
     "not_ready",
+    "not_trained",
     "overloaded",
     "rate_limited",
     "reload_elsewhere",

@@ -18,7 +18,7 @@ class ServedField(BaseModel):
 
     name: str
     role: str = Field(description="Name of the input.")
-    group: str = Field(description="A request has exactly one of the fields with the same group.")
+    group: str = Field(description="A request has exactly one of the fields that share a group.")
     modality: str
     form: str
     upload: bool = Field(description="Whether the field is a file.")

@@ -149,5 +149,5 @@ def decode(times: Stopwatch, upload: Upload, sandbox: Sandbox) -> Any:
         InputError: the file cannot be decoded.
         ClosedError: the sandbox has been closed.
     """
-    with times.stage("decode_media"):
+    with times.stage("decode_media"), upload.naming():
         return sandbox.decode(upload.peripheral, upload.form, upload.file.read())

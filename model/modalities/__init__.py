@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from omninet.model.errors import ConfigError
-from omninet.model.modalities.base import Form, Modality, Ready, Resources, Variation
+from omninet.model.modalities.base import Form, Modality, Pair, Ready, Resources, Variation
 from omninet.model.modalities.language import LanguageModality
 from omninet.model.modalities.vision import VisionModality
 
@@ -32,4 +32,4 @@ def modality_of(config: Any) -> Modality:
     return MODALITIES[kind_of(config)](config)
 
 
-__all__ = ["MODALITIES", "Form", "Modality", "Ready", "Resources", "Variation", "kind_of", "modality_of"]
+__all__ = ["MODALITIES", "Form", "Modality", "Pair", "Ready", "Resources", "Variation", "kind_of", "modality_of"]

@@ -41,6 +41,14 @@ class Form:
 
 
 @dataclass(frozen=True, eq=False)
+class Pair:
+    """Two values of one input, such as two pictures of which the first is on the left."""
+
+    first: Any
+    second: Any
+
+
+@dataclass(frozen=True, eq=False)
 class Ready:
     """A prepared input and its metadata.
 

@@ -2,6 +2,7 @@
 
 from omninet.training.data.activities import Activities
 from omninet.training.data.base import DataError, DataSet, Example, MissingError, thinned
+from omninet.training.data.caption_pairs import CaptionPairs
 from omninet.training.data.caption_qa import CaptionQa
 from omninet.training.data.coco import Coco
 from omninet.training.data.conllu import Conllu
@@ -34,6 +35,7 @@ DATASETS: dict[str, type[DataSet]] = {
     "vqa2": Vqa2,
     "daquar": Daquar,
     "caption_qa": CaptionQa,
+    "caption_pairs": CaptionPairs,
     "hmdb51": Hmdb51,
     "activities": Activities,
     "flickr8k_match": Flickr8kMatch,

@@ -86,16 +86,21 @@ def _varied(asked: Sequence[Asked], most: int, photo: Photo) -> list[Asked]:
     return [a for _, a in sorted(ranked, key=lambda pair: pair[0])[:most]]
 
 
+def related_words() -> dict[str, frozenset[str]]:
+    """Return, for each thing of PRESENT, the words by which a caption names it or leaves open whether it is there."""
+    return {
+        name: frozenset(words.split()) | {word for word, noun in nouns().items() if noun.name == name}
+        for name, words in PRESENT.items()
+    }
+
+
 def _ask_presence(photos: Sequence[Photo]) -> list[list[Asked]]:
     """Return "is there" questions, with as many answers no as yes for each thing.
 
     The answer is yes if at least two captions name the thing, and no if no caption has a related word.
     """
     generator = random.Random(0)
-    open_words = {
-        name: frozenset(words.split()) | {word for word, noun in nouns().items() if noun.name == name}
-        for name, words in PRESENT.items()
-    }
+    open_words = related_words()
     found: dict[str, list[int]] = defaultdict(list)
     for i, photo in enumerate(photos):
         named = [name for name in open_words if photo.count(name) > 1]

@@ -21,7 +21,7 @@ class Nlvr2(DataSet):
     ``-img1.png`` (right), in ``images/train/<directory>/``, ``dev/`` and ``test1/``.
     """
 
-    task = "truth"
+    task = "pair"
     source = "https://github.com/lil-lab/nlvr/tree/master/nlvr2"
     layout = "train.json, dev.json (test1.json), images/train/<directory>/*.png, dev/*.png (test1/*.png)"
 

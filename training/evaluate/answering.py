@@ -13,7 +13,7 @@ from omninet.model.job import Job
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS, Answer, Metrics, Output
 from omninet.model.predictor import Predictor
-from omninet.model.tasks import Task
+from omninet.model.tasks import Task, full_name
 from omninet.training.config import DataSource, RunConfig, TaskRun
 from omninet.training.data import DataError, DataSet, Example
 
@@ -66,7 +66,7 @@ def use_of(network: OmniNetConfig, example: Example) -> str:
     keywords = network.keywords(task)
     forms = {wanted.role: form for name, (wanted, form) in keywords.items() if name in example.inputs}
     uses = (use for use in task.uses if use.forms.items() <= forms.items())
-    return next((f"{use.name}/{use.choice}" if use.choice else use.name for use in uses), task.name)
+    return next((full_name(task, use) for use in uses), task.name)
 
 
 def answer_data(

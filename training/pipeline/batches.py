@@ -151,7 +151,9 @@ class Encoder:
             value = row.example.inputs[keyword]
             try:
                 if media is not None:
-                    return _view(media, value, row, task)
+                    found = _view(media, value, row, task)
+                    second = row.example.inputs.get(given.second)
+                    return found if second is None else torch.cat([found, _view(media, second, row, task)])
                 return self._varied(row, given, keywords[keyword][1], value)
             except (OSError, InputError) as error:
                 if not isinstance(value, Path):

@@ -17,7 +17,7 @@ from omninet.model.media.images import Picture, decode_image
 from omninet.model.media.limits import MediaLimits
 from omninet.model.media.pixels import image_to_array
 from omninet.model.media.videos import Clip, decode_video
-from omninet.model.modalities.base import Form, Modality, Ready, Resources
+from omninet.model.modalities.base import Form, Modality, Pair, Ready, Resources
 from omninet.model.modalities.vision.config import Framed, VisionConfig
 from omninet.model.modalities.vision.fit import fit
 
@@ -61,8 +61,12 @@ class VisionModality(Modality):
         """Return ``image`` and ``video``; if a task has several pictures, each is an image named by its role."""
         return {"image": "image", "video": "video"} if alone else {role: "image"}
 
-    def prepare(self, role: str, form: str, value: Any, resources: Resources) -> Ready:  # noqa: ARG002
-        """Decode an image or video and fit it to the backbone's input size."""
+    def prepare(self, role: str, form: str, value: Any, resources: Resources) -> Ready:
+        """Decode an image, a pair of images or a video, and fit it to the backbone's input size."""
+        if isinstance(value, Pair):
+            first, second = (self.prepare(role, form, each, resources) for each in (value.first, value.second))
+            notes = tuple(dict.fromkeys((*first.notes, *second.notes)))
+            return Ready(np.concatenate([first.value, second.value]), 2, notes, aspect=first.aspect)
         if form == "video":
             clip = value if isinstance(value, Clip) else self._clip(bytes_of(value), resources.limits)
             frames = clip.frames if clip.fitted else fit(clip.frames, self.config.video, self.config.size)

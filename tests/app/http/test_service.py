@@ -68,7 +68,7 @@ async def test_settings_reach_the_predictor(toy_checkpoint: Path) -> None:
         await until_ready(client)
         response = await client.post("/caption", files={"image": jpeg_bytes()})
         error = check(response, 413, "image_too_large")
-    assert error["detail"] == {"width": 64, "height": 48, "limit": 100}
+    assert error["detail"] == {"width": 64, "height": 48, "limit": 100, "input": "image"}
 
 
 async def test_a_checkpoint_that_cannot_be_loaded_is_reported(tmp_path: Path) -> None:

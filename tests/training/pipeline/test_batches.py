@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from omninet.model.outputs.text.output import plain_text
+from omninet.model.tasks import TASKS
 from omninet.training.data import Example
 from omninet.training.pipeline.batches import spread_captions
 from omninet.training.pipeline.features import VIEWS, Features
@@ -100,6 +101,28 @@ def test_a_task_may_use_plain_views_only(setup: Setup) -> None:
         }
 
     assert seen == {"any": set(range(VIEWS)), "plain": {0}}
+
+
+def test_a_pair_of_pictures_is_two_frames(setup: Setup) -> None:
+    first, second = (setup.examples["caption"][i].media[0] for i in (0, 1))
+    example = Example("pair", {"image": first, "second_image": second, "statement": "Both show a dog."}, "true")
+    config = setup.encoder.network
+    network = replace(
+        config,
+        tasks={**config.tasks, "pair": TASKS["pair"]},
+        vocabularies={**config.vocabularies, "truth": 2},
+        controls=(),
+    )
+    encoder = replace(setup.encoder, network=network, vocabularies={"truth": {"true": 1, "false": 0}})
+
+    batch = encoder.batch(drawn([example]))
+
+    assert batch is not None
+    (_, _, frames), _ = batch.inputs
+    features = setup.encoder.media["vision"]
+    assert isinstance(features, Features)
+    torch.testing.assert_close(frames[0], torch.cat([features.view(first, 0), features.view(second, 0)]))
+    assert batch.targets.tolist() == [[1]]
 
 
 @pytest.mark.parametrize(
