@@ -75,6 +75,8 @@ class Task:
         answer: name of the answer in JSON, if the output lets the task choose one; empty means the output's default.
         uses: uses of the task; by default one with the task's name, other characters replaced by hyphens.
         either: True if the inputs are alternatives: a request has exactly one, and training compares them.
+        negatives_for: task that is also trained on the pairs that this task, with alternative inputs, wrongly takes for
+            alike; empty for none.
         pairs: True if the input with ``second`` is a pair of pictures, which are encoded as two frames.
     """
 
@@ -88,6 +90,7 @@ class Task:
     answer: str = ""
     uses: tuple[Use, ...] = ()
     either: bool = False
+    negatives_for: str = ""
     pairs: bool = False
 
     def __post_init__(self) -> None:
@@ -189,6 +192,7 @@ TASKS: dict[str, Task] = {
             summary="a vector of an image or a text, for search",
             uses=(Use("embed", IMAGE, "Embed"),),
             either=True,
+            negatives_for="match",
         ),
         Task(
             "ground",

@@ -29,10 +29,13 @@ class Loss:
     Attributes:
         terms: name -> loss term, summed over the real targets.
         right: number of targets that were predicted correctly.
+        mistaken: for each first input the row of a similar second input that is not its own, (b,); its own if there is
+            none. None if nothing was compared.
     """
 
     terms: dict[str, Tensor]
     right: Tensor
+    mistaken: Tensor | None = None
 
 
 class Head(nn.Module, ABC):

@@ -69,6 +69,11 @@ class Batch:
         return int(self.mask.any(1).sum())
 
 
+def rows_of(value: Any, rows: Tensor) -> Any:
+    """Return some rows of a collated input, a tensor or a named tuple of tensors."""
+    return value[rows] if isinstance(value, Tensor) else type(value)(*(part[rows] for part in value))
+
+
 class Media(Protocol):
     """Source of pictures and clips: precomputed features, or pixels."""
 

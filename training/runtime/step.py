@@ -15,10 +15,11 @@ from omninet.model.decoding.goal import Reads
 from omninet.model.network.layers import Losses
 from omninet.model.network.memory import Memory
 from omninet.model.network.omninet import OmniNet
-from omninet.model.outputs.head import Head, States
-from omninet.training.pipeline.batches import Batch
+from omninet.model.outputs.head import Head, Loss, States
+from omninet.training.pipeline.batches import Batch, rows_of
 
 T = TypeVar("T")
+NEGATIVES = 32  # mistaken pairs of a batch that another task is trained on
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,34 @@ class Objective(nn.Module):
             loss = head.compare(inputs, batch.targets)
         else:
             loss = head.loss(self._states(batch, reads, losses), batch.targets, batch.mask)
-        # Auxiliary losses of the layers are means, so they are scaled to sums over the targets.
-        return loss.terms | {name: term * batch.real for name, term in losses.items()}, loss.right
+        # Means over layers and over pairs are scaled to sums over the targets.
+        means = losses | self._of_negatives(batch, loss)
+        return loss.terms | {name: term * batch.real for name, term in means.items()}, loss.right
+
+    def _of_negatives(self, batch: Batch, loss: Loss) -> dict[str, Tensor]:
+        """Return the mean loss of the task ``negatives_for`` on true and on mistaken pairs (Li et al. 2021, ALBEF).
+
+        The classes of that task are: a match, no match.
+        """
+        name = self.network.config.tasks[batch.task].negatives_for
+        if loss.mistaken is None or name not in self.network.config.tasks:
+            return {}
+        rows = (loss.mistaken != torch.arange(len(loss.mistaken), device=loss.mistaken.device)).nonzero()[:NEGATIVES, 0]
+        if not len(rows):
+            return {}
+        (peripheral, domain, first), (other, language, second) = batch.inputs
+        both, taken = torch.cat([rows, rows]), torch.cat([rows, loss.mistaken[rows]])
+        targets = torch.cat([torch.zeros_like(rows), torch.ones_like(rows)])[:, None]
+        pairs = Batch(
+            name,
+            ((peripheral, domain, rows_of(first, both)), (other, language, rows_of(second, taken))),
+            targets,
+            torch.ones_like(targets, dtype=torch.bool),
+        )
+        head: Head = self.network.heads[name]  # type: ignore[assignment]
+        states = self._states(pairs, head.needs(self.network.config.cnp), {})
+        terms = head.loss(states, targets, pairs.mask).terms
+        return {f"{name} {term}": value / len(targets) for term, value in terms.items()}
 
     def _states(self, batch: Batch, reads: Sequence[Reads], losses: Losses) -> dict[Reads, States]:
         """Return the hidden states that a head reads; add the auxiliary losses of the layers to ``losses`` once."""

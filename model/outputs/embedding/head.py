@@ -51,7 +51,7 @@ class EmbeddingHead(Head):
         allowed = negatives | torch.eye(len(photos), dtype=torch.bool, device=photos.device)
         wanted = torch.arange(len(photos), device=photos.device)
         terms: dict[str, Tensor] = {}
-        right = torch.zeros(())
+        right, mistaken = torch.zeros(()), wanted
         for i, name in enumerate(self.projections):
             one, other = ([states for reads, states in given.items() if _name(reads) == name] for given in inputs)
             vectors = [self.values(*states[0], _reads(name)) for states in (one, other)]
@@ -59,8 +59,17 @@ class EmbeddingHead(Head):
             scores = (vectors[0] @ vectors[1].T * scale).masked_fill(~allowed, -math.inf)
             losses = [functional.cross_entropy(each, wanted, reduction="sum") for each in (scores, scores.T)]
             terms[name] = (losses[0] + losses[1]) / 2
-            right = (scores.argmax(1) == wanted).sum()  # of the last exit, the best one
-        return Loss(terms, right)
+            # Those of the last exit, the best one, are returned.
+            right = (scores.argmax(1) == wanted).sum()
+            mistaken = _draw(scores.detach().masked_fill(~negatives, -math.inf), wanted)
+        return Loss(terms, right, mistaken)
+
+
+def _draw(scores: Tensor, own: Tensor) -> Tensor:
+    """Draw a column of each row by the softmax of the scores (b, b); a row without any gets its own."""
+    has_any = scores.isfinite().any(1)
+    shares = scores.float().softmax(1).masked_fill(~has_any[:, None], 1.0)
+    return torch.where(has_any, shares.multinomial(1)[:, 0], own)
 
 
 def _projection(d: int) -> nn.Module:

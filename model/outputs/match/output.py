@@ -26,6 +26,7 @@ class MatchOutput(Output):
     """Answers with the log-odds and the probability that the inputs match."""
 
     answers = Match
+    fixed: ClassVar[tuple[str, ...]] = (MATCH, NO_MATCH)
     counted: ClassVar[str] = "pairs"
 
     def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Match:
@@ -40,9 +41,9 @@ class MatchOutput(Output):
         """Return the id of the true class."""
         return [ids.get(truth.answer, len(ids))]
 
-    def classes(self, truth: Truth) -> tuple[str]:
-        """Return the true class."""
-        return (truth.answer,)
+    def classes(self, truth: Truth) -> tuple[()]:  # noqa: ARG002
+        """Return nothing: the classes are ``fixed``."""
+        return ()
 
     def line(self, answer: Match) -> str:
         """Return the likelier class and the probability of a match."""

@@ -31,6 +31,15 @@ def network(toy: Checkpoint) -> OmniNet:
 
 
 @pytest.fixture
+def matching(network: OmniNet) -> OmniNet:
+    """Return the network with the task ``match``, which is trained on hard negatives."""
+    tasks = {**network.config.tasks, "match": TASKS["match"]}
+    sizes = {**network.config.vocabularies, "match": 2}
+    torch.manual_seed(0)
+    return OmniNet(replace(network.config, tasks=tasks, vocabularies=sizes, controls=()))
+
+
+@pytest.fixture
 def batch(network: OmniNet) -> Batch:
     """Return four pairs of features and a text, about three photos."""
     channels: int = network.peripherals["vision"].projection.in_features  # type: ignore[union-attr, assignment]
@@ -69,3 +78,35 @@ def test_training_tells_the_photos_apart(network: OmniNet, batch: Batch) -> None
         optimiser.step()
 
     assert losses[-1] < 0.2 * losses[0]
+
+
+def test_mistaken_pairs_are_negatives_of_another_task(matching: OmniNet, batch: Batch) -> None:
+    objective = Objective(matching.eval())
+    torch.manual_seed(1)
+    terms, _ = objective(batch)
+
+    head = matching.heads["embed"]
+    assert isinstance(head, Head)
+    states = [objective._states(replace(batch, inputs=(given,)), (0, 1, "hidden"), {}) for given in batch.inputs]
+    torch.manual_seed(1)
+    mistaken = head.compare(states, batch.targets).mistaken
+    assert mistaken is not None
+    assert all(batch.targets[i] != batch.targets[j] for i, j in enumerate(mistaken.tolist()))
+    (_, _, pictures), (_, _, texts) = batch.inputs
+    losses = []
+    for row, other, target in [(i, i, 0) for i in range(4)] + [(i, int(mistaken[i]), 1) for i in range(4)]:
+        inputs = (
+            ("vision", "image", pictures[[row]]),
+            ("language", "english", type(texts)(*(part[[other]] for part in texts))),
+        )
+        scores = matching.cnp.decode(matching.encode(inputs), "match", torch.tensor([[target]]))
+        losses.append(-float(scores[0, 0, target].detach()))
+    assert float(terms["match nll"].detach()) / 4 == pytest.approx(sum(losses) / 8, rel=1e-4)
+
+
+def test_pairs_of_one_photo_are_never_negatives(matching: OmniNet, batch: Batch) -> None:
+    alike = replace(batch, targets=torch.full_like(batch.targets, 3.0))
+
+    terms, _ = Objective(matching.eval())(alike)
+
+    assert "match nll" not in terms
