@@ -230,6 +230,14 @@ TASKS: dict[str, Task] = {
             uses=(Use("verify", IMAGE, "True or false of two images", chooses="kind", choice="truth"),),
             pairs=True,
         ),
+        Task(
+            "caltech101",
+            (PICTURE,),
+            "label",
+            "caltech101",
+            "which of 100 things an image shows, by the classes of Caltech-101",
+            uses=(Use("classify", IMAGE, "Name a thing", chooses="classes", choice="caltech101"),),
+        ),
     )
 }
 

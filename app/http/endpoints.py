@@ -83,23 +83,28 @@ class Endpoint:
         Raises:
             InputError: ``not_trained``: it has a second picture, but no such task takes one.
         """
-        choice = getattr(form, self.use.chooses) if self.choices else None
-        task = self.task if choice is None else self.choices[choice]
+        choice = self._choice(form)
+        task = self.choices.get(choice, self.task)
         second = next((given.second for given in task.inputs if given.second), "")
         if not second or getattr(form, second) is None:
             return task
-        if (choice or self.use.choice) not in self.pairs:
+        if choice not in self.pairs:
             raise not_trained(task, second)
-        return self.pairs[choice or self.use.choice]
+        return self.pairs[choice]
+
+    def _choice(self, form: RequestForm) -> str:
+        """Return the value of the field that chooses among the tasks; empty if there is one task."""
+        return str(getattr(form, self.use.chooses) or self.use.choice) if self.choices else ""
 
     @property
     def reply(self) -> type[Reply]:
         """Pydantic model of the response body."""
-        return reply_model(self.output, self.task)
+        return reply_model(self.output, self.task, self.use.chooses if self.choices else "")
 
     def reply_to(self, done: Prediction, form: RequestForm) -> Reply:
         """Return the response body of an answer to the request ``form``."""
-        return reply_to(self.output, self.task, done, layers=form.explain_mode == "layers")
+        choice = {self.use.chooses: self._choice(form)} if self.choices else {}
+        return reply_to(self.output, self.task, done, choice, layers=form.explain_mode == "layers")
 
     def uploads(self, form: RequestForm) -> tuple[Upload, ...]:
         """Return the uploaded files of a request."""

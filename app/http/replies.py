@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, cast
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field, create_model
 
 from omninet.app.backend import Prediction
 from omninet.app.http.schemas import ExplainedReply, ExplanationBody, ModelName, Reply, Timings
@@ -14,23 +15,29 @@ from omninet.model.outputs.answer import confidence_of
 from omninet.model.tasks import Task
 
 
-def reply_model(output: Output, task: Task) -> type[Reply]:
-    """Return the pydantic model of a task's response body."""
-    return _combined_model(output.schema(task), ExplainedReply if output.explains else Reply)
+def reply_model(output: Output, task: Task, chooses: str = "") -> type[Reply]:
+    """Return the pydantic model of a task's response body.
+
+    Args:
+        chooses: field that says which of the endpoint's tasks has answered; empty if it has one task.
+    """
+    return _combined_model(output.schema(task), ExplainedReply if output.explains else Reply, chooses)
 
 
 @cache
-def _combined_model(body: type[BaseModel], rest: type[Reply]) -> type[Reply]:
+def _combined_model(body: type[BaseModel], rest: type[Reply], chooses: str) -> type[Reply]:
     """Combine the fields of an output with those of all replies; pydantic puts the output's fields first."""
-    name = body.__name__.removesuffix("Body") + "Reply"
+    name = body.__name__.removesuffix("Body") + chooses.title() + "Reply"
     bases: Any = (rest, body)
-    return cast(type[Reply], create_model(name, __base__=bases, __doc__=body.__doc__, __module__=__name__))
+    fields: dict[str, Any] = {chooses: (str, Field(description="The task that answered."))} if chooses else {}
+    return cast(type[Reply], create_model(name, __base__=bases, __doc__=body.__doc__, __module__=__name__, **fields))
 
 
-def reply_to(output: Output, task: Task, done: Prediction, *, layers: bool = False) -> Reply:
+def reply_to(output: Output, task: Task, done: Prediction, choice: Mapping[str, str], *, layers: bool = False) -> Reply:
     """Return the response body of an answer, with its explanation if it has one.
 
     Args:
+        choice: field that chose the task -> its value; empty if the endpoint has one task.
         layers: whether the explanation contains every layer and head.
     """
     body = output.body(task, done.answer)
@@ -43,4 +50,4 @@ def reply_to(output: Output, task: Task, done: Prediction, *, layers: bool = Fal
     }
     if done.explanation is not None:
         fields["explanation"] = ExplanationBody(**done.explanation.to_dict(layers=layers))
-    return reply_model(output, task)(**fields)
+    return reply_model(output, task, "".join(choice))(**fields, **choice)

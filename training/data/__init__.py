@@ -2,6 +2,7 @@
 
 from omninet.training.data.activities import Activities
 from omninet.training.data.base import DataError, DataSet, Example, MissingError, thinned
+from omninet.training.data.caltech101 import Caltech101
 from omninet.training.data.caption_pairs import CaptionPairs
 from omninet.training.data.caption_qa import CaptionQa
 from omninet.training.data.coco import Coco
@@ -38,6 +39,7 @@ DATASETS: dict[str, type[DataSet]] = {
     "caption_pairs": CaptionPairs,
     "hmdb51": Hmdb51,
     "activities": Activities,
+    "caltech101": Caltech101,
     "flickr8k_match": Flickr8kMatch,
     "snli_ve": SnliVe,
     "nlvr": Nlvr,

@@ -54,6 +54,7 @@ async def test_a_field_chooses_the_task(client: httpx.AsyncClient, predictor: Pr
         expected = predictor.predict(kind, image=jpeg_bytes(), **STATEMENT)
         assert isinstance(expected, Label)
         assert body["label"] == expected.label
+        assert body["kind"] == kind
         assert {candidate["label"] for candidate in body["candidates"]} == set(NAMES[kind])
 
 
@@ -61,6 +62,7 @@ async def test_the_first_task_is_the_default(client: httpx.AsyncClient) -> None:
     default, named = (await verify(client)).json(), (await verify(client, kind="entailment")).json()
 
     assert default["candidates"] == named["candidates"]
+    assert default["kind"] == named["kind"] == "entailment"
 
 
 async def test_an_unknown_choice_names_the_field(client: httpx.AsyncClient) -> None:
@@ -98,6 +100,21 @@ async def test_items_of_a_batch_choose_too(client: httpx.AsyncClient) -> None:
 
     assert result["status"] == 200
     assert result["answer"]["label"] in NAMES["truth"]
+
+
+async def test_classify_names_its_classes(toy: Checkpoint) -> None:
+    classifier = toy_with(toy, ["caltech101"], {"caltech101": ("accordion", "airplanes", "anchor")})
+    async with talking_to(create_app(Settings(), Engine([classifier]))) as client:
+        body = (await client.post("/classify", files={"image": jpeg_bytes()})).json()
+        named = await client.post("/classify", files={"image": jpeg_bytes()}, data={"classes": "caltech101"})
+        wrong = await client.post("/classify", files={"image": jpeg_bytes()}, data={"classes": "imagenet"})
+        schema: dict[str, Any] = (await client.get("/openapi.json")).json()
+
+    assert body["classes"] == "caltech101"
+    assert body["label"] == body["candidates"][0]["label"]
+    assert named.json()["candidates"] == body["candidates"]
+    assert "caltech101" in check(wrong, 422, "invalid_value")["message"]
+    assert "classes" in schema["components"]["schemas"]["LabelClassesReply"]["required"]
 
 
 async def test_match(client: httpx.AsyncClient, predictor: Predictor) -> None:
