@@ -93,6 +93,7 @@ class VisionConfig:
         standardise: normalise backbone channels to mean 0 and standard deviation 1 over the training pictures.
         dropout: dropout of whole backbone channels, equal for all steps and cells of an input.
         motion: add motion features: the change of each channel since the previous frame, at every cell.
+        places: add to each cell features of its place, without which the network cannot tell where a cell is.
     """
 
     backbone: str = "resnet152"
@@ -106,10 +107,11 @@ class VisionConfig:
     standardise: bool = False
     dropout: float = 0.0
     motion: bool = False
+    places: bool = False
 
     def __post_init__(self) -> None:
         positive(self, "size", "frames")
-        flags(self, "standardise", "motion")
+        flags(self, "standardise", "motion", "places")
         one_of(self, "sampling", get_args(Sampling))
         for framing in (self.image, self.video):
             if framing.side is not None and framing.side < self.size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from omninet.model.modalities.vision.chain import ChainNet
 from omninet.model.modalities.vision.compact import CompactNet
 from omninet.model.modalities.vision.config import VisionConfig
 
+FREQUENCIES = (0.5, 1.0, 2.0, 4.0)  # half waves across the picture
 # Backbones that are part of OmniNet.
 OURS: dict[str, type[nn.Module]] = {"compact": CompactNet, "chain": ChainNet}
 # Modules of torchvision's classification models that come after the feature map.
@@ -41,6 +43,7 @@ class VisionPeripheral(BackbonePeripheral):
         self.dropout = ChannelDropout(config.dropout)
         self.projection = nn.Linear(channels, d_model)
         self.motion = Motion(channels, d_model, config.dropout) if config.motion else None
+        self.places = Places(d_model) if config.places else None
         self.frozen = True
 
     @staticmethod
@@ -67,6 +70,8 @@ class VisionPeripheral(BackbonePeripheral):
         """Project backbone features and add motion features: (b, t, s, channels) -> (b, t, s, d)."""
         features = self.standardised(features)
         projected: Tensor = self.projection(self.dropout(features))
+        if self.places is not None:
+            projected = projected + self.places(features.shape[2])
         if self.motion is None or not moves or features.shape[1] == 1:
             return projected
         return projected + functional.pad(self.motion(features), (0, 0, 0, 0, 1, 0))
@@ -123,6 +128,29 @@ class ChannelDropout(nn.Module):
         """Drop channels of features (b, t, s, channels) in training."""
         b, _, _, channels = features.shape
         return features * functional.dropout(features.new_ones(b, 1, 1, channels), self.share, self.training)
+
+
+class Places(nn.Module):
+    """Vectors of the places of cells: a projection of sines and cosines of their coordinates, for grids of any size.
+
+    The projection starts at zero, so that a network trained without places can be trained on with them.
+    """
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(4 * len(FREQUENCIES), d_model, bias=False)
+        nn.init.zeros_(self.projection.weight)
+
+    def forward(self, cells: int) -> Tensor:
+        """Return the vectors of a square grid, row by row, (cells, d)."""
+        weight = self.projection.weight
+        side = math.isqrt(cells)
+        centre = (torch.arange(side, device=weight.device, dtype=torch.float32) + 0.5) / side
+        angles = math.pi * centre[:, None] * torch.tensor(FREQUENCIES, device=weight.device)
+        waves = torch.cat([angles.sin(), angles.cos()], 1)  # (side, 2 * frequencies)
+        rows, columns = (x.expand(side, side, -1) for x in (waves[:, None], waves[None]))
+        found: Tensor = self.projection(torch.cat([rows, columns], -1).flatten(0, 1).to(weight.dtype))
+        return found
 
 
 class Motion(nn.Module):
