@@ -96,3 +96,28 @@ def test_without_moves_frames_are_encoded_independently(peripheral: VisionPeriph
     for t in range(3):
         torch.testing.assert_close(still[:, t : t + 1], peripheral(features[:, t : t + 1])[0])
     assert not torch.allclose(still, peripheral(features)[0])
+
+
+def test_places_tell_cells_apart() -> None:
+    vision = VisionPeripheral(VisionConfig(backbone="compact", size=64, places=True), 6).eval().requires_grad_(False)
+    alike = torch.rand(1, 1, 1, 512).expand(1, 2, 9, 512)
+
+    untrained = vision.project(alike)
+    assert vision.places is not None
+    vision.places.projection.weight.copy_(torch.randn(6, 16))
+    placed = vision.project(alike)
+
+    torch.testing.assert_close(untrained, vision.projection(alike))
+    assert torch.cdist(placed[0, 0], placed[0, 0]).add(torch.eye(9)).min() > 0.1
+    torch.testing.assert_close(placed[0, 0], placed[0, 1])
+
+
+def test_places_depend_on_the_part_of_the_picture_and_not_on_the_grid() -> None:
+    places = VisionPeripheral(VisionConfig(backbone="compact", size=64, places=True), 6).places
+    assert places is not None
+    places.requires_grad_(False).projection.weight.copy_(torch.randn(6, 16))
+
+    coarse, fine = places(9).view(3, 3, 6), places(81).view(9, 9, 6)
+
+    torch.testing.assert_close(coarse, fine[1::3, 1::3])
+    torch.testing.assert_close(coarse[0, 0], places(9)[0])
