@@ -48,7 +48,7 @@ class Peripheral(nn.Module, ABC):
         """
 
     def blank(self, encoded: Tensor) -> Tensor:
-        """Return the encoding of a cell that shows nothing, (d,), for explanations; by default the mean of all cells.
+        """Return the encoding of cells that show nothing, (d,) or (s, d), for explanations; by default the mean of all.
 
         Args:
             encoded: result of ``forward`` for one input, (1, t, s, d).

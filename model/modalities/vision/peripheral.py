@@ -77,10 +77,11 @@ class VisionPeripheral(BackbonePeripheral):
         return projected + functional.pad(self.motion(features), (0, 0, 0, 0, 1, 0))
 
     def blank(self, encoded: Tensor) -> Tensor:
-        """Return the encoding of a cell with average channels; without ``standardise``, the mean of all cells."""
+        """Return the encoding of cells with average channels; without ``standardise``, the mean of all cells."""
         if self.standardise is None:
             return super().blank(encoded)
-        return self.projection(torch.zeros_like(self.standardise.mean, dtype=encoded.dtype))  # type: ignore[no-any-return]
+        average: Tensor = self.projection(torch.zeros_like(self.standardise.mean, dtype=encoded.dtype))
+        return average if self.places is None else average + self.places(encoded.shape[2])
 
     def standardised(self, features: Tensor) -> Tensor:
         """Standardise features (..., channels) if the configuration asks for it."""

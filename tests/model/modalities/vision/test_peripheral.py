@@ -121,3 +121,16 @@ def test_places_depend_on_the_part_of_the_picture_and_not_on_the_grid() -> None:
 
     torch.testing.assert_close(coarse, fine[1::3, 1::3])
     torch.testing.assert_close(coarse[0, 0], places(9)[0])
+
+
+def test_blank_cells_keep_their_places() -> None:
+    config = VisionConfig(backbone="compact", size=64, places=True, standardise=True)
+    vision = VisionPeripheral(config, 6).eval().requires_grad_(False)
+    assert vision.places is not None
+    vision.places.projection.weight.copy_(torch.randn(6, 16))
+
+    blank = vision.blank(torch.zeros(1, 2, 9, 6))
+
+    assert vision.standardise is not None
+    average = vision.standardise.mean.expand(1, 1, 9, 512)
+    torch.testing.assert_close(blank, vision.project(average)[0, 0])
