@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omninet.model.decoding.options import TEXT_OPTIONS
-from omninet.model.tasks import TASKS, Task, Use, uses_of
+from omninet.model.tasks import TASKS, Task, Use, missing_tasks, not_in_checkpoint, uses_of
 
 if TYPE_CHECKING:
     from omninet.model.errors import InputError
@@ -220,12 +220,15 @@ def _use(name: str, folder: Path | None) -> tuple[Task, Use]:
     """Return the task and use with a name, without reading the weights of the checkpoint.
 
     Raises:
-        InputError: ``unknown_task``.
+        InputError: ``unknown_task``; ``task_not_in_checkpoint`` for a use of TASKS.
     """
     from omninet.model.checkpoint import BUNDLED, skim
     from omninet.model.errors import InputError
 
-    offered = uses_of(skim(folder or BUNDLED).network.tasks.values())
+    tasks = skim(folder or BUNDLED).network.tasks
+    offered = uses_of(tasks.values())
+    if name not in offered and (missing := missing_tasks(name, tasks)):
+        raise not_in_checkpoint(missing, tasks)
     if name not in offered:
         raise InputError("unknown_task", f"there is no task {name!r}; known are {', '.join(offered)}", task=name)
     return offered[name]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from omninet.command import main
 from omninet.model import cli
 from omninet.model.checkpoint import Checkpoint, save
 from omninet.model.confidence.confidence import Confidence
@@ -222,6 +223,16 @@ def test_errors(files: dict[str, str], toy_checkpoint: Path) -> None:
 def test_an_unknown_task_lists_those_of_the_checkpoint(toy_checkpoint: Path) -> None:
     with pytest.raises(InputError, match="there is no task 'hat'; known are pos, activity, caption, video-caption"):
         run("predict", "hat", "Go.", "--checkpoint", toy_checkpoint)
+
+
+@pytest.mark.parametrize(("use", "tasks"), [("match", "match"), ("verify", "entailment or truth")])
+def test_a_built_in_task_that_the_checkpoint_lacks(
+    use: str, tasks: str, toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", use, "photo.jpg", "--checkpoint", str(toy_checkpoint)]) == 2
+
+    expected = f"the checkpoint has no task {tasks}; its tasks are pos, activity, caption, vqa; use a checkpoint"
+    assert expected in capsys.readouterr().err
 
 
 def test_help_names_every_task(capsys: pytest.CaptureFixture[str]) -> None:
