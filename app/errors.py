@@ -19,7 +19,8 @@ from omninet.model.errors import InputError
 
 logger = logging.getLogger(__name__)
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
-TOO_LARGE_SUFFIXES = ("_too_large", "_too_long")  # codes of an InputError with status 413; all others have 422
+TOO_LARGE_SUFFIXES = ("_too_large", "_too_long")  # codes of an InputError with status 413
+NOT_FOUND = "task_not_in_checkpoint"  # code of an InputError with status 404; all others have 422
 
 NUMERIC_TYPES = {"int", "float", "constrained-int", "constrained-float"}
 MAX_PROBLEMS = 5  # validation errors reported for one request
@@ -137,8 +138,13 @@ def response_of(error: InputError | ServiceError) -> Response:
     """Return the HTTP response of an error."""
     if isinstance(error, ServiceError):
         return error.response()
-    status = 413 if error.code.endswith(TOO_LARGE_SUFFIXES) else 422
-    return error_response(status, error.code, error.message, error.detail)
+    return error_response(_status_of(error), error.code, error.message, error.detail)
+
+
+def _status_of(error: InputError) -> int:
+    if error.code == NOT_FOUND:
+        return 404
+    return 413 if error.code.endswith(TOO_LARGE_SUFFIXES) else 422
 
 
 def _input_error(request: Request, error: Exception) -> Response:

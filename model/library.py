@@ -1,16 +1,19 @@
-"""The tasks of the bundled model as typed methods, for editors and type checkers."""
+"""The built-in tasks as typed methods, for editors and type checkers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Unpack, cast
+from typing import TYPE_CHECKING, Literal, Unpack, cast
 
 from omninet.model.decoding.options import TextOptions
 from omninet.model.predictor import Predictor
 
 if TYPE_CHECKING:
     from omninet.model.modalities.vision.modality import ImageInput, VideoInput
+    from omninet.model.outputs.boxes.answer import Places
+    from omninet.model.outputs.embedding.answer import Embedding
     from omninet.model.outputs.label.answer import Label
+    from omninet.model.outputs.match.answer import Match
     from omninet.model.outputs.tags.answer import Tagging
     from omninet.model.outputs.text.answer import Caption
 
@@ -44,3 +47,28 @@ class Model(Predictor):
     def pos(self, text: str | Sequence[str]) -> Tagging:
         """Tag the words of one or more texts with their parts of speech."""
         return cast("Tagging", self.predict("pos", text=text if isinstance(text, str) else list(text)))
+
+    def match(self, image: ImageInput, text: str) -> Match:
+        """Tell how well a text fits an image."""
+        return cast("Match", self.predict("match", image=image, text=text))
+
+    def embed(
+        self,
+        image: ImageInput | None = None,
+        text: str | None = None,
+        *,
+        exit: str | None = None,  # noqa: A002 - the name of the option
+    ) -> Embedding:
+        """Return a vector of an image or a text, read at the exit ``fast``, ``balanced`` or ``best``."""
+        return cast("Embedding", self.predict("embed", image=image, text=text, exit=exit))
+
+    def ground(self, image: ImageInput, phrase: str, *, candidates: Sequence[Sequence[float]] | None = None) -> Places:
+        """Find the thing that a phrase names in an image, among ``candidates`` (x1, y1, x2, y2 in pixels) if given."""
+        given = None if candidates is None else [list(box) for box in candidates]
+        return cast("Places", self.predict("ground", image=image, phrase=phrase, candidates=given))
+
+    def verify(
+        self, image: ImageInput, statement: str, *, kind: Literal["entailment", "truth"] = "entailment"
+    ) -> Label:
+        """Tell whether an image entails a statement, or whether the statement is true of it."""
+        return cast("Label", self.predict(kind, image=image, statement=statement))

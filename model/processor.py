@@ -26,7 +26,7 @@ from omninet.model.outputs import OUTPUTS, Answer, Output
 from omninet.model.outputs.text.answer import Text
 from omninet.model.outputs.text.output import written
 from omninet.model.rows import Prepared, Row
-from omninet.model.tasks import TASKS, Input, Task
+from omninet.model.tasks import TASKS, Input, Task, not_in_checkpoint
 
 NO_DOCUMENTS = Documents()
 NO_CONFIDENCES: Mapping[str, Confidence] = {}
@@ -97,8 +97,10 @@ class Processor:
         """Return a task of the checkpoint.
 
         Raises:
-            InputError: ``unknown_task``.
+            InputError: ``unknown_task``; ``task_not_in_checkpoint`` for a task of TASKS.
         """
+        if name not in self.config.network.tasks and name in TASKS:
+            raise not_in_checkpoint([name], self.tasks)
         if name not in self.config.network.tasks:
             raise InputError("unknown_task", f"there is no task {name!r}; known are {', '.join(self.tasks)}", task=name)
         return self.config.network.tasks[name]
@@ -136,7 +138,8 @@ class Processor:
             given: see ``prepare``; the value of an input may be any object but None.
 
         Raises:
-            InputError: ``unknown_task``, ``unexpected_input``, ``missing_input``, or ``bad_option``.
+            InputError: ``unknown_task``, ``task_not_in_checkpoint``, ``unexpected_input``, ``missing_input`` or
+                ``bad_option``.
         """
         spec = self.task(task)
         output = OUTPUTS[spec.output]

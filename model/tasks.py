@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from omninet.model.config import flags, one_of
-from omninet.model.errors import ConfigError
+from omninet.model.errors import ConfigError, InputError
 
 Views = Literal["any", "plain", "moved"]
 
@@ -279,3 +279,24 @@ def _check_choice(first: Task, its: Use, task: Task, use: Use) -> None:
         raise ConfigError(
             f"tasks {first.name} and {task.name} share the use {use.name!r}; they need equal inputs, output and answer"
         )
+
+
+def missing_tasks(name: str, known: Collection[str]) -> list[str]:
+    """Return the names of the tasks of TASKS with a use called ``name`` if a checkpoint has none of them, or none.
+
+    Args:
+        known: names of the checkpoint's tasks.
+    """
+    named = [
+        task.name for task in TASKS.values() for use in task.uses if name in (use.name, f"{use.name}/{use.choice}")
+    ]
+    return named if not set(named) & set(known) else []
+
+
+def not_in_checkpoint(tasks: Sequence[str], known: Iterable[str]) -> InputError:
+    """Return the error for a request that needs one of ``tasks``, none of which is among those of the checkpoint."""
+    message = (
+        f"the checkpoint has no task {' or '.join(tasks)}; its tasks are {', '.join(known)}; "
+        "use a checkpoint that has the task, or train one"
+    )
+    return InputError("task_not_in_checkpoint", message, tasks=list(tasks))

@@ -10,14 +10,15 @@ import torch
 
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.network.omninet import OmniNet
+from omninet.model.outputs.boxes.tokens import CLASSES
 from omninet.model.predictor import Predictor
 from omninet.model.tasks import TASKS
 
 
-def toy_with(
+def checkpoint_with(
     toy: Checkpoint, tasks: Collection[str], vocabularies: Mapping[str, tuple[str, ...]] | None = None, **cnp: Any
-) -> Predictor:
-    """Return a predictor of a random network with some of TASKS.
+) -> Checkpoint:
+    """Return a random network with some of TASKS.
 
     Args:
         vocabularies: name -> classes, of vocabularies that the toy lacks.
@@ -35,10 +36,30 @@ def toy_with(
         controls=(),
     )
     torch.manual_seed(0)
-    checkpoint = replace(
+    return replace(
         toy,
         config=replace(toy.config, network=network),
         network=OmniNet(network).eval(),
         vocabularies={name: classes for name, classes in named.items() if name in needed},
     )
-    return Predictor(checkpoint, device="cpu")
+
+
+def toy_with(
+    toy: Checkpoint, tasks: Collection[str], vocabularies: Mapping[str, tuple[str, ...]] | None = None, **cnp: Any
+) -> Predictor:
+    """Return a predictor of ``checkpoint_with``."""
+    return Predictor(checkpoint_with(toy, tasks, vocabularies, **cnp), device="cpu")
+
+
+NEW_VOCABULARIES = {
+    "match": ("match", "no-match"),
+    "entailment": ("contradiction", "entailment", "neutral"),
+    "truth": ("true", "false"),
+    "places": CLASSES,
+}
+
+
+def with_new_tasks(toy: Checkpoint) -> Checkpoint:
+    """Return a random network with the tasks of the toy, and those that compare a picture with a text."""
+    tasks = [*toy.config.network.tasks, "match", "embed", "ground", "entailment", "truth"]
+    return checkpoint_with(toy, tasks, NEW_VOCABULARIES)

@@ -58,6 +58,7 @@ FIXED = {
     "repeated_part",
     "replica_lost",
     "shutting_down",
+    "task_not_in_checkpoint",
     "text_too_long",
     "unexpected_input",
     "unknown_field",

@@ -2,14 +2,15 @@
 
 import { aboutModel } from "./about.js";
 import { confidenceLine } from "./confidence.js";
-import { element } from "./elements.js";
-import { showPreview, textField, uploadField } from "./inputs.js";
+import { capital, element } from "./elements.js";
+import { optionField, selectField, showPreview, textField, uploadField } from "./inputs.js";
+import { marksOf, placeOver } from "./marks.js";
 import { rendererOf, showAnswer, showBusy, showError, showNothing, showWriting } from "./render.js";
 import { bodyOf, commandOf } from "./request.js";
 import { creditLine, mediaSample, sampleFile, textSample } from "./samples.js";
 import { events } from "./stream.js";
 import { truthLine } from "./truth.js";
-import { takes, usesOf } from "./uses.js";
+import { choose as chooseTask, takes, usesOf } from "./uses.js";
 
 const $ = (id) => document.getElementById(id);
 const here = new URL(".", location.href);
@@ -18,6 +19,9 @@ const here = new URL(".", location.href);
 const chosen = {};
 const written = {};
 const answers = {};
+const marks = {}; // of the answer of each tab, over its picture
+const set = {}; // options of outputs, by name
+const renderers = {};
 let samples = { files: [], texts: {} };
 let uses = [];
 let use = null;
@@ -27,6 +31,9 @@ let running = null;
 const slot = (field) => `${field.form} ${use.uploads.filter((other) => other.form === field.form).indexOf(field)}`;
 const topic = (field) => `${field.role} ${use.uploads[0]?.form ?? ""}`;
 const files = () => Object.fromEntries(use.uploads.map((field) => [field.name, chosen[slot(field)]]));
+const required = () => use.uploads.filter((field) => !field.optional);
+const options = () => renderers[use.output].options ?? [];
+const given = () => Object.fromEntries(options().filter(({ name }) => set[name]?.trim()).map(({ name }) => [name, set[name]]));
 const texts = () => Object.fromEntries(use.values.map((field) => [field.name, written[topic(field)] ?? ""]));
 
 // ---- tabs
@@ -73,7 +80,7 @@ function show(item) {
 function buildInputs() {
   shown = {};
   for (const field of use.uploads) {
-    shown[field.name] = uploadField(field, use.uploads.length > 1, (file) => chooseOwn(field, file));
+    shown[field.name] = uploadField(field, use.uploads.length > 1, (file) => chooseOwn(field, file), () => remove(field));
     showFile(field);
   }
   for (const field of use.values) {
@@ -84,13 +91,31 @@ function buildInputs() {
       showCurl();
     });
   }
-  $("inputs").replaceChildren(...[...use.uploads, ...use.values].map((field) => shown[field.name].section));
+  const files = use.uploads.map((field) => shown[field.name].section);
+  $("inputs").replaceChildren(
+    files.length > 1 ? element("div", { class: "several" }, ...files) : files[0] ?? "",
+    ...use.values.map((field) => shown[field.name].section),
+    ...(use.choices.length > 1 ? [choiceOfTask()] : []),
+    ...options().map((option) => optionField(option, set[option.name] ?? "", (value) => {
+      set[option.name] = value;
+      showCurl();
+    })));
+}
+
+// A select for the tasks that share the endpoint.
+function choiceOfTask() {
+  return selectField(use.chooses, capital(use.chooses), use.choices.map((each) => [each.choice, each.title]), use.choice, (choice) => {
+    chooseTask(use, choice);
+    $("summary").textContent = use.summary;
+    showCurl();
+  });
 }
 
 // Show the chosen file of a field, and whose photo it is if it is a sample.
 function showFile(field) {
   const pick = chosen[slot(field)];
   showPreview(shown[field.name].preview, pick);
+  placeOver(shown[field.name].preview, marks[use.tab]);
   shown[field.name].credit.replaceChildren(...creditLine(pick?.sample));
 }
 
@@ -109,16 +134,23 @@ function choose(field, file, sample = null) {
   showCurl();
 }
 
+function remove(field) {
+  delete chosen[slot(field)];
+  showFile(field);
+  showSamples();
+  showCurl();
+}
+
 function chooseOwn(field, file) {
   choose(field, file);
   const [first] = use.values;
   if (first) shown[first.name].input.focus();
-  else if (use.uploads.every((each) => chosen[slot(each)])) run();
+  else if (required().every((each) => chosen[slot(each)])) run();
 }
 
-// The upload field that the next sample fills: the first empty one.
+// The upload field that the next sample fills: the first empty one that is not optional.
 function nextUpload() {
-  return use.uploads.find((field) => !chosen[slot(field)]) ?? use.uploads[0];
+  return required().find((field) => !chosen[slot(field)]) ?? use.uploads[0];
 }
 
 async function takeSample(sample) {
@@ -127,7 +159,7 @@ async function takeSample(sample) {
   if (use !== asked) return;
   choose(field, file, sample);
   for (const value of use.values.filter((each) => sample.texts[each.role])) setText(value, sample.texts[value.role]);
-  if (use.uploads.length === 1) run();
+  if (required().length === 1) run();
 }
 
 function setText(field, text) {
@@ -186,6 +218,8 @@ async function run() {
   const asked = use;
   running?.abort();
   const control = (running = new AbortController());
+  marks[asked.tab]?.layer.remove();
+  marks[asked.tab] = null;
   $("answer").replaceChildren(...showBusy());
   $("run").setAttribute("aria-busy", "true");
   for (const field of asked.values) shown[field.name].input.removeAttribute("aria-invalid");
@@ -216,15 +250,20 @@ async function ask(asked, signal) {
   const [first] = asked.uploads;
   const [preview, pick] = first ? [shown[first.name].preview, chosen[slot(first)]] : [];
   const said = Object.fromEntries(use.values.map((field) => [field.role, written[topic(field)]]));
+  const renderer = renderers[asked.output];
   try {
-    const sent = { method: "POST", signal, ...bodyOf(asked, files(), texts()) };
-    const [response, renderer] = await Promise.all([fetch(new URL(asked.id, here), sent), rendererOf(asked.output)]);
+    const sent = { method: "POST", signal, ...bodyOf({ ...asked, explains: asked.explains && renderer.explains !== false }, files(), texts(), given()) };
+    const response = await fetch(new URL(asked.id, here), sent);
     const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
     const reply = isStream ? await lastOf(response, signal) : await response.json();
     if (reply.error && !signal.aborted) markInvalid(asked, reply.error.code);
     if (reply.error) return showError(reply.error);
     const below = [confidenceLine(reply, asked.threshold), truthLine(reply, pick?.sample, said)];
-    return showAnswer(reply, renderer, preview, pick?.url, ...below);
+    const drawn = marksOf(reply, renderer, pick?.url);
+    if (signal.aborted) return [];
+    marks[asked.tab] = drawn;
+    if (drawn) placeOver(preview, drawn);
+    return showAnswer(reply, renderer, drawn, preview, pick?.url, ...below);
   } catch {
     return showError({ code: "unreachable", message: "the server could not be reached; is it still running?" });
   }
@@ -245,7 +284,7 @@ async function lastOf(response, signal) {
 // ---- the shell command
 
 function showCurl() {
-  $("curl").textContent = commandOf(use, files(), texts(), here);
+  $("curl").textContent = commandOf(use, files(), texts(), given(), here);
 }
 
 $("copy").addEventListener("click", async () => {
@@ -279,6 +318,7 @@ async function start() {
   const { model, tasks } = await servedTasks();
   samples = await reading;
   uses = usesOf(tasks);
+  await Promise.all(uses.map(async ({ output }) => (renderers[output] = await rendererOf(output))));
   buildTabs();
   $("panel").hidden = false;
   show(uses.find((item) => `#${item.tab}` === location.hash) ?? uses[0]);
@@ -288,15 +328,15 @@ async function start() {
   beginWithSamples();
 }
 
-// Choose the first matching sample in each tab with one upload.
+// Choose the first matching sample in each tab with one upload that is not optional.
 async function beginWithSamples() {
-  for (const item of uses.filter((each) => each.uploads.length === 1)) {
+  for (const item of uses.filter((each) => each.uploads.filter((field) => !field.optional).length === 1)) {
     const [field] = item.uploads;
     const [sample, key] = [samples.files.find((each) => takes(field, each.type)), `${field.form} 0`];
     if (!sample || chosen[key]) continue;
     const file = await sampleFile(sample);
     chosen[key] ??= { file, sample, type: sample.type, url: URL.createObjectURL(file) };
-    use.uploads.forEach(showFile);
+    use.uploads.filter((each) => slot(each) === key).forEach(showFile);
     showSamples();
     showCurl();
   }

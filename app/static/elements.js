@@ -21,6 +21,18 @@ export function pointedAt(text, index, show) {
   return word;
 }
 
+// A button that copies text. Browsers provide no clipboard to pages over plain HTTP from another machine.
+export function copyButton(label, textOf) {
+  const button = element("button", { type: "button", class: "quiet" }, label);
+  button.addEventListener("click", async () => {
+    const copied = await navigator.clipboard?.writeText(textOf()).then(() => true, () => false);
+    button.textContent = copied ? "Copied" : "Not copied";
+    setTimeout(() => (button.textContent = label), 1500);
+  });
+  return button;
+}
+
+export const capital = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 export const readable = (label) => label.replaceAll("_", " ");
 export const percent = (p) => `${p >= 0.1 || p === 0 ? Math.round(100 * p) : (100 * p).toFixed(1)}%`;
 export const milliseconds = (ms) => `${ms >= 10 ? Math.round(ms) : ms.toFixed(1)} ms`;

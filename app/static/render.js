@@ -12,10 +12,13 @@ export async function rendererOf(output) {
   }
 }
 
-// Render a reply; attention weights are drawn over the preview if it still shows `url`. The lines `below` follow the answer.
-export function showAnswer(reply, renderer, preview, url, ...below) {
+// Render a reply; attention weights are drawn over the preview if it still shows `url`. The lines `below` follow the answer;
+// `marks` are those of marksOf().
+export function showAnswer(reply, renderer, marks, preview, url, ...below) {
   const looked = reply.explanation ? lookedAt(reply, preview, url) : { parts: [], show: () => {} };
-  return [looked.beside ?? "", renderer.render(reply, looked.show, element("div", {}, ...below)), ...looked.parts, ...reply.notes.map(note), details(reply)];
+  const answer = renderer.render(reply, looked.show, element("div", {}, ...below));
+  marks?.link(answer);
+  return [marks?.beside ?? looked.beside ?? "", answer, ...looked.parts, ...reply.notes.map(note), details(reply)];
 }
 
 // An empty text that is filled while an answer streams.

@@ -2,36 +2,39 @@
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-// The headers and body for fetch; `files` and `texts` map names of fields to values.
-export function bodyOf(use, files, texts) {
+// The headers and body for fetch; `files`, `texts` and `options` map names of fields to values.
+export function bodyOf(use, files, texts, options) {
   if (!use.multipart) {
-    return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(values(use, texts)) };
+    return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(values(use, texts, options)) };
   }
   const form = new FormData();
   for (const field of use.uploads) if (files[field.name]) form.append(field.name, files[field.name].file);
   for (const field of use.values) form.append(field.name, texts[field.name]);
+  for (const [name, value] of Object.entries(options)) form.append(name, value);
   if (use.choice) form.append(use.chooses, use.choice);
   if (use.explains) form.append("explain", "true");
   if (use.streams) form.append("stream", "true");
   return { body: form };
 }
 
-export function commandOf(use, files, texts, here) {
+export function commandOf(use, files, texts, options, here) {
   const url = new URL(use.path.slice(1), here);
-  if (!use.multipart) return `curl --json ${quoted(JSON.stringify(values(use, texts)))} ${url}`;
-  const given = [...use.values.map((field) => [field.name, texts[field.name]]), ...(use.choice ? [[use.chooses, use.choice]] : [])];
+  if (!use.multipart) return `curl --json ${quoted(JSON.stringify(values(use, texts, options)))} ${url}`;
+  const given = [...use.values.map((field) => [field.name, texts[field.name]]), ...Object.entries(options), ...(use.choice ? [[use.chooses, use.choice]] : [])];
   const others = given.map(([name, text]) => ` --form-string ${quoted(`${name}=${text}`)}`).join("");
-  const [first] = use.uploads;
-  const sample = use.uploads.length === 1 && files[first.name]?.sample;
+  const uploads = use.uploads.filter((field) => files[field.name] || !field.optional);
+  const [first] = uploads;
+  const sample = uploads.length === 1 && files[first.name]?.sample;
   if (sample) return `curl -s ${new URL(`static/samples/${sample.file}`, here)} |\n  curl -F ${first.name}=@-${others} ${url}`;
-  return `curl${use.uploads.map((field) => ` -F ${quoted(`${field.name}=@"${nameOf(files[field.name])}"`)}`).join("")}${others} ${url}`;
+  return `curl${uploads.map((field) => ` -F ${quoted(`${field.name}=@"${nameOf(files[field.name])}"`)}`).join("")}${others} ${url}`;
 }
 
 const nameOf = (pick) => (pick?.file.name ?? "FILE").replace(/["\\]/g, "\\$&");
 
 // Fields that are not texts contain JSON; invalid JSON is sent as a string, so that the server reports the error.
-function values(use, texts) {
-  const given = Object.fromEntries(use.values.map((field) => [field.name, field.text ? texts[field.name] : parsed(texts[field.name])]));
+function values(use, texts, options) {
+  const inputs = use.values.map((field) => [field.name, field.text ? texts[field.name] : parsed(texts[field.name])]);
+  const given = Object.fromEntries([...inputs, ...Object.entries(options).map(([name, text]) => [name, parsed(text)])]);
   return use.choice ? { ...given, [use.chooses]: use.choice } : given;
 }
 

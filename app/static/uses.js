@@ -1,15 +1,20 @@
 // The uses of the served model's tasks, in the order of their tabs.
 
-// Uses with an image come first, then those without files, then the rest.
+import { capital } from "./elements.js";
+
+// Uses with an image come first, then those without files, then the rest. Uses that share an endpoint are one, with
+// `choices`, of which choose() takes one; the first is the default.
 export function usesOf(tasks) {
   const uses = tasks.flatMap((task) => task.uses.map((use) => ({ ...use, output: task.output, threshold: task.confidence?.threshold, inputs: inputsOf(use) })));
   return uses
+    .filter((use, i) => uses.findIndex((other) => other.path === use.path) === i)
     .map((use) => ({
       ...use,
       id: use.path.slice(1),
-      tab: [use.path.slice(1), use.choice].filter(Boolean).join("-"),
+      tab: use.path.slice(1),
       verb: use.title.includes(" ") ? use.title.split(" ", 1)[0] : "Run",
-      summary: `${use.summary.charAt(0).toUpperCase()}${use.summary.slice(1)}.`,
+      summary: sentence(use.summary),
+      choices: uses.filter((other) => other.path === use.path && other.choice),
       uploads: use.inputs.filter((field) => field.upload),
       values: use.inputs.filter((field) => !field.upload),
     }))
@@ -17,14 +22,21 @@ export function usesOf(tasks) {
     .sort((one, other) => one.rank - other.rank);
 }
 
-// The first field of each group of alternatives.
+// Take one of the choices of a use.
+export function choose(use, choice) {
+  const { summary, threshold } = use.choices.find((each) => each.choice === choice);
+  Object.assign(use, { choice, threshold, summary: sentence(summary) });
+}
+
+const sentence = (clause) => `${capital(clause)}.`;
+
+// The first field of each group of alternatives; a field that is not required and has no alternative is optional.
 function inputsOf(use) {
-  const groups = new Map();
-  for (const field of use.fields) {
-    const group = field.group ?? field.role;
-    if (!groups.has(group)) groups.set(group, field);
-  }
-  return [...groups.values()];
+  const groupOf = (field) => field.group ?? field.role;
+  const others = (field) => use.fields.filter((other) => other !== field && groupOf(other) === groupOf(field));
+  return use.fields
+    .filter((field, i) => use.fields.findIndex((other) => groupOf(other) === groupOf(field)) === i)
+    .map((field) => ({ ...field, optional: !field.required && !others(field).length }));
 }
 
 function rank([first]) {

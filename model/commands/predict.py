@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omninet.model.decoding.options import TEXT_OPTIONS
-from omninet.model.tasks import TASKS, Task, Use, uses_of
+from omninet.model.tasks import TASKS, Task, Use, missing_tasks, not_in_checkpoint, uses_of
 
 if TYPE_CHECKING:
     from omninet.model.errors import InputError
     from omninet.model.outputs.answer import Answer
     from omninet.model.processor import Processor
+
+TEXTS = ("question", "text", "phrase", "statement")  # roles of inputs with options of their own
 
 EXAMPLES = """examples:
   omninet predict caption photo.jpg
@@ -25,6 +27,8 @@ EXAMPLES = """examples:
   omninet predict vqa photo.jpg --question "what is on the table?"
   omninet predict pos "She sells sea shells."
   omninet predict activity clip.mp4 --json
+  omninet predict match photo.jpg --text "A dog runs."
+  omninet predict verify --kind truth --image photo.jpg --statement "A dog runs."
   omninet predict caption photo.jpg --explain heat.png
 """
 
@@ -43,8 +47,12 @@ def add(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("task", metavar="TASK", help="a task above, or another task of the checkpoint")
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image or video files; for pos, sentences")
-    parser.add_argument("--question", help="question for vqa and video-qa; short for --input question=QUESTION")
+    inputs = parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image or video files; for pos, sentences")
+    inputs.required = False  # in contrast to nargs="*", INPUTs may follow an option
+    parser.add_argument("--image", metavar="FILE", help="an image file; the same as an INPUT")
+    for role in TEXTS:
+        parser.add_argument(f"--{role}", help=f"short for --input {role}={role.upper()}")
+    parser.add_argument("--kind", help="task of verify: entailment or truth; verify --kind truth is verify/truth")
     parser.add_argument(
         "--input",
         action="append",
@@ -92,8 +100,10 @@ def run(args: argparse.Namespace) -> int:
     from omninet.model.explain.heatmaps import draw_answer
     from omninet.model.predictor import Predictor
 
+    args.inputs = [*(args.inputs or ()), *([args.image] if args.image else ())]
     _check_explain(args)
-    task, use = _use(args.task, args.checkpoint)
+    task, use = _use(f"{args.task}/{args.kind}" if args.kind else args.task, args.checkpoint)
+    _check_inputs(args, task)
     predictor = Predictor.load(args.checkpoint, device=args.device)
     reader, others = _inputs(args, predictor, task, use)
     given = others | _options(args)
@@ -115,6 +125,22 @@ def run(args: argparse.Namespace) -> int:
             args.explain.write_bytes(draw_answer(job, answer))
         _show(args, source, answer, [predictor.output(task.name).text(answer), *_doubts(predictor, task, answer)])
     return code
+
+
+def _check_inputs(args: argparse.Namespace, task: Task) -> None:
+    """Check that there is an INPUT; without one, ``--text`` is that of a task that takes a text alone.
+
+    Raises:
+        InputError: ``missing_input``, there is no INPUT.
+    """
+    from omninet.model.errors import InputError
+
+    alone = task.either or task.inputs[0].role == "text"
+    if not args.inputs and alone and args.text is not None:
+        args.inputs, args.text = [args.text], None
+    if not args.inputs:
+        role = task.inputs[0].role
+        raise InputError("missing_input", f"task {task.name} needs an INPUT: its {role}", input=role)
 
 
 def _check_explain(args: argparse.Namespace) -> None:
@@ -167,7 +193,7 @@ def _check_options(processor: Processor, task: str, given: dict[str, Any]) -> No
         if error.code != "missing_input":
             raise
         name = error.detail["input"]
-        option = "--question TEXT" if name == "question" else f"--input {name}=VALUE"
+        option = f"--{name} TEXT" if name in TEXTS else f"--input {name}=VALUE"
         raise InputError(error.code, f"{error.message}; give it by {option}", **error.detail) from None
 
 
@@ -220,12 +246,15 @@ def _use(name: str, folder: Path | None) -> tuple[Task, Use]:
     """Return the task and use with a name, without reading the weights of the checkpoint.
 
     Raises:
-        InputError: ``unknown_task``.
+        InputError: ``unknown_task``; ``task_not_in_checkpoint`` for a use of TASKS.
     """
     from omninet.model.checkpoint import BUNDLED, skim
     from omninet.model.errors import InputError
 
-    offered = uses_of(skim(folder or BUNDLED).network.tasks.values())
+    tasks = skim(folder or BUNDLED).network.tasks
+    offered = uses_of(tasks.values())
+    if name not in offered and (missing := missing_tasks(name, tasks)):
+        raise not_in_checkpoint(missing, tasks)
     if name not in offered:
         raise InputError("unknown_task", f"there is no task {name!r}; known are {', '.join(offered)}", task=name)
     return offered[name]
@@ -235,7 +264,7 @@ def _inputs(
     args: argparse.Namespace, processor: Processor, task: Task, use: Use
 ) -> tuple[Callable[[str], tuple[str, Callable[[str], Any]]], dict[str, Any]]:
     """Return a function from an INPUT to its keyword and argument reader, and the other inputs by keyword."""
-    texts = {} if args.question is None else {"question": args.question}
+    texts = {role: text for role in TEXTS if (text := getattr(args, role)) is not None}
     texts |= dict(_pairs("--input", args.input))
     keywords = processor.config.network.keywords(task)
     readers = {

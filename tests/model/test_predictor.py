@@ -299,6 +299,7 @@ PHOTO = jpeg_bytes()
 LONG_TEXT = "word " * (MAX_CHARACTERS // 5) + "x"
 WRONG: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
     "no such task": ("hat", {"text": "a"}, "unknown_task", {"task": "hat"}),
+    "not in the checkpoint": ("match", {"text": "a"}, "task_not_in_checkpoint", {"tasks": ["match"]}),
     "no image": ("caption", {}, "missing_input", {"input": "image"}),
     "no text": ("pos", {}, "missing_input", {"input": "text"}),
     "no question": ("vqa", {"image": PHOTO}, "missing_input", {"input": "question"}),

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from omninet.app.errors import ServiceError
+from omninet.model.errors import InputError
+from omninet.model.tasks import missing_tasks, not_in_checkpoint
 
 # Endpoints that are no tasks of the model, or whose requests change something.
 EXCLUDED = {"batch", "index", "search"}
@@ -38,18 +40,28 @@ def body_for(schema: Mapping[str, Any], task: str, fields: Mapping[str, Any]) ->
         fields: value of each field; files as base64.
 
     Raises:
+        InputError: ``task_not_in_checkpoint``.
         ServiceError: ``unknown_task``, ``not_in_batch``, ``invalid_base64``, ``invalid_value``.
     """
     if task in EXCLUDED:
         raise not_in_batch(f"/{task} cannot be used in a batch; send it as a request of its own")
     content = _bodies(schema).get(task)
     if content is None:
-        known = ", ".join(sorted(_bodies(schema).keys() - EXCLUDED))
-        raise ServiceError(422, "unknown_task", f"there is no task {task!r}; known are {known}", task=task)
+        raise _unknown(schema, task)
     if MULTIPART not in content:
         return Body(JSON, json.dumps(fields, ensure_ascii=False).encode(errors="surrogatepass"))
     files = _file_fields(schema, content[MULTIPART]["schema"])
     return _multipart((name, value, name in files) for name, value in fields.items() if value is not None)
+
+
+def _unknown(schema: Mapping[str, Any], task: str) -> InputError | ServiceError:
+    """Return the error for a task without an endpoint."""
+    offered = _posts(schema).keys() - EXCLUDED
+    tasks = {name: None for each in _posts(schema) if each in offered for name in _posts(schema)[each].get("tags", ())}
+    if missing := missing_tasks(task, tasks):
+        return not_in_checkpoint(missing, tasks)
+    known = ", ".join(sorted(offered))
+    return ServiceError(422, "unknown_task", f"there is no task {task!r}; known are {known}", task=task)
 
 
 def not_in_batch(message: str) -> ServiceError:
@@ -59,12 +71,13 @@ def not_in_batch(message: str) -> ServiceError:
 
 def _bodies(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return each endpoint, without its slash -> its bodies by content type."""
+    return {name: post["requestBody"]["content"] for name, post in _posts(schema).items()}
+
+
+def _posts(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return each endpoint with a body, without its slash -> its description in the schema."""
     posts = {path[1:]: methods["post"] for path, methods in schema["paths"].items() if "post" in methods}
-    return {
-        name: post["requestBody"]["content"]
-        for name, post in posts.items()
-        if "/" not in name and "requestBody" in post
-    }
+    return {name: post for name, post in posts.items() if "/" not in name and "requestBody" in post}
 
 
 def _file_fields(schema: Mapping[str, Any], form: Mapping[str, Any]) -> set[str]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Depends, Form, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from omninet.app.backend import Prediction
-from omninet.app.http.endpoints import Endpoint, endpoints_of
+from omninet.app.http.endpoints import Endpoint, endpoints_of, ordered_tasks
 from omninet.app.http.examples import description_of, examples_of
 from omninet.app.http.fields import annotated
 from omninet.app.http.forms import ExplainForm, RequestForm
@@ -19,8 +19,10 @@ from omninet.app.http.routers.streaming import EVENT_STREAM_CONTENT, STREAM_DESC
 from omninet.app.http.schemas import Reply
 from omninet.app.http.service import Service, ServiceDependency
 from omninet.app.http.text_limits import check_length
+from omninet.model.errors import InputError
 from omninet.model.explain.heatmaps import draw
 from omninet.model.network_config import OmniNetConfig
+from omninet.model.tasks import TASKS, missing_tasks, not_in_checkpoint
 
 MULTIPART = Form(media_type="multipart/form-data")
 PNG_CONTENT = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
@@ -47,6 +49,15 @@ class TaskRoutes:
         self.router.routes.clear()
         for endpoint, route in added:
             self.router.add_api_route(endpoint.path, _handler(endpoint), **route)
+        self._refuse(network)
+
+    def _refuse(self, network: OmniNetConfig) -> None:
+        """Add a route with an error for each use of TASKS that the network lacks; the schema has none of them."""
+        taken = {endpoint.use.name for endpoint in self.endpoints}
+        for name in {use.name: None for task in TASKS.values() for use in task.uses if use.name not in taken}:
+            if missing := missing_tasks(name, network.tasks):
+                error = not_in_checkpoint(missing, [task.name for task in ordered_tasks(network)])
+                self.router.add_api_route(f"/{name}", _refusal(error), methods=["POST"], include_in_schema=False)
 
 
 def _route(endpoint: Endpoint) -> dict[str, Any]:
@@ -64,6 +75,15 @@ def _route(endpoint: Endpoint) -> dict[str, Any]:
         "description": description_of(endpoint),
         "dependencies": [Depends(require_multipart if endpoint.is_multipart else require_json), Depends(timeout)],
     }
+
+
+def _refusal(error: InputError) -> Callable[[], Awaitable[None]]:
+    """Return a handler that raises an error."""
+
+    async def refuse() -> None:
+        raise InputError(error.code, error.message, **error.detail)
+
+    return refuse
 
 
 def _handler(endpoint: Endpoint) -> Callable[..., Awaitable[Any]]:

@@ -137,20 +137,22 @@ class Places(nn.Module):
     The projection starts at zero, so that a network trained without places can be trained on with them.
     """
 
+    frequencies: Tensor
+
     def __init__(self, d_model: int) -> None:
         super().__init__()
         self.projection = nn.Linear(4 * len(FREQUENCIES), d_model, bias=False)
         nn.init.zeros_(self.projection.weight)
+        self.register_buffer("frequencies", torch.tensor(FREQUENCIES), persistent=False)
 
     def forward(self, cells: int) -> Tensor:
         """Return the vectors of a square grid, row by row, (cells, d)."""
-        weight = self.projection.weight
         side = math.isqrt(cells)
-        centre = (torch.arange(side, device=weight.device, dtype=torch.float32) + 0.5) / side
-        angles = math.pi * centre[:, None] * torch.tensor(FREQUENCIES, device=weight.device)
+        centre = (torch.arange(side, device=self.frequencies.device, dtype=torch.float32) + 0.5) / side
+        angles = math.pi * centre[:, None] * self.frequencies.float()
         waves = torch.cat([angles.sin(), angles.cos()], 1)  # (side, 2 * frequencies)
         rows, columns = (x.expand(side, side, -1) for x in (waves[:, None], waves[None]))
-        found: Tensor = self.projection(torch.cat([rows, columns], -1).flatten(0, 1).to(weight.dtype))
+        found: Tensor = self.projection(torch.cat([rows, columns], -1).flatten(0, 1).to(self.frequencies.dtype))
         return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,7 +76,7 @@ class Watched:
 
     def show(self, tab: str) -> Page:
         self.page.goto(f"{self.address}#{tab}")
-        expect(self.page.locator("#model")).to_contain_text("omninet-bundled")
+        expect(self.page.locator("#model")).to_contain_text(re.compile("omninet-bundled|toy"))
         return self.page
 
 

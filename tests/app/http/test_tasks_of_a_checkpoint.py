@@ -162,7 +162,40 @@ async def test_only_tasks_of_the_checkpoint_are_served(client: httpx.AsyncClient
 
     posts = {path for path, methods in paths.items() if "post" in methods} - {"/batch"}
     assert posts == {"/same", "/mood", "/fit", "/retell", "/say-again", "/look-at-it", "/pos"}
-    check(await client.post("/caption", files=files("image")), 404, "not_found")
+    error = check(await client.post("/caption", files=files("image")), 404, "task_not_in_checkpoint")
+    assert error["message"] == (
+        "the checkpoint has no task caption; its tasks are pos, same, mood, fit, retell, look; "
+        "use a checkpoint that has the task, or train one"
+    )
+    assert error["detail"] == {"tasks": ["caption"]}
+    error = check(await client.post("/verify", json={"any": "body"}), 404, "task_not_in_checkpoint")
+    assert error["detail"] == {"tasks": ["entailment", "truth"]}
+    check(await client.post("/nothing"), 404, "not_found")
+
+
+async def test_items_of_a_batch_for_a_missing_task(client: httpx.AsyncClient) -> None:
+    items = [{"task": name, "inputs": {"text": "A dog."}} for name in ("match", "pos", "nothing")]
+
+    missing, answered, unknown = (await client.post("/batch", json={"items": items})).json()["results"]
+
+    single = await client.post("/match", files=files("image"))
+    assert missing == {"status": 404} | single.json()
+    assert answered["status"] == 200
+    assert (unknown["status"], unknown["error"]["code"]) == (422, "unknown_task")
+
+
+async def test_endpoints_follow_the_model_that_is_put_into_service(checkpoint: Checkpoint) -> None:
+    app = create_app(Settings(), Engine([Predictor(checkpoint, device="cpu")]))
+    network = checkpoint.config.network
+    other = replace(network, tasks={"fit": FIT, "caption": TASKS["caption"]}, controls=())
+    async with talking_to(app) as client:
+        app.state.service.backend.on_model(other)
+        check(await client.post("/caption"), 415, "unsupported_media_type")
+        check(await client.post("/pos", json={"text": "a"}), 404, "task_not_in_checkpoint")
+
+        app.state.service.backend.on_model(network)
+        check(await client.post("/caption"), 404, "task_not_in_checkpoint")
+        assert (await client.post("/pos", json={"text": "A dog."})).status_code == 200
 
 
 async def test_task_list_is_complete(client: httpx.AsyncClient) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+import omninet
+from omninet.command import main
 from omninet.model import cli
 from omninet.model.checkpoint import Checkpoint, save
 from omninet.model.confidence.confidence import Confidence
@@ -19,6 +22,7 @@ from omninet.model.outputs.text.answer import Caption
 from omninet.model.predictor import Predictor
 from tests.conftest import ACTIVITIES, ANSWERS
 from tests.samples import jpeg_bytes, video_bytes
+from tests.toys import NEW_VOCABULARIES, with_new_tasks
 
 QUESTION = ["--question", "What is on the table?"]
 IMAGE_USES = ["caption", "vqa"]
@@ -224,6 +228,16 @@ def test_an_unknown_task_lists_those_of_the_checkpoint(toy_checkpoint: Path) -> 
         run("predict", "hat", "Go.", "--checkpoint", toy_checkpoint)
 
 
+@pytest.mark.parametrize(("use", "tasks"), [("match", "match"), ("verify", "entailment or truth")])
+def test_a_built_in_task_that_the_checkpoint_lacks(
+    use: str, tasks: str, toy_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", use, "photo.jpg", "--checkpoint", str(toy_checkpoint)]) == 2
+
+    expected = f"the checkpoint has no task {tasks}; its tasks are pos, activity, caption, vqa; use a checkpoint"
+    assert expected in capsys.readouterr().err
+
+
 def test_help_names_every_task(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         run("predict", "--help")
@@ -231,3 +245,50 @@ def test_help_names_every_task(capsys: pytest.CaptureFixture[str]) -> None:
     assert caught.value.code == 0
     shown = capsys.readouterr().out
     assert all(f"\n  {use} " in shown for use in TASKS)
+
+
+@pytest.fixture(scope="module")
+def other_checkpoint(toy: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with the tasks that compare a picture with a text."""
+    folder = tmp_path_factory.mktemp("other") / "other"
+    save(with_new_tasks(toy), folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (["match", "PHOTO", "--text", "A dog."], r"(no-)?match \(\d"),
+        (["match", "--image", "PHOTO", "--text", "A dog."], r"(no-)?match \(\d"),
+        (["embed", "--text", "A dog."], "32 numbers at the exit best"),
+        (["embed", "PHOTO", "--option", 'exit="fast"'], "32 numbers at the exit fast"),
+        (["ground", "PHOTO", "--phrase", "the dog"], r"\d"),
+        (["verify", "PHOTO", "--statement", "A dog runs."], "entailment|neutral|contradiction"),
+        (["verify", "--kind", "truth", "PHOTO", "--statement", "A dog runs."], "true|false"),
+    ],
+)
+def test_tasks_that_compare_a_picture_with_a_text(
+    given: list[str], shown: str, files: dict[str, str], other_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [files["caption"] if word == "PHOTO" else word for word in given]
+
+    assert run("predict", *words, "--checkpoint", other_checkpoint, "--device", "cpu") == 0
+    assert re.search(shown, lines(capsys)[0])
+
+
+def test_an_input_is_needed(other_checkpoint: Path) -> None:
+    with pytest.raises(InputError, match="task match needs an INPUT: its picture"):
+        run("predict", "match", "--text", "A dog.", "--checkpoint", other_checkpoint)
+    with pytest.raises(InputError, match="there is no task 'verify/beauty'"):
+        run("predict", "verify", "--kind", "beauty", "--checkpoint", other_checkpoint)
+
+
+def test_typed_methods_of_the_library(files: dict[str, str], other_checkpoint: Path) -> None:
+    model, photo = omninet.load(other_checkpoint, device="cpu"), files["caption"]
+
+    assert 0 <= model.match(photo, "A dog.").probability <= 1
+    assert (model.embed(photo).exit, model.embed(text="A dog.", exit="fast").exit) == ("best", "fast")
+    assert model.ground(photo, "the dog").absent_probability >= 0
+    assert len(model.ground(photo, "the dog", candidates=[(0, 0, 9, 9), (1, 1, 5, 5)]).boxes) == 2
+    assert model.verify(photo, "A dog runs.").label in NEW_VOCABULARIES["entailment"]
+    assert model.verify(photo, "A dog runs.", kind="truth").label in NEW_VOCABULARIES["truth"]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from omninet.model.checkpoint import Checkpoint
 from omninet.model.errors import ConfigError
 from omninet.model.modalities.vision.config import VisionConfig
 from omninet.model.modalities.vision.peripheral import VisionPeripheral
+from omninet.model.network.omninet import OmniNet
+from omninet.model.outputs.label.answer import Label
+from omninet.model.predictor import Predictor
+from tests.samples import picture
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +141,17 @@ def test_blank_cells_keep_their_places() -> None:
     assert vision.standardise is not None
     average = vision.standardise.mean.expand(1, 1, 9, 512)
     torch.testing.assert_close(blank, vision.project(average)[0, 0])
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_places_in_every_precision(toy: Checkpoint, precision: str) -> None:
+    config = toy.config.network
+    peripherals = {**config.peripherals, "vision": replace(config.peripherals["vision"], places=True)}
+    network = replace(config, peripherals=peripherals)
+    torch.manual_seed(0)
+    placed = replace(toy, config=replace(toy.config, network=network), network=OmniNet(network).eval())
+
+    answer = Predictor(placed, device="cpu", precision=precision).predict("vqa", image=picture(), question="What?")
+
+    assert isinstance(answer, Label)
+    assert sum(candidate.probability for candidate in answer.candidates) <= 1.001
