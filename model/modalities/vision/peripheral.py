@@ -71,7 +71,7 @@ class VisionPeripheral(BackbonePeripheral):
         features = self.standardised(features)
         projected: Tensor = self.projection(self.dropout(features))
         if self.places is not None:
-            projected = projected + self.places(features.shape[2])
+            projected = projected + self.places(projected)
         if self.motion is None or not moves or features.shape[1] == 1:
             return projected
         return projected + functional.pad(self.motion(features), (0, 0, 0, 0, 1, 0))
@@ -81,7 +81,7 @@ class VisionPeripheral(BackbonePeripheral):
         if self.standardise is None:
             return super().blank(encoded)
         average: Tensor = self.projection(torch.zeros_like(self.standardise.mean, dtype=encoded.dtype))
-        return average if self.places is None else average + self.places(encoded.shape[2])
+        return average if self.places is None else average + self.places(encoded)
 
     def standardised(self, features: Tensor) -> Tensor:
         """Standardise features (..., channels) if the configuration asks for it."""
@@ -137,22 +137,19 @@ class Places(nn.Module):
     The projection starts at zero, so that a network trained without places can be trained on with them.
     """
 
-    frequencies: Tensor
-
     def __init__(self, d_model: int) -> None:
         super().__init__()
         self.projection = nn.Linear(4 * len(FREQUENCIES), d_model, bias=False)
         nn.init.zeros_(self.projection.weight)
-        self.register_buffer("frequencies", torch.tensor(FREQUENCIES), persistent=False)
 
-    def forward(self, cells: int) -> Tensor:
-        """Return the vectors of a square grid, row by row, (cells, d)."""
-        side = math.isqrt(cells)
-        centre = (torch.arange(side, device=self.frequencies.device, dtype=torch.float32) + 0.5) / side
-        angles = math.pi * centre[:, None] * self.frequencies.float()
+    def forward(self, encoded: Tensor) -> Tensor:
+        """Return the vectors of the square grid of encoded cells (b, t, s, d), row by row, (s, d)."""
+        side = math.isqrt(encoded.shape[2])
+        centre = (torch.arange(side, device=encoded.device, dtype=torch.float32) + 0.5) / side
+        angles = math.pi * centre[:, None] * torch.tensor(FREQUENCIES, device=encoded.device)
         waves = torch.cat([angles.sin(), angles.cos()], 1)  # (side, 2 * frequencies)
         rows, columns = (x.expand(side, side, -1) for x in (waves[:, None], waves[None]))
-        found: Tensor = self.projection(torch.cat([rows, columns], -1).flatten(0, 1).to(self.frequencies.dtype))
+        found: Tensor = self.projection(torch.cat([rows, columns], -1).flatten(0, 1).to(encoded.dtype))
         return found
 
 
