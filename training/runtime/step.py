@@ -63,6 +63,8 @@ class Objective(nn.Module):
         if self.network.config.tasks[batch.task].either:
             inputs = [self._states(replace(batch, inputs=(given,)), reads, losses) for given in batch.inputs]
             loss = head.compare(inputs, batch.targets)
+        elif batch.shares is not None:
+            loss = head.soft_loss(self._states(batch, reads, losses), batch.targets, batch.shares, batch.mask)
         else:
             loss = head.loss(self._states(batch, reads, losses), batch.targets, batch.mask)
         # Auxiliary losses of the layers are means, so they are scaled to sums over the targets.
