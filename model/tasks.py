@@ -114,6 +114,8 @@ QUESTION = Input("question", "language", "english")
 TEXT = Input("text", "language", "english")
 PHRASE = Input("phrase", "language", "english")
 STATEMENT = Input("statement", "language", "english")
+LEFT = Input("left", "vision", "image")
+RIGHT = Input("right", "vision", "right image")  # another domain, whose control vector tells it from the left one
 IMAGE, VIDEO = {"picture": "image"}, {"picture": "video"}
 
 TASKS: dict[str, Task] = {
@@ -224,6 +226,15 @@ TASKS: dict[str, Task] = {
             "whether a statement is true of an image",
             views="plain",
             uses=(Use("verify", IMAGE, "True or false", chooses="kind", choice="truth"),),
+        ),
+        Task(
+            "pair_truth",
+            (LEFT, RIGHT, STATEMENT),
+            "label",
+            "truth",
+            "whether a statement is true of two images",
+            views="plain",
+            uses=(Use("verify-pair", title="True of two images"),),
         ),
     )
 }

@@ -21,7 +21,7 @@ class Nlvr2(DataSet):
     ``-img1.png`` (right), in ``images/train/<directory>/``, ``dev/`` and ``test1/``.
     """
 
-    task = "truth"
+    task = "pair_truth"
     source = "https://github.com/lil-lab/nlvr/tree/master/nlvr2"
     layout = "train.json, dev.json (test1.json), images/train/<directory>/*.png, dev/*.png (test1/*.png)"
 
@@ -37,7 +37,7 @@ class Nlvr2(DataSet):
                 folder, pair = photos / str(record.get("directory", "")), identifier.rpartition("-")[0]
                 left, right = (folder / f"{pair}-img{i}.png" for i in (0, 1))
                 label = one_of(str(record["label"]).lower(), LABELS)
-            inputs = {"image": left, "second_image": right, "statement": statement}
+            inputs = {"left": left, "right": right, "statement": statement}
             examples.append(Example(self.task, inputs, label, question_id=identifier))
         return examples
 

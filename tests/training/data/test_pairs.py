@@ -121,13 +121,13 @@ def test_nlvr2(trees: Path) -> None:
 
     folder = trees / "nlvr2" / "images" / "train" / "7"
     assert train[0]["inputs"] == {
-        "image": folder / "train-12-0-img0.png",
-        "second_image": folder / "train-12-0-img1.png",
+        "left": folder / "train-12-0-img0.png",
+        "right": folder / "train-12-0-img1.png",
         "statement": "Both are dark.",
     }
     assert [e["answer"] for e in train] == ["true", "false"]
-    assert dev[1]["second_image"] == trees / "nlvr2" / "dev" / "dev-12-1-img1.png"
-    assert all(path.is_file() for e in (*train, *dev) for path in (e["image"], e["second_image"]))
+    assert dev[1]["right"] == trees / "nlvr2" / "dev" / "dev-12-1-img1.png"
+    assert all(path.is_file() for e in (*train, *dev) for path in (e["left"], e["right"]))
 
 
 def test_nlvr2_is_consistent_where_all_pairs_of_a_sentence_are_right(trees: Path) -> None:
