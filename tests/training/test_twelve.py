@@ -87,4 +87,3 @@ def test_every_data_set_is_evaluated(setup: Setup) -> None:
     measures = {found.key: next(iter(found.metrics())) for found in answered if not found.is_further}
     assert measures["vqa"] == "VQA accuracy"
     assert measures.keys() == {"vqa", "vqa/gqa", "vqa/genome_qa", "embed", "ground", "verify-pair", "verify/entailment"}
-
