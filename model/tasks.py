@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from omninet.model.config import flags, one_of
@@ -41,7 +41,8 @@ class Use:
         title: title on the web page; empty means the name.
         summary: description for people; empty means that of the task.
         chooses, choice: request field that chooses among the tasks that share the endpoint, such as ``kind``, and its
-            value for this task; the first task is the default. Empty if the endpoint has one task.
+            value for this task; the first task is the default. Empty if the endpoint has one task. A task without a
+            choice that meets tasks with one at its endpoint is chosen by its name.
     """
 
     name: str
@@ -178,6 +179,24 @@ TASKS: dict[str, Task] = {
             ),
         ),
         Task(
+            "gqa",
+            (PICTURE, QUESTION),
+            "label",
+            "gqa",
+            "the answer to a question about an image, in the answers of GQA",
+            answer="answer",
+            uses=(Use("vqa", IMAGE, "Ask as in GQA", chooses="family", choice="gqa"),),
+        ),
+        Task(
+            "genome_qa",
+            (PICTURE, QUESTION),
+            "label",
+            "vqa",  # shared with VQA v2, as in 12-in-1
+            "the answer to a question about an image, as in Visual Genome",
+            answer="answer",
+            uses=(Use("vqa", IMAGE, "Ask as in Visual Genome", chooses="family", choice="genome_qa"),),
+        ),
+        Task(
             "match",
             (PICTURE, TEXT),
             "match",
@@ -242,6 +261,25 @@ TASKS: dict[str, Task] = {
 }
 
 
+def shared_uses(tasks: Iterable[Task]) -> dict[str, list[tuple[Task, Use]]]:
+    """Return the name of each use -> the tasks that share it, each with its use.
+
+    Where one of them has a choice, all have: a task without one is chosen by its name.
+    """
+    found: dict[str, list[tuple[Task, Use]]] = {}
+    for task in tasks:
+        for use in task.uses:
+            found.setdefault(use.name, []).append((task, use))
+    return {name: _with_choices(uses) for name, uses in found.items()}
+
+
+def _with_choices(uses: list[tuple[Task, Use]]) -> list[tuple[Task, Use]]:
+    chooses = next((use.chooses for _, use in uses if use.chooses), "")
+    if not chooses:
+        return uses
+    return [(task, use if use.choice else replace(use, chooses=chooses, choice=task.name)) for task, use in uses]
+
+
 def uses_of(tasks: Iterable[Task]) -> dict[str, tuple[Task, Use]]:
     """Return the uses of tasks: name, such as ``vqa`` or ``verify/truth``, -> task and use.
 
@@ -251,17 +289,16 @@ def uses_of(tasks: Iterable[Task]) -> dict[str, tuple[Task, Use]]:
         ConfigError: two uses have the same name without a choice between them, or take different inputs.
     """
     found: dict[str, tuple[Task, Use]] = {}
-    for task in tasks:
-        for use in task.uses:
-            if use.name in found:
-                _check_choice(*found[use.name], task, use)
-            else:
-                found[use.name] = task, use
-            name = full_name(task, use)
-            if use.choice and name in found:
-                raise ConfigError(f"tasks {found[name][0].name} and {task.name} both have a use named {name!r}")
+    for name, sharing in shared_uses(tasks).items():
+        found[name] = sharing[0]
+        for task, use in sharing[1:]:
+            _check_choice(*sharing[0], task, use)
+        for task, use in sharing:
+            full = full_name(task, use)
+            if use.choice and full in found:
+                raise ConfigError(f"tasks {found[full][0].name} and {task.name} both have a use named {full!r}")
             if use.choice:
-                found[name] = task, use
+                found[full] = task, use
     return found
 
 

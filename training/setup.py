@@ -281,7 +281,8 @@ def _files(
             if given.peripheral == peripheral:
                 for example in group:
                     keyword = keyword_of(example, given, keywords)
-                    found[keywords[keyword][1]].append(example.inputs[keyword])
+                    paths = (example.inputs[keyword], example.inputs.get(given.second))
+                    found[keywords[keyword][1]] += [path for path in paths if path is not None]
     pictures, clips = found.values()
     return pictures, clips
 

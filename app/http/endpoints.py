@@ -16,7 +16,7 @@ from omninet.model.modalities import kind_of
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS, Output
 from omninet.model.processor import not_trained
-from omninet.model.tasks import TASKS, Task, Use
+from omninet.model.tasks import TASKS, Task, Use, shared_uses
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,10 @@ class Endpoint:
         """All tasks of the endpoint, the default first."""
         return (*self.choices.values(), *self.pairs.values()) or (self.task,)
 
+    def choice_of(self, task: Task) -> str:
+        """Return the value of the field that chooses a task; empty if there is one task."""
+        return next((choice for choice, each in (*self.choices.items(), *self.pairs.items()) if each is task), "")
+
     def chosen(self, form: RequestForm) -> Task:
         """Return the task that a request chooses.
 
@@ -126,11 +130,7 @@ class Endpoint:
 
 def endpoints_of(network: OmniNetConfig) -> list[Endpoint]:
     """Return all endpoints of a network, its tasks in the order of ``ordered_tasks``."""
-    sharing: dict[str, list[tuple[Task, Use]]] = {}
-    for task in ordered_tasks(network):
-        for use in task.uses:
-            sharing.setdefault(use.name, []).append((task, use))
-    return [_endpoint(network, uses) for uses in sharing.values()]
+    return [_endpoint(network, uses) for uses in shared_uses(ordered_tasks(network)).values()]
 
 
 def ordered_tasks(network: OmniNetConfig) -> list[Task]:

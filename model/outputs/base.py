@@ -117,6 +117,16 @@ class Output(ABC):
         """
         return [truth.truth]
 
+    def shares(self, truth: Truth, ids: Mapping[str, int]) -> Mapping[int, float]:  # noqa: ARG002
+        """Return a soft target: class id -> its share, which add up to 1; empty if the target is one class.
+
+        Only for outputs with one target and a head with ``soft_loss``.
+
+        Args:
+            ids: class name -> id.
+        """
+        return {}
+
     def classes(self, truth: Truth) -> Sequence[str]:
         """Return the class names of an example's targets; training builds the vocabulary from them."""
         raise NotImplementedError(f"{type(self).__name__} has no named classes")

@@ -73,6 +73,15 @@ class Head(nn.Module, ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has no loss of inputs that are encoded together")
 
+    def soft_loss(self, states: Mapping[Reads, States], targets: Tensor, shares: Tensor, mask: Tensor) -> Loss:
+        """Compute the training loss of soft targets.
+
+        Args:
+            states, targets, mask: as for ``loss``, with one target in each row: n = 1.
+            shares: share of each class in the target, (b, c).
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no loss of soft targets")
+
     def values(self, states: Tensor, mask: Tensor | None, reads: Reads) -> Tensor:
         """Compute the values of answers from hidden states.
 
@@ -94,6 +103,18 @@ class ClassHead(Head):
         """Compute the negative log-likelihood of the targets."""
         log_probabilities = states["classes"].values
         chosen = log_probabilities.gather(-1, targets[..., None])[..., 0]
-        nll = -torch.where(mask, chosen, torch.zeros_like(chosen)).sum()
-        right = (log_probabilities.argmax(-1) == targets) & mask
-        return Loss({"nll": nll}, right.sum())
+        return _nll(log_probabilities, chosen, targets, mask)
+
+    def soft_loss(self, states: Mapping[Reads, States], targets: Tensor, shares: Tensor, mask: Tensor) -> Loss:
+        """Compute the cross entropy against the soft targets."""
+        log_probabilities = states["classes"].values
+        # A class without a share counts nothing, also if its probability is 0.
+        parts = torch.where(shares[:, None] > 0, shares[:, None] * log_probabilities, 0.0)
+        return _nll(log_probabilities, parts.sum(-1), targets, mask)
+
+
+def _nll(log_probabilities: Tensor, chosen: Tensor, targets: Tensor, mask: Tensor) -> Loss:
+    """Return the negative sum of the log-likelihoods ``chosen`` (b, n) of the real targets."""
+    nll = -torch.where(mask, chosen, torch.zeros_like(chosen)).sum()
+    right = (log_probabilities.argmax(-1) == targets) & mask
+    return Loss({"nll": nll}, right.sum())

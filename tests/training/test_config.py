@@ -59,7 +59,8 @@ def test_every_run_that_is_shipped_can_be_built(path: Path) -> None:
 
     network = network_config(config, 1000, {"pos": ("NN",), "vqa": ("yes",), "activity": ("run",)})
 
-    assert set(network.tasks) == set(config.tasks) == {"caption", "vqa", "pos", "activity"}
+    assert set(network.tasks) == set(config.tasks)
+    assert "twelve" in path.stem or set(config.tasks) == {"caption", "vqa", "pos", "activity"}
     assert f"training/configs/{path.name}" in path.read_text()  # the command that starts it
 
 

@@ -10,9 +10,10 @@ import torch
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.errors import ConfigError
 from omninet.model.outputs.text import java
-from omninet.training import reproduce
 from omninet.training.config import RunConfig
-from omninet.training.reproduce import Study, ablated, of_tasks
+from omninet.training.reproduce import Study
+from omninet.training.reproduce.paper import ABLATIONS, ablated
+from omninet.training.reproduce.parts import of_tasks
 from omninet.training.runtime.schedule import quotas, rate_of
 from omninet.training.table import Table
 from omninet.training.train import Options, train
@@ -71,7 +72,7 @@ def test_both_tables(data: Path, tmp_path: Path) -> None:
         whole = second[f"ours, {kind}, OmniNet"]
         assert whole == first[f"ours, {kind}"][:5]
         # Tags need neither: no ablation may change them.
-        assert {second[f"ours, {kind}, {name}"][0] for name in reproduce.ABLATIONS} == {whole[0]}
+        assert {second[f"ours, {kind}, {name}"][0] for name in ABLATIONS} == {whole[0]}
 
 
 def test_the_gates(data: Path, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from statistics import fmean
+
 from omninet.training.table import Table
 
 TABLE = Table(
@@ -14,3 +17,9 @@ def test_medians_with_the_lowest_and_the_highest() -> None:
     assert TABLE.markdown() == (
         "|  | POS acc. | VQA acc. |\n| --- | --- | --- |\n| paper | 95.44 | - |\n| ours | 91.5 (90 to 93) | 20 |\n"
     )
+
+
+def test_means_with_notes() -> None:
+    table = replace(TABLE, columns={"pos": "POS acc."}, middle=fmean, notes="Three seeds.")
+
+    assert table.markdown().endswith("| ours | 91.5 (90 to 93) |\n\nThree seeds.\n")

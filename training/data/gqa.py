@@ -17,7 +17,7 @@ class Gqa(DataSet):
     The test split is GQA's ``testdev``, whose answers are public.
     """
 
-    task = "vqa"
+    task = "gqa"
     source = "https://cs.stanford.edu/people/dorarad/gqa/download.html"
     layout = (
         "train_balanced_questions.json, val_balanced_questions.json (testdev_balanced_questions.json) and images/*.jpg"

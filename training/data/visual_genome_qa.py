@@ -20,7 +20,7 @@ class VisualGenomeQa(DataSet):
     lose their full stop, as those of VQA v2 are written.
     """
 
-    task = "vqa"
+    task = "genome_qa"
     source = "https://homes.cs.washington.edu/~ranjay/visualgenome/api.html"
     layout = "question_answers.json, VG_100K/*.jpg and VG_100K_2/*.jpg, or the photos in ../visual_genome"
     splits = ("train", "dev")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -129,13 +129,13 @@ def plot_confusion(confusion: Confusion, target: Path) -> None:
 
 
 def plot_table(table: Table, target: Path) -> None:
-    """Plot a study's table: a panel per column, medians as bars, individual runs as dots."""
+    """Plot a study's table: a panel per column, the middle of the runs as bars, individual runs as dots."""
     figure, axes = _figure(2 + 2.2 * len(table.columns), 1 + 0.3 * len(table.rows), len(table.columns))
     for place, (column, heading) in zip(axes.flat, table.columns.items(), strict=True):
         for i, row in enumerate(table.rows):
             values = table.values(row, column)
             if values:
-                place.barh(i, median(values), color="silver" if row.startswith("paper,") else "tab:blue")
+                place.barh(i, table.middle(values), color="silver" if row.startswith("paper,") else "tab:blue")
             if len(values) > 1:
                 place.plot(values, [i] * len(values), "k.")
         place.set_yticks(range(len(table.rows)), list(table.rows) if place is axes.flat[0] else [])

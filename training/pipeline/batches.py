@@ -50,6 +50,7 @@ class Batch:
         targets: class ids or numbers, depending on the output, (b, n).
         mask: (b, n), false at padding.
         skipped: unreadable samples in this batch and in dropped batches before it.
+        shares: share of each class in the only target of a row, (b, c); None if every target is one class.
     """
 
     task: str
@@ -57,6 +58,7 @@ class Batch:
     targets: Tensor
     mask: Tensor
     skipped: int = 0
+    shares: Tensor | None = None
 
     @property
     def real(self) -> int:
@@ -133,12 +135,25 @@ class Encoder:
             inputs.append((given.peripheral, given.domain, collate([row.values[position] for row in rows])))
         targets = [torch.tensor(self.target(task, row.example)) for row in rows]
         mask = pad_sequence([torch.ones_like(target, dtype=torch.bool) for target in targets], batch_first=True)
-        return Batch(task.name, tuple(inputs), pad_sequence(targets, batch_first=True), mask)
+        shares = self._shares(task, [row.example for row in rows])
+        return Batch(task.name, tuple(inputs), pad_sequence(targets, batch_first=True), mask, shares=shares)
 
     def target(self, task: Task, example: Example) -> Sequence[int] | Sequence[float]:
         """Return an example's target, in the form that the head's loss takes."""
         ids = self.vocabularies.get(task.vocabulary, {})
         return OUTPUTS[task.output].target(example, ids, self.resources.tokenizer)
+
+    def _shares(self, task: Task, examples: Sequence[Example]) -> Tensor | None:
+        """Return the soft targets of a batch, (b, c); None if no example has one."""
+        ids, output = self.vocabularies.get(task.vocabulary, {}), OUTPUTS[task.output]
+        soft = [output.shares(example, ids) for example in examples]
+        if not any(soft):
+            return None
+        found = torch.zeros(len(examples), len(ids))
+        for row, (example, shares) in enumerate(zip(examples, soft, strict=True)):
+            for number, share in (shares or {int(self.target(task, example)[0]): 1.0}).items():
+                found[row, number] = share
+        return found
 
     def new_warnings(self) -> list[str]:
         """Return a warning for each file that was found unreadable since the last call."""

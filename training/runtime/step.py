@@ -64,6 +64,8 @@ class Objective(nn.Module):
         if self.network.config.tasks[batch.task].either:
             inputs = [self._states(replace(batch, inputs=(given,)), reads, losses) for given in batch.inputs]
             loss = head.compare(inputs, batch.targets)
+        elif batch.shares is not None:
+            loss = head.soft_loss(self._states(batch, reads, losses), batch.targets, batch.shares, batch.mask)
         else:
             loss = head.loss(self._states(batch, reads, losses), batch.targets, batch.mask)
         # Means over layers and over pairs are scaled to sums over the targets.

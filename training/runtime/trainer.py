@@ -145,4 +145,5 @@ def _to(batch: Batch, device: torch.device) -> Batch:
         (peripheral, domain, move(value) if isinstance(value, Tensor) else type(value)(*map(move, value)))
         for peripheral, domain, value in batch.inputs
     )
-    return Batch(batch.task, inputs, move(batch.targets), move(batch.mask), batch.skipped)
+    shares = None if batch.shares is None else move(batch.shares)
+    return Batch(batch.task, inputs, move(batch.targets), move(batch.mask), batch.skipped, shares)

@@ -49,6 +49,11 @@ class LabelOutput(Output):
         """Return the id of the label."""
         return [ids.get(truth.answer, len(ids))]
 
+    def shares(self, truth: Truth, ids: Mapping[str, int]) -> Mapping[int, float]:
+        """Return the shares of several answers of annotators by VQA accuracy."""
+        found = vqa.shares(truth.answers, ids)
+        return found if len(found) > 1 else {}
+
     def classes(self, truth: Truth) -> tuple[str]:
         """Return the label as the only class name."""
         return (truth.answer,)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 ENOUGH = 3
 HALF = 0.5  # accuracy from which an answer counts as right where it must be either right or wrong
@@ -50,3 +50,18 @@ def accuracy(answer: str, annotators: Sequence[str]) -> float:
     same, others = given[answer], len(annotators) - given[answer]
     total = same * min(1, (same - 1) / ENOUGH) + others * min(1, same / ENOUGH)
     return total / len(annotators)
+
+
+def shares(annotators: Sequence[str], ids: Mapping[str, int]) -> dict[int, float]:
+    """Return the soft target of a question: class id -> min(1, annotators / 3), divided by the sum over the classes.
+
+    An answer has the class of its name or of its normalised name; answers without a class are left out.
+
+    Args:
+        ids: class name -> id.
+    """
+    names = (name if name in ids else normalise(name) for name in (answer.strip() for answer in annotators))
+    counts = Counter(ids[name] for name in names if name in ids)
+    weights = {i: min(1.0, count / ENOUGH) for i, count in counts.items()}
+    total = sum(weights.values())
+    return {i: weight / total for i, weight in weights.items()}

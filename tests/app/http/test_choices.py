@@ -1,4 +1,4 @@
-"""Endpoints that several tasks share: /verify with its field ``kind``, and /match."""
+"""Endpoints that several tasks share: /verify with its field ``kind``, /vqa with ``family``; and /match."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from omninet.model.predictor import Predictor
 from omninet.model.tasks import TASKS, Use, uses_of
 from tests.app.conftest import talking_to
 from tests.app.test_errors import check
-from tests.samples import jpeg_bytes
+from tests.samples import jpeg_bytes, video_bytes
 from tests.toys import toy_with
 
 pytestmark = pytest.mark.anyio
@@ -137,9 +137,54 @@ def test_tasks_share_an_endpoint_only_by_a_choice() -> None:
     assert list(uses_of([TASKS["entailment"], verify])) == ["verify", "verify/entailment", "verify/truth"]
     with pytest.raises(ConfigError, match="both have a use named 'verify/truth'"):
         uses_of([verify, same])
+    assert [use.choice for _, use in uses_of([other, verify]).values()] == ["other", "other", "truth"]
     with pytest.raises(ConfigError, match="both have a use named 'verify'"):
-        uses_of([verify, other])
+        uses_of([replace(other, name="another"), other])
     with pytest.raises(ConfigError, match="equal inputs, output and answer"):
         uses_of([verify, unlike])
     with pytest.raises(ConfigError, match="both be given"):
         Use("verify", chooses="kind")
+
+
+FAMILIES = ("vqa", "gqa", "genome_qa")
+ANSWERS_OF_GQA = ("left", "right")
+
+
+@pytest.fixture(scope="module")
+def families(toy: Checkpoint) -> Predictor:
+    """Return a network with three families of questions, two of which share their answers."""
+    return toy_with(toy, FAMILIES, {"gqa": ANSWERS_OF_GQA})
+
+
+async def ask(client: httpx.AsyncClient, path: str = "/vqa", **fields: str) -> httpx.Response:
+    files = {"video": video_bytes()} if path == "/video-qa" else {"image": jpeg_bytes()}
+    return await client.post(path, files=files, data={"question": "What is it?"} | fields)
+
+
+async def test_family_chooses_the_task_of_a_question(families: Predictor) -> None:
+    async with talking_to(create_app(Settings(), Engine([families]))) as client:
+        bodies = {family: (await ask(client, family=family)).json() for family in FAMILIES}
+        default, video = (await ask(client)).json(), await ask(client, "/video-qa")
+        listed = {task["name"]: task for task in (await client.get("/tasks")).json()["tasks"]}
+        refused = await ask(client, family="beauty")
+
+    for family, body in bodies.items():
+        expected = families.predict(family, image=jpeg_bytes(), question="What is it?")
+        assert isinstance(expected, Label)
+        assert body["answer"] == expected.label
+    assert {each["answer"] for each in bodies["gqa"]["candidates"]} == set(ANSWERS_OF_GQA)
+    assert default["candidates"] == bodies["vqa"]["candidates"] != bodies["genome_qa"]["candidates"]
+    assert video.status_code == 200
+    assert [(use["path"], use["choice"]) for use in listed["vqa"]["uses"]] == [("/vqa", "vqa"), ("/video-qa", "")]
+    assert [(use["chooses"], use["choice"]) for use in listed["gqa"]["uses"]] == [("family", "gqa")]
+    check(refused, 422, "invalid_value")
+
+
+async def test_a_checkpoint_with_one_family_has_no_field_for_it(toy_predictor: Predictor) -> None:
+    async with talking_to(create_app(Settings(), Engine([toy_predictor]))) as client:
+        schema: dict[str, Any] = (await client.get("/openapi.json")).json()
+        refused = await ask(client, family="vqa")
+
+    assert "family" not in schema["components"]["schemas"]["VqaForm"]["properties"]
+    check(refused, 422, "unknown_field")
+    assert list(uses_of([TASKS["vqa"]])) == ["vqa", "video-qa"]

@@ -71,6 +71,29 @@ def test_the_loss_is_the_negative_log_probability_of_real_targets(task: str) -> 
     assert int(found.right) == int(((scores.argmax(-1) == targets) & mask).sum())
 
 
+def test_the_loss_of_a_soft_target_is_the_cross_entropy() -> None:
+    scores = torch.log_softmax(torch.tensor([[[1.0, 2.0, -torch.inf]], [[0.5, 0.0, 1.0]]]), -1).requires_grad_()
+    targets, mask = torch.tensor([[1], [2]]), torch.ones(2, 1, dtype=torch.bool)
+    shares = torch.tensor([[0.25, 0.75, 0.0], [0.0, 0.0, 1.0]])
+
+    found = head_of("vqa").soft_loss({"classes": States(scores)}, targets, shares, mask)
+    found.terms["nll"].backward()  # type: ignore[no-untyped-call]
+
+    wanted = -(0.25 * scores[0, 0, 0] + 0.75 * scores[0, 0, 1] + scores[1, 0, 2])
+    torch.testing.assert_close(found.terms["nll"], wanted)
+    assert int(found.right) == 2
+    assert scores.grad is not None
+    torch.testing.assert_close(scores.grad[:, 0], -shares)
+
+
+@pytest.mark.parametrize("answers", [(), ("dog",) * 10, ("dog", "cat"), ("dog", "red"), ("cat", "hat")])
+def test_only_several_known_answers_are_a_soft_target(answers: tuple[str, ...]) -> None:
+    found = OUTPUTS["label"].shares(Right("dog", answers=answers), IDS)
+
+    assert found == ({0: 0.5, 1: 0.5} if answers == ("dog", "red") else {})
+    assert OUTPUTS["tags"].shares(Right(answers=answers), IDS) == {}
+
+
 def test_padding_has_no_loss_even_at_zero_probability() -> None:
     scores = torch.tensor([[[0.0, -torch.inf]]], requires_grad=True)
 

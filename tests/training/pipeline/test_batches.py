@@ -43,6 +43,23 @@ def test_a_batch_of_captions(setup: Setup) -> None:
         assert any(torch.equal(maps[i], view) for view in views)
 
 
+def test_answers_of_annotators_are_soft_targets(setup: Setup) -> None:
+    hard, other = setup.examples["vqa"][:2]
+    first, second = (setup.vocabularies["vqa"].index(example.answer) for example in (hard, other))
+    soft = replace(hard, answers=(hard.answer,) * 9 + (other.answer,))
+
+    alone = setup.encoder.batch(drawn([hard, other]))
+    batch = setup.encoder.batch(drawn([soft, other]))
+
+    assert alone is not None
+    assert batch is not None
+    assert alone.shares is None
+    assert torch.equal(batch.targets, alone.targets)
+    wanted = torch.zeros(2, len(setup.vocabularies["vqa"]))
+    wanted[0, first], wanted[0, second], wanted[1, second] = 0.75, 0.25, 1
+    torch.testing.assert_close(batch.shares, wanted)
+
+
 def test_a_batch_of_tags(setup: Setup) -> None:
     examples = setup.examples["pos"][:3]
 

@@ -56,6 +56,17 @@ def test_loss_is_the_mean_over_real_targets(setup: Setup, task: str) -> None:
     assert len(values) == batch.mask.sum()
 
 
+def test_a_soft_target_with_one_class_has_the_loss_of_that_class(setup: Setup) -> None:
+    network = setup.network.eval()
+    batch = batch_of(setup, "vqa")
+    shares = torch.nn.functional.one_hot(batch.targets[:, 0], len(setup.vocabularies["vqa"])).float()
+
+    loss, right = loss_of(network, replace(batch, shares=shares))
+
+    assert loss.item() == pytest.approx(loss_of(network, batch)[0].item(), abs=1e-6)
+    assert right == loss_of(network, batch)[1]
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_training_and_serving_compute_the_same(setup: Setup, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []

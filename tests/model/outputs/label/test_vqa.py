@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from omninet.model.outputs.label.vqa import accuracy, normalise
+from omninet.model.outputs.label.vqa import accuracy, normalise, shares
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,12 @@ def test_both_sides_are_normalised_where_annotators_disagree() -> None:
 def test_answers_are_not_normalised_if_annotators_agree() -> None:
     assert accuracy("2", ["two"] * 10) == 0
     assert accuracy(" two ", ["two"] * 10) == 1
+
+
+def test_soft_targets_count_three_annotators_as_certain() -> None:
+    ids = {"white": 0, "blue": 1, "2": 2}
+    annotators = ["white"] * 6 + ["Blue", " blue.", "two", "off white"]
+
+    # Weights 1, 2/3 and 1/3; an answer without a class counts nothing.
+    assert shares(annotators, ids) == pytest.approx({0: 3 / 6, 1: 2 / 6, 2: 1 / 6})
+    assert shares(["green"] * 10, ids) == shares([], ids) == {}

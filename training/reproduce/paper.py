@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -11,19 +10,14 @@ from typing import Any, get_args
 from omninet.model import checkpoint as checkpoints
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.config import CNPConfig, Gate
-from omninet.model.errors import ConfigError
-from omninet.model.model_config import CONFIG
 from omninet.model.network.omninet import OmniNet
 from omninet.model.predictor import Predictor
 from omninet.training.config import RunConfig
 from omninet.training.evaluate import answer_data, measure
 from omninet.training.evaluate.zero_shot import Comparison, uses_of_motion, zero_shot
 from omninet.training.network import tasks_of
-from omninet.training.runtime.schedule import quotas
+from omninet.training.reproduce.parts import Train, first_sets, of_tasks, parameters_of, train_once
 from omninet.training.table import Figures, Table
-
-LOG = logging.getLogger(__name__)
-Train = Callable[[RunConfig, Path], object]
 
 # Rows of the paper's tables; IND means an individual network for each task.
 PAPER_1: dict[str, Figures] = {
@@ -130,57 +124,27 @@ class Study:
         if gate is not None and gate != config.network.get("cnp", {}).get("gate", CNPConfig.gate):
             network = config.network | {"cnp": config.network.get("cnp", {}) | {"gate": gate}}
             config, name = config.model_copy(update={"network": network}), f"{name}-{gate}"
-        folder = self.out / name
-        if not (folder / "checkpoint" / CONFIG).exists():
-            LOG.info("training %s", name)
-            self.train(config, folder)
-        return folder / "checkpoint"
+        return train_once(self.train, config, self.out / name)
 
     def _moving(self, folder: Path) -> dict[str, float]:
         """Return the score on photos in motion, in percent of the score on the still photos, by use."""
         predictor = Predictor.load(folder, precision="float32")
-        answered = answer_data(predictor, self._firsts(predictor.tasks), self.data, self.limit)
+        answered = answer_data(predictor, first_sets(self.config, predictor.tasks), self.data, self.limit)
         headlines: dict[str, Comparison] = {}
         for comparison in zero_shot(predictor, answered).motion:
             headlines.setdefault(comparison.task, comparison)
         return {task: 100 * found.ratio for task, found in headlines.items() if found.ratio is not None}
 
-    def _firsts(self, tasks: Iterable[str]) -> RunConfig:
-        """Return a configuration of these tasks with only the first data set of each."""
-        return self.config.model_copy(
-            update={"tasks": {task: self.config.tasks[task].model_copy(update={"more": ()}) for task in tasks}}
-        )
-
     def _measured(self, folder: Path, changes: Mapping[str, Any]) -> dict[str, float]:
         """Return the headline metrics of a checkpoint with some CNP settings changed."""
         found = ablated(checkpoints.load(folder), changes)
-        figures = {"parameters": sum(p.numel() for p in found.network.parameters()) / 1e6}
-        config = self._firsts(found.config.network.tasks)
+        figures = {"parameters": parameters_of(found)}
+        config = first_sets(self.config, found.config.network.tasks)
         for answered in answer_data(Predictor(found, precision="float32"), config, self.data, self.limit):
             measured = measure(answered, official=not changes)
             figures[measured.task] = measured.value
             figures |= {MORE[f.name]: f.value for f in measured.further if f.name in MORE}
         return figures
-
-
-def of_tasks(config: RunConfig, tasks: Sequence[str]) -> RunConfig:
-    """Return a configuration of some tasks, with their number of steps and their learning rates in the whole run.
-
-    Raises:
-        ConfigError: ``mixing`` is not ``shares``, so the number of steps depends on the data.
-    """
-    if config.mixing != "shares":
-        raise ConfigError(f"reproduce needs mixing: shares, not {config.mixing}")
-    steps = sum(sum(quotas(config)[task]) for task in tasks)
-    share = steps / config.steps
-    return config.model_copy(
-        update={
-            "tasks": {task: config.tasks[task] for task in tasks},
-            "steps": steps,
-            "warmup": max(1, round(config.warmup * share)),
-            "factor": config.factor * share**0.5,
-        }
-    )
 
 
 def ablated(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> Checkpoint:

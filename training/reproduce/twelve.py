@@ -1,0 +1,161 @@
+"""The study of 12-in-1: many tasks in one network, compared with a network for each task, on any data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+from omninet.model import checkpoint as checkpoints
+from omninet.model.predictor import Predictor
+from omninet.training.config import RunConfig
+from omninet.training.evaluate import answer_data
+from omninet.training.reproduce.parts import first_sets, of_steps, of_tasks, parameters_of, train_once
+from omninet.training.table import Figures, Table
+
+TrainFrom = Callable[[RunConfig, Path, Path | None], object]  # configuration, folder, checkpoint to start from
+
+GROUPS = {
+    "questions": ("vqa", "gqa", "genome_qa"),
+    "retrieval": ("embed", "match"),
+    "grounding": ("ground",),
+    "verification": ("entailment", "truth", "pair"),
+}
+COLUMNS = {
+    "vqa": "questions acc.",
+    "embed": "retrieval R@1",
+    "match": "match acc.",
+    "ground": "grounding acc.",
+    "entailment": "entailment acc.",
+    "truth": "truth acc.",
+}
+PAPER: dict[str, list[Figures]] = {
+    "paper, each task alone": [{"parameters": 3000}],
+    "paper, all together": [{"parameters": 270, "difference": 2.05}],
+}
+PART = 3  # the smaller comparisons have one of this many of the steps
+SHORT = "a third of the steps"
+SEEDS = 3
+NOTES = (
+    f"Rows of several seeds: mean (lowest to highest). Rows with {SHORT}: one seed. Mean difference: to each task "
+    "alone with as many steps and the same seed, averaged over the tasks of the row; for the fine-tuned networks, to "
+    "each task alone with all steps. Networks of several tasks are trained with stop-and-go unless the row says "
+    "otherwise. Paper: 12-in-1 (Lu et al. 2019, arXiv:1912.02315), abstract, on its own twelve data sets."
+)
+FIGURES = "figures.json"
+
+
+@dataclass(frozen=True)
+class Twelve:
+    """Trains and evaluates subsets of the tasks of a configuration.
+
+    Attributes:
+        train: trains a configuration in a folder, from a checkpoint or from random weights, and writes a checkpoint.
+        limit: maximum number of dev examples per task; None uses all.
+        seeds: of the full runs; the first one is that of the others. Empty uses SEEDS, from the configured one on.
+    """
+
+    config: RunConfig
+    data: Path
+    out: Path
+    train: TrainFrom
+    limit: int | None = None
+    seeds: Sequence[int] = ()
+
+    def table(self) -> Table:
+        """Return the table; networks that are already trained and measured are not trained and measured again."""
+        seeds = self.seeds or range(self.config.seed, self.config.seed + SEEDS)
+        every, first = tuple(self.config.tasks), seeds[0]
+        alone = [self._alone(seed) for seed in seeds]
+        together = [self._measured(every, seed) for seed in seeds]
+        rows = PAPER | {
+            "each task alone": alone,
+            "all together": [_compared(*pair) for pair in zip(together, alone, strict=True)],
+        }
+        short = self._alone(first, short=True)
+        rows[f"each task alone, {SHORT}"] = [short]
+        for group, members in GROUPS.items():
+            if tasks := tuple(task for task in every if task in members):
+                found = self._measured(tasks, first, short=True)
+                rows[f"{group} alone, {SHORT}"] = [_compared(found, short)]
+        for name, stops in (("all together", True), ("all together without stop-and-go", False)):
+            found = self._measured(every, first, short=True, stops=stops)
+            rows[f"{name}, {SHORT}"] = [_compared(found, short)]
+        rows[f"each task fine-tuned from all together, {SHORT}"] = [_compared(self._tuned(first), alone[0])]
+        columns = {task: COLUMNS.get(task, task) for task in every}
+        columns |= {"difference": "mean difference", "parameters": "parameters, millions"}
+        return Table(columns, rows, fmean, NOTES)
+
+    def _alone(self, seed: int, short: bool = False) -> Figures:
+        """Evaluate one network per task, as one row; their parameter counts are added."""
+        return _joined([self._measured((task,), seed, short) for task in self.config.tasks])
+
+    def _tuned(self, seed: int) -> Figures:
+        """Evaluate, for each task, the network of all tasks after some more steps of this task, as one row."""
+        start = self._folder(tuple(self.config.tasks), seed) / "checkpoint"
+        return _joined([self._measured((task,), seed, short=True, start=start) for task in self.config.tasks])
+
+    def _measured(
+        self, tasks: tuple[str, ...], seed: int, short: bool = False, stops: bool = True, start: Path | None = None
+    ) -> dict[str, float]:
+        """Train and measure a network unless that is done; return the headline metric of each task, and the size.
+
+        Args:
+            short: whether it has one of PART of the steps.
+            stops: whether several tasks are trained with stop-and-go, not with fixed shares.
+            start: checkpoint to start from.
+        """
+        stops = stops and len(tasks) > 1
+        folder = self._folder(tasks, seed, short, len(tasks) > 1 and not stops, start is not None)
+        config = self._config(tasks, seed, short, stops)
+        checkpoint = train_once(partial(self._train_from, start), config, folder)
+        kept = folder / FIGURES
+        if kept.exists():
+            found = json.loads(kept.read_text(encoding="utf-8"))
+            if found["limit"] == self.limit:
+                return dict(found["figures"])
+        figures = self._figures(checkpoint)
+        part = kept.with_suffix(".part")
+        part.write_text(json.dumps({"limit": self.limit, "figures": figures}) + "\n", encoding="utf-8")
+        part.replace(kept)
+        return figures
+
+    def _train_from(self, start: Path | None, config: RunConfig, folder: Path) -> object:
+        return self.train(config, folder, start)
+
+    def _folder(
+        self, tasks: tuple[str, ...], seed: int, short: bool = False, fixed: bool = False, tuned: bool = False
+    ) -> Path:
+        """Return the folder of a network; a network has one folder in all rows that show it."""
+        name = "all" if len(tasks) == len(self.config.tasks) else "-".join(tasks)
+        marks = {"short": short, "fixed": fixed, "tuned": tuned}
+        return self.out / "-".join([name, f"seed{seed}", *(mark for mark, is_set in marks.items() if is_set)])
+
+    def _config(self, tasks: Sequence[str], seed: int, short: bool, stops: bool) -> RunConfig:
+        scheduler = "stop_and_go" if stops else "fixed_shares"
+        whole = self.config.model_copy(update={"seed": seed, "scheduler": scheduler})
+        return of_tasks(of_steps(whole, max(1, whole.steps // PART)) if short else whole, tasks)
+
+    def _figures(self, folder: Path) -> dict[str, float]:
+        """Measure a checkpoint on the first data set of each of its tasks."""
+        found = checkpoints.load(folder)
+        figures = {"parameters": parameters_of(found)}
+        config = first_sets(self.config, found.config.network.tasks)
+        for answered in answer_data(Predictor(found, precision="float32"), config, self.data, self.limit):
+            figures[answered.task.name] = next(iter(answered.metrics().values()))
+        return figures
+
+
+def _joined(parts: Sequence[Mapping[str, float]]) -> Figures:
+    """Return the figures of several networks as those of one row."""
+    figures = {name: value for part in parts for name, value in part.items()}
+    return figures | {"parameters": sum(part["parameters"] for part in parts)}
+
+
+def _compared(figures: Figures, alone: Figures) -> Figures:
+    """Return figures with the mean difference of the tasks to training them alone."""
+    changes = [value - alone[task] for task, value in figures.items() if task != "parameters"]
+    return {**figures, "difference": fmean(changes)}
