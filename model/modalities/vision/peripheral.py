@@ -43,7 +43,7 @@ class VisionPeripheral(BackbonePeripheral):
         self.dropout = ChannelDropout(config.dropout)
         self.projection = nn.Linear(channels, d_model)
         self.motion = Motion(channels, d_model, config.dropout) if config.motion else None
-        self.places = Places(d_model) if config.places else None
+        self.places = CellPlaces(d_model) if config.places else None
         self.frozen = True
 
     @staticmethod
@@ -131,7 +131,7 @@ class ChannelDropout(nn.Module):
         return features * functional.dropout(features.new_ones(b, 1, 1, channels), self.share, self.training)
 
 
-class Places(nn.Module):
+class CellPlaces(nn.Module):
     """Vectors of the places of cells: a projection of sines and cosines of their coordinates, for grids of any size.
 
     The projection starts at zero, so that a network trained without places can be trained on with them.
