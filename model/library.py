@@ -68,7 +68,24 @@ class Model(Predictor):
         return cast("Places", self.predict("ground", image=image, phrase=phrase, candidates=given))
 
     def verify(
-        self, image: ImageInput, statement: str, *, kind: Literal["entailment", "truth"] = "entailment"
+        self,
+        image: ImageInput,
+        statement: str,
+        *,
+        kind: Literal["entailment", "truth"] = "entailment",
+        second_image: ImageInput | None = None,
     ) -> Label:
-        """Tell whether an image entails a statement, or whether the statement is true of it."""
-        return cast("Label", self.predict(kind, image=image, statement=statement))
+        """Tell whether an image entails a statement, or whether the statement is true of it.
+
+        Args:
+            second_image: the right one of two images, of which the statement may be ``truth``.
+
+        Raises:
+            InputError: ``not_trained``: the model does not compare two images in this way.
+        """
+        task = "pair" if kind == "truth" and second_image is not None and "pair" in self.tasks else kind
+        return cast("Label", self.predict(task, image=image, second_image=second_image, statement=statement))
+
+    def classify(self, image: ImageInput, *, classes: str = "caltech101") -> Label:
+        """Name the thing that an image shows; ``classes`` is a classification task of the model."""
+        return cast("Label", self.predict(classes, image=image))

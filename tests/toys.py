@@ -55,11 +55,12 @@ NEW_VOCABULARIES = {
     "match": ("match", "no-match"),
     "entailment": ("contradiction", "entailment", "neutral"),
     "truth": ("true", "false"),
+    "caltech101": ("accordion", "airplanes", "anchor"),
     "places": CLASSES,
 }
 
 
 def with_new_tasks(toy: Checkpoint) -> Checkpoint:
     """Return a random network with the tasks of the toy, and those that compare a picture with a text."""
-    tasks = [*toy.config.network.tasks, "match", "embed", "ground", "entailment", "truth"]
+    tasks = [*toy.config.network.tasks, "match", "embed", "ground", "entailment", "truth", "pair", "caltech101"]
     return checkpoint_with(toy, tasks, NEW_VOCABULARIES)

@@ -28,9 +28,9 @@ def reply_model(output: Output, task: Task, chooses: str = "") -> type[Reply]:
 def _combined_model(body: type[BaseModel], rest: type[Reply], chooses: str) -> type[Reply]:
     """Combine the fields of an output with those of all replies; pydantic puts the output's fields first."""
     name = body.__name__.removesuffix("Body") + chooses.title() + "Reply"
-    bases: Any = (rest, body)
-    fields: dict[str, Any] = {chooses: (str, Field(description="The task that answered."))} if chooses else {}
-    return cast(type[Reply], create_model(name, __base__=bases, __doc__=body.__doc__, __module__=__name__, **fields))
+    said: Any = {chooses: (str, Field(description="The task that answered."))} if chooses else {}
+    bases: Any = (rest, create_model(body.__name__, __base__=body, **said))
+    return cast(type[Reply], create_model(name, __base__=bases, __doc__=body.__doc__, __module__=__name__))
 
 
 def reply_to(output: Output, task: Task, done: Prediction, choice: Mapping[str, str], *, layers: bool = False) -> Reply:

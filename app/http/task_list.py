@@ -103,7 +103,11 @@ def _use(endpoint: Endpoint, task: Task) -> ServedUse:
         multipart=endpoint.is_multipart,
         streams=endpoint.output.streams,
         explains=endpoint.explains,
-        fields=[_field(field, endpoint.is_multipart) for field in endpoint.fields],
+        fields=[
+            _field(field, endpoint.is_multipart)
+            for field in endpoint.fields
+            if endpoint.pairs or field.name != field.input.second
+        ],
     )
 
 

@@ -14,12 +14,18 @@ export function usesOf(tasks) {
       tab: use.path.slice(1),
       verb: use.title.includes(" ") ? use.title.split(" ", 1)[0] : "Run",
       summary: sentence(use.summary),
-      choices: uses.filter((other) => other.path === use.path && other.choice),
+      choices: choicesOf(uses, use.path),
       uploads: use.inputs.filter((field) => field.upload),
       values: use.inputs.filter((field) => !field.upload),
     }))
     .map((use) => ({ ...use, rank: rank(use.uploads) }))
     .sort((one, other) => one.rank - other.rank);
+}
+
+// The choices at an endpoint; a task for two pictures has that of the task for one.
+function choicesOf(uses, path) {
+  const found = uses.filter((other) => other.path === path && other.choice);
+  return found.filter((use, i) => found.findIndex((other) => other.choice === use.choice) === i);
 }
 
 // Take one of the choices of a use.

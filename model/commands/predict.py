@@ -52,6 +52,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--image", metavar="FILE", help="an image file; the same as an INPUT")
     for role in TEXTS:
         parser.add_argument(f"--{role}", help=f"short for --input {role}={role.upper()}")
+    parser.add_argument("--second-image", metavar="FILE", help="a second image file, for verify --kind truth")
     parser.add_argument("--kind", help="task of verify: entailment or truth; verify --kind truth is verify/truth")
     parser.add_argument(
         "--input",
@@ -102,7 +103,9 @@ def run(args: argparse.Namespace) -> int:
 
     args.inputs = [*(args.inputs or ()), *([args.image] if args.image else ())]
     _check_explain(args)
-    task, use = _use(f"{args.task}/{args.kind}" if args.kind else args.task, args.checkpoint)
+    parts = (args.task, args.kind, "pair" if args.second_image else None)
+    task, use = _use("/".join(part for part in parts if part), args.checkpoint)
+    args.input += [f"second_image={args.second_image}"] if args.second_image else []
     _check_inputs(args, task)
     predictor = Predictor.load(args.checkpoint, device=args.device)
     reader, others = _inputs(args, predictor, task, use)

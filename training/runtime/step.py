@@ -80,7 +80,8 @@ class Objective(nn.Module):
         name = self.network.config.tasks[batch.task].negatives_for
         if loss.mistaken is None or name not in self.network.config.tasks:
             return {}
-        rows = (loss.mistaken != torch.arange(len(loss.mistaken), device=loss.mistaken.device)).nonzero()[:NEGATIVES, 0]
+        rows = (loss.mistaken != torch.arange(len(loss.mistaken), device=loss.mistaken.device)).nonzero()[:, 0]
+        rows = rows[torch.randperm(len(rows))[:NEGATIVES]]  # the rows of a batch are in the order of their lengths
         if not len(rows):
             return {}
         (peripheral, domain, first), (other, language, second) = batch.inputs

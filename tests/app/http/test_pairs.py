@@ -105,6 +105,8 @@ async def test_only_statements_about_truth_take_a_second_picture(
 async def test_a_checkpoint_without_the_task_for_pairs_says_so(toy: Checkpoint, files: dict[str, bytes]) -> None:
     async with serving(network(toy, ["entailment", "truth"])) as client:
         check(await verify(client, files), 422, "not_trained")
+        listed = {task["name"]: task for task in (await client.get("/tasks")).json()["tasks"]}
+        assert [field["name"] for field in listed["truth"]["uses"][0]["fields"]] == ["image", "statement"]
         assert (await verify(client, {"image": files["image"]})).status_code == 200
 
 

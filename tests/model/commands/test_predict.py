@@ -265,6 +265,8 @@ def other_checkpoint(toy: Checkpoint, tmp_path_factory: pytest.TempPathFactory) 
         (["ground", "PHOTO", "--phrase", "the dog"], r"\d"),
         (["verify", "PHOTO", "--statement", "A dog runs."], "entailment|neutral|contradiction"),
         (["verify", "--kind", "truth", "PHOTO", "--statement", "A dog runs."], "true|false"),
+        (["verify", "--kind", "truth", "PHOTO", "--second-image", "PHOTO", "--statement", "Both."], "true|false"),
+        (["classify", "PHOTO"], "accordion|airplanes|anchor"),
     ],
 )
 def test_tasks_that_compare_a_picture_with_a_text(
@@ -292,3 +294,7 @@ def test_typed_methods_of_the_library(files: dict[str, str], other_checkpoint: P
     assert len(model.ground(photo, "the dog", candidates=[(0, 0, 9, 9), (1, 1, 5, 5)]).boxes) == 2
     assert model.verify(photo, "A dog runs.").label in NEW_VOCABULARIES["entailment"]
     assert model.verify(photo, "A dog runs.", kind="truth").label in NEW_VOCABULARIES["truth"]
+    assert model.verify(photo, "Both.", kind="truth", second_image=photo).label in NEW_VOCABULARIES["truth"]
+    with pytest.raises(InputError, match="not trained with two pictures"):
+        model.verify(photo, "Both.", second_image=photo)
+    assert model.classify(photo).label in NEW_VOCABULARIES["caltech101"]
