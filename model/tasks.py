@@ -325,7 +325,10 @@ def missing_tasks(name: str, known: Collection[str]) -> list[str]:
         known: names of the checkpoint's tasks.
     """
     named = [
-        task.name for task in TASKS.values() for use in task.uses if name in (use.name, f"{use.name}/{use.choice}")
+        task.name
+        for task in TASKS.values()
+        for use in task.uses
+        if name in (use.name, full_name(task, use)) and (not task.pairs or name.endswith("/pair"))
     ]
     return named if not set(named) & set(known) else []
 

@@ -185,7 +185,7 @@ async def test_deployment_errors_are_passed_on() -> None:
     refused = await packed(_raise(InputError("not_an_image", "it is none", limit=1)))
     with pytest.raises(InputError) as error:
         await cluster(Method(refused)).predict(query(b""), Stopwatch())
-    assert (error.value.code, error.value.detail) == ("not_an_image", {"limit": 1})
+    assert (error.value.code, error.value.detail) == ("not_an_image", {"limit": 1, "input": "image"})
 
 
 async def test_cancellation_cancels_the_call() -> None:

@@ -347,7 +347,7 @@ async def test_the_endpoints_are_those_of_the_new_model(
     assert list(body) == ["label", "candidates", "confidence", "model", "timings_ms", "notes"]
     assert (await ask(client, "/vqa"))[0] == "2"
     gone = await client.post("/caption", **POSTS["/caption"])
-    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "not_found")
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "task_not_in_checkpoint")
     tasks = (await client.get("/tasks")).json()["tasks"]
     assert {task["name"]: task["endpoints"] for task in tasks} == {
         "pos": ["/pos"],
@@ -368,7 +368,7 @@ async def test_request_for_a_task_removed_by_a_reload_is_rejected(folder: Path, 
         await until_ready(client)
         upload = Upload("image", "vision", "image", io.BytesIO(PICTURE))
         for task in ("caption", "pos"):
-            with pytest.raises(InputError, match=r"there is no task|takes no image"):
+            with pytest.raises(InputError, match=r"the checkpoint has no task|takes no image"):
                 await app.state.service.backend.predict(Query(task, {}, (upload,), time.monotonic() + 9), Stopwatch())
 
 

@@ -139,10 +139,21 @@ def write_caption_qa(folder: Path) -> None:
     put(folder / "Flickr8k.token.txt", tokens)
 
 
+def write_caltech101(folder: Path) -> None:
+    """One photo of each of two classes in both splits."""
+    for part in ("train", "dev"):
+        names = [f"{thing}/image_{part}.jpg" for thing in ("Faces", "airplanes")]
+        put(folder / f"{part}.txt", "\n".join(names) + "\n")
+        for name in names:
+            put(folder / "101_ObjectCategories" / name, photo("red"))
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "coco": write_coco,
     "vqa2": write_vqa2,
     "penn": write_penn,
     "hmdb51": write_hmdb51,
     "caption_qa": write_caption_qa,
+    "caption_pairs": write_caption_qa,
+    "caltech101": write_caltech101,
 }
