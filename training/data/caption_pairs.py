@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from omninet.model.outputs.label.answer import Label
 from omninet.model.outputs.label.metrics import consistency
 from omninet.training.data.base import DataSet, Example
-from omninet.training.data.caption_phrases import Photo, Sentence
-from omninet.training.data.caption_qa import related_words
+from omninet.training.data.caption_phrases import Photo
+from omninet.training.data.caption_qa import parsed, related_words
 from omninet.training.data.caption_words import UNCOUNTABLE
 from omninet.training.data.flickr8k import Flickr8k
 
 SIDES = ("left", "right")
 TRUE, FALSE = "true", "false"
-# Share of the things in one photo that "both" or "only one" is said of: as many as there are things in both.
+# Share of the things that one photo shows and the other does not about which "both" or "only one" is stated, not a side;
+# it makes these statements true about as often as false.
 RARE = 0.29
 
 
@@ -41,12 +42,8 @@ class CaptionPairs(DataSet):
 
     def examples(self, split: str) -> Sequence[Example]:
         """Return the examples photo by photo; both orders of a pair have the same ``question_id``."""
-        photos = [
-            Photo(example.image, tuple(map(Sentence.of, example.captions)))
-            for example in Flickr8k(self.folder).read(split)
-            if example.image
-        ]
-        captions = {e.image: e.captions for e in Flickr8k(self.folder).read(split)}
+        read = Flickr8k(self.folder).read(split)
+        photos, captions = parsed(read), {example.image: example.captions for example in read}
         words = related_words()
         found: list[Example] = []
         for number, photo in enumerate(photos):

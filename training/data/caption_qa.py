@@ -32,11 +32,7 @@ class CaptionQa(DataSet):
 
     def examples(self, split: str) -> Sequence[Example]:
         """Return one example per question, photo by photo."""
-        photos = [
-            Photo(example.image, tuple(map(Sentence.of, example.captions)))
-            for example in Flickr8k(self.folder).read(split)
-            if example.image
-        ]
+        photos = parsed(Flickr8k(self.folder).read(split))
         return [
             Example(
                 self.task,
@@ -47,6 +43,11 @@ class CaptionQa(DataSet):
             for photo, asked in zip(photos, ask(photos), strict=True)
             for a in asked
         ]
+
+
+def parsed(examples: Sequence[Example]) -> list[Photo]:
+    """Parse the captions of photos."""
+    return [Photo(e.image, tuple(map(Sentence.of, e.captions))) for e in examples if e.image]
 
 
 def ask(photos: Sequence[Photo]) -> list[list[Asked]]:
