@@ -20,8 +20,8 @@ from omninet.training.data.flickr8k import Flickr8k
 
 SIDES = ("left", "right")
 TRUE, FALSE = "true", "false"
-# Share of the things that one photo shows and the other does not about which "both" or "only one" is stated, not a side;
-# it makes these statements true about as often as false.
+# Of a thing that only one photo shows, the share of statements with "both" or "only one"; all others name a side.
+# With this value "both" and "only one" are true about as often as false.
 RARE = 0.29
 
 
