@@ -1,6 +1,6 @@
 // Renderer of box outputs: where a thing is in a picture, as boxes over the picture and as a list, or that it is absent.
 
-import { bar, element, percent } from "../elements.js";
+import { capital, bar, element, percent } from "../elements.js";
 
 export const explains = false; // the boxes themselves show where the model looked
 export const options = [
@@ -45,5 +45,5 @@ function placeOf([left, top, right, bottom]) {
   const third = (middle, names) => names[Math.min(2, Math.floor(3 * middle))];
   const down = third((top + bottom) / 2, ["top", "middle", "bottom"]);
   const across = third((left + right) / 2, ["left", "centre", "right"]);
-  return down === "middle" && across === "centre" ? "In the middle" : `${down.charAt(0).toUpperCase()}${down.slice(1)} ${across}`;
+  return down === "middle" && across === "centre" ? "In the middle" : `${capital(down)} ${across}`;
 }
