@@ -86,6 +86,11 @@ class Model(Predictor):
         task = "pair" if kind == "truth" and second_image is not None and "pair" in self.tasks else kind
         return cast("Label", self.predict(task, image=image, second_image=second_image, statement=statement))
 
-    def classify(self, image: ImageInput, *, classes: str = "caltech101") -> Label:
-        """Name the thing that an image shows; ``classes`` is a classification task of the model."""
-        return cast("Label", self.predict(classes, image=image))
+    def classify(self, image: ImageInput, *, classes: str | None = None) -> Label:
+        """Name the thing that an image shows; ``classes`` is a classification task of the model, by default its first.
+
+        Raises:
+            InputError: ``task_not_in_checkpoint``: the model has no such task.
+        """
+        known = [name for name in self.tasks if any(use.name == "classify" for use in self.task(name).uses)]
+        return cast("Label", self.predict(classes or next(iter(known), "imagenet"), image=image))

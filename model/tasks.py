@@ -250,12 +250,20 @@ TASKS: dict[str, Task] = {
             pairs=True,
         ),
         Task(
+            "imagenet",
+            (PICTURE,),
+            "label",
+            "imagenet",
+            "which of ImageNet's 1,000 things an image shows",
+            uses=(Use("classify", IMAGE, "Name a thing", chooses="classes", choice="imagenet"),),
+        ),
+        Task(
             "caltech101",
             (PICTURE,),
             "label",
             "caltech101",
             "which of 100 things an image shows, by the classes of Caltech-101",
-            uses=(Use("classify", IMAGE, "Name a thing", chooses="classes", choice="caltech101"),),
+            uses=(Use("classify", IMAGE, "Name a thing of Caltech-101", chooses="classes", choice="caltech101"),),
         ),
     )
 }

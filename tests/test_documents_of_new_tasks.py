@@ -74,4 +74,4 @@ def test_programs(code: str, folder: Path) -> None:
 
 def test_every_endpoint_has_a_request_and_a_program() -> None:
     assert {line.rpartition("/")[2] for line in CURLS} == {"match", "embed", "ground", "verify", "classify"}
-    assert (len(PROGRAMS), len(COMMANDS)) == (5, 5)
+    assert (len(PROGRAMS), len(COMMANDS)) == (5, 6)

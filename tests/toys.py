@@ -55,6 +55,7 @@ NEW_VOCABULARIES = {
     "match": ("match", "no-match"),
     "entailment": ("contradiction", "entailment", "neutral"),
     "truth": ("true", "false"),
+    "imagenet": ("tench", "goldfish", "toilet tissue"),
     "caltech101": ("accordion", "airplanes", "anchor"),
     "places": CLASSES,
 }
@@ -62,5 +63,6 @@ NEW_VOCABULARIES = {
 
 def with_new_tasks(toy: Checkpoint) -> Checkpoint:
     """Return a random network with the tasks of the toy, and those that compare a picture with a text."""
-    tasks = [*toy.config.network.tasks, "match", "embed", "ground", "entailment", "truth", "pair", "caltech101"]
+    compared = ["match", "embed", "ground", "entailment", "truth", "pair"]
+    tasks = [*toy.config.network.tasks, *compared, "imagenet", "caltech101"]
     return checkpoint_with(toy, tasks, NEW_VOCABULARIES)

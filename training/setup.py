@@ -104,7 +104,7 @@ def set_up(
     first = load(start) if start else None
     every = _read(whole or config, data, work)
     examples = {name: every[name] for name in config.tasks}
-    vocabularies = _vocabularies(config, examples)
+    vocabularies = _vocabularies(config, examples, data)
     tokenizer, vectors = _subwords(whole or config, every, work, first, resumed)
     torch.manual_seed(config.seed)
     network = OmniNet(network_config(config, len(tokenizer), vocabularies))
@@ -188,14 +188,18 @@ def _examples(source: DataSource, data: Path, leaks: Mapping[Path, Leak]) -> Seq
     return found
 
 
-def _vocabularies(config: RunConfig, examples: Mapping[str, Sequence[Example]]) -> dict[str, tuple[str, ...]]:
+def _vocabularies(
+    config: RunConfig, examples: Mapping[str, Sequence[Example]], data: Path
+) -> dict[str, tuple[str, ...]]:
     """Return the classes of each vocabulary of named classes, counted over all tasks that share it."""
     found = {}
     for name, tasks in named_vocabularies(config).items():
         if fixed := OUTPUTS[tasks[0].output].fixed:
             found[name] = fixed
             continue
-        counts = Counter(c for task in tasks for e in examples[task.name] for c in OUTPUTS[task.output].classes(e))
+        sources = [source.data_set(data) for task in tasks for source in config.tasks[task.name].sources]
+        counts = Counter(dict.fromkeys((c for source in sources for c in source.classes()), 0))
+        counts.update(c for task in tasks for e in examples[task.name] for c in OUTPUTS[task.output].classes(e))
         limit = next((limit for task in tasks if (limit := config.tasks[task.name].classes)), None)
         found[name] = most_frequent(counts, limit)
     return found

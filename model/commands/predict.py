@@ -53,7 +53,13 @@ def add(subparsers: Any) -> None:
     for role in TEXTS:
         parser.add_argument(f"--{role}", help=f"short for --input {role}={role.upper()}")
     parser.add_argument("--second-image", metavar="FILE", help="a second image file, for verify --kind truth")
-    parser.add_argument("--kind", help="task of verify: entailment or truth; verify --kind truth is verify/truth")
+    parser.add_argument(
+        *("--kind", "--family", "--classes"),
+        dest="choice",
+        metavar="NAME",
+        help="which of the tasks that share the name of a use: verify --kind truth, vqa --family gqa, "
+        "classify --classes caltech101; the same as verify/truth",
+    )
     parser.add_argument(
         "--input",
         action="append",
@@ -103,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
 
     args.inputs = [*(args.inputs or ()), *([args.image] if args.image else ())]
     _check_explain(args)
-    parts = (args.task, args.kind, "pair" if args.second_image else None)
+    parts = (args.task, args.choice, "pair" if args.second_image else None)
     task, use = _use("/".join(part for part in parts if part), args.checkpoint)
     args.input += [f"second_image={args.second_image}"] if args.second_image else []
     _check_inputs(args, task)

@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 
 def add(subparsers: Any) -> None:
-    """Add ``data`` with its subcommands ``check`` and ``clean`` to the command line."""
+    """Add ``data`` with its subcommands ``check``, ``clean`` and ``label`` to the command line."""
     parser = subparsers.add_parser("data", help="inspect data sets")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_check(commands)
     _add_clean(commands)
+    _add_label(commands)
 
 
 def _add_check(commands: Any) -> None:
@@ -44,6 +45,23 @@ def _add_clean(commands: Any) -> None:
     _add_sets(cleaner)
     cleaner.add_argument("--list", type=Path, metavar="FILE", help="write the photos to a JSON file")
     cleaner.set_defaults(run=run_clean)
+
+
+def _add_label(commands: Any) -> None:
+    labeller = commands.add_parser(
+        "label",
+        help="write a data set of the photos of a distillation",
+        description="Write some of the packed photos of 'omninet distill' with the class of their source and the "
+        "likeliest of the 1,000 classes of the last teacher, for the data sets imagenet, thing_captions and "
+        "thing_questions.",
+        epilog="example: omninet data label training/configs/distill.yaml runs/distill data/labelled --most 60",
+    )
+    labeller.add_argument("config", type=Path, help="YAML file of the distillation")
+    labeller.add_argument("packed", type=Path, help="folder of its packed photos and teacher outputs")
+    labeller.add_argument("out", type=Path, help="folder of the data set")
+    labeller.add_argument("--most", type=int, default=60, help="maximum number of photos of a class (default: 60)")
+    labeller.add_argument("--captions", type=Path, help="captions by people: tab-separated folder, path in it, caption")
+    labeller.set_defaults(run=run_label)
 
 
 def _add_sets(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +101,26 @@ def run_clean(args: argparse.Namespace) -> int:
     if args.list:
         write_leaks(leaks, args.list)
     print(clean_table(sets, leaks))
+    return 0
+
+
+def run_label(args: argparse.Namespace) -> int:
+    """Run ``data label``; return the exit code.
+
+    Raises:
+        DataError: the packed photos, the teacher's outputs or the captions cannot be read.
+    """
+    from torchvision.models import EfficientNet_B0_Weights
+
+    from omninet.training.distill.config import DistillConfig
+    from omninet.training.distill.labelled import write_labelled
+    from omninet.training.distill.sources import read_captions
+
+    names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
+    held_back = DistillConfig.load(args.config).pictures.held_back
+    captions = read_captions(args.captions) if args.captions else None
+    for split, count in write_labelled(args.packed, args.out, names, args.most, held_back, captions).items():
+        print(f"{split}: {count} photos")
     return 0
 
 

@@ -17,12 +17,14 @@ from omninet.training.data.gqa import Gqa
 from omninet.training.data.guesswhat import Guesswhat
 from omninet.training.data.hmdb51 import Hmdb51
 from omninet.training.data.karpathy import CocoRetrieval, Flickr30kRetrieval
+from omninet.training.data.labelled_photos import ImageNet
 from omninet.training.data.nlvr import Nlvr
 from omninet.training.data.nlvr2 import Nlvr2
 from omninet.training.data.penn import Penn
 from omninet.training.data.records import Records
 from omninet.training.data.refcoco import Refcoco, Refcocog, RefcocoPlus
 from omninet.training.data.snli_ve import SnliVe
+from omninet.training.data.thing_naming import Caltech101Captions, Caltech101Questions, ThingCaptions, ThingQuestions
 from omninet.training.data.visual7w import Visual7w
 from omninet.training.data.visual_genome_qa import VisualGenomeQa
 from omninet.training.data.vqa2 import Vqa2
@@ -39,7 +41,12 @@ DATASETS: dict[str, type[DataSet]] = {
     "caption_pairs": CaptionPairs,
     "hmdb51": Hmdb51,
     "activities": Activities,
+    "imagenet": ImageNet,
     "caltech101": Caltech101,
+    "thing_captions": ThingCaptions,
+    "thing_questions": ThingQuestions,
+    "caltech101_captions": Caltech101Captions,
+    "caltech101_questions": Caltech101Questions,
     "flickr8k_match": Flickr8kMatch,
     "snli_ve": SnliVe,
     "nlvr": Nlvr,

@@ -122,6 +122,10 @@ class DataSet(ABC):
     def examples(self, split: str) -> Sequence[Example]:
         """Return the examples of one of ``splits``; for errors see ``read``."""
 
+    def classes(self) -> Sequence[str]:
+        """Return the names of all classes if a file lists them, even of classes without an example; by default none."""
+        return ()
+
     def metrics(self, examples: Sequence[Example], answers: Sequence[Any]) -> dict[str, float]:  # noqa: ARG002
         """Compute metrics specific to this data set, in addition to those of the task's output; by default none."""
         return {}

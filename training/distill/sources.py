@@ -79,13 +79,33 @@ def read_classes(path: Path) -> dict[tuple[str, str], str]:
     Raises:
         DataError: the file cannot be read or has another format.
     """
+    return {place: label for place, label in _rows(path, "class", "classes") if label not in UNLABELLED}
+
+
+def read_captions(path: Path) -> dict[tuple[str, str], list[str]]:
+    """Read a tab-separated list of captions in the format of ``read_classes``; a photo may have several lines.
+
+    Returns:
+        (collection, name) -> captions.
+
+    Raises:
+        DataError: the file cannot be read or has another format.
+    """
+    captions: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for place, caption in _rows(path, "caption", "captions"):
+        captions[place].append(caption)
+    return dict(captions)
+
+
+def _rows(path: Path, what: str, many: str) -> list[tuple[tuple[str, str], str]]:
+    """Return the rows of a list as ((collection, name), value)."""
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="") as file:
             rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             next(rows)
-            return {(r[0].replace("/", "+", 1), r[1]): r[2] for r in rows if r[2] not in UNLABELLED}
+            return [((row[0].replace("/", "+", 1), row[1]), row[2]) for row in rows]
     except (OSError, StopIteration, UnicodeDecodeError, IndexError) as error:
-        raise DataError(f"{path} is no list of classes (header, then tab-separated folder, path, class)") from error
+        raise DataError(f"{path} is no list of {many} (header, then tab-separated folder, path, {what})") from error
 
 
 def subsample(sources: Sequence[PictureSource], most: int | None, seed: int) -> list[PictureSource]:

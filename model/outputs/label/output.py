@@ -50,8 +50,14 @@ class LabelOutput(Output):
         return [ids.get(truth.answer, len(ids))]
 
     def shares(self, truth: Truth, ids: Mapping[str, int]) -> Mapping[int, float]:
-        """Return the shares of several answers of annotators by VQA accuracy."""
+        """Return the shares of several answers of annotators by VQA accuracy, or the probabilities of a classifier.
+
+        ``truth.truth`` holds the latter, class -> probability; their sum over known classes is made one.
+        """
         found = vqa.shares(truth.answers, ids)
+        if truth.truth:
+            known = {ids[name]: share for name, share in truth.truth.items() if share and name in ids}
+            found = {i: share / sum(known.values()) for i, share in known.items()}
         return found if len(found) > 1 else {}
 
     def classes(self, truth: Truth) -> tuple[str]:

@@ -20,7 +20,7 @@ from omninet.model.tasks import TASKS, Use, uses_of
 from tests.app.conftest import talking_to
 from tests.app.test_errors import check
 from tests.samples import jpeg_bytes, video_bytes
-from tests.toys import toy_with
+from tests.toys import NEW_VOCABULARIES, toy_with
 
 pytestmark = pytest.mark.anyio
 NAMES = {
@@ -115,6 +115,17 @@ async def test_classify_names_its_classes(toy: Checkpoint) -> None:
     assert named.json()["candidates"] == body["candidates"]
     assert "caltech101" in check(wrong, 422, "invalid_value")["message"]
     assert "classes" in schema["components"]["schemas"]["LabelClassesReply"]["required"]
+
+
+async def test_the_first_classes_are_the_default(toy: Checkpoint) -> None:
+    names = {name: NEW_VOCABULARIES[name] for name in ("imagenet", "caltech101")}
+    async with talking_to(create_app(Settings(), Engine([toy_with(toy, list(names), names)]))) as client:
+        default = (await client.post("/classify", files={"image": jpeg_bytes()})).json()
+        other = await client.post("/classify", files={"image": jpeg_bytes()}, data={"classes": "caltech101"})
+
+    assert default["classes"] == "imagenet"
+    assert default["label"] in names["imagenet"]
+    assert other.json()["label"] in names["caltech101"]
 
 
 async def test_match(client: httpx.AsyncClient, predictor: Predictor) -> None:

@@ -266,7 +266,8 @@ def other_checkpoint(toy: Checkpoint, tmp_path_factory: pytest.TempPathFactory) 
         (["verify", "PHOTO", "--statement", "A dog runs."], "entailment|neutral|contradiction"),
         (["verify", "--kind", "truth", "PHOTO", "--statement", "A dog runs."], "true|false"),
         (["verify", "--kind", "truth", "PHOTO", "--second-image", "PHOTO", "--statement", "Both."], "true|false"),
-        (["classify", "PHOTO"], "accordion|airplanes|anchor"),
+        (["classify", "PHOTO"], "tench|goldfish|toilet tissue"),
+        (["classify", "PHOTO", "--classes", "caltech101"], "accordion|airplanes|anchor"),
     ],
 )
 def test_tasks_that_compare_a_picture_with_a_text(
@@ -297,4 +298,5 @@ def test_typed_methods_of_the_library(files: dict[str, str], other_checkpoint: P
     assert model.verify(photo, "Both.", kind="truth", second_image=photo).label in NEW_VOCABULARIES["truth"]
     with pytest.raises(InputError, match="not trained with two pictures"):
         model.verify(photo, "Both.", second_image=photo)
-    assert model.classify(photo).label in NEW_VOCABULARIES["caltech101"]
+    assert model.classify(photo).label in NEW_VOCABULARIES["imagenet"]
+    assert model.classify(photo, classes="caltech101").label in NEW_VOCABULARIES["caltech101"]

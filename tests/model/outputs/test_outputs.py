@@ -94,6 +94,14 @@ def test_only_several_known_answers_are_a_soft_target(answers: tuple[str, ...]) 
     assert OUTPUTS["tags"].shares(Right(answers=answers), IDS) == {}
 
 
+def test_probabilities_of_a_classifier_are_a_soft_target() -> None:
+    found = OUTPUTS["label"].shares(Right("dog", truth={"dog": 0.6, "red": 0.2, "unknown": 0.2}), IDS)
+
+    assert found == pytest.approx({IDS["dog"]: 0.75, IDS["red"]: 0.25})
+    assert OUTPUTS["label"].shares(Right("dog", truth={"dog": 0.6, "unknown": 0.4}), IDS) == {}
+    assert OUTPUTS["label"].shares(Right("dog", truth={"unknown": 1.0}), IDS) == {}
+
+
 def test_padding_has_no_loss_even_at_zero_probability() -> None:
     scores = torch.tensor([[[0.0, -torch.inf]]], requires_grad=True)
 

@@ -148,6 +148,20 @@ def write_caltech101(folder: Path) -> None:
             put(folder / "101_ObjectCategories" / name, photo("red"))
 
 
+def write_labelled(folder: Path) -> None:
+    """Two photos in both splits: one with a class of its source, one with the classes of a classifier alone."""
+    put(folder / "classes.txt", "pizza\ntench\numbrella\n")
+    for part in ("train", "dev"):
+        records = []
+        for number, (label, probabilities) in enumerate(
+            (("pizza", {"tench": 0.5, "pizza": 0.25}), ("", {"umbrella": 0.75, "tench": 0.125}))
+        ):
+            name = f"photos/{part}{number}.jpg"
+            put(folder / name, photo("red"))
+            records.append(json.dumps({"photo": name, "label": label, "probabilities": probabilities}))
+        put(folder / f"{part}.jsonl", "\n".join(records) + "\n")
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "coco": write_coco,
     "vqa2": write_vqa2,
@@ -156,4 +170,9 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "caption_qa": write_caption_qa,
     "caption_pairs": write_caption_qa,
     "caltech101": write_caltech101,
+    "caltech101_captions": write_caltech101,
+    "caltech101_questions": write_caltech101,
+    "imagenet": write_labelled,
+    "thing_captions": write_labelled,
+    "thing_questions": write_labelled,
 }
