@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from omninet.app.cli import _listen
 from omninet.app.engine.engine import Engine
 from omninet.app.http.server import ServerConfig
+from omninet.app.local import launch
 from omninet.app.main import create_app
 from omninet.app.settings import Settings
 from omninet.model.decoding.batch import RunningBatch
@@ -21,6 +22,7 @@ from omninet.model.decoding.hypotheses import Decoded
 from omninet.model.decoding.search import Search
 from omninet.model.predictor import Predictor
 from omninet.model.rows import Row
+from tests import preloaded
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -28,6 +30,13 @@ Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _quick_model_processes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch, "spawn", preloaded.spawn)
+        yield
 
 
 @asynccontextmanager

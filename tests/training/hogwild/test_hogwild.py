@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,12 @@ from omninet.training.train import Options, train
 from tests.training.conftest import make_config, put, run_values
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_fork_server() -> None:
+    """Stop the fork server of earlier tests, which has not imported what the workers need."""
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 def fresh(data: Path, work: Path, jobs: int = 1, **changes: Any) -> Setup:
