@@ -27,6 +27,18 @@ def backbones_of(network: OmniNet) -> dict[str, VisionPeripheral]:
     return {name: cast("VisionPeripheral", network.peripherals[name]) for name in found}
 
 
+def backbone_files(network: OmniNet) -> dict[str, str]:
+    """Return prefix of weight names -> file of a checkpoint, for each frozen backbone.
+
+    Checkpoints of further trainings on the same backbone then have one file in common.
+    """
+    names = list(backbones_of(network))
+    return {
+        f"peripherals.{name}.backbone.": "backbone.safetensors" if len(names) == 1 else f"backbone-{name}.safetensors"
+        for name in names
+    }
+
+
 def check_source(source: str | None) -> str:
     """Check that a source of backbone weights is given.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torchvision.models import mobilenet_v2
 
 from omninet.command import main
@@ -282,4 +282,8 @@ def test_distill_then_train(config_file: Path, data: Path, tmp_path: Path, capsy
 
     out = tmp_path / "run"
     assert run("train", config_file, "--data", data, "--out", out, "--backbone", backbone, "--steps", 1) == 0
+    written, given = load_file(out / "checkpoint" / "backbone.safetensors"), load_file(backbone)
+    prefix = "peripherals.vision.backbone."
+    assert written.keys() == {f"{prefix}{name}" for name in given}
+    assert torch.equal(written[f"{prefix}{min(given)}"], given[min(given)].to(written[f"{prefix}{min(given)}"].dtype))
     assert (out / "checkpoint" / "config.json").is_file()

@@ -15,7 +15,7 @@ from omninet.model.checkpoint import Checkpoint
 from omninet.model.errors import ConfigError, OmniNetError
 from omninet.model.outputs import Answer, Output
 from omninet.model.predictor import Predictor
-from omninet.training.backbone import check_kept, keep_backbone
+from omninet.training.backbone import backbone_files, check_kept, keep_backbone
 from omninet.training.config import CONFIG
 from omninet.training.data import DataError, Example
 from omninet.training.evaluate import answer_data
@@ -175,13 +175,16 @@ class Run:
             raise ConfigError(f"evaluation.best {best!r} is not measured; known measures are {', '.join(measures)}")
         if self.progress.best is None or measures[best] > self.progress.best:
             self.progress.best = measures[best]
-            checkpoints.save(snapshot, self.folder / "best", torch.float16)
+            self._write(snapshot, self.folder / "best")
 
     def finish(self) -> Path:
         """Write the final checkpoint and return its folder."""
         folder = self.folder / "checkpoint"
-        checkpoints.save(self.setup.checkpoint(write_card(self.setup, self.progress, self.how)), folder, torch.float16)
+        self._write(self.setup.checkpoint(write_card(self.setup, self.progress, self.how)), folder)
         return folder
+
+    def _write(self, checkpoint: Checkpoint, folder: Path) -> None:
+        checkpoints.save(checkpoint, folder, torch.float16, backbone_files(checkpoint.network))
 
 
 def _sample(output: Output, example: Example, answer: Answer) -> Sample:
