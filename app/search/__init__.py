@@ -1,0 +1,1 @@
+"""Search in indexed pictures: entries, conditions, and the indexes that hold them."""

@@ -1,0 +1,261 @@
+"""An index in a folder of this machine: records in SQLite, and an engine of vectors that is made from them."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO
+
+from omninet.app.search.conditions import Query
+from omninet.app.search.edge import EdgeEngine, discard
+from omninet.app.search.engine import Engine
+from omninet.app.search.entries import Added, Entry, Hit, Identity, NewEntry
+from omninet.app.search.exact import ExactEngine
+from omninet.app.search.index import IndexFullError, IndexInUseError, IndexMismatchError, IndexUnavailableError
+from omninet.app.search.records import Records
+
+LOG = logging.getLogger(__name__)
+RECORDS, ENGINE, LOCK = "records.sqlite", "edge", "owner.lock"
+RESERVE = 64 * 2**20  # bytes that must be left on the disk after entries are added
+GROWTH = 8  # bytes on disk, at most, for each byte of an entry's vectors, thumbnail and texts
+FLUSHED = 2_000  # entries added or removed between two flushes of the engine
+
+MakeEngine = Callable[[Path, Identity], Engine]
+
+
+class EmbeddedIndex:
+    """The index of a folder, of which this process is the only owner."""
+
+    def __init__(
+        self,
+        folder: Path,
+        most_entries: int | None = None,
+        most_bytes: int | None = None,
+        make_engine: MakeEngine | None = None,
+    ) -> None:
+        """Open the index of a folder, or create it.
+
+        Args:
+            most_entries, most_bytes: limits of the index; None for no limit.
+            make_engine: makes the engine of a folder; by default Qdrant Edge if it is installed, else numpy.
+
+        Raises:
+            IndexInUseError: another process owns the index.
+            IndexUnavailableError: the folder cannot be used.
+        """
+        self.folder = folder
+        self._most_entries, self._most_bytes = most_entries, most_bytes
+        self._make_engine = make_engine or default_engine
+        self._writes = threading.Lock()
+        self._unflushed = 0
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(folder)
+        except OSError as error:
+            raise IndexUnavailableError(f"the index {folder} cannot be used: {error}") from error
+        self._records = Records(folder / RECORDS)
+        identity = self._records.identity()
+        self._engine = self._open_engine(identity) if identity else None
+
+    def identity(self) -> Identity | None:
+        """Return what the vectors are of; None for an index that never had an entry."""
+        return self._records.identity()
+
+    def count(self) -> int:
+        """Return the number of entries."""
+        return self._records.count()
+
+    def add(self, entries: Sequence[NewEntry], identity: Identity) -> list[Added]:
+        """Add entries; when this returns, they survive a crash.
+
+        Raises:
+            IndexFullError: there is no room; no entry was added.
+            IndexMismatchError: the index has vectors of another identity.
+        """
+        with self._writes:
+            engine = self._engine_of(identity)
+            self._check_room(entries)
+            last = self._records.last()
+            added, replaced = self._records.add(entries, identity)
+            engine.drop(replaced)
+            for rows in self._records.rows(last, identity):
+                engine.put(rows)
+            self._flush_if_due(engine, len(entries))
+        return added
+
+    def get(self, name: str) -> Entry | None:
+        """Return the entry of an id."""
+        return self._records.get(name)
+
+    def find(self, digest: str) -> Entry | None:
+        """Return the entry of a content's digest."""
+        return self._records.find(digest)
+
+    def thumbnail(self, name: str) -> bytes | None:
+        """Return the thumbnail of the entry of an id, a JPEG file."""
+        return self._records.thumbnail(name)
+
+    def remove(self, names: Sequence[str]) -> int:
+        """Remove everything that is kept of the entries of these ids; return how many there were."""
+        with self._writes:
+            removed = self._records.remove(names)
+            if self._engine:
+                self._engine.drop(removed)
+                self._flush_if_due(self._engine, len(removed))
+        return len(removed)
+
+    def search(self, query: Query) -> list[Hit]:
+        """Return the best hits, the best first; an empty index has none.
+
+        Raises:
+            IndexMismatchError: the index has no vectors of the query's exit or width.
+        """
+        if query.vector is None:
+            found: list[tuple[int, float | None]] = [(s, None) for s in self._records.matching(query, query.limit)]
+        else:
+            found = [*self._nearest(query)]
+        entries = self._records.of([seq for seq, _ in found])
+        # An entry may have been removed since the engine found it.
+        return [Hit(entries[seq], score) for seq, score in found if seq in entries]
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all entries, in the order in which they were added."""
+        return self._records.entries()
+
+    def size(self) -> int:
+        """Return the bytes that the index takes on disk."""
+        return sum(path.stat().st_blocks * 512 for path in self.folder.rglob("*") if path.is_file())
+
+    def snapshot(self, target: Path) -> None:
+        """Write a copy of the whole index to a file, while it is in use; ``restore`` makes an index of it."""
+        self._records.copy(target)
+
+    def close(self) -> None:
+        """Close the index; everything is on disk."""
+        with self._writes:
+            if self._engine:
+                self._flush(self._engine)
+                self._engine.close()
+            self._records.close()
+            self._lock.close()
+
+    def _nearest(self, query: Query) -> list[tuple[int, float]]:
+        identity = self._records.identity()
+        if identity is None or self._engine is None:
+            return []
+        if query.exit not in identity.exits or query.vector is None or len(query.vector) != identity.width:
+            raise IndexMismatchError(
+                f"the index has vectors of {identity.width} numbers of the exits {', '.join(identity.exits)}"
+            )
+        return self._engine.search(query, lambda: self._records.matching(query))
+
+    def _engine_of(self, identity: Identity) -> Engine:
+        """Return the engine; the first entry decides what its vectors are of."""
+        known = self._records.identity()
+        if known is None:
+            self._records.set_identity(identity)
+        elif known != identity:
+            raise IndexMismatchError(
+                f"the index was made by the model {known.model[:12]} with {known.width} numbers for each of the exits "
+                f"{', '.join(known.exits)}, not by {identity.model[:12]}"
+            )
+        if self._engine is None:
+            self._engine = self._open_engine(identity)
+        return self._engine
+
+    def _open_engine(self, identity: Identity) -> Engine:
+        """Open the engine and bring it up to the records; a damaged one is made anew."""
+        folder = self.folder / ENGINE
+        try:
+            return self._caught_up(self._make_engine(folder, identity), identity)
+        except Exception as error:
+            LOG.warning("the engine of the index %s is damaged and made anew: %s", self.folder, error)
+        discard(folder)
+        self._records.keep(0)
+        return self._caught_up(self._make_engine(folder, identity), identity)
+
+    def _caught_up(self, engine: Engine, identity: Identity) -> Engine:
+        """Add to an engine what it may have lost, or never had."""
+        engine.drop(self._records.removed())
+        for rows in self._records.rows(self._records.kept() if engine.is_persistent else 0, identity):
+            engine.put(rows)
+        self._flush(engine)
+        return engine
+
+    def _flush_if_due(self, engine: Engine, changed: int) -> None:
+        self._unflushed += changed
+        if self._unflushed >= FLUSHED:
+            self._flush(engine)
+
+    def _flush(self, engine: Engine) -> None:
+        engine.flush()
+        self._records.keep(self._records.last())
+        self._unflushed = 0
+
+    def _check_room(self, entries: Sequence[NewEntry]) -> None:
+        count = self._records.count() + len(entries)
+        if self._most_entries is not None and count > self._most_entries:
+            raise IndexFullError(f"the index may have at most {self._most_entries:,} entries")
+        needed = GROWTH * sum(_bytes(each) for each in entries)
+        if self._most_bytes is not None and self.size() + needed > self._most_bytes:
+            raise IndexFullError(f"the index may take at most {self._most_bytes:,} bytes on disk")
+        state = os.statvfs(self.folder)
+        if state.f_bavail * state.f_frsize < RESERVE + needed:
+            raise IndexFullError(f"there is no room left on the disk of the index {self.folder}")
+
+
+def default_engine(folder: Path, identity: Identity) -> Engine:
+    """Return Qdrant Edge if it is installed, else numpy."""
+    return EdgeEngine(folder, identity) if find_spec("qdrant_edge") else ExactEngine(identity)
+
+
+def restore(snapshot: Path, folder: Path) -> None:
+    """Make an index of a snapshot in a folder that has none.
+
+    Raises:
+        IndexInUseError: the folder has an index.
+        IndexUnavailableError: the snapshot cannot be read.
+    """
+    if (folder / RECORDS).exists():
+        raise IndexInUseError(f"{folder} has an index already; give another folder, or remove it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{RECORDS}.part"
+        part.write_bytes(snapshot.read_bytes())
+        found = Records(part)
+        found.count()
+        found.keep(0)  # the engine is made anew
+        found.close()
+        part.rename(folder / RECORDS)
+    except OSError as error:
+        raise IndexUnavailableError(f"{snapshot} cannot be restored: {error}") from error
+
+
+def _bytes(new: NewEntry) -> int:
+    texts = (new.entry.text, new.entry.caption, new.entry.source, str(new.entry.metadata))
+    return len(new.thumbnail) + sum(v.nbytes for v in new.vectors.values()) + sum(len(text.encode()) for text in texts)
+
+
+def _lock(folder: Path) -> IO[str]:
+    """Lock the folder until the file is closed, or this process ends.
+
+    Raises:
+        IndexInUseError: another process has the lock.
+    """
+    file = (folder / LOCK).open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        owner = file.read().strip() or "another process"
+        file.close()
+        raise IndexInUseError(f"the index {folder} is in use by process {owner}") from None
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file

@@ -1,0 +1,64 @@
+"""What an engine of vectors does: it finds the entries of an embedded index that are nearest to a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omninet.app.search.conditions import Query
+
+
+@dataclass(frozen=True)
+class Row:
+    """What an engine knows of an entry.
+
+    Attributes:
+        seq: sequence number of the entry, never used again.
+        vectors: (exits, width), float32.
+        text: folded text of the entry.
+        entities: folded names that the text mentions.
+    """
+
+    seq: int
+    vectors: NDArray[np.float32]
+    metadata: Mapping[str, Any]
+    text: str
+    entities: tuple[str, ...]
+
+
+class Engine(Protocol):
+    """Vectors of an embedded index; may be searched from several threads, one at a time changes it.
+
+    Attributes:
+        is_persistent: whether what was flushed is there when the engine is opened again.
+    """
+
+    is_persistent: bool
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """Add entries, or replace those of the same sequence numbers."""
+        ...
+
+    def drop(self, seqs: Sequence[int]) -> None:
+        """Remove entries; unknown ones are ignored."""
+        ...
+
+    def search(self, query: Query, among: Callable[[], Sequence[int]]) -> list[tuple[int, float]]:
+        """Return the sequence numbers and scores of the entries nearest to the query's vector, the best first.
+
+        Args:
+            among: returns the entries that meet the query's requirements, for an engine that cannot check them itself.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Write everything to disk."""
+        ...
+
+    def close(self) -> None:
+        """Flush and close."""
+        ...

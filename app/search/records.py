@@ -1,0 +1,334 @@
+"""SQLite file of an embedded index: everything that is kept of its entries, their vectors among them.
+
+It is the truth about the index: an engine of vectors is made from it, and made again if it is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from omninet.app.search.conditions import Between, Condition, OneOf, Query, Value
+from omninet.app.search.engine import Row
+from omninet.app.search.entries import Added, Entry, Identity, NewEntry, folded
+from omninet.app.search.index import IndexFullError, IndexUnavailableError
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    digest TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL,
+    caption TEXT NOT NULL,
+    text TEXT NOT NULL,
+    entities TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    folded_text TEXT NOT NULL,
+    folded_entities TEXT NOT NULL,
+    vectors BLOB NOT NULL,
+    thumbnail BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS removed (seq INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+FIELDS = "id, digest, source, caption, text, entities, metadata"
+STORED = np.dtype("<f2")  # of the vectors on disk
+BATCH = 512  # rows read at once
+MOST_VARIABLES = 500  # in one statement
+BUSY_SECONDS = 10.0
+
+
+class Records:
+    """Reads and writes the file; writes are atomic and on disk when a method returns.
+
+    Each thread has its own connection.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a file, or create it.
+
+        Raises:
+            IndexUnavailableError: it cannot be read, or is no such file.
+        """
+        self.path = path
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        with self._reading() as database:
+            database.executescript(SCHEMA)
+
+    def identity(self) -> Identity | None:
+        """Return what the vectors are of; None before the first entry."""
+        found = self._fact("identity")
+        if found is None:
+            return None
+        values = json.loads(found)
+        return Identity(values["model"], tuple(values["exits"]), values["width"])
+
+    def set_identity(self, identity: Identity) -> None:
+        """Store what the vectors are of."""
+        values = {"model": identity.model, "exits": identity.exits, "width": identity.width}
+        self._set_fact("identity", json.dumps(values))
+
+    def count(self) -> int:
+        """Return the number of entries."""
+        return int(self._one("SELECT count(*) FROM entries"))
+
+    def last(self) -> int:
+        """Return the sequence number of the latest entry; 0 without one."""
+        return int(self._one("SELECT coalesce(max(seq), 0) FROM entries"))
+
+    def add(self, entries: Sequence[NewEntry], identity: Identity) -> tuple[list[Added], list[int]]:
+        """Add entries in one transaction; see ``Index.add``.
+
+        Returns:
+            The result of each, and the sequence numbers of the entries that were replaced.
+
+        Raises:
+            IndexFullError: the disk is full; no entry was added.
+        """
+        replaced: list[int] = []
+        with self._writing() as database:
+            return [self._add(database, each, identity, replaced) for each in entries], replaced
+
+    def remove(self, names: Sequence[str]) -> list[int]:
+        """Remove the entries of these ids; return the sequence numbers of those that there were."""
+        with self._writing() as database:
+            found = self._seqs(database, names)
+            self._forget(database, found)
+        return found
+
+    def get(self, name: str) -> Entry | None:
+        """Return the entry of an id."""
+        return self._first("id", name)
+
+    def find(self, digest: str) -> Entry | None:
+        """Return the entry of a content's digest."""
+        return self._first("digest", digest)
+
+    def thumbnail(self, name: str) -> bytes | None:
+        """Return the thumbnail of the entry of an id."""
+        with self._reading() as database:
+            row = database.execute("SELECT thumbnail FROM entries WHERE id = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def of(self, seqs: Sequence[int]) -> dict[int, Entry]:
+        """Return sequence number -> entry, of those that exist."""
+        found: dict[int, Entry] = {}
+        with self._reading() as database:
+            for start in range(0, len(seqs), MOST_VARIABLES):
+                part = seqs[start : start + MOST_VARIABLES]
+                marks = ", ".join("?" * len(part))
+                rows = database.execute(f"SELECT seq, {FIELDS} FROM entries WHERE seq IN ({marks})", part)
+                found |= {row[0]: _entry(row[1:]) for row in rows}
+        return found
+
+    def matching(self, query: Query, limit: int | None = None) -> list[int]:
+        """Return the sequence numbers of the entries that meet a query's requirements besides the vector.
+
+        Args:
+            limit: return at most so many, the latest; None returns all.
+        """
+        where, values = _where(query)
+        order = "" if limit is None else f" ORDER BY seq DESC LIMIT {limit}"
+        with self._reading() as database:
+            return [row[0] for row in database.execute(f"SELECT seq FROM entries WHERE {where}{order}", values)]
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all entries in the order of their sequence numbers, without keeping the file busy."""
+        for rows in self._pages(FIELDS, 0):
+            yield from (_entry(row[1:]) for row in rows)
+
+    def rows(self, after: int, identity: Identity) -> Iterator[list[Row]]:
+        """Yield what an engine knows of all entries after a sequence number, some at a time."""
+        shape = (len(identity.exits), identity.width)
+        for page in self._pages("vectors, metadata, folded_text, folded_entities", after):
+            yield [
+                Row(
+                    seq,
+                    np.frombuffer(vectors, STORED).reshape(shape).astype(np.float32),
+                    json.loads(metadata),
+                    text,
+                    tuple(json.loads(entities)),
+                )
+                for seq, vectors, metadata, text, entities in page
+            ]
+
+    def kept(self) -> int:
+        """Return the sequence number up to which the engine of vectors is known to be on disk."""
+        return int(self._fact("kept") or 0)
+
+    def keep(self, seq: int) -> None:
+        """Note that the engine of vectors is on disk up to a sequence number, and knows of all removals."""
+        with self._writing() as database:
+            database.execute("DELETE FROM removed")
+            database.execute("INSERT OR REPLACE INTO facts VALUES ('kept', ?)", (str(seq),))
+
+    def removed(self) -> list[int]:
+        """Return the sequence numbers of entries that were removed since the last ``keep``."""
+        with self._reading() as database:
+            return [row[0] for row in database.execute("SELECT seq FROM removed")]
+
+    def copy(self, target: Path) -> None:
+        """Write a compact copy of the file."""
+        with self._reading() as database:
+            database.execute("VACUUM INTO ?", (str(target),))
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+
+    def _add(self, database: sqlite3.Connection, new: NewEntry, identity: Identity, all_replaced: list[int]) -> Added:
+        entry = new.entry
+        row = database.execute("SELECT id FROM entries WHERE digest = ?", (entry.digest,)).fetchone()
+        if row:
+            return Added(row[0], created=False)
+        replaced = self._seqs(database, [entry.id])
+        self._forget(database, replaced)
+        all_replaced += replaced
+        vectors = np.stack([new.vectors[name] for name in identity.exits]).astype(STORED).tobytes()
+        values = (
+            *(entry.id, entry.digest, entry.source, entry.caption, entry.text, _json(entry.entities)),
+            *(_json(dict(entry.metadata)), folded(entry.text), _json([folded(name) for name in entry.entities])),
+            *(vectors, new.thumbnail),
+        )
+        columns = f"{FIELDS}, folded_text, folded_entities, vectors, thumbnail"
+        database.execute(f"INSERT INTO entries ({columns}) VALUES ({', '.join('?' * len(values))})", values)
+        return Added(entry.id, created=not replaced)
+
+    @staticmethod
+    def _seqs(database: sqlite3.Connection, names: Sequence[str]) -> list[int]:
+        rows = (database.execute("SELECT seq FROM entries WHERE id = ?", (name,)).fetchone() for name in names)
+        return [row[0] for row in rows if row]
+
+    @staticmethod
+    def _forget(database: sqlite3.Connection, seqs: Iterable[int]) -> None:
+        for seq in seqs:
+            database.execute("DELETE FROM entries WHERE seq = ?", (seq,))
+            database.execute("INSERT INTO removed VALUES (?)", (seq,))
+
+    def _first(self, column: str, value: str) -> Entry | None:
+        with self._reading() as database:
+            row = database.execute(f"SELECT {FIELDS} FROM entries WHERE {column} = ?", (value,)).fetchone()
+        return _entry(row) if row else None
+
+    def _pages(self, columns: str, after: int) -> Iterator[list[tuple[Any, ...]]]:
+        while True:
+            with self._reading() as database:
+                statement = f"SELECT seq, {columns} FROM entries WHERE seq > ? ORDER BY seq LIMIT {BATCH}"
+                rows = database.execute(statement, (after,)).fetchall()
+            if not rows:
+                return
+            yield rows
+            after = rows[-1][0]
+
+    def _one(self, statement: str) -> int:
+        with self._reading() as database:
+            found: int = database.execute(statement).fetchone()[0]
+        return found
+
+    def _fact(self, name: str) -> str | None:
+        with self._reading() as database:
+            row = database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def _set_fact(self, name: str, value: str) -> None:
+        with self._writing() as database:
+            database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._connection()
+        except sqlite3.Error as error:
+            raise _converted(error, self.path) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._reading() as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+                database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
+
+    def _connection(self) -> sqlite3.Connection:
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = sqlite3.connect(self.path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            found.execute("PRAGMA journal_mode = WAL")
+            found.execute("PRAGMA synchronous = FULL")  # a commit is on disk before it is acknowledged
+            found.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten
+            self._local.connection = found
+            self._connections.append(found)
+        return found
+
+
+def _where(query: Query) -> tuple[str, list[str | float]]:
+    """Return the WHERE clause of a query's requirements besides the vector, with its values."""
+    parts, values = ["1"], list[str | float]()
+    for condition in query.conditions:
+        part, given = _condition(condition)
+        parts.append(part)
+        values += given
+    if query.entity:
+        parts.append("EXISTS (SELECT 1 FROM json_each(folded_entities) WHERE value = ?)")
+        values.append(folded(query.entity))
+    if query.contains:
+        parts.append("instr(folded_text, ?) > 0")
+        values.append(folded(query.contains))
+    return " AND ".join(parts), values
+
+
+def _condition(condition: Condition) -> tuple[str, list[str | float]]:
+    path = f"$.{json.dumps(condition.field)}"
+    tests, values = _tests(condition)
+    # json_each yields the elements of a list, or the value itself; the members of an object are no values.
+    clause = f"SELECT 1 FROM json_each(metadata, ?) AS each WHERE {tests}"
+    return f"(json_type(metadata, ?) <> 'object' AND EXISTS ({clause}))", [path, path, *values]
+
+
+def _tests(condition: Condition) -> tuple[str, list[str | float]]:
+    if isinstance(condition, OneOf):
+        found = [_equals(value) for value in condition.values]
+        return f"({' OR '.join(test for test, _ in found)})", [value for _, values in found for value in values]
+    return _range(condition)
+
+
+def _equals(value: Value) -> tuple[str, list[str | float]]:
+    if isinstance(value, bool):
+        return f"each.type = '{str(value).lower()}'", []
+    kind = "each.type = 'text'" if isinstance(value, str) else "each.type IN ('integer', 'real')"
+    return f"({kind} AND each.value = ?)", [value]
+
+
+def _range(condition: Between) -> tuple[str, list[str | float]]:
+    limits = {"each.value >= ?": condition.gte, "each.value <= ?": condition.lte}
+    tests = ["each.type IN ('integer', 'real')", *(test for test, limit in limits.items() if limit is not None)]
+    return " AND ".join(tests), [limit for limit in limits.values() if limit is not None]
+
+
+def _entry(row: Sequence[str]) -> Entry:
+    name, digest, source, caption, text, entities, metadata = row
+    return Entry(name, digest, source, caption, text, tuple(json.loads(entities)), json.loads(metadata))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _converted(error: sqlite3.Error, path: Path) -> IndexFullError | IndexUnavailableError:
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return IndexFullError(f"there is no room left on the disk of the index {path.parent}")
+    return IndexUnavailableError(f"the index {path.parent} cannot be used: {error}")
