@@ -20,7 +20,7 @@ PACKAGES = ("app", "model", "training")
 MAY_IMPORT = {"model": {"model"}, "app": {"app", "model"}, "training": {"training", "model"}}
 OURS = {*PACKAGES, "omninet", "tests"}
 # Of extras, imported only where they are asked for.
-OPTIONAL = {"model": {"pycocoevalcap"}, "app": {"opentelemetry", "ray"}}
+OPTIONAL = {"model": {"pycocoevalcap"}, "app": {"opentelemetry", "psycopg", "psycopg_pool", "qdrant_edge", "ray"}}
 HTTP = {"fastapi", "starlette", "uvicorn", "pydantic_settings", "multipart", "python_multipart"}
 
 
@@ -108,6 +108,11 @@ def test_tracing_is_imported_only_if_enabled() -> None:
     """
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.split() == []
+
+
+@pytest.mark.parametrize(("library", "home"), [("qdrant_edge", "edge.py"), ("psycopg", "postgres.py")])
+def test_one_file_knows_each_library_of_an_index(library: str, home: str) -> None:
+    assert [file.name for file in source_files("app") if library in imported(file)] == [home]
 
 
 def test_only_the_cluster_knows_ray() -> None:

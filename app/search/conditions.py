@@ -40,7 +40,7 @@ Condition = OneOf | Between
 
 
 @dataclass(frozen=True)
-class Query:
+class IndexQuery:
     """A search.
 
     Attributes:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omninet.app.search.conditions import Condition, OneOf, Query, Value
-from omninet.app.search.engine import Row
+from omninet.app.search.conditions import Condition, IndexQuery, OneOf, Value
+from omninet.app.search.engine import EngineRow
 from omninet.app.search.entries import Identity, folded
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class EdgeEngine:
                 schema = getattr(qdrant_edge.PayloadSchemaType, kind)
                 self._shard.update(qdrant_edge.UpdateOperation.create_field_index(key, schema))
 
-    def put(self, rows: Sequence[Row]) -> None:
+    def put(self, rows: Sequence[EngineRow]) -> None:
         """Add entries, or replace those of the same sequence numbers."""
         import qdrant_edge as edge
 
@@ -69,7 +69,7 @@ class EdgeEngine:
         if seqs:
             self._shard.update(edge.UpdateOperation.delete_points(list(seqs)))
 
-    def search(self, query: Query, among: Callable[[], Sequence[int]]) -> list[tuple[int, float]]:  # noqa: ARG002
+    def search(self, query: IndexQuery, among: Callable[[], Sequence[int]]) -> list[tuple[int, float]]:  # noqa: ARG002
         """Return the sequence numbers and scores of the nearest entries, the best first."""
         import qdrant_edge as edge
 
@@ -96,7 +96,7 @@ class EdgeEngine:
         }
         return edge.EdgeConfig(vectors=vectors, on_disk_payload=True)
 
-    def _filter(self, query: Query) -> qdrant_edge.Filter | None:
+    def _filter(self, query: IndexQuery) -> qdrant_edge.Filter | None:
         import qdrant_edge as edge
 
         if not query.is_filtered:

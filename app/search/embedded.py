@@ -11,13 +11,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from omninet.app.search.conditions import Query
+from omninet.app.search.conditions import IndexQuery
 from omninet.app.search.edge import EdgeEngine, discard
-from omninet.app.search.engine import Engine
+from omninet.app.search.engine import VectorEngine
 from omninet.app.search.entries import Added, Entry, Hit, Identity, NewEntry
 from omninet.app.search.exact import ExactEngine
 from omninet.app.search.index import IndexFullError, IndexInUseError, IndexMismatchError, IndexUnavailableError
-from omninet.app.search.records import Records
+from omninet.app.search.store import EntryStore
 
 LOG = logging.getLogger(__name__)
 RECORDS, ENGINE, LOCK = "records.sqlite", "edge", "owner.lock"
@@ -25,7 +25,7 @@ RESERVE = 64 * 2**20  # bytes that must be left on the disk after entries are ad
 GROWTH = 8  # bytes on disk, at most, for each byte of an entry's vectors, thumbnail and texts
 FLUSHED = 2_000  # entries added or removed between two flushes of the engine
 
-MakeEngine = Callable[[Path, Identity], Engine]
+MakeEngine = Callable[[Path, Identity], VectorEngine]
 
 
 class EmbeddedIndex:
@@ -58,7 +58,7 @@ class EmbeddedIndex:
             self._lock = _lock(folder)
         except OSError as error:
             raise IndexUnavailableError(f"the index {folder} cannot be used: {error}") from error
-        self._records = Records(folder / RECORDS)
+        self._records = EntryStore(folder / RECORDS)
         identity = self._records.identity()
         self._engine = self._open_engine(identity) if identity else None
 
@@ -109,7 +109,7 @@ class EmbeddedIndex:
                 self._flush_if_due(self._engine, len(removed))
         return len(removed)
 
-    def search(self, query: Query) -> list[Hit]:
+    def search(self, query: IndexQuery) -> list[Hit]:
         """Return the best hits, the best first; an empty index has none.
 
         Raises:
@@ -144,7 +144,7 @@ class EmbeddedIndex:
             self._records.close()
             self._lock.close()
 
-    def _nearest(self, query: Query) -> list[tuple[int, float]]:
+    def _nearest(self, query: IndexQuery) -> list[tuple[int, float]]:
         identity = self._records.identity()
         if identity is None or self._engine is None:
             return []
@@ -154,7 +154,7 @@ class EmbeddedIndex:
             )
         return self._engine.search(query, lambda: self._records.matching(query))
 
-    def _engine_of(self, identity: Identity) -> Engine:
+    def _engine_of(self, identity: Identity) -> VectorEngine:
         """Return the engine; the first entry decides what its vectors are of."""
         known = self._records.identity()
         if known is None:
@@ -168,7 +168,7 @@ class EmbeddedIndex:
             self._engine = self._open_engine(identity)
         return self._engine
 
-    def _open_engine(self, identity: Identity) -> Engine:
+    def _open_engine(self, identity: Identity) -> VectorEngine:
         """Open the engine and bring it up to the records; a damaged one is made anew."""
         folder = self.folder / ENGINE
         try:
@@ -179,7 +179,7 @@ class EmbeddedIndex:
         self._records.keep(0)
         return self._caught_up(self._make_engine(folder, identity), identity)
 
-    def _caught_up(self, engine: Engine, identity: Identity) -> Engine:
+    def _caught_up(self, engine: VectorEngine, identity: Identity) -> VectorEngine:
         """Add to an engine what it may have lost, or never had."""
         engine.drop(self._records.removed())
         for rows in self._records.rows(self._records.kept() if engine.is_persistent else 0, identity):
@@ -187,12 +187,12 @@ class EmbeddedIndex:
         self._flush(engine)
         return engine
 
-    def _flush_if_due(self, engine: Engine, changed: int) -> None:
+    def _flush_if_due(self, engine: VectorEngine, changed: int) -> None:
         self._unflushed += changed
         if self._unflushed >= FLUSHED:
             self._flush(engine)
 
-    def _flush(self, engine: Engine) -> None:
+    def _flush(self, engine: VectorEngine) -> None:
         engine.flush()
         self._records.keep(self._records.last())
         self._unflushed = 0
@@ -209,7 +209,7 @@ class EmbeddedIndex:
             raise IndexFullError(f"there is no room left on the disk of the index {self.folder}")
 
 
-def default_engine(folder: Path, identity: Identity) -> Engine:
+def default_engine(folder: Path, identity: Identity) -> VectorEngine:
     """Return Qdrant Edge if it is installed, else numpy."""
     return EdgeEngine(folder, identity) if find_spec("qdrant_edge") else ExactEngine(identity)
 
@@ -227,7 +227,7 @@ def restore(snapshot: Path, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / f"{RECORDS}.part"
         part.write_bytes(snapshot.read_bytes())
-        found = Records(part)
+        found = EntryStore(part)
         found.count()
         found.keep(0)  # the engine is made anew
         found.close()

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from omninet.app.search.conditions import Query
+from omninet.app.search.conditions import IndexQuery
 
 
 @dataclass(frozen=True)
-class Row:
+class EngineRow:
     """What an engine knows of an entry.
 
     Attributes:
@@ -30,7 +30,7 @@ class Row:
     entities: tuple[str, ...]
 
 
-class Engine(Protocol):
+class VectorEngine(Protocol):
     """Vectors of an embedded index; may be searched from several threads, one at a time changes it.
 
     Attributes:
@@ -39,7 +39,7 @@ class Engine(Protocol):
 
     is_persistent: bool
 
-    def put(self, rows: Sequence[Row]) -> None:
+    def put(self, rows: Sequence[EngineRow]) -> None:
         """Add entries, or replace those of the same sequence numbers."""
         ...
 
@@ -47,7 +47,7 @@ class Engine(Protocol):
         """Remove entries; unknown ones are ignored."""
         ...
 
-    def search(self, query: Query, among: Callable[[], Sequence[int]]) -> list[tuple[int, float]]:
+    def search(self, query: IndexQuery, among: Callable[[], Sequence[int]]) -> list[tuple[int, float]]:
         """Return the sequence numbers and scores of the entries nearest to the query's vector, the best first.
 
         Args:

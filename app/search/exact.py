@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from omninet.app.search.conditions import Query
-from omninet.app.search.engine import Row
+from omninet.app.search.conditions import IndexQuery
+from omninet.app.search.engine import EngineRow
 from omninet.app.search.entries import Identity
 
 FIRST = 1024  # rows of a new array
@@ -27,7 +27,7 @@ class ExactEngine:
         self._seqs = np.zeros(FIRST, np.int64)
         self._count = 0
 
-    def put(self, rows: Sequence[Row]) -> None:
+    def put(self, rows: Sequence[EngineRow]) -> None:
         """Add entries, or replace those of the same sequence numbers."""
         if not rows:
             return
@@ -45,7 +45,7 @@ class ExactEngine:
         with self._lock:
             self._drop(seqs)
 
-    def search(self, query: Query, among: Callable[[], Sequence[int]]) -> list[tuple[int, float]]:
+    def search(self, query: IndexQuery, among: Callable[[], Sequence[int]]) -> list[tuple[int, float]]:
         """Return the sequence numbers and scores of the best entries, the best first; equal scores by number."""
         if query.vector is None:
             return []

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from omninet.app.search.conditions import Query
+from omninet.app.search.conditions import IndexQuery
 from omninet.app.search.entries import Added, Entry, Hit, Identity, NewEntry
 from omninet.model.errors import OmniNetError
 
@@ -68,7 +68,7 @@ class Index(Protocol):
         """Remove everything that is kept of the entries of these ids; return how many there were."""
         ...
 
-    def search(self, query: Query) -> list[Hit]:
+    def search(self, query: IndexQuery) -> list[Hit]:
         """Return the best hits, the best first.
 
         Raises:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omninet.app.search.conditions import Between, Condition, OneOf, Query
+from omninet.app.search.conditions import Between, Condition, IndexQuery, OneOf
 from omninet.app.search.entries import Added, Entry, Hit, Identity, NewEntry, Vector, folded
 from omninet.app.search.index import IndexFullError, IndexMismatchError, IndexUnavailableError
 
@@ -118,7 +118,7 @@ class PostgresIndex:
         with self._connection() as database:
             return database.execute("DELETE FROM omninet_entries WHERE id = ANY(%s)", (list(names),)).rowcount
 
-    def search(self, query: Query) -> list[Hit]:
+    def search(self, query: IndexQuery) -> list[Hit]:
         """Return the best hits, the best first.
 
         Raises:
@@ -222,7 +222,7 @@ def _identity(database: psycopg.Connection[tuple[Any, ...]]) -> Identity | None:
     return Identity(row[0], tuple(row[1]), row[2]) if row else None
 
 
-def _check_vector(query: Query, identity: Identity) -> None:
+def _check_vector(query: IndexQuery, identity: Identity) -> None:
     if query.exit not in identity.exits or query.vector is None or len(query.vector) != identity.width:
         raise IndexMismatchError(
             f"the index has vectors of {identity.width} numbers of the exits {', '.join(identity.exits)}"
@@ -268,7 +268,7 @@ def _add(database: psycopg.Connection[tuple[Any, ...]], new: NewEntry, identity:
     return Added(found[0] if found else entry.id, created=False)
 
 
-def _where(query: Query) -> tuple[str, list[Any]]:
+def _where(query: IndexQuery) -> tuple[str, list[Any]]:
     """Return the WHERE clause of a query's requirements besides the vector, with its values."""
     parts, values = ["true"], list[Any]()
     for condition in query.conditions:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from omninet.training.data import DataError
 from omninet.training.data.labelled_photos import CLASSES, PHOTOS
-from omninet.training.distill.pack import Entry, Pack
+from omninet.training.distill.pack import Pack, PackedPhoto
 from omninet.training.distill.targets import DONE, LOGITS, META
 
 KEPT = 5  # probabilities per photo
@@ -102,7 +102,7 @@ def _outputs(
 
 def _labelled(
     number: int,
-    entry: Entry,
+    entry: PackedPhoto,
     probabilities: Tensor,
     classes: Sequence[str],
     captions: Mapping[tuple[str, str], Sequence[str]],

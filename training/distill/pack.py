@@ -37,7 +37,7 @@ CHUNK = 16  # files per multiprocessing task
 
 
 @dataclass(frozen=True)
-class Entry:
+class PackedPhoto:
     """Index entry of a packed photo.
 
     Attributes:
@@ -78,7 +78,7 @@ class Pack:
             table = io.TextIOWrapper(self._archive.open(INDEX), encoding="utf-8", newline="")
             rows = csv.reader(table, delimiter="\t", quoting=csv.QUOTE_NONE)
             next(rows)
-            self.entries = tuple(Entry(*row) for row in rows)
+            self.entries = tuple(PackedPhoto(*row) for row in rows)
         except (OSError, zipfile.BadZipFile, KeyError, TypeError, StopIteration) as error:
             raise DataError(f"{path} is damaged, remove it to pack the photos again: {error}") from error
 
@@ -129,7 +129,7 @@ def pack(
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")
     excluded = excluded or Exclusion()
-    packed: list[Entry] = []
+    packed: list[PackedPhoto] = []
     seen: set[int] = set()
     lost: Counter[str] = Counter()
     with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
@@ -145,7 +145,7 @@ def pack(
                     seen.add(photo.hash)
                     archive.writestr(f"{len(packed):07d}.jpg", photo.jpeg)
                     group = f"{source.collection}/{source.name}" if source.clip else f"{photo.hash:016x}"
-                    packed.append(Entry(source.collection, source.name, source.label, group))
+                    packed.append(PackedPhoto(source.collection, source.name, source.label, group))
         archive.writestr(INDEX, _table(packed))
     if lost:
         LOG.warning("skipped: %s", ", ".join(f"{number} {why}" for why, number in lost.items()))
@@ -156,7 +156,7 @@ def pack(
     return Counter(entry.collection for entry in packed)
 
 
-def _table(entries: Sequence[Entry]) -> str:
+def _table(entries: Sequence[PackedPhoto]) -> str:
     clean = str.maketrans("\t\r\n", "   ")
     rows = [COLUMNS, *((e.collection, e.name, e.label, e.group) for e in entries)]
     return "".join("\t".join(value.translate(clean) for value in row) + "\n" for row in rows)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from omninet.app.search.conditions import Between, Condition, OneOf, Query
+from omninet.app.search.conditions import Between, Condition, IndexQuery, OneOf
 from omninet.app.search.edge import EdgeEngine
 from omninet.app.search.embedded import EmbeddedIndex, restore
 from omninet.app.search.entries import Added, Entry, Identity
@@ -112,7 +112,7 @@ def meets(found: Entry, condition: Condition) -> bool:
     )
 
 
-def wanted(query: Query) -> list[int]:
+def wanted(query: IndexQuery) -> list[int]:
     """Return the numbers of the entries that a query finds, in order, by the plain meaning of the words."""
     kept = [
         number
@@ -134,7 +134,7 @@ def wanted(query: Query) -> list[int]:
 def test_searches(full: Index, name: str, with_vector: bool) -> None:
     conditions, entity, contains = QUERIES[name]
     vector = unit(1, 2, 3) if with_vector else None
-    query = Query(10, "best" if with_vector else "", vector, conditions, entity, contains)
+    query = IndexQuery(10, "best" if with_vector else "", vector, conditions, entity, contains)
 
     hits = full.search(query)
 
@@ -147,13 +147,13 @@ def test_searches(full: Index, name: str, with_vector: bool) -> None:
 
 def test_exits_are_searched_apart(full: Index) -> None:
     for position, name in enumerate(IDENTITY.exits):
-        (hit,) = full.search(Query(1, name, unit(42, position)))
+        (hit,) = full.search(IndexQuery(1, name, unit(42, position)))
         assert hit.entry == entry(42)
         assert hit.score == pytest.approx(1, abs=0.002)
 
 
 def test_an_empty_index(index: Index) -> None:
-    assert index.search(Query(5, "best", unit(1))) == []
+    assert index.search(IndexQuery(5, "best", unit(1))) == []
     assert (index.count(), index.identity(), index.get("a"), index.remove(["a"])) == (0, None, None, 0)
 
 
@@ -184,7 +184,7 @@ def test_another_content_of_an_id_replaces_the_entry(index: Index) -> None:
     assert index.add([new(4, id="mine")], IDENTITY) == [Added("mine", created=False)]
 
     assert index.get("mine") == entry(4, id="mine")
-    assert [hit.entry for hit in index.search(Query(5, "best", unit(3, 1)))] == [entry(4, id="mine")]
+    assert [hit.entry for hit in index.search(IndexQuery(5, "best", unit(3, 1)))] == [entry(4, id="mine")]
 
 
 def test_removed_entries_are_not_found(index: Index) -> None:
@@ -194,7 +194,7 @@ def test_removed_entries_are_not_found(index: Index) -> None:
 
     assert index.count() == 7
     assert (index.get(entry(3).id), index.thumbnail(entry(3).id)) == (None, None)
-    found = index.search(Query(9, "best", unit(3, 1)))
+    found = index.search(IndexQuery(9, "best", unit(3, 1)))
     assert {hit.entry.source for hit in found} == {f"photos/{i}.jpg" for i in range(9) if i not in {3, 5}}
 
 
@@ -210,8 +210,8 @@ def test_other_vectors_are_refused(index: Index, identity: Identity) -> None:
     assert index.count() == 1
 
 
-@pytest.mark.parametrize("query", [Query(3, "worst", unit(1)), Query(3, "best", unit(1)[:8])])
-def test_a_search_with_other_vectors_is_refused(full: Index, query: Query) -> None:
+@pytest.mark.parametrize("query", [IndexQuery(3, "worst", unit(1)), IndexQuery(3, "best", unit(1)[:8])])
+def test_a_search_with_other_vectors_is_refused(full: Index, query: IndexQuery) -> None:
     with pytest.raises(IndexMismatchError, match="16 numbers of the exits fast, best"):
         full.search(query)
 
@@ -220,12 +220,12 @@ def test_an_index_is_opened_again(opener: Callable[[Path], Index], tmp_path: Pat
     index = opener(tmp_path / "index")
     index.add([new(number) for number in range(40)], IDENTITY)
     index.remove([entry(7).id])
-    before = index.search(Query(10, "best", unit(5, 1)))
+    before = index.search(IndexQuery(10, "best", unit(5, 1)))
     index.close()
 
     again = opener(tmp_path / "index")
 
-    assert again.search(Query(10, "best", unit(5, 1))) == before
+    assert again.search(IndexQuery(10, "best", unit(5, 1))) == before
     assert again.count() == 39
     again.close()
 
@@ -241,7 +241,7 @@ def test_a_snapshot_is_restored(embedded: Callable[[Path], Index], tmp_path: Pat
     index.close()
     other = embedded(tmp_path / "other")
     assert other.count() == 20
-    assert other.search(Query(1, "best", unit(4, 1)))[0].entry == entry(4)
+    assert other.search(IndexQuery(1, "best", unit(4, 1)))[0].entry == entry(4)
     other.close()
     with pytest.raises(IndexInUseError, match="has an index already"):
         restore(tmp_path / "snapshot", tmp_path / "other")
@@ -272,7 +272,7 @@ def test_searches_while_entries_are_added(index: Index) -> None:
     def search() -> None:
         try:
             while not is_done.is_set():
-                (hit,) = index.search(Query(1, "best", unit(0, 1)))
+                (hit,) = index.search(IndexQuery(1, "best", unit(0, 1)))
                 assert hit.entry == entry(0)
         except BaseException as error:
             failures.append(error)
@@ -313,6 +313,6 @@ def test_a_damaged_engine_is_made_anew(tmp_path: Path, caplog: pytest.LogCapture
 
     index = EMBEDDED["edge"](tmp_path / "index")
 
-    assert index.search(Query(1, "best", unit(4, 1)))[0].entry == entry(4)
+    assert index.search(IndexQuery(1, "best", unit(4, 1)))[0].entry == entry(4)
     assert "is damaged and made anew" in caplog.text
     index.close()

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from omninet.app.search.conditions import Between, Condition, OneOf, Query, Value
-from omninet.app.search.engine import Row
+from omninet.app.search.conditions import Between, Condition, IndexQuery, OneOf, Value
+from omninet.app.search.engine import EngineRow
 from omninet.app.search.entries import Added, Entry, Identity, NewEntry, folded
 from omninet.app.search.index import IndexFullError, IndexUnavailableError
 
@@ -45,7 +45,7 @@ MOST_VARIABLES = 500  # in one statement
 BUSY_SECONDS = 10.0
 
 
-class Records:
+class EntryStore:
     """Reads and writes the file; writes are atomic and on disk when a method returns.
 
     Each thread has its own connection.
@@ -129,7 +129,7 @@ class Records:
                 found |= {row[0]: _entry(row[1:]) for row in rows}
         return found
 
-    def matching(self, query: Query, limit: int | None = None) -> list[int]:
+    def matching(self, query: IndexQuery, limit: int | None = None) -> list[int]:
         """Return the sequence numbers of the entries that meet a query's requirements besides the vector.
 
         Args:
@@ -145,12 +145,12 @@ class Records:
         for rows in self._pages(FIELDS, 0):
             yield from (_entry(row[1:]) for row in rows)
 
-    def rows(self, after: int, identity: Identity) -> Iterator[list[Row]]:
+    def rows(self, after: int, identity: Identity) -> Iterator[list[EngineRow]]:
         """Yield what an engine knows of all entries after a sequence number, some at a time."""
         shape = (len(identity.exits), identity.width)
         for page in self._pages("vectors, metadata, folded_text, folded_entities", after):
             yield [
-                Row(
+                EngineRow(
                     seq,
                     np.frombuffer(vectors, STORED).reshape(shape).astype(np.float32),
                     json.loads(metadata),
@@ -275,7 +275,7 @@ class Records:
         return found
 
 
-def _where(query: Query) -> tuple[str, list[str | float]]:
+def _where(query: IndexQuery) -> tuple[str, list[str | float]]:
     """Return the WHERE clause of a query's requirements besides the vector, with its values."""
     parts, values = ["1"], list[str | float]()
     for condition in query.conditions:
