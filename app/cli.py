@@ -1,4 +1,4 @@
-"""``omninet serve``, ``omninet key`` and ``omninet doctor``."""
+"""``omninet serve``, ``omninet index``, ``omninet key`` and ``omninet doctor``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omninet.app.search import commands as index_commands
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -24,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the commands ``serve``, ``key`` and ``doctor`` to the parser."""
+    """Add the commands ``serve``, ``index``, ``key`` and ``doctor`` to the parser."""
     parser = subparsers.add_parser(
         "serve",
         help="answer over HTTP",
@@ -41,6 +43,7 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     )
     parser.set_defaults(run=serve)
 
+    index_commands.add(subparsers)
     parser = subparsers.add_parser(
         "key",
         help="make a key for a client of the service",

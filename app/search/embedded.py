@@ -58,17 +58,21 @@ class EmbeddedIndex:
             self._lock = _lock(folder)
         except OSError as error:
             raise IndexUnavailableError(f"the index {folder} cannot be used: {error}") from error
-        self._records = EntryStore(folder / RECORDS)
-        identity = self._records.identity()
-        self._engine = self._open_engine(identity) if identity else None
+        try:
+            self._store = EntryStore(folder / RECORDS)
+            identity = self._store.identity()
+            self._engine = self._open_engine(identity) if identity else None
+        except BaseException:
+            self._lock.close()
+            raise
 
     def identity(self) -> Identity | None:
         """Return what the vectors are of; None for an index that never had an entry."""
-        return self._records.identity()
+        return self._store.identity()
 
     def count(self) -> int:
         """Return the number of entries."""
-        return self._records.count()
+        return self._store.count()
 
     def add(self, entries: Sequence[NewEntry], identity: Identity) -> list[Added]:
         """Add entries; when this returns, they survive a crash.
@@ -80,30 +84,30 @@ class EmbeddedIndex:
         with self._writes:
             engine = self._engine_of(identity)
             self._check_room(entries)
-            last = self._records.last()
-            added, replaced = self._records.add(entries, identity)
+            last = self._store.last()
+            added, replaced = self._store.add(entries, identity)
             engine.drop(replaced)
-            for rows in self._records.rows(last, identity):
+            for rows in self._store.rows(last, identity):
                 engine.put(rows)
             self._flush_if_due(engine, len(entries))
         return added
 
     def get(self, name: str) -> Entry | None:
         """Return the entry of an id."""
-        return self._records.get(name)
+        return self._store.get(name)
 
     def find(self, digest: str) -> Entry | None:
         """Return the entry of a content's digest."""
-        return self._records.find(digest)
+        return self._store.find(digest)
 
     def thumbnail(self, name: str) -> bytes | None:
         """Return the thumbnail of the entry of an id, a JPEG file."""
-        return self._records.thumbnail(name)
+        return self._store.thumbnail(name)
 
     def remove(self, names: Sequence[str]) -> int:
         """Remove everything that is kept of the entries of these ids; return how many there were."""
         with self._writes:
-            removed = self._records.remove(names)
+            removed = self._store.remove(names)
             if self._engine:
                 self._engine.drop(removed)
                 self._flush_if_due(self._engine, len(removed))
@@ -116,16 +120,16 @@ class EmbeddedIndex:
             IndexMismatchError: the index has no vectors of the query's exit or width.
         """
         if query.vector is None:
-            found: list[tuple[int, float | None]] = [(s, None) for s in self._records.matching(query, query.limit)]
+            found: list[tuple[int, float | None]] = [(s, None) for s in self._store.matching(query, query.limit)]
         else:
             found = [*self._nearest(query)]
-        entries = self._records.of([seq for seq, _ in found])
+        entries = self._store.of([seq for seq, _ in found])
         # An entry may have been removed since the engine found it.
         return [Hit(entries[seq], score) for seq, score in found if seq in entries]
 
     def entries(self) -> Iterator[Entry]:
         """Yield all entries, in the order in which they were added."""
-        return self._records.entries()
+        return self._store.entries()
 
     def size(self) -> int:
         """Return the bytes that the index takes on disk."""
@@ -133,7 +137,7 @@ class EmbeddedIndex:
 
     def snapshot(self, target: Path) -> None:
         """Write a copy of the whole index to a file, while it is in use; ``restore`` makes an index of it."""
-        self._records.copy(target)
+        self._store.copy(target)
 
     def close(self) -> None:
         """Close the index; everything is on disk."""
@@ -141,24 +145,24 @@ class EmbeddedIndex:
             if self._engine:
                 self._flush(self._engine)
                 self._engine.close()
-            self._records.close()
+            self._store.close()
             self._lock.close()
 
     def _nearest(self, query: IndexQuery) -> list[tuple[int, float]]:
-        identity = self._records.identity()
+        identity = self._store.identity()
         if identity is None or self._engine is None:
             return []
         if query.exit not in identity.exits or query.vector is None or len(query.vector) != identity.width:
             raise IndexMismatchError(
                 f"the index has vectors of {identity.width} numbers of the exits {', '.join(identity.exits)}"
             )
-        return self._engine.search(query, lambda: self._records.matching(query))
+        return self._engine.search(query, lambda: self._store.matching(query))
 
     def _engine_of(self, identity: Identity) -> VectorEngine:
         """Return the engine; the first entry decides what its vectors are of."""
-        known = self._records.identity()
+        known = self._store.identity()
         if known is None:
-            self._records.set_identity(identity)
+            self._store.set_identity(identity)
         elif known != identity:
             raise IndexMismatchError(
                 f"the index was made by the model {known.model[:12]} with {known.width} numbers for each of the exits "
@@ -176,13 +180,13 @@ class EmbeddedIndex:
         except Exception as error:
             LOG.warning("the engine of the index %s is damaged and made anew: %s", self.folder, error)
         discard(folder)
-        self._records.keep(0)
+        self._store.keep(0)
         return self._caught_up(self._make_engine(folder, identity), identity)
 
     def _caught_up(self, engine: VectorEngine, identity: Identity) -> VectorEngine:
         """Add to an engine what it may have lost, or never had."""
-        engine.drop(self._records.removed())
-        for rows in self._records.rows(self._records.kept() if engine.is_persistent else 0, identity):
+        engine.drop(self._store.removed())
+        for rows in self._store.rows(self._store.kept() if engine.is_persistent else 0, identity):
             engine.put(rows)
         self._flush(engine)
         return engine
@@ -194,11 +198,11 @@ class EmbeddedIndex:
 
     def _flush(self, engine: VectorEngine) -> None:
         engine.flush()
-        self._records.keep(self._records.last())
+        self._store.keep(self._store.last())
         self._unflushed = 0
 
     def _check_room(self, entries: Sequence[NewEntry]) -> None:
-        count = self._records.count() + len(entries)
+        count = self._store.count() + len(entries)
         if self._most_entries is not None and count > self._most_entries:
             raise IndexFullError(f"the index may have at most {self._most_entries:,} entries")
         needed = GROWTH * sum(_bytes(each) for each in entries)

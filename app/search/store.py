@@ -60,8 +60,12 @@ class EntryStore:
         self.path = path
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        with self._reading() as database:
-            database.executescript(SCHEMA)
+        try:
+            with self._reading() as database:
+                database.executescript(SCHEMA)
+        except IndexUnavailableError:
+            self.close()
+            raise
 
     def identity(self) -> Identity | None:
         """Return what the vectors are of; None before the first entry."""
@@ -267,11 +271,11 @@ class EntryStore:
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
             found = sqlite3.connect(self.path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self._connections.append(found)
             found.execute("PRAGMA journal_mode = WAL")
             found.execute("PRAGMA synchronous = FULL")  # a commit is on disk before it is acknowledged
             found.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten
             self._local.connection = found
-            self._connections.append(found)
         return found
 
 
