@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from omninet.model.outputs.embedding.answer import Embedding
     from omninet.model.outputs.label.answer import Label
     from omninet.model.outputs.match.answer import Match
+    from omninet.model.outputs.spans.answer import Entities
     from omninet.model.outputs.tags.answer import Tagging
     from omninet.model.outputs.text.answer import Caption
 
@@ -47,6 +48,10 @@ class Model(Predictor):
     def pos(self, text: str | Sequence[str]) -> Tagging:
         """Tag the words of one or more texts with their parts of speech."""
         return cast("Tagging", self.predict("pos", text=text if isinstance(text, str) else list(text)))
+
+    def entities(self, text: str | Sequence[str]) -> Entities:
+        """Find the names of people, places and other things in one or more texts."""
+        return cast("Entities", self.predict("entities", text=text if isinstance(text, str) else list(text)))
 
     def match(self, image: ImageInput, text: str) -> Match:
         """Tell how well a text fits an image."""

@@ -141,6 +141,14 @@ TASKS: dict[str, Task] = {
             uses=(Use("pos", title="Tag words"),),
         ),
         Task(
+            "entities",
+            (TEXT,),
+            "spans",
+            "entities",
+            "the names of people, places and other things in a text",
+            uses=(Use("entities", title="Find names"),),
+        ),
+        Task(
             "activity",
             (PICTURE,),
             "label",

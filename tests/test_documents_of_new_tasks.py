@@ -73,5 +73,5 @@ def test_programs(code: str, folder: Path) -> None:
 
 
 def test_every_endpoint_has_a_request_and_a_program() -> None:
-    assert {line.rpartition("/")[2] for line in CURLS} == {"match", "embed", "ground", "verify", "classify"}
-    assert (len(PROGRAMS), len(COMMANDS)) == (5, 6)
+    assert {line.rpartition("/")[2] for line in CURLS} == {"match", "embed", "ground", "verify", "classify", "entities"}
+    assert (len(PROGRAMS), len(COMMANDS)) == (6, 7)

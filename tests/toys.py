@@ -58,11 +58,12 @@ NEW_VOCABULARIES = {
     "imagenet": ("tench", "goldfish", "toilet tissue"),
     "caltech101": ("accordion", "airplanes", "anchor"),
     "places": CLASSES,
+    "entities": ("O", "B-person", "I-person", "B-place", "I-place"),
 }
 
 
 def with_new_tasks(toy: Checkpoint) -> Checkpoint:
     """Return a random network with the tasks of the toy, and those that compare a picture with a text."""
     compared = ["match", "embed", "ground", "entailment", "truth", "pair"]
-    tasks = [*toy.config.network.tasks, *compared, "imagenet", "caltech101"]
+    tasks = [*toy.config.network.tasks, *compared, "imagenet", "caltech101", "entities"]
     return checkpoint_with(toy, tasks, NEW_VOCABULARIES)

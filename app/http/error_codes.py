@@ -29,6 +29,7 @@ FIXED = {
     "invalid_admin_key",
     "invalid_api_key",
     "invalid_base64",
+    "invalid_filter",
     "invalid_http",
     "invalid_json",
     "invalid_text",

@@ -6,6 +6,7 @@ from omninet.training.data.caltech101 import Caltech101
 from omninet.training.data.caption_pairs import CaptionPairs
 from omninet.training.data.caption_qa import CaptionQa
 from omninet.training.data.coco import Coco
+from omninet.training.data.conll import Conll2003, Wnut17
 from omninet.training.data.conllu import Conllu
 from omninet.training.data.daquar import Daquar
 from omninet.training.data.flickr8k import Flickr8k
@@ -33,6 +34,8 @@ DATASETS: dict[str, type[DataSet]] = {
     "penn": Penn,
     "conllu": Conllu,
     "ewt": Conllu,
+    "wnut17": Wnut17,
+    "conll2003": Conll2003,
     "coco": Coco,
     "flickr8k": Flickr8k,
     "vqa2": Vqa2,

@@ -47,7 +47,7 @@ FORMS = {
 class TagsOutput(Output):
     """Answers with a tag for every word; each sentence is a row with one decoding step per word."""
 
-    answers = Tagging
+    answers: ClassVar[type[Any]] = Tagging
     explains: ClassVar[bool] = False
     counted: ClassVar[str] = "words"
 

@@ -162,6 +162,22 @@ def write_labelled(folder: Path) -> None:
         put(folder / f"{part}.jsonl", "\n".join(records) + "\n")
 
 
+CONLL = "@anna\tB-person\nsaw\tO\nNew\tB-place\nYork\tI-place\n\nHi\tO\n"
+
+
+def write_wnut17(folder: Path) -> None:
+    """Two sentences in both splits."""
+    put(folder / "wnut17train.conll", CONLL)
+    put(folder / "emerging.dev.conll", CONLL)
+
+
+def write_conll2003(folder: Path) -> None:
+    """Two sentences, whose spans begin with I, in both splits."""
+    text = "-DOCSTART- -X- O O\n\nAnna NNP I-NP I-PER\nBob NNP I-NP B-PER\nLee NNP I-NP I-PER\n. . O O\n\nHi UH O O\n"
+    put(folder / "eng.train", text)
+    put(folder / "eng.testa", text)
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "coco": write_coco,
     "vqa2": write_vqa2,
@@ -173,6 +189,8 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "caltech101_captions": write_caltech101,
     "caltech101_questions": write_caltech101,
     "imagenet": write_labelled,
+    "wnut17": write_wnut17,
+    "conll2003": write_conll2003,
     "thing_captions": write_labelled,
     "thing_questions": write_labelled,
 }
