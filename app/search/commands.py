@@ -183,9 +183,9 @@ def run_restore(args: argparse.Namespace) -> int:
 def _opened(args: argparse.Namespace) -> Any:
     from contextlib import closing
 
-    from omninet.app.search.embedded import EmbeddedIndex
+    from omninet.app.search.owner import open_index
 
-    return closing(EmbeddedIndex(_folder(args)))
+    return closing(open_index(_folder(args)))
 
 
 def _folder(args: argparse.Namespace) -> Path:

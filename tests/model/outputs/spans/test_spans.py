@@ -80,9 +80,7 @@ def test_entities_of_a_text(predictor: Predictor) -> None:
 
 
 def test_a_tag_inside_follows_one_of_its_kind(predictor: Predictor) -> None:
-    answer = cast(
-        Entities, predictor.predict("entities", tokens=list("abcdefghijkl"))
-    )
+    answer = cast(Entities, predictor.predict("entities", tokens=list("abcdefghijkl")))
 
     (sentence,) = answer.sentences
     former = "O"
