@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -64,6 +64,7 @@ def describe(engine: AnyEngine) -> Description:
         engine.agreement,
         processor.documents,
         {task: confidence.threshold for task, confidence in processor.confidences.items()},
+        processor.digest,
     )
 
 
@@ -82,6 +83,17 @@ async def with_updates(work: Callable[[Notify], Coroutine[Any, Any, T]]) -> Asyn
         yield await working
     finally:
         working.cancel()
+
+
+async def all_or_none(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run coroutines at the same time and return their results; if one fails, cancel the others and raise its error."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 def _prepare(processor: Processor, task: str, times: Stopwatch, inputs: Mapping[str, Any]) -> Job:

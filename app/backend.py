@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
@@ -102,6 +102,7 @@ class Description:
         agreement: comparison with float32; None in float32.
         documents: model card and licence.
         thresholds: task -> confidence below which answers are wrong at least as often as right; calibrated tasks only.
+        digest: SHA-256 of the weights, hexadecimal.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Description:
     agreement: Agreement | None
     documents: Documents = Documents()  # noqa: RUF009 - frozen
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    digest: str = ""
 
 
 class Backend(Protocol):
@@ -134,6 +136,22 @@ class Backend(Protocol):
         Raises:
             InputError: the input cannot be used.
             ServiceError: ``not_ready``, ``overloaded``, ``shutting_down`` or ``internal_error``.
+        """
+
+    async def predict_all(
+        self, queries: Sequence[Query], times: Stopwatch
+    ) -> tuple[list[Prediction], Mapping[str, Any]]:
+        """Process several requests about the same uploads, which are decoded once.
+
+        Args:
+            queries: at least one; all have the same uploads.
+            times: measures the stages of the first.
+
+        Returns:
+            The answers, and keyword -> decoded upload.
+
+        Raises:
+            InputError, ServiceError: see ``predict``; of the first request that fails.
         """
 
     async def describe(self) -> Description:

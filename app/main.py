@@ -28,10 +28,12 @@ from omninet.app.http.middleware.upload_time import UploadTime
 from omninet.app.http.rate_limits import RateLimits
 from omninet.app.http.routers import admin, batch, system
 from omninet.app.http.routers.common import SECURITY
+from omninet.app.http.routers.search import search_router
 from omninet.app.http.routers.tasks import TaskRoutes
 from omninet.app.http.samples import STATIC
 from omninet.app.http.service import Service
 from omninet.app.local.backend import LocalBackend
+from omninet.app.search.service import IndexService
 from omninet.app.settings import Settings
 from omninet.app.telemetry.metrics import Metrics
 from omninet.model.errors import CheckpointError, ConfigError, install_command
@@ -64,13 +66,14 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     if backend is None:
         backend = local = LocalBackend(settings, metrics, engine)
         local.on_model = tasks.serve
-    service = Service(settings, backend, metrics, traces)
+    service, index = Service(settings, backend, metrics, traces), IndexService(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await service.start()
         yield
         await service.stop()
+        await index.stop()
 
     app = Application(
         tasks,
@@ -86,7 +89,7 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     app.state.service, app.state.keys = service, keys
     add_error_handlers(app)
     secured = [Depends(scheme) for scheme in SECURITY] if keys.required else []
-    for router in (tasks.router, batch.router, system.router):
+    for router in (tasks.router, batch.router, system.router, *([search_router(index)] if index.is_on else [])):
         app.include_router(router, dependencies=secured)
     app.include_router(admin.router, include_in_schema=keys.has_admin)  # its endpoints require an admin key themselves
     app.include_router(system.health)

@@ -98,6 +98,16 @@ class Settings(BaseSettings):
     deadline_seconds: float = Field(
         60.0, gt=0, description="Deadline of a request, in seconds; the header X-Timeout-Seconds can only shorten it."
     )
+    index: str = Field(
+        "",
+        description="Folder of the index of pictures, by default omninet/index in XDG_DATA_HOME; `none` switches"
+        " /index and /search off.",
+    )
+    index_url: SecretStr = Field(
+        SecretStr(""), description="Address of a PostgreSQL database with pgvector that holds the index in its place."
+    )
+    max_index_entries: int = Field(1_000_000, gt=0, description="Maximum number of entries of the index.")
+    max_index_bytes: int = Field(64 * 1024 * MEBI, gt=0, description="Maximum size of the index on disk, in bytes.")
     traces: AnyHttpUrl | None = Field(
         None, description="URL that traces are sent to (OTLP over HTTP), such as http://localhost:4318/v1/traces."
     )

@@ -38,7 +38,6 @@ class Predictor(Processor):
     """A loaded checkpoint that answers requests; may be called from several threads at once.
 
     Attributes:
-        digest: SHA-256 of the weights, hexadecimal.
         device: device of the network.
         precision: precision of matrix products.
         agreement: comparison with float32; None if the precision is float32.
@@ -55,8 +54,7 @@ class Predictor(Processor):
         tokenizer, documents = _tokenizer(checkpoint), Documents(checkpoint.card, checkpoint.licence)
         limits = limits or MediaLimits()
         vocabularies, confidences = checkpoint.vocabularies, checkpoint.confidences
-        super().__init__(checkpoint.config, tokenizer, vocabularies, limits, documents, confidences)
-        self.digest = checkpoint.digest
+        super().__init__(checkpoint.config, tokenizer, vocabularies, limits, documents, confidences, checkpoint.digest)
         self.device = choose_device(device)
         self.network, self.precision, self.agreement = settle(
             checkpoint.network.eval().requires_grad_(False), self.device, precision, self

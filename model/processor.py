@@ -65,6 +65,7 @@ class Processor:
         limits: limits of images and videos.
         documents: model card and licence.
         confidences: task -> how its confidence is computed; a task may have none.
+        digest: SHA-256 of the weights, hexadecimal; empty if they were not read from disk.
     """
 
     def __init__(
@@ -75,10 +76,11 @@ class Processor:
         limits: MediaLimits,
         documents: Documents = NO_DOCUMENTS,
         confidences: Mapping[str, Confidence] = NO_CONFIDENCES,
+        digest: str = "",
     ) -> None:
         self.config, self.tokenizer, self.vocabularies, self.limits = config, tokenizer, vocabularies, limits
         self.name, self.version, self.documents = config.name, config.version, documents
-        self.confidences = dict(confidences)
+        self.confidences, self.digest = dict(confidences), digest
         self.max_length = config.network.cnp.max_length
         self.resources = Resources(tokenizer, limits, self.max_length)
 

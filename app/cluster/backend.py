@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -26,6 +26,7 @@ from ray.serve.exceptions import (
 )
 from ray.serve.handle import DeploymentHandle
 
+from omninet.app.answering import all_or_none
 from omninet.app.backend import Description, Notify, Prediction, Query, Upload
 from omninet.app.cluster.messages import Found, OtherPeripheralError, Question, unpacked
 from omninet.app.errors import ServiceError, internal_error, overloaded
@@ -90,6 +91,27 @@ class ClusterBackend:
                 await asyncio.sleep(PAUSE_S)
             else:
                 return _timed(answered, times)
+
+    async def predict_all(
+        self, queries: Sequence[Query], times: Stopwatch
+    ) -> tuple[list[Prediction], Mapping[str, Any]]:
+        """Process several requests about the same uploads, which are decoded once. See Backend.predict_all."""
+        for query in queries:
+            await self._check(query)
+        files = [(upload, await asyncio.to_thread(upload.file.read)) for upload in queries[0].uploads]
+        while True:
+            found = [(upload, await self._decoded(upload, data)) for upload, data in files]
+            decoded = {upload.keyword: each.value for upload, each in found}
+            configs = {upload.peripheral: each.config for upload, each in found}
+            try:
+                answered = await all_or_none(
+                    self._ask_model(query, {**query.inputs, **decoded}, configs, None) for query in queries
+                )
+            except OtherPeripheralError:
+                await asyncio.sleep(PAUSE_S)
+            else:
+                times.add(decode_media=sum(each.decode_ms for _, each in found))
+                return [_timed(answered[0], times), *answered[1:]], decoded
 
     async def describe(self) -> Description:
         """Return the description of the current model.

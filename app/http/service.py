@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
@@ -70,6 +70,26 @@ class Service:
                 ``internal_error``.
         """
         return await until_disconnected(request, self._in_time(request, task, inputs, uploads))
+
+    async def ask_all(
+        self, asked: Sequence[tuple[str, Mapping[str, Any]]], uploads: tuple[Upload, ...]
+    ) -> tuple[list[Prediction], Mapping[str, Any]]:
+        """Process several requests about the same uploads within the deadline of one.
+
+        Args:
+            asked: task and inputs of each.
+            uploads: files to decode, once.
+
+        Returns:
+            The answers, and keyword -> decoded upload.
+
+        Raises:
+            InputError, ServiceError: see ``handle``.
+        """
+        seconds = self.settings.deadline_seconds
+        until = time.monotonic() + seconds
+        queries = [Query(task, inputs, uploads, until) for task, inputs in asked]
+        return await within(seconds, self.backend.predict_all(queries, Stopwatch()))
 
     def stream(
         self, request: Request, task: str, inputs: Mapping[str, Any], uploads: tuple[Upload, ...] = ()

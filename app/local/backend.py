@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +79,12 @@ class LocalBackend:
     async def predict(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
         """Process a request by the current model, even if a reload replaces it meanwhile. See Backend.predict."""
         return await self._ready().decode_and_predict(query, times, notify)
+
+    async def predict_all(
+        self, queries: Sequence[Query], times: Stopwatch
+    ) -> tuple[list[Prediction], Mapping[str, Any]]:
+        """Process several requests about the same uploads by the current model. See Backend.predict_all."""
+        return await self._ready().decode_and_predict_all(queries, times)
 
     async def describe(self) -> Description:
         """Return the description of the current model.

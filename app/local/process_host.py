@@ -140,5 +140,11 @@ def _processor(engine: Engine) -> Processor:
     """Return the engine's processor without its network."""
     given = engine.processor
     return Processor(
-        given.config, given.tokenizer, given.vocabularies, given.limits, given.documents, given.confidences
+        given.config,
+        given.tokenizer,
+        given.vocabularies,
+        given.limits,
+        given.documents,
+        given.confidences,
+        given.digest,
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from omninet.app.answering import AnyEngine, prepare_and_run
+from omninet.app.answering import AnyEngine, all_or_none, prepare_and_run
 from omninet.app.backend import Notify, Prediction, Query, Upload
 from omninet.app.local.launch import LaunchedProcess
 from omninet.app.local.process_client import ModelProcess
@@ -57,6 +57,22 @@ class Serving:
             for upload in query.uploads:
                 inputs[upload.keyword] = await self.media.run(partial(decode, times, upload))
             return await prepare_and_run(self.engine, query.task, inputs, times, notify)
+
+    async def decode_and_predict_all(
+        self, queries: Sequence[Query], times: Stopwatch
+    ) -> tuple[list[Prediction], dict[str, Any]]:
+        """Process several requests about the same uploads. See Backend.predict_all."""
+        with self.in_use():
+            for query in queries:
+                self._check(query)
+            uploads = queries[0].uploads
+            decoded = {upload.keyword: await self.media.run(partial(decode, times, upload)) for upload in uploads}
+            watches = [times, *(Stopwatch() for _ in queries[1:])]
+            answered = await all_or_none(
+                prepare_and_run(self.engine, query.task, {**query.inputs, **decoded}, watch)
+                for query, watch in zip(queries, watches, strict=True)
+            )
+        return answered, decoded
 
     def _check(self, query: Query) -> None:
         """Check the inputs and options before media are decoded.

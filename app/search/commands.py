@@ -189,10 +189,10 @@ def _opened(args: argparse.Namespace) -> Any:
 
 
 def _folder(args: argparse.Namespace) -> Path:
-    from omninet.app.search.location import VARIABLE, folder_of
+    from omninet.app.search.location import VARIABLE, index_folder
     from omninet.model.errors import ConfigError
 
-    folder = args.index or folder_of()
+    folder = args.index or index_folder(os.environ.get(VARIABLE, ""))
     if folder is None:
         raise ConfigError(f"{VARIABLE} is none, which switches the index off; give --index FOLDER")
     return Path(folder)

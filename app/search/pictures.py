@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from omninet.app.search.entries import Entry, Identity, NewEntry, Vector, digest_of, id_of
+from omninet.app.search.thumbnails import thumbnail_of
 from omninet.model.media.images import Picture, decode_image
 from omninet.model.outputs.embedding.exits import EXITS
 from omninet.model.tasks import not_in_checkpoint
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from omninet.model.rows import Prepared
 
 EMBED, CAPTION, MATCH = "embed", "caption", "match"
-THUMBNAIL_SIDE = 256  # pixels of the longer side
-THUMBNAIL_QUALITY = 80
 
 
 @dataclass(frozen=True)
@@ -125,17 +123,6 @@ class PictureReader:
             picture.metadata,
         )
         return NewEntry(entry, vectors, thumbnail_of(picture.picture))
-
-
-def thumbnail_of(picture: Picture) -> bytes:
-    """Return a small JPEG file of a picture."""
-    from PIL import Image
-
-    image = Image.fromarray(picture.pixels.transpose(1, 2, 0))
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=THUMBNAIL_QUALITY)
-    return file.getvalue()
 
 
 def _input_of(job: Job) -> Prepared:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
@@ -80,8 +80,35 @@ class SearchRequest:
         _ = self.conditions
 
 
-def search(index: Index, model: SearchModel | None, given: SearchRequest) -> list[tuple[Hit, float | None]]:
+def query_of(given: SearchRequest, vector: Vector | None) -> IndexQuery:
+    """Return the first stage of a search; it finds enough hits for the second one.
+
+    Args:
+        vector: of the text or the picture; None without one.
+    """
+    return IndexQuery(
+        max(given.limit, given.rerank),
+        given.exit if vector is not None else "",
+        vector,
+        given.conditions,
+        given.entity,
+        given.contains,
+    )
+
+
+def ranked(given: SearchRequest, hits: Sequence[Hit], seconds: Sequence[float]) -> list[tuple[Hit, float | None]]:
     """Return the hits with the scores of the second stage, the best first; hits that it did not see come last.
+
+    Args:
+        seconds: scores of the first hits.
+    """
+    first, rest = hits[: len(seconds)], hits[len(seconds) :]
+    best = sorted(zip(first, seconds, strict=True), key=lambda pair: -pair[1])
+    return [*best, *((hit, None) for hit in rest)][: given.limit]
+
+
+def search(index: Index, model: SearchModel | None, given: SearchRequest) -> list[tuple[Hit, float | None]]:
+    """Return the hits with the scores of the second stage, the best first.
 
     Args:
         model: needed for a search by text or by a picture.
@@ -90,24 +117,14 @@ def search(index: Index, model: SearchModel | None, given: SearchRequest) -> lis
         InputError: the text, the picture or the exit cannot be used.
         IndexMismatchError, IndexUnavailableError: see ``Index``.
     """
-    query = IndexQuery(
-        max(given.limit, given.rerank), conditions=given.conditions, entity=given.entity, contains=given.contains
-    )
+    vector = None
     if model is not None and given.needs_model:
         inputs = {"text": given.text} if given.text else {"image": given.image}
-        query = replace(query, exit=given.exit, vector=model.vector_of(given.exit, **inputs))
-    hits = index.search(query)
-    first, rest = hits[: given.rerank], hits[given.rerank :]
-    seconds = _second_stage(index, model, first, given.text) if model is not None and first else []
-    ranked = sorted(zip(first, seconds, strict=True), key=lambda pair: -pair[1])
-    return [*ranked, *((hit, None) for hit in rest)][: given.limit]
-
-
-def _second_stage(index: Index, model: SearchModel, hits: Sequence[Hit], text: str) -> list[float]:
-    thumbnails = [index.thumbnail(hit.entry.id) for hit in hits]
-    scores = iter(model.match([each for each in thumbnails if each is not None], text))
-    # An entry that was removed meanwhile has no thumbnail.
-    return [float("-inf") if each is None else next(scores) for each in thumbnails]
+        vector = model.vector_of(given.exit, **inputs)
+    hits = index.search(query_of(given, vector))
+    seen = [thumbnail for hit in hits[: given.rerank] if (thumbnail := index.thumbnail(hit.entry.id)) is not None]
+    seconds = model.match(seen, given.text) if model is not None and seen else []
+    return ranked(given, hits, seconds)
 
 
 def _out_of_range(field: str, least: int, value: int) -> InputError:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from omninet.app.search.location import default_folder, folder_of
+from omninet.app.search.location import index_folder
 from omninet.command import main
 from omninet.model.checkpoint import Checkpoint, save
 from omninet.model.media.images import decode_image
@@ -160,10 +160,12 @@ def test_thumbnails_are_small(photos: Path, checkpoint: Path, tmp_path: Path) ->
 
 
 def test_the_place_of_the_index(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert default_folder({"XDG_DATA_HOME": "/data"}) == Path("/data/omninet/index")
-    assert default_folder({}) == Path.home() / ".local/share/omninet/index"
-    assert folder_of({"OMNINET_INDEX": "/here"}) == Path("/here")
-    assert folder_of({"OMNINET_INDEX": "none"}) is None
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    assert index_folder("") == Path("/data/omninet/index")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    assert index_folder("") == Path.home() / ".local/share/omninet/index"
+    assert index_folder("/here") == Path("/here")
+    assert index_folder("none") is None
     monkeypatch.setenv("OMNINET_INDEX", "none")
     assert run("info") == 2
     assert "OMNINET_INDEX is none, which switches the index off" in capsys.readouterr().err

@@ -67,7 +67,7 @@ def test_a_killed_owner_is_revived(owned: OwnedIndex) -> None:
     assert first
     os.kill(first, signal.SIGKILL)
 
-    until(lambda: owned.pid != first)
+    until(lambda: owned.pid not in {first, None})
     until(lambda: _count(owned) == 1)
 
     assert owned.add([new(2)], IDENTITY)[0].created
@@ -99,12 +99,24 @@ def test_an_owner_that_cannot_be_started_is_tried_again(
 
     until(lambda: len(attempts) == 2 and _count(owned) == 0)
 
-    assert "could not be started; trying again" in caplog.text
+    assert "no more processes; this is tried again until it works" in caplog.text
 
 
-def test_a_second_server_says_so(owned: OwnedIndex) -> None:
-    with pytest.raises(IndexInUseError, match=f"in use by process {owned.pid}"):
-        OwnedIndex(owned.folder)
+def test_a_second_server_says_so_and_asks_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(processes, "RETRY_SECONDS", 0.05)
+    first = OwnedIndex(tmp_path / "index")
+    first.add([new(1)], IDENTITY)
+
+    second = OwnedIndex(tmp_path / "index")
+
+    assert f"in use by process {first.pid}; this is tried again until it works" in caplog.text
+    assert second.pid is None
+    assert second.count() == 1
+    first.close()
+    until(lambda: second.pid is not None and _count(second) == 1)
+    second.close()
 
 
 def test_a_command_speaks_to_the_owner(owned: OwnedIndex) -> None:
