@@ -65,6 +65,8 @@ def add(subparsers: Any) -> None:
     remover = _command(commands, "remove", "remove entries, with all that is kept of them", run_remove)
     remover.add_argument("ids", nargs="+", metavar="ID", help="ids of entries")
     _command(commands, "export", "print all entries as JSON lines", run_export)
+    rebuilder = _command(commands, "rebuild", "make all vectors anew, with another model", run_rebuild)
+    _add_model(rebuilder)
     saver = _command(commands, "snapshot", "write a copy of the index to a file, while it is in use", run_snapshot)
     saver.add_argument("file", type=Path, metavar="FILE", help="the new file")
     restorer = _command(commands, "restore", "make an index of a snapshot", run_restore)
@@ -162,6 +164,21 @@ def run_export(args: argparse.Namespace) -> int:
     with _opened(args) as index:
         for entry in index.entries():
             print(json.dumps(asdict(entry), ensure_ascii=False))
+    return 0
+
+
+def run_rebuild(args: argparse.Namespace) -> int:
+    """Make all vectors anew; return the exit code.
+
+    Raises:
+        OmniNetError: the index or the model cannot be used.
+    """
+    from omninet.app.search.rebuilding import rebuild
+
+    def report(done: int, count: int) -> None:
+        print(f"{done} of {count} entries", file=sys.stderr, flush=True)
+
+    print(f"rebuilt {rebuild(_folder(args), _reader(args), report)} entries")
     return 0
 
 

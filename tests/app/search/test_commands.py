@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from omninet.app.search.location import index_folder
 from omninet.command import main
@@ -140,6 +141,33 @@ def test_entries_are_removed_exported_and_restored(
 
     assert hits(capsys) == entries
     assert not any(jpeg_bytes()[-500:] in path.read_bytes() for path in index.rglob("*") if path.is_file())
+
+
+def test_an_index_is_rebuilt_for_another_model(
+    index: Path, photos: Path, checkpoint: Path, toy: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    changed = with_new_tasks(toy)
+    with torch.no_grad():
+        changed.network.get_parameter("cnp.control_embedding.weight").add_(1)
+    save(changed, other)
+    run("add", photos, "--checkpoint", checkpoint)
+    (photos / "0.jpg").unlink()  # is read from its thumbnail
+    run("export")
+    capsys.readouterr()
+    assert run("add", photos, "--checkpoint", other) == 0  # all are there
+    (photos / "new.jpg").write_bytes(image_bytes(picture(70, 70), "JPEG"))
+    assert run("add", photos, "--checkpoint", other) == 2
+    assert "the index was made by the model" in capsys.readouterr().err
+
+    assert run("rebuild", "--checkpoint", other) == 0
+
+    shown = capsys.readouterr()
+    assert shown.out == "rebuilt 4 entries\n"
+    assert "4 of 4 entries" in shown.err
+    assert run("add", photos, "--checkpoint", other) == 0
+    assert capsys.readouterr().out == "added 1 pictures, 3 were there; the index has 5\n"
+    assert [path.name for path in index.parent.glob("index*")] == ["index"]
 
 
 def test_thumbnails_are_small(photos: Path, checkpoint: Path, tmp_path: Path) -> None:
