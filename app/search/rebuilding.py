@@ -44,11 +44,11 @@ def rebuild(folder: Path, reader: PictureReader, report: Callable[[int, int], No
             count = new.count()
         finally:
             new.close()
-        former = folder.with_name(folder.name + OLD)
-        folder.rename(former)
-        target.rename(folder)
     finally:
         old.close()
+    former = folder.with_name(folder.name + OLD)
+    folder.rename(former)
+    target.rename(folder)
     shutil.rmtree(former)
     return count
 
