@@ -39,7 +39,6 @@ from omninet.app.telemetry.metrics import Metrics
 from omninet.model.errors import CheckpointError, ConfigError, install_command
 from omninet.model.extensions import load_extensions
 from omninet.model.network_config import OmniNetConfig
-from omninet.model.storage.layout import skim
 
 if TYPE_CHECKING:
     from omninet.app.engine.engine import Engine
@@ -101,7 +100,7 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
 def _configured_network(settings: Settings) -> OmniNetConfig:
     """Return the network of the checkpoint's configuration, for the first routes; the default network without one."""
     try:
-        return skim(settings.checkpoint_folder()).network
+        return settings.network()
     except CheckpointError:
         return OmniNetConfig()
 

@@ -12,9 +12,11 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from omninet.app.http.keys import Keyring, read_keys
+from omninet.model.errors import CheckpointError, ConfigError
 from omninet.model.media.limits import MediaLimits
 from omninet.model.modalities.language.words import MAX_CHARACTERS
-from omninet.model.storage.layout import BUNDLED
+from omninet.model.network_config import OmniNetConfig
+from omninet.model.storage.layout import BUNDLED, skim
 
 MEBI = 2**20
 PREFIX = re.compile(r"(/[\w.~-]+)*", re.ASCII)
@@ -43,6 +45,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="OMNINET_", extra="forbid")
 
     checkpoint: Path | None = Field(None, description="Folder of the checkpoint to serve; none for the bundled one.")
+    tasks: Listed = Field(
+        (),
+        description="Tasks to load, such as caption,vqa, and only the weights that they need; none for all.",
+    )
     device: str = Field(
         "auto",
         description="auto, cpu, cuda or cuda:N; auto uses CUDA if available; a list such as cuda:0,cuda:1 places a"
@@ -185,6 +191,18 @@ class Settings(BaseSettings):
     def checkpoint_folder(self) -> Path:
         """Return the folder of the checkpoint."""
         return self.checkpoint or BUNDLED
+
+    def network(self) -> OmniNetConfig:
+        """Return the network of the checkpoint's configuration, with the tasks to load.
+
+        Raises:
+            CheckpointError: the checkpoint's folder is missing or invalid, or there is no such task.
+        """
+        network = skim(self.checkpoint_folder()).network
+        try:
+            return network.subset(self.tasks) if self.tasks else network
+        except ConfigError as error:
+            raise CheckpointError(f"OMNINET_TASKS: {error}") from error
 
     def devices(self) -> list[str]:
         """Return the names of the devices."""

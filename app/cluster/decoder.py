@@ -11,7 +11,6 @@ from omninet.app.local.serving import decode, media_pool
 from omninet.app.settings import Settings
 from omninet.app.telemetry.logs import configure_logs
 from omninet.app.telemetry.stopwatch import Stopwatch
-from omninet.model.model_config import read_config
 
 
 class MediaDecoder:
@@ -24,7 +23,7 @@ class MediaDecoder:
     def __init__(self) -> None:
         configure_logs()
         settings = Settings()
-        network = read_config(settings.checkpoint_folder()).network
+        network = settings.network()
         self._peripherals = network.peripherals
         self._pool = media_pool(settings, {name: network.modality(name) for name in network.peripherals})
         self._pool.start()

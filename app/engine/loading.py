@@ -29,7 +29,7 @@ def check(settings: Settings) -> None:
     """
     for name in settings.devices():
         foresee_precision(settings.precision, choose_device(name))
-    checkpoints.skim(settings.checkpoint_folder())
+    settings.network()
 
 
 def load_engine(settings: Settings) -> Engine:
@@ -67,7 +67,7 @@ def load_predictors(settings: Settings) -> list[Predictor]:
     names = settings.devices()
     on_cpu = [choose_device(name).type for name in names].count("cpu")  # first, so that a wrong device fails at once
     torch.set_num_threads(cpu_threads(settings.torch_threads, on_cpu))
-    checkpoint = checkpoints.load(settings.checkpoint_folder())
+    checkpoint = checkpoints.load(settings.checkpoint_folder(), settings.tasks or None)
     return [
         Predictor(checkpoint, device=name, precision=settings.precision, limits=settings.media_limits())
         for name in names
