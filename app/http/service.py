@@ -72,11 +72,12 @@ class Service:
         return await until_disconnected(request, self._in_time(request, task, inputs, uploads))
 
     async def ask_all(
-        self, asked: Sequence[tuple[str, Mapping[str, Any]]], uploads: tuple[Upload, ...]
+        self, request: Request, asked: Sequence[tuple[str, Mapping[str, Any]]], uploads: tuple[Upload, ...]
     ) -> tuple[list[Prediction], Mapping[str, Any]]:
         """Process several requests about the same uploads within the deadline of one.
 
         Args:
+            request: HTTP request, whose header may shorten the deadline.
             asked: task and inputs of each.
             uploads: files to decode, once.
 
@@ -86,7 +87,7 @@ class Service:
         Raises:
             InputError, ServiceError: see ``handle``.
         """
-        seconds = self.settings.deadline_seconds
+        seconds = timeout_seconds(request.headers, self.settings.deadline_seconds)
         until = time.monotonic() + seconds
         queries = [Query(task, inputs, uploads, until) for task, inputs in asked]
         return await within(seconds, self.backend.predict_all(queries, Stopwatch()))

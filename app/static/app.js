@@ -2,7 +2,7 @@
 
 import { aboutModel } from "./about.js";
 import { confidenceLine } from "./confidence.js";
-import { capital, element } from "./elements.js";
+import { capital, element, readable } from "./elements.js";
 import { optionField, selectField, showPreview, textField, uploadField } from "./inputs.js";
 import { marksOf, placeOver } from "./marks.js";
 import { rendererOf, showAnswer, showBusy, showError, showNothing, showWriting } from "./render.js";
@@ -10,7 +10,7 @@ import { bodyOf, commandOf } from "./request.js";
 import { creditLine, mediaSample, sampleFile, textSample } from "./samples.js";
 import { events } from "./stream.js";
 import { truthLine } from "./truth.js";
-import { choose as chooseTask, takes, usesOf } from "./uses.js";
+import { choose as chooseTask, give, takes, usesOf } from "./uses.js";
 
 const $ = (id) => document.getElementById(id);
 const here = new URL(".", location.href);
@@ -93,6 +93,7 @@ function buildInputs() {
   }
   const files = use.uploads.map((field) => shown[field.name].section);
   $("inputs").replaceChildren(
+    use.alternatives.length ? choiceOfInput() : "",
     files.length > 1 ? element("div", { class: "several" }, ...files) : files[0] ?? "",
     ...use.values.map((field) => shown[field.name].section),
     ...(use.choices.length > 1 ? [choiceOfTask()] : []),
@@ -100,6 +101,18 @@ function buildInputs() {
       set[option.name] = value;
       showCurl();
     })));
+}
+
+// A select for inputs of which a request has one.
+function choiceOfInput() {
+  const names = use.alternatives.map(({ name }) => [name, capital(readable(name))]);
+  return selectField("input", "Input", names, use.given ?? names[0][0], (name) => {
+    give(use, name);
+    buildInputs();
+    showSamples();
+    showCurl();
+    $("select-input").focus();
+  });
 }
 
 // A select for the tasks that share the endpoint.

@@ -15,6 +15,7 @@ export function usesOf(tasks) {
       verb: use.title.includes(" ") ? use.title.split(" ", 1)[0] : "Run",
       summary: sentence(use.summary),
       choices: choicesOf(uses, use.path),
+      alternatives: alternativesOf(use),
       uploads: use.inputs.filter((field) => field.upload),
       values: use.inputs.filter((field) => !field.upload),
     }))
@@ -32,6 +33,18 @@ function choicesOf(uses, path) {
 export function choose(use, choice) {
   const { summary, threshold } = use.choices.find((each) => each.choice === choice);
   Object.assign(use, { choice, threshold, summary: sentence(summary) });
+}
+
+// Fields of different inputs, of which a request has one, such as an image or a text; mostly none.
+function alternativesOf({ fields }) {
+  const several = fields.filter((field) => fields.some((other) => other.group === field.group && other.role !== field.role));
+  return several.filter((field, i) => several.findIndex((other) => other.role === field.role) === i);
+}
+
+// Take one of the alternative inputs of a use.
+export function give(use, name) {
+  const field = use.alternatives.find((each) => each.name === name);
+  Object.assign(use, { given: name, uploads: field.upload ? [field] : [], values: field.upload ? [] : [field] });
 }
 
 const sentence = (clause) => `${capital(clause)}.`;

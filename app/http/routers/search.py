@@ -148,7 +148,7 @@ def search_router(index: IndexService) -> APIRouter:
         curl -F image=@photo.jpg -F source=photo.jpg -F 'metadata={"year": 2020}' http://127.0.0.1:8000/index
         ```
         """
-        added = await until_disconnected(request, _add(index, service, form))
+        added = await until_disconnected(request, _add(index, service, form, request))
         response.status_code = 201 if added.created else 200
         return added
 
@@ -200,12 +200,12 @@ def search_router(index: IndexService) -> APIRouter:
         curl -F 'text=two dogs on a beach' http://127.0.0.1:8000/search
         ```
         """
-        return await until_disconnected(request, _search(index, service, form))
+        return await until_disconnected(request, _search(index, service, form, request))
 
     return router
 
 
-async def _add(index: IndexService, service: Service, form: IndexForm) -> AddedReply:
+async def _add(index: IndexService, service: Service, form: IndexForm, request: Request) -> AddedReply:
     metadata = _metadata(form.metadata)
     check_length([("text", form.text or "")], service.settings.max_text_characters)
     data = await form.image.read()
@@ -217,7 +217,7 @@ async def _add(index: IndexService, service: Service, form: IndexForm) -> AddedR
     exits = tuple(reversed(EXITS))
     asked: list[tuple[str, Mapping[str, Any]]] = [(EMBED, {"exit": name}) for name in exits]
     asked += [(CAPTION, {"beams": 1})] if CAPTION in model.network.tasks else []
-    answered, decoded = await service.ask_all(asked, _uploads(model.network, EMBED, data))
+    answered, decoded = await service.ask_all(request, asked, _uploads(model.network, EMBED, data))
     answers: Sequence[Any] = [each.answer for each in answered]
     entry = Entry(
         form.id or id_of(digest),
@@ -235,7 +235,7 @@ async def _add(index: IndexService, service: Service, form: IndexForm) -> AddedR
     return AddedReply(id=added.id, created=added.created)
 
 
-async def _search(index: IndexService, service: Service, form: SearchForm) -> SearchReply:
+async def _search(index: IndexService, service: Service, form: SearchForm, request: Request) -> SearchReply:
     given = SearchRequest(
         form.text or "",
         await form.image.read() if form.image else None,
@@ -249,11 +249,11 @@ async def _search(index: IndexService, service: Service, form: SearchForm) -> Se
     given.check()
     check_length([("text", given.text)], service.settings.max_text_characters)
     model = await service.backend.describe()
-    vector = await _vector_of(service, model.network, given) if given.needs_model else None
+    vector = await _vector_of(service, request, model.network, given) if given.needs_model else None
     hits = await index.run(lambda opened: opened.search(query_of(given, vector)))
     names = [hit.entry.id for hit in hits[: given.rerank]]
     seen = await index.run(lambda opened: [found for name in names if (found := opened.thumbnail(name)) is not None])
-    scores = [await _match(service, model.network, thumbnail, given.text) for thumbnail in seen]
+    scores = [await _match(service, request, model.network, thumbnail, given.text) for thumbnail in seen]
     return SearchReply(
         hits=[
             HitReply(**_shown(hit.entry), score=hit.score, rerank_score=second)
@@ -263,15 +263,15 @@ async def _search(index: IndexService, service: Service, form: SearchForm) -> Se
     )
 
 
-async def _vector_of(service: Service, network: OmniNetConfig, given: SearchRequest) -> Vector:
+async def _vector_of(service: Service, request: Request, network: OmniNetConfig, given: SearchRequest) -> Vector:
     inputs: dict[str, Any] = {"exit": given.exit} | ({"text": given.text} if given.text else {})
     uploads = () if given.image is None else _uploads(network, EMBED, given.image)
-    answered, _ = await service.ask_all([(EMBED, inputs)], uploads)
+    answered, _ = await service.ask_all(request, [(EMBED, inputs)], uploads)
     return _vector(answered[0].answer)
 
 
-async def _match(service: Service, network: OmniNetConfig, thumbnail: bytes, text: str) -> float:
-    answered, _ = await service.ask_all([(MATCH, {"text": text})], _uploads(network, MATCH, thumbnail))
+async def _match(service: Service, request: Request, network: OmniNetConfig, thumbnail: bytes, text: str) -> float:
+    answered, _ = await service.ask_all(request, [(MATCH, {"text": text})], _uploads(network, MATCH, thumbnail))
     answer: Any = answered[0].answer
     return float(answer.score)
 

@@ -157,6 +157,24 @@ def test_a_vector_can_be_copied_and_its_exit_chosen(watched: Watched) -> None:
     assert len(json.loads(page.evaluate("navigator.clipboard.readText()"))) == 32
 
 
+def test_a_text_can_be_embedded_too(watched: Watched) -> None:
+    page = show(watched, "embed")
+    assert page.locator("#text-text").count() == 0
+
+    page.select_option("#select-input", "text")
+    expect(page.locator("#select-input")).to_be_focused()
+    page.fill("#text-text", "a dog in the snow")
+    expect(page.locator("#curl")).to_contain_text("--form-string 'text=a dog in the snow'")
+    with page.expect_response("**/embed") as answered:
+        page.click("#run")
+    assert answered.value.status == 200
+    page.wait_for_selector("#answer .headline")
+
+    page.select_option("#select-input", "image")
+    expect(page.locator(".preview img")).to_be_visible()
+    assert page.locator("#text-text").count() == 0
+
+
 def test_a_select_chooses_the_task(watched: Watched) -> None:
     page = show(watched, "verify")
     expect(page.locator("#tabs button:has-text('Verify')")).to_have_count(1)
