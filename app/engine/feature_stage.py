@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,36 +72,49 @@ class VisionStage(Stage):
         peripheral, parts = _next_frames(works, self._frames)
         started = time.perf_counter()
         try:
-            found = self.predictor.see(np.concatenate([frames for _, frames in parts]), peripheral)
+            found = self.predictor.see(np.concatenate([part.frames for part in parts]), peripheral)
         except Exception as error:
-            failed = [work for work, _ in parts]
+            failed = [work for part in parts for work in part.works]
             works[:] = [work for work in works if work not in failed]
             self._isolate_failures(failed, error)
             return
         self.metrics.frames.inc(len(found))
         spent = 1e3 * (time.perf_counter() - started)
-        for (work, frames), features in zip(parts, torch.split(found, [len(f) for _, f in parts]), strict=True):
-            work.features.append(features)
-            work.encode_ms += spent * len(frames) / len(found)
-        done = [work for work, _ in parts if work.has_all_features]
+        for part, features in zip(parts, torch.split(found, [len(part.frames) for part in parts]), strict=True):
+            for work in part.works:
+                work.features.append(features)
+                work.encode_ms += spent * len(part.frames) / len(found) / len(part.works)
+        done = [work for part in parts for work in part.works if work.has_all_features]
         works[:] = [work for work in works if work not in done]
         with self.intake.queue.changed:
             self.ready += done
             self.intake.queue.changed.notify_all()
 
 
-def _next_frames(works: Sequence[Work], count: int) -> tuple[str, list[tuple[Work, np.ndarray]]]:
+@dataclass(frozen=True)
+class Part:
+    """Frames of a batch, (f, 3, size, size), and the works that show them: the backbone sees a picture once."""
+
+    frames: np.ndarray
+    works: list[Work]
+
+
+def _next_frames(works: Sequence[Work], count: int) -> tuple[str, list[Part]]:
     """Select the next batch of frames for the backbone.
 
     Returns:
-        The name of the oldest work's peripheral, and for each work that uses it its next frames, (f, 3, size, size),
-        at most ``count`` in all.
+        The name of the oldest work's peripheral, and the next frames of the works that use it, at most ``count`` in
+        all.
     """
     peripheral, _ = works[0].next_frames()
-    parts: list[tuple[Work, np.ndarray]] = []
+    parts: dict[Any, Part] = {}
     for work in works:
         wanted, frames = work.next_frames()
-        if count > 0 and wanted == peripheral:
-            parts.append((work, frames[:count]))
-            count -= len(frames[:count])
-    return peripheral, parts
+        # Works with the same frames may be at different frames of a video.
+        key = (work.shown, len(frames))
+        if wanted == peripheral and key in parts:
+            parts[key].works.append(work)
+        elif wanted == peripheral and count > 0:
+            parts[key] = Part(frames[:count], [work])
+            count -= len(parts[key].frames)
+    return peripheral, list(parts.values())

@@ -70,6 +70,11 @@ class Work:
         """Size of the inputs in bytes."""
         return sum(_size(given.value) for given in self.row.inputs)
 
+    @cached_property
+    def shown(self) -> tuple[Any, ...]:
+        """Key that is equal for rows with the same frames, such as several requests about one picture."""
+        return tuple((given.peripheral, hash(given.value.tobytes())) for given in self.row.inputs if given.frames)
+
     @property
     def has_all_features(self) -> bool:
         """Whether all frames have passed the backbone."""

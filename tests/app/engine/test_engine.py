@@ -18,7 +18,7 @@ from omninet.model.job import Job
 from omninet.model.predictor import Predictor
 from omninet.model.rows import Row
 from tests.app.conftest import Watched
-from tests.samples import video_bytes
+from tests.samples import image_bytes, jpeg_bytes, picture, video_bytes
 
 pytestmark = pytest.mark.anyio
 
@@ -172,6 +172,36 @@ async def test_frames_are_batched_within_the_pixel_budget(
     async with running(Seeing(toy_predictor), pixels=pixels) as engine:
         await engine.run(toy_predictor.prepare("activity", video=video_bytes()))
     assert seen == frames
+
+
+async def test_the_backbone_sees_a_picture_once(toy_predictor: Predictor) -> None:
+    seen: list[int] = []
+    gate = threading.Event()
+
+    class Seeing(Watched):
+        def see(self, frames: np.ndarray, peripheral: str) -> Tensor:
+            assert gate.wait(10)
+            seen.append(len(frames))
+            return toy_predictor.see(frames, peripheral)
+
+    first, second = jpeg_bytes(), image_bytes(picture(50, 70), "PNG")
+    jobs = [toy_predictor.prepare("caption", image=first)] + [
+        job
+        for image in (first, second)
+        for job in (
+            toy_predictor.prepare("caption", image=image),
+            toy_predictor.prepare("vqa", image=image, question="what is it?"),
+        )
+    ]
+    async with running(Seeing(toy_predictor)) as engine:
+        works = [asyncio.create_task(engine.run(job)) for job in jobs]
+        await asyncio.sleep(0.1)
+        gate.set()
+        results = await asyncio.gather(*works)
+
+    assert sum(seen) <= 3  # the first request may have been alone, before the others came
+    for job, result in zip(jobs, results, strict=True):
+        assert result.decoded[0].tokens == toy_predictor.run(job.rows)[0].tokens
 
 
 async def test_replicas_share_one_queue(toy_predictor: Predictor, job: Job) -> None:
