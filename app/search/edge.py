@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from omninet.app.search.conditions import Condition, IndexQuery, OneOf, Value
+from omninet.app.search.conditions import IndexQuery
 from omninet.app.search.engine import EngineRow
-from omninet.app.search.entries import Identity, folded
+from omninet.app.search.entries import Identity
 
 if TYPE_CHECKING:
     import qdrant_edge
 
-TEXT, ENTITIES = "text", "entities"  # keys of a payload
-# Keys of the values of the metadata by their type: the library takes true for 1, so that true is kept as a text here.
-WORDS, NUMBERS, FLAGS = "words", "numbers", "flags"
+COMMON = 0.05  # share of all entries from which on those that a filter keeps are looked for among the nearest ones
+SPARE = 4  # times as many entries as needed are looked at then
 UNINDEXED = 10_000  # vectors that are searched one by one before the graph takes them in
 
 
 class EdgeEngine:
-    """A shard of Qdrant Edge in a folder, with one named vector per exit."""
+    """A shard of Qdrant Edge in a folder, with one named vector per exit and no other content of the entries.
+
+    What entries a search may find is looked up in the records, so that nothing of a removed entry stays here but its
+    vectors, until the shard is cleaned up.
+    """
 
     is_persistent = True
 
@@ -39,21 +43,14 @@ class EdgeEngine:
             self._shard = qdrant_edge.EdgeShard.load(str(folder))
         else:
             folder.mkdir()
-            self._shard = qdrant_edge.EdgeShard.create(str(folder), self._config(identity))
-            for key, kind in ((TEXT, "Keyword"), (ENTITIES, "Keyword")):
-                schema = getattr(qdrant_edge.PayloadSchemaType, kind)
-                self._shard.update(qdrant_edge.UpdateOperation.create_field_index(key, schema))
+            self._shard = qdrant_edge.EdgeShard.create(str(folder), _config(identity))
 
     def put(self, rows: Sequence[EngineRow]) -> None:
         """Add entries, or replace those of the same sequence numbers."""
         import qdrant_edge as edge
 
         points = [
-            edge.Point(
-                row.seq,
-                {name: row.vectors[number].tolist() for number, name in enumerate(self._exits)},
-                {TEXT: row.text, ENTITIES: list(row.entities), **_by_type(row.metadata)},
-            )
+            edge.Point(row.seq, {name: row.vectors[number].tolist() for number, name in enumerate(self._exits)})
             for row in rows
         ]
         self._shard.update(edge.UpdateOperation.upsert_points(points))
@@ -69,14 +66,32 @@ class EdgeEngine:
         if seqs:
             self._shard.update(edge.UpdateOperation.delete_points(list(seqs)))
 
-    def search(self, query: IndexQuery, among: Callable[[], Sequence[int]]) -> list[tuple[int, float]]:  # noqa: ARG002
+    def search(self, query: IndexQuery, among: Callable[[], Sequence[int]]) -> list[tuple[int, float]]:
         """Return the sequence numbers and scores of the nearest entries, the best first."""
         import qdrant_edge as edge
 
-        if query.vector is None:
+        if not query.is_filtered:
+            return self._nearest(query, query.limit)
+        allowed = set(among())
+        share = len(allowed) / max(1, self._shard.count(edge.CountRequest(exact=False)))
+        if share >= COMMON:
+            # The graph is not built for these entries: its search would stop before it has found enough of them.
+            near = self._nearest(query, math.ceil(SPARE * query.limit / share))
+            found = [(seq, score) for seq, score in near if seq in allowed][: query.limit]
+            if len(found) == min(query.limit, len(allowed)):
+                return found
+        return self._nearest(query, query.limit, allowed)
+
+    def _nearest(self, query: IndexQuery, limit: int, among: set[int] | None = None) -> list[tuple[int, float]]:
+        """Search all entries by the graph, or some of them one by one."""
+        import qdrant_edge as edge
+
+        if query.vector is None or among == set():
             return []
+        allowed = None if among is None else edge.Filter(must=[edge.HasIdCondition({*among})])
         nearest = edge.Query.Nearest(query.vector.tolist(), using=query.exit)
-        found = self._shard.search(edge.SearchRequest(nearest, query.limit, filter=self._filter(query)))
+        params = edge.SearchParams(exact=among is not None)
+        found = self._shard.search(edge.SearchRequest(nearest, limit, filter=allowed, params=params))
         return [(int(point.id), point.score) for point in found]
 
     def flush(self) -> None:
@@ -88,59 +103,12 @@ class EdgeEngine:
         self._shard.flush()
         self._shard.close()
 
-    def _config(self, identity: Identity) -> qdrant_edge.EdgeConfig:
-        import qdrant_edge as edge
 
-        vectors = {
-            name: edge.EdgeVectorParams(size=identity.width, distance=edge.Distance.Dot) for name in identity.exits
-        }
-        return edge.EdgeConfig(vectors=vectors, on_disk_payload=True)
+def _config(identity: Identity) -> qdrant_edge.EdgeConfig:
+    import qdrant_edge as edge
 
-    def _filter(self, query: IndexQuery) -> qdrant_edge.Filter | None:
-        import qdrant_edge as edge
-
-        if not query.is_filtered:
-            return None
-        entity, part = folded(query.entity), folded(query.contains)
-        return edge.Filter(
-            must=[
-                *(self._condition(condition) for condition in query.conditions),
-                *([edge.FieldCondition(ENTITIES, match=edge.MatchValue(entity))] if entity else []),
-                *([edge.FieldCondition(TEXT, match=edge.MatchSubstring(part))] if part else []),
-            ]
-        )
-
-    def _condition(self, condition: Condition) -> qdrant_edge.FieldCondition | qdrant_edge.Filter:
-        import qdrant_edge as edge
-
-        if isinstance(condition, OneOf):
-            return edge.Filter(should=[self._equals(condition.field, value) for value in condition.values])
-        limits = edge.RangeFloat(gte=condition.gte, lte=condition.lte)
-        return edge.FieldCondition(f"{NUMBERS}.{condition.field}", range=limits)
-
-    def _equals(self, field: str, value: Value) -> qdrant_edge.FieldCondition:
-        import qdrant_edge as edge
-
-        key = f"{_type_of(value)}.{field}"
-        if isinstance(value, str | bool):
-            return edge.FieldCondition(key, match=edge.MatchValue(str(value)))
-        return edge.FieldCondition(key, range=edge.RangeFloat(gte=value, lte=value))
-
-
-def _by_type(metadata: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
-    """Return type -> field -> values of the metadata; other values than texts, numbers and flags are left out."""
-    found: dict[str, dict[str, list[Any]]] = {WORDS: {}, NUMBERS: {}, FLAGS: {}}
-    for field, given in metadata.items():
-        for value in given if isinstance(given, list) else [given]:
-            if kind := _type_of(value):
-                found[kind].setdefault(field, []).append(str(value) if isinstance(value, bool) else value)
-    return found
-
-
-def _type_of(value: Any) -> str:
-    """Return the key of a value's type; empty for a type that no condition can name."""
-    kinds = {bool: FLAGS, str: WORDS, int: NUMBERS, float: NUMBERS}
-    return kinds.get(type(value), "")
+    vectors = {name: edge.EdgeVectorParams(size=identity.width, distance=edge.Distance.Dot) for name in identity.exits}
+    return edge.EdgeConfig(vectors=vectors)
 
 
 def discard(folder: Path) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +19,10 @@ class EngineRow:
     Attributes:
         seq: sequence number of the entry, never used again.
         vectors: (exits, width), float32.
-        text: folded text of the entry.
-        entities: folded names that the text mentions.
     """
 
     seq: int
     vectors: NDArray[np.float32]
-    metadata: Mapping[str, Any]
-    text: str
-    entities: tuple[str, ...]
 
 
 class VectorEngine(Protocol):
@@ -51,7 +46,7 @@ class VectorEngine(Protocol):
         """Return the sequence numbers and scores of the entries nearest to the query's vector, the best first.
 
         Args:
-            among: returns the entries that meet the query's requirements, for an engine that cannot check them itself.
+            among: returns the entries that meet the query's requirements besides the vector; called if it has any.
         """
         ...
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from omninet.app.search.conditions import Between, Condition, IndexQuery, OneOf, Value
+from omninet.app.search.conditions import Condition, IndexQuery, OneOf, Value
 from omninet.app.search.engine import EngineRow
 from omninet.app.search.entries import Added, Entry, Identity, NewEntry, folded
 from omninet.app.search.index import IndexFullError, IndexUnavailableError
@@ -31,18 +31,25 @@ CREATE TABLE IF NOT EXISTS entries (
     entities TEXT NOT NULL,
     metadata TEXT NOT NULL,
     folded_text TEXT NOT NULL,
-    folded_entities TEXT NOT NULL,
     vectors BLOB NOT NULL,
     thumbnail BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS fields (
+    name TEXT NOT NULL, kind TEXT NOT NULL, value NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (name, kind, value, seq)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS fields_of_entry ON fields (seq);
 CREATE TABLE IF NOT EXISTS removed (seq INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 FIELDS = "id, digest, source, caption, text, entities, metadata"
 STORED = np.dtype("<f2")  # of the vectors on disk
 BATCH = 512  # rows read at once
+EQUAL = "SELECT seq FROM fields WHERE name = ? AND kind = ? AND value = ?"
 MOST_VARIABLES = 500  # in one statement
 BUSY_SECONDS = 10.0
+# Kinds of values in the table of fields; entities are values of a field without a name.
+WORD, NUMBER, FLAG, ENTITY = "word", "number", "flag", "entity"
 
 
 class EntryStore:
@@ -106,6 +113,8 @@ class EntryStore:
         with self._writing() as database:
             found = self._seqs(database, names)
             self._forget(database, found)
+        with self._reading() as database:  # the log, too, holds what was removed
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return found
 
     def get(self, name: str) -> Entry | None:
@@ -152,16 +161,10 @@ class EntryStore:
     def rows(self, after: int, identity: Identity) -> Iterator[list[EngineRow]]:
         """Yield what an engine knows of all entries after a sequence number, some at a time."""
         shape = (len(identity.exits), identity.width)
-        for page in self._pages("vectors, metadata, folded_text, folded_entities", after):
+        for page in self._pages("vectors", after):
             yield [
-                EngineRow(
-                    seq,
-                    np.frombuffer(vectors, STORED).reshape(shape).astype(np.float32),
-                    json.loads(metadata),
-                    text,
-                    tuple(json.loads(entities)),
-                )
-                for seq, vectors, metadata, text, entities in page
+                EngineRow(seq, np.frombuffer(vectors, STORED).reshape(shape).astype(np.float32))
+                for seq, vectors in page
             ]
 
     def kept(self) -> int:
@@ -201,11 +204,13 @@ class EntryStore:
         vectors = np.stack([new.vectors[name] for name in identity.exits]).astype(STORED).tobytes()
         values = (
             *(entry.id, entry.digest, entry.source, entry.caption, entry.text, _json(entry.entities)),
-            *(_json(dict(entry.metadata)), folded(entry.text), _json([folded(name) for name in entry.entities])),
-            *(vectors, new.thumbnail),
+            *(_json(dict(entry.metadata)), folded(entry.text), vectors, new.thumbnail),
         )
-        columns = f"{FIELDS}, folded_text, folded_entities, vectors, thumbnail"
-        database.execute(f"INSERT INTO entries ({columns}) VALUES ({', '.join('?' * len(values))})", values)
+        columns = f"{FIELDS}, folded_text, vectors, thumbnail"
+        marks = ", ".join("?" * len(values))
+        seq = database.execute(f"INSERT INTO entries ({columns}) VALUES ({marks})", values).lastrowid
+        rows = [(*field, seq) for field in _fields_of(entry)]
+        database.executemany("INSERT OR IGNORE INTO fields VALUES (?, ?, ?, ?)", rows)
         return Added(entry.id, created=not replaced)
 
     @staticmethod
@@ -217,6 +222,7 @@ class EntryStore:
     def _forget(database: sqlite3.Connection, seqs: Iterable[int]) -> None:
         for seq in seqs:
             database.execute("DELETE FROM entries WHERE seq = ?", (seq,))
+            database.execute("DELETE FROM fields WHERE seq = ?", (seq,))
             database.execute("INSERT INTO removed VALUES (?)", (seq,))
 
     def _first(self, column: str, value: str) -> Entry | None:
@@ -284,11 +290,11 @@ def _where(query: IndexQuery) -> tuple[str, list[str | float]]:
     parts, values = ["1"], list[str | float]()
     for condition in query.conditions:
         part, given = _condition(condition)
-        parts.append(part)
+        parts.append(f"seq IN ({part})")
         values += given
     if query.entity:
-        parts.append("EXISTS (SELECT 1 FROM json_each(folded_entities) WHERE value = ?)")
-        values.append(folded(query.entity))
+        parts.append(f"seq IN ({EQUAL})")
+        values += ["", ENTITY, folded(query.entity)]
     if query.contains:
         parts.append("instr(folded_text, ?) > 0")
         values.append(folded(query.contains))
@@ -296,31 +302,32 @@ def _where(query: IndexQuery) -> tuple[str, list[str | float]]:
 
 
 def _condition(condition: Condition) -> tuple[str, list[str | float]]:
-    path = f"$.{json.dumps(condition.field)}"
-    tests, values = _tests(condition)
-    # json_each yields the elements of a list, or the value itself; the members of an object are no values.
-    clause = f"SELECT 1 FROM json_each(metadata, ?) AS each WHERE {tests}"
-    return f"(json_type(metadata, ?) <> 'object' AND EXISTS ({clause}))", [path, path, *values]
-
-
-def _tests(condition: Condition) -> tuple[str, list[str | float]]:
+    """Return the query of the entries that meet a condition, with its values."""
     if isinstance(condition, OneOf):
-        found = [_equals(value) for value in condition.values]
-        return f"({' OR '.join(test for test, _ in found)})", [value for _, values in found for value in values]
-    return _range(condition)
+        found = [(condition.field, *_typed(value)) for value in condition.values]
+        return " UNION ".join([EQUAL] * len(found)), [part for parts in found for part in parts]
+    limits = {" AND value >= ?": condition.gte, " AND value <= ?": condition.lte}
+    tests = "".join(test for test, limit in limits.items() if limit is not None)
+    given = [limit for limit in limits.values() if limit is not None]
+    return f"SELECT seq FROM fields WHERE name = ? AND kind = ?{tests}", [condition.field, NUMBER, *given]
 
 
-def _equals(value: Value) -> tuple[str, list[str | float]]:
+def _fields_of(entry: Entry) -> list[tuple[str, str, str | float]]:
+    """Return name, kind and value of all that a search can ask for; other values of the metadata are left out."""
+    values = [
+        (name, value)
+        for name, given in entry.metadata.items()
+        for value in (given if isinstance(given, list) else [given])
+        if isinstance(value, str | int | float)
+    ]
+    return [*((name, *_typed(value)) for name, value in values), *(("", ENTITY, folded(e)) for e in entry.entities)]
+
+
+def _typed(value: Value) -> tuple[str, str | float]:
+    """Return the kind of a value, and the value as it is stored; true is no number."""
     if isinstance(value, bool):
-        return f"each.type = '{str(value).lower()}'", []
-    kind = "each.type = 'text'" if isinstance(value, str) else "each.type IN ('integer', 'real')"
-    return f"({kind} AND each.value = ?)", [value]
-
-
-def _range(condition: Between) -> tuple[str, list[str | float]]:
-    limits = {"each.value >= ?": condition.gte, "each.value <= ?": condition.lte}
-    tests = ["each.type IN ('integer', 'real')", *(test for test, limit in limits.items() if limit is not None)]
-    return " AND ".join(tests), [limit for limit in limits.values() if limit is not None]
+        return FLAG, str(value)
+    return (WORD, value) if isinstance(value, str) else (NUMBER, float(value))
 
 
 def _entry(row: Sequence[str]) -> Entry:

@@ -187,6 +187,30 @@ def test_another_content_of_an_id_replaces_the_entry(index: Index) -> None:
     assert [hit.entry for hit in index.search(IndexQuery(5, "best", unit(3, 1)))] == [entry(4, id="mine")]
 
 
+def test_nothing_of_a_removed_entry_stays_on_disk(embedded: Callable[[Path], Index], tmp_path: Path) -> None:
+    def on_disk() -> bytes:
+        return b"".join(path.read_bytes() for path in (tmp_path / "index").rglob("*") if path.is_file())
+
+    index = embedded(tmp_path / "index")
+    secrets = {"text": "secret text", "source": "secret source", "metadata": {"key": "secret metadata"}}
+    index.add([new(number) for number in range(9)] + [new(99, **secrets)], IDENTITY)
+    assert all(word in on_disk() for word in (b"secret text", b"secret source", b"secret metadata", b"thumbnail 99"))
+
+    index.remove([entry(99).id])
+
+    assert b"secret" not in on_disk()
+    assert b"thumbnail 99" not in on_disk()
+    index.close()
+
+
+@pytest.mark.parametrize("years", [range(1990, 1991), range(1990, 2012)])
+def test_a_filter_that_has_nothing_to_do_with_the_vectors(full: Index, years: range) -> None:
+    """The nearest of the few or the many entries that a filter keeps are found, however far away they are."""
+    query = IndexQuery(10, "best", unit(11, 12), (OneOf("year", tuple(map(float, years))),))
+
+    assert [hit.entry for hit in full.search(query)] == [entry(number) for number in wanted(query)]
+
+
 def test_removed_entries_are_not_found(index: Index) -> None:
     index.add([new(number) for number in range(9)], IDENTITY)
 
