@@ -28,7 +28,7 @@ from omninet.app.http.middleware.upload_time import UploadTime
 from omninet.app.http.rate_limits import RateLimits
 from omninet.app.http.routers import admin, batch, system
 from omninet.app.http.routers.common import SECURITY
-from omninet.app.http.routers.search import search_router
+from omninet.app.http.routers.search import SearchRoutes
 from omninet.app.http.routers.tasks import TaskRoutes
 from omninet.app.http.samples import STATIC
 from omninet.app.http.service import Service
@@ -60,12 +60,18 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     """
     load_extensions()
     traces, keys = _traces(settings), settings.keyring()
-    metrics, tasks = Metrics(), TaskRoutes()
-    tasks.serve(engine.processor.config.network if engine else _configured_network(settings))
+    metrics, tasks, index = Metrics(), TaskRoutes(), IndexService(settings)
+    search = SearchRoutes(index)
+
+    def serve(network: OmniNetConfig) -> None:
+        tasks.serve(network)
+        search.serve(network)
+
+    serve(engine.processor.config.network if engine else _configured_network(settings))
     if backend is None:
         backend = local = LocalBackend(settings, metrics, engine)
-        local.on_model = tasks.serve
-    service, index = Service(settings, backend, metrics, traces), IndexService(settings)
+        local.on_model = serve
+    service = Service(settings, backend, metrics, traces)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -88,7 +94,7 @@ def create_app(settings: Settings, engine: Engine | None = None, backend: Backen
     app.state.service, app.state.keys = service, keys
     add_error_handlers(app)
     secured = [Depends(scheme) for scheme in SECURITY] if keys.required else []
-    for router in (tasks.router, batch.router, system.router, *([search_router(index)] if index.is_on else [])):
+    for router in (tasks.router, batch.router, system.router, search.router):
         app.include_router(router, dependencies=secured)
     app.include_router(admin.router, include_in_schema=keys.has_admin)  # its endpoints require an admin key themselves
     app.include_router(system.health)

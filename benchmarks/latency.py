@@ -20,6 +20,7 @@ import httpx
 from benchmarks.load.servers import service, serving
 
 QUESTION = "what is on the table?"
+STATEMENT, PHRASE, NAMES = "Two men play with a dog.", "the dog", "Anna Lee went to New York."
 TEXT = "The quick brown fox didn't jump over Mr. Smith's lazy dog."
 
 
@@ -33,7 +34,19 @@ def requests(image: Path, video: Path) -> dict[str, dict[str, object]]:
         "/activity": {"files": {"video": clip}},
         "/video-caption": {"files": {"video": clip}},
         "/video-qa": {"files": {"video": clip}, "data": {"question": QUESTION}},
+        "/match": {"files": {"image": picture}, "data": {"text": STATEMENT}},
+        "/embed": {"files": {"image": picture}},
+        "/ground": {"files": {"image": picture}, "data": {"phrase": PHRASE}},
+        "/verify": {"files": {"image": picture}, "data": {"statement": STATEMENT}},
+        "/classify": {"files": {"image": picture}},
+        "/entities": {"json": {"text": NAMES}},
     }
+
+
+def served(client: httpx.Client) -> set[str]:
+    """Return the endpoints of the tasks that a server has."""
+    tasks = client.get("/tasks").raise_for_status().json()["tasks"]
+    return {path for task in tasks for path in task["endpoints"]}
 
 
 def main() -> None:
@@ -43,9 +56,10 @@ def main() -> None:
     parser.add_argument("--video", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=30)
     args = parser.parse_args()
-    posts = requests(args.image, args.video)
-    taken: dict[str, list[float]] = {path: [] for path in posts}
     with serving(service(None)) as server, httpx.Client(base_url=server.address, timeout=60) as client:
+        known = served(client)
+        posts = {path: post for path, post in requests(args.image, args.video).items() if path in known}
+        taken: dict[str, list[float]] = {path: [] for path in posts}
         at_rest = server.memory_mb()
         for _ in range(args.rounds + 3):
             for path, post in posts.items():

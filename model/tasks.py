@@ -141,14 +141,6 @@ TASKS: dict[str, Task] = {
             uses=(Use("pos", title="Tag words"),),
         ),
         Task(
-            "entities",
-            (TEXT,),
-            "spans",
-            "entities",
-            "the names of people, places and other things in a text",
-            uses=(Use("entities", title="Find names"),),
-        ),
-        Task(
             "activity",
             (PICTURE,),
             "label",
@@ -203,6 +195,14 @@ TASKS: dict[str, Task] = {
             "the answer to a question about an image, as in Visual Genome",
             answer="answer",
             uses=(Use("vqa", IMAGE, "Ask as in Visual Genome", chooses="family", choice="genome_qa"),),
+        ),
+        Task(
+            "entities",
+            (TEXT,),
+            "spans",
+            "entities",
+            "the names of people, places and other things in a text",
+            uses=(Use("entities", title="Find names"),),
         ),
         Task(
             "match",

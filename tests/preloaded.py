@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from multiprocessing import forkserver, popen_forkserver
@@ -37,11 +38,13 @@ class _Process(BaseProcess):
 
 def spawn(name: str, work: Callable[..., None], *arguments: Any) -> BaseProcess:
     """Run a function in a process that has imported torch; replaces ``omninet.app.processes.start.spawn``."""
-    process = _Process(target=_run, args=(work, *arguments), name=name, daemon=True)
+    process = _Process(target=_run, args=(dict(os.environ), work, *arguments), name=name, daemon=True)
     process.start()
     return process
 
 
-def _run(work: Callable[..., None], *arguments: Any) -> None:
+def _run(environment: dict[str, str], work: Callable[..., None], *arguments: Any) -> None:
+    os.environ.clear()  # those of the fork server
+    os.environ.update(environment)
     signal.pthread_sigmask(signal.SIG_BLOCK, SERVICE_SIGNALS)
     work(*arguments)

@@ -92,14 +92,14 @@ class VisionStage(Stage):
 
 
 @dataclass(frozen=True)
-class Part:
+class SharedFrames:
     """Frames of a batch, (f, 3, size, size), and the works that show them: the backbone sees a picture once."""
 
     frames: np.ndarray
     works: list[Work]
 
 
-def _next_frames(works: Sequence[Work], count: int) -> tuple[str, list[Part]]:
+def _next_frames(works: Sequence[Work], count: int) -> tuple[str, list[SharedFrames]]:
     """Select the next batch of frames for the backbone.
 
     Returns:
@@ -107,7 +107,7 @@ def _next_frames(works: Sequence[Work], count: int) -> tuple[str, list[Part]]:
         all.
     """
     peripheral, _ = works[0].next_frames()
-    parts: dict[Any, Part] = {}
+    parts: dict[Any, SharedFrames] = {}
     for work in works:
         wanted, frames = work.next_frames()
         # Works with the same frames may be at different frames of a video.
@@ -115,6 +115,6 @@ def _next_frames(works: Sequence[Work], count: int) -> tuple[str, list[Part]]:
         if wanted == peripheral and key in parts:
             parts[key].works.append(work)
         elif wanted == peripheral and count > 0:
-            parts[key] = Part(frames[:count], [work])
+            parts[key] = SharedFrames(frames[:count], [work])
             count -= len(parts[key].frames)
     return peripheral, list(parts.values())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omninet.app.search.conditions import IndexQuery
-from omninet.app.search.engine import EngineRow
+from omninet.app.search.engine import EngineRow, Matching
 from omninet.app.search.entries import Identity
 
 if TYPE_CHECKING:
@@ -66,29 +66,30 @@ class EdgeEngine:
         if seqs:
             self._shard.update(edge.UpdateOperation.delete_points(list(seqs)))
 
-    def search(self, query: IndexQuery, among: Callable[[], Sequence[int]]) -> list[tuple[int, float]]:
+    def search(self, query: IndexQuery, matching: Matching | None) -> list[tuple[int, float]]:
         """Return the sequence numbers and scores of the nearest entries, the best first."""
         import qdrant_edge as edge
 
-        if not query.is_filtered:
+        if matching is None:
             return self._nearest(query, query.limit)
-        allowed = set(among())
-        share = len(allowed) / max(1, self._shard.count(edge.CountRequest(exact=False)))
+        count = matching.count()
+        share = count / max(1, self._shard.count(edge.CountRequest(exact=False)))
         if share >= COMMON:
             # The graph is not built for these entries: its search would stop before it has found enough of them.
             near = self._nearest(query, math.ceil(SPARE * query.limit / share))
+            allowed = set(matching.among([seq for seq, _ in near]))
             found = [(seq, score) for seq, score in near if seq in allowed][: query.limit]
-            if len(found) == min(query.limit, len(allowed)):
+            if len(found) == min(query.limit, count):
                 return found
-        return self._nearest(query, query.limit, allowed)
+        return self._nearest(query, query.limit, matching.all()) if count else []
 
-    def _nearest(self, query: IndexQuery, limit: int, among: set[int] | None = None) -> list[tuple[int, float]]:
+    def _nearest(self, query: IndexQuery, limit: int, among: Sequence[int] | None = None) -> list[tuple[int, float]]:
         """Search all entries by the graph, or some of them one by one."""
         import qdrant_edge as edge
 
-        if query.vector is None or among == set():
+        if query.vector is None:
             return []
-        allowed = None if among is None else edge.Filter(must=[edge.HasIdCondition({*among})])
+        allowed = None if among is None else edge.Filter(must=[edge.HasIdCondition(set(among))])
         nearest = edge.Query.Nearest(query.vector.tolist(), using=query.exit)
         params = edge.SearchParams(exact=among is not None)
         found = self._shard.search(edge.SearchRequest(nearest, limit, filter=allowed, params=params))

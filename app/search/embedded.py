@@ -17,7 +17,7 @@ from omninet.app.search.engine import VectorEngine
 from omninet.app.search.entries import Added, Entry, Hit, Identity, NewEntry
 from omninet.app.search.exact import ExactEngine
 from omninet.app.search.index import IndexFullError, IndexInUseError, IndexMismatchError, IndexUnavailableError
-from omninet.app.search.store import EntryStore
+from omninet.app.search.store import EntryStore, StoredMatching
 
 LOG = logging.getLogger(__name__)
 RECORDS, ENGINE, LOCK = "records.sqlite", "edge", "owner.lock"
@@ -120,7 +120,7 @@ class EmbeddedIndex:
             IndexMismatchError: the index has no vectors of the query's exit or width.
         """
         if query.vector is None:
-            found: list[tuple[int, float | None]] = [(s, None) for s in self._store.matching(query, query.limit)]
+            found: list[tuple[int, float | None]] = [(s, None) for s in self._store.latest(query)]
         else:
             found = [*self._nearest(query)]
         entries = self._store.of([seq for seq, _ in found])
@@ -156,7 +156,7 @@ class EmbeddedIndex:
             raise IndexMismatchError(
                 f"the index has vectors of {identity.width} numbers of the exits {', '.join(identity.exits)}"
             )
-        return self._engine.search(query, lambda: self._store.matching(query))
+        return self._engine.search(query, StoredMatching(self._store, query) if query.is_filtered else None)
 
     def _engine_of(self, identity: Identity) -> VectorEngine:
         """Return the engine; the first entry decides what its vectors are of."""

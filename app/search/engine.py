@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +25,22 @@ class EngineRow:
     vectors: NDArray[np.float32]
 
 
+class Matching(Protocol):
+    """The entries that meet a query's requirements besides the vector."""
+
+    def count(self) -> int:
+        """Return how many there are."""
+        ...
+
+    def all(self) -> Sequence[int]:
+        """Return the sequence numbers of all."""
+        ...
+
+    def among(self, seqs: Sequence[int]) -> Sequence[int]:
+        """Return those of some entries, in any order."""
+        ...
+
+
 class VectorEngine(Protocol):
     """Vectors of an embedded index; may be searched from several threads, one at a time changes it.
 
@@ -42,11 +58,11 @@ class VectorEngine(Protocol):
         """Remove entries; unknown ones are ignored."""
         ...
 
-    def search(self, query: IndexQuery, among: Callable[[], Sequence[int]]) -> list[tuple[int, float]]:
+    def search(self, query: IndexQuery, matching: Matching | None) -> list[tuple[int, float]]:
         """Return the sequence numbers and scores of the entries nearest to the query's vector, the best first.
 
         Args:
-            among: returns the entries that meet the query's requirements besides the vector; called if it has any.
+            matching: entries that may be found; None for all.
         """
         ...
 

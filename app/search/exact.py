@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from omninet.app.search.conditions import IndexQuery
-from omninet.app.search.engine import EngineRow
+from omninet.app.search.engine import EngineRow, Matching
 from omninet.app.search.entries import Identity
 
 FIRST = 1024  # rows of a new array
@@ -45,14 +45,14 @@ class ExactEngine:
         with self._lock:
             self._drop(seqs)
 
-    def search(self, query: IndexQuery, among: Callable[[], Sequence[int]]) -> list[tuple[int, float]]:
+    def search(self, query: IndexQuery, matching: Matching | None) -> list[tuple[int, float]]:
         """Return the sequence numbers and scores of the best entries, the best first; equal scores by number."""
         if query.vector is None:
             return []
         with self._lock:
             vectors, seqs = self._vectors[self._exits[query.exit], : self._count], self._seqs[: self._count]
-        if query.is_filtered:
-            kept = np.flatnonzero(np.isin(seqs, np.asarray(among(), np.int64)))
+        if matching is not None:
+            kept = np.flatnonzero(np.isin(seqs, np.asarray(matching.all(), np.int64)))
             vectors, seqs = vectors[kept], seqs[kept]
         scores = vectors @ query.vector
         best = np.arange(len(scores))

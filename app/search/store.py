@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -142,16 +143,20 @@ class EntryStore:
                 found |= {row[0]: _entry(row[1:]) for row in rows}
         return found
 
-    def matching(self, query: IndexQuery, limit: int | None = None) -> list[int]:
+    def matching(self, query: IndexQuery, what: str = "seq", further: str = "") -> list[int]:
         """Return the sequence numbers of the entries that meet a query's requirements besides the vector.
 
         Args:
-            limit: return at most so many, the latest; None returns all.
+            what: expression to return in place of the sequence number.
+            further: SQL after these requirements.
         """
         where, values = _where(query)
-        order = "" if limit is None else f" ORDER BY seq DESC LIMIT {limit}"
         with self._reading() as database:
-            return [row[0] for row in database.execute(f"SELECT seq FROM entries WHERE {where}{order}", values)]
+            return [row[0] for row in database.execute(f"SELECT {what} FROM entries WHERE {where}{further}", values)]
+
+    def latest(self, query: IndexQuery) -> list[int]:
+        """Return the sequence numbers of the latest entries that meet a query's requirements besides the vector."""
+        return self.matching(query, further=f" ORDER BY seq DESC LIMIT {query.limit}")
 
     def entries(self) -> Iterator[Entry]:
         """Yield all entries in the order of their sequence numbers, without keeping the file busy."""
@@ -283,6 +288,26 @@ class EntryStore:
             found.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten
             self._local.connection = found
         return found
+
+
+@dataclass(frozen=True)
+class StoredMatching:
+    """The entries of a store that meet a query's requirements besides the vector."""
+
+    store: EntryStore
+    query: IndexQuery
+
+    def count(self) -> int:
+        """Return how many there are."""
+        return self.store.matching(self.query, "count(*)")[0]
+
+    def all(self) -> list[int]:
+        """Return the sequence numbers of all."""
+        return self.store.matching(self.query)
+
+    def among(self, seqs: Sequence[int]) -> list[int]:
+        """Return those of some entries, in any order."""
+        return self.store.matching(self.query, further=f" AND seq IN ({', '.join(map(str, map(int, seqs)))})")
 
 
 def _where(query: IndexQuery) -> tuple[str, list[str | float]]:

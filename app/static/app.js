@@ -111,7 +111,7 @@ function choiceOfInput() {
     buildInputs();
     showSamples();
     showCurl();
-    $("select-input").focus();
+    $("inputs").querySelector("select").focus();
   });
 }
 

@@ -122,9 +122,27 @@ class IndexReply(BaseModel):
     width: int | None
 
 
-def search_router(index: IndexService) -> APIRouter:
+class SearchRoutes:
+    """Routes of an index, which the schema lists if the served model embeds.
+
+    Attributes:
+        router: to be included in the application once.
+    """
+
+    def __init__(self, index: IndexService) -> None:
+        self.router = APIRouter()
+        self._index = index
+
+    def serve(self, network: OmniNetConfig) -> None:
+        """Replace all routes by those for a model."""
+        routes = _routes(self._index, in_schema=EMBED in network.tasks).routes if self._index.is_on else []
+        self.router.routes.clear()
+        self.router.routes.extend(routes)
+
+
+def _routes(index: IndexService, in_schema: bool) -> APIRouter:
     """Return the routes of an index."""
-    router = APIRouter(tags=["search"], responses={**ERRORS, **INDEX_ERRORS})
+    router = APIRouter(tags=["search"], responses={**ERRORS, **INDEX_ERRORS}, include_in_schema=in_schema)
     multipart = [Depends(require_multipart), Depends(timeout)]
 
     @router.post(
