@@ -66,7 +66,10 @@ def test_a_run_is_resumed_with_any_other_runner(data: Path, work: Path, tmp_path
         config = make_config(steps=4 * number + 4)
         train(config, tmp_path, options(data, work, runner=runner, resume=number > 0, threads=1))
 
-    assert sorted(step["step"] for step in steps_of(tmp_path)) == list(range(1, 21))
+    steps = sorted(step["step"] for step in steps_of(tmp_path))
+    assert len(steps) == 20
+    # Workers of Hogwild, which do not wait for one another, may give two of their steps the same number.
+    assert [step for step in steps if not 12 < step <= 16] == [*range(1, 13), *range(17, 21)]
     assert "continues from step 16 on 1 rank" in messages_of(tmp_path)
 
 
