@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -16,7 +17,13 @@ from omninet.app.search.edge import EdgeEngine, discard
 from omninet.app.search.engine import VectorEngine
 from omninet.app.search.entries import Added, Entry, Hit, Identity, NewEntry
 from omninet.app.search.exact import ExactEngine
-from omninet.app.search.index import IndexFullError, IndexInUseError, IndexMismatchError, IndexUnavailableError
+from omninet.app.search.index import (
+    IndexFullError,
+    IndexInUseError,
+    IndexUnavailableError,
+    check_identity,
+    check_vector,
+)
 from omninet.app.search.store import EntryStore, StoredMatching
 
 LOG = logging.getLogger(__name__)
@@ -86,10 +93,10 @@ class EmbeddedIndex:
             self._check_room(entries)
             last = self._store.last()
             added, replaced = self._store.add(entries, identity)
-            engine.drop(replaced)
-            for rows in self._store.rows(last, identity):
-                engine.put(rows)
-            self._flush_if_due(engine, len(entries))
+            with self._changing(engine, len(entries)):
+                engine.drop(replaced)
+                for rows in self._store.rows(last, identity):
+                    engine.put(rows)
         return added
 
     def get(self, name: str) -> Entry | None:
@@ -109,8 +116,8 @@ class EmbeddedIndex:
         with self._writes:
             removed = self._store.remove(names)
             if self._engine:
-                self._engine.drop(removed)
-                self._flush_if_due(self._engine, len(removed))
+                with self._changing(self._engine, len(removed)):
+                    self._engine.drop(removed)
         return len(removed)
 
     def search(self, query: IndexQuery) -> list[Hit]:
@@ -150,24 +157,22 @@ class EmbeddedIndex:
 
     def _nearest(self, query: IndexQuery) -> list[tuple[int, float]]:
         identity = self._store.identity()
-        if identity is None or self._engine is None:
+        if identity is None:
             return []
-        if query.exit not in identity.exits or query.vector is None or len(query.vector) != identity.width:
-            raise IndexMismatchError(
-                f"the index has vectors of {identity.width} numbers of the exits {', '.join(identity.exits)}"
-            )
-        return self._engine.search(query, StoredMatching(self._store, query) if query.is_filtered else None)
+        check_vector(query, identity)
+        engine = self._engine
+        if engine is None:  # it failed and is opened again
+            with self._writes:
+                engine = self._engine_of(identity)
+        return engine.search(query, StoredMatching(self._store, query) if query.is_filtered else None)
 
     def _engine_of(self, identity: Identity) -> VectorEngine:
         """Return the engine; the first entry decides what its vectors are of."""
         known = self._store.identity()
         if known is None:
             self._store.set_identity(identity)
-        elif known != identity:
-            raise IndexMismatchError(
-                f"the index was made by the model {known.model[:12]} with {known.width} numbers for each of the exits "
-                f"{', '.join(known.exits)}, not by {identity.model[:12]}"
-            )
+        else:
+            check_identity(known, identity)
         if self._engine is None:
             self._engine = self._open_engine(identity)
         return self._engine
@@ -191,10 +196,25 @@ class EmbeddedIndex:
         self._flush(engine)
         return engine
 
-    def _flush_if_due(self, engine: VectorEngine, changed: int) -> None:
-        self._unflushed += changed
-        if self._unflushed >= FLUSHED:
-            self._flush(engine)
+    @contextmanager
+    def _changing(self, engine: VectorEngine, changed: int) -> Iterator[None]:
+        """Change an engine after the records, and flush it if that is due.
+
+        An engine that fails is opened again by the next call, and brought up to the records then.
+
+        Raises:
+            IndexUnavailableError: the engine failed.
+        """
+        try:
+            yield
+            self._unflushed += changed
+            if self._unflushed >= FLUSHED:
+                self._flush(engine)
+        except Exception as error:
+            self._engine = None
+            with suppress(Exception):
+                engine.close()
+            raise IndexUnavailableError(f"the engine of the index {self.folder} failed: {error}") from error
 
     def _flush(self, engine: VectorEngine) -> None:
         engine.flush()

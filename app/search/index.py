@@ -91,3 +91,28 @@ class Index(Protocol):
     def close(self) -> None:
         """Close the index; everything is on disk."""
         ...
+
+
+def check_identity(known: Identity, given: Identity) -> None:
+    """Check that vectors to add are those of an index.
+
+    Raises:
+        IndexMismatchError: they are of another model, exit or width.
+    """
+    if known != given:
+        raise IndexMismatchError(
+            f"the index was made by the model {known.model[:12]} with {known.width} numbers for each of the exits "
+            f"{', '.join(known.exits)}, not by {given.model[:12]}"
+        )
+
+
+def check_vector(query: IndexQuery, known: Identity) -> None:
+    """Check that the vector of a search can be compared with those of an index.
+
+    Raises:
+        IndexMismatchError: the index has no vectors of this exit or width.
+    """
+    if query.exit not in known.exits or query.vector is None or len(query.vector) != known.width:
+        raise IndexMismatchError(
+            f"the index has vectors of {known.width} numbers of the exits {', '.join(known.exits)}"
+        )

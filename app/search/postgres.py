@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omninet.app.search.conditions import Between, Condition, IndexQuery, OneOf
 from omninet.app.search.entries import Added, Entry, Hit, Identity, NewEntry, Vector, folded
-from omninet.app.search.index import IndexFullError, IndexMismatchError, IndexUnavailableError
+from omninet.app.search.index import IndexFullError, IndexUnavailableError, check_identity, check_vector
 
 if TYPE_CHECKING:
     import psycopg
@@ -132,7 +132,7 @@ class PostgresIndex:
             identity = _identity(database)
             if identity is None:
                 return []
-            _check_vector(query, identity)
+            check_vector(query, identity)
             column, vector = f"vector_{query.exit}", _text(query.vector)
             statement = (
                 f"SELECT {FIELDS}, -({column} <#> %s::vector) FROM omninet_entries WHERE {where} "
@@ -210,23 +210,13 @@ def _claim(database: psycopg.Connection[tuple[Any, ...]], identity: Identity) ->
             database.execute(f"CREATE INDEX ON omninet_entries USING hnsw ({column} vector_ip_ops)")
         values = (identity.model, list(identity.exits), identity.width)
         database.execute("INSERT INTO omninet_identity (model, exits, width) VALUES (%s, %s, %s)", values)
-    elif known != identity:
-        raise IndexMismatchError(
-            f"the index was made by the model {known.model[:12]} with {known.width} numbers for each of the exits "
-            f"{', '.join(known.exits)}, not by {identity.model[:12]}"
-        )
+    else:
+        check_identity(known, identity)
 
 
 def _identity(database: psycopg.Connection[tuple[Any, ...]]) -> Identity | None:
     row = database.execute("SELECT model, exits, width FROM omninet_identity").fetchone()
     return Identity(row[0], tuple(row[1]), row[2]) if row else None
-
-
-def _check_vector(query: IndexQuery, identity: Identity) -> None:
-    if query.exit not in identity.exits or query.vector is None or len(query.vector) != identity.width:
-        raise IndexMismatchError(
-            f"the index has vectors of {identity.width} numbers of the exits {', '.join(identity.exits)}"
-        )
 
 
 def _count(database: psycopg.Connection[tuple[Any, ...]]) -> int:

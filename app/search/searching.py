@@ -122,9 +122,16 @@ def search(index: Index, model: SearchModel | None, given: SearchRequest) -> lis
         inputs = {"text": given.text} if given.text else {"image": given.image}
         vector = model.vector_of(given.exit, **inputs)
     hits = index.search(query_of(given, vector))
-    seen = [thumbnail for hit in hits[: given.rerank] if (thumbnail := index.thumbnail(hit.entry.id)) is not None]
+    hits, seen = with_thumbnails(index, hits, given.rerank)
     seconds = model.match(seen, given.text) if model is not None and seen else []
     return ranked(given, hits, seconds)
+
+
+def with_thumbnails(index: Index, hits: Sequence[Hit], count: int) -> tuple[list[Hit], list[bytes]]:
+    """Return the thumbnails of the first hits, and the hits without those of them that were removed meanwhile."""
+    found = [(hit, index.thumbnail(hit.entry.id)) for hit in hits[:count]]
+    kept = [(hit, thumbnail) for hit, thumbnail in found if thumbnail is not None]
+    return [*(hit for hit, _ in kept), *hits[count:]], [thumbnail for _, thumbnail in kept]
 
 
 def _out_of_range(field: str, least: int, value: int) -> InputError:

@@ -22,7 +22,7 @@ from omninet.app.http.schemas import ErrorReply, ModelName
 from omninet.app.http.service import Service, ServiceDependency
 from omninet.app.http.text_limits import check_length
 from omninet.app.search.entries import Entry, Identity, NewEntry, Vector, digest_of, id_of
-from omninet.app.search.searching import MOST_HITS, SearchRequest, query_of, ranked
+from omninet.app.search.searching import MOST_HITS, SearchRequest, query_of, ranked, with_thumbnails
 from omninet.app.search.service import IndexService
 from omninet.app.search.thumbnails import thumbnail_of
 from omninet.model.errors import InputError
@@ -268,9 +268,9 @@ async def _search(index: IndexService, service: Service, form: SearchForm, reque
     check_length([("text", given.text)], service.settings.max_text_characters)
     model = await service.backend.describe()
     vector = await _vector_of(service, request, model.network, given) if given.needs_model else None
-    hits = await index.run(lambda opened: opened.search(query_of(given, vector)))
-    names = [hit.entry.id for hit in hits[: given.rerank]]
-    seen = await index.run(lambda opened: [found for name in names if (found := opened.thumbnail(name)) is not None])
+    hits, seen = await index.run(
+        lambda opened: with_thumbnails(opened, opened.search(query_of(given, vector)), given.rerank)
+    )
     scores = [await _match(service, request, model.network, thumbnail, given.text) for thumbnail in seen]
     return SearchReply(
         hits=[

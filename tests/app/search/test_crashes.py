@@ -16,6 +16,7 @@ from omninet.app.search import embedded
 from omninet.app.search.conditions import IndexQuery
 from omninet.app.search.embedded import RECORDS, EmbeddedIndex
 from omninet.app.search.index import IndexFullError, IndexUnavailableError
+from omninet.app.search.searching import with_thumbnails
 from tests.app.search.entries import IDENTITY, entry, new, unit
 
 ROOT = Path(__file__).parents[3]
@@ -122,3 +123,34 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "index" / RECORDS).write_bytes(b"not a database, but long enough to be looked at" * 100)
     with pytest.raises(IndexUnavailableError, match="cannot be used: file is not a database"):
         EmbeddedIndex(tmp_path / "index")
+
+
+@pytest.mark.parametrize("method", ["put", "drop", "flush"])
+def test_an_engine_that_fails_misses_nothing(
+    index: EmbeddedIndex, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no more memory")
+
+    monkeypatch.setattr(embedded, "FLUSHED", 1)
+    monkeypatch.setattr(index._engine, method, fail)
+    with pytest.raises(IndexUnavailableError, match=r"the engine of the index .* failed: no more memory"):
+        index.add([new(1, id="mine")], IDENTITY)
+
+    (hit,) = index.search(IndexQuery(1, "best", unit(1, 1)))
+
+    assert hit.entry == entry(1, id="mine")
+    assert index.add([new(1)], IDENTITY)[0].id == "mine"
+    index.close()
+
+
+def test_a_hit_that_was_removed_meanwhile_is_left_out(index: EmbeddedIndex) -> None:
+    index.add([new(number) for number in range(1, 4)], IDENTITY)
+    hits = index.search(IndexQuery(4, "best", unit(2, 1)))
+    index.remove([hits[1].entry.id])
+
+    kept, thumbnails = with_thumbnails(index, hits, 3)
+
+    assert kept == [hits[0], hits[2], hits[3]]
+    assert thumbnails == [index.thumbnail(hit.entry.id) for hit in (hits[0], hits[2])]
+    index.close()
