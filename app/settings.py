@@ -104,6 +104,12 @@ class Settings(BaseSettings):
     deadline_seconds: float = Field(
         60.0, gt=0, description="Deadline of a request, in seconds; the header X-Timeout-Seconds can only shorten it."
     )
+    idle_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="Time without requests after which the model gives its memory back, in seconds; the next request"
+        " loads it again. None for never.",
+    )
     index: str = Field(
         "",
         description="Folder of the index of pictures, by default omninet/index in XDG_DATA_HOME; `none` switches"

@@ -1,4 +1,4 @@
-"""Lifecycle of the model on this server: load, restart after a crash, reload."""
+"""Lifecycle of the model on this server: load, restart after a crash, reload, rest while nobody asks."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ RETRY_S = 1.0
 class LocalBackend:
     """Backend that manages one model: loads it in the background, restarts it after a crash and reloads it.
 
+    A model that has had no request for ``idle_seconds`` of the settings rests: its process ends, and another one, which
+    has imported torch, waits for the next request, so that loading takes little time.
+
     Args:
         settings: of the service.
         metrics: receives reloads, restarts and the state of the model.
@@ -40,7 +43,7 @@ class LocalBackend:
         failure: exception of the first load, if it failed.
         on_failure: called after the first load has failed.
         on_model: called with the network's configuration whenever a model is put into service.
-        launched: model process that has checked the settings, for the first load; None starts one.
+        launched: model process for the next load: for the first it has checked the settings; None starts one.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, engine: Engine | None = None) -> None:
@@ -56,11 +59,15 @@ class LocalBackend:
         # References to the tasks, since asyncio keeps weak references only.
         self._hangup: asyncio.Task[None] | None = None
         self._reviving: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._is_resting = False
 
     async def start(self) -> None:
         """Start loading the model; return before it is loaded. A given engine is started at once."""
         if self._given is None:
             self._loading = asyncio.create_task(self._load())
+            if seconds := self.settings.idle_seconds:
+                self._watching = asyncio.create_task(self._rest_when_idle(seconds))
             return
         serving = await opened(self.settings, self._given)
         self._given.start()
@@ -69,22 +76,24 @@ class LocalBackend:
 
     async def stop(self) -> None:
         """Cancel loading, complete the accepted requests, then stop the model."""
-        for task in (self._reviving, self._loading):
+        for task in (self._watching, self._reviving, self._loading):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
         if self._serving is not None:
             await self._serving.stop()
+        if self._is_resting and self.launched is not None:
+            await asyncio.to_thread(self.launched.close)
 
     async def predict(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
         """Process a request by the current model, even if a reload replaces it meanwhile. See Backend.predict."""
-        return await self._ready().decode_and_predict(query, times, notify)
+        return await (await self._awake()).decode_and_predict(query, times, notify)
 
     async def predict_all(
         self, queries: Sequence[Query], times: Stopwatch
     ) -> tuple[list[Prediction], Mapping[str, Any]]:
         """Process several requests about the same uploads by the current model. See Backend.predict_all."""
-        return await self._ready().decode_and_predict_all(queries, times)
+        return await (await self._awake()).decode_and_predict_all(queries, times)
 
     async def describe(self) -> Description:
         """Return the description of the current model.
@@ -95,7 +104,7 @@ class LocalBackend:
         return describe(self.engine())
 
     def engine(self) -> AnyEngine:
-        """Return the current engine, which a reload may replace at any time.
+        """Return the current engine, which a reload may replace at any time; the process of a resting one has ended.
 
         Raises:
             ServiceError: ``not_ready``.
@@ -123,9 +132,9 @@ class LocalBackend:
         self._hangup = asyncio.create_task(self._reload_quietly())
 
     def is_ready(self) -> bool:
-        """Whether a model is loaded and healthy."""
+        """Whether a model is loaded and healthy, or rests."""
         with suppress(ServiceError):
-            return self.engine().is_alive
+            return self._is_resting or self.engine().is_alive
         return False
 
     def _loaded(self) -> Serving:
@@ -136,7 +145,7 @@ class LocalBackend:
         return self._serving
 
     def _ready(self) -> Serving:
-        if not (serving := self._loaded()).engine.is_alive:
+        if not ((serving := self._loaded()).engine.is_alive or self._is_resting):
             raise ServiceError(
                 503,
                 "not_ready",
@@ -147,7 +156,7 @@ class LocalBackend:
 
     def _take_over(self, serving: Serving) -> None:
         """Send all requests from now on to ``serving``."""
-        self._serving, engine = serving, serving.engine
+        self._serving, engine, self._is_resting = serving, serving.engine, False
         if isinstance(engine, ModelProcess):
             engine.on_end = self._revive_soon
             if not engine.is_alive:  # it died before on_end was set
@@ -157,6 +166,62 @@ class LocalBackend:
         self.metrics.watch_media(serving.media)
         self.metrics.serves(name, version, engine.precision)
         logger.info("%s %s is ready on %s", name, version, ", ".join(engine.devices))
+
+    async def _rest_when_idle(self, seconds: float) -> None:
+        """End the model's process each time there has been no request for a while."""
+        while True:
+            serving = self._serving
+            is_used = serving is None or self._is_resting or self._loading is not None or not serving.engine.is_alive
+            idle = 0.0 if serving is None or is_used else serving.idle_seconds()
+            if serving is not None and idle >= seconds:
+                await self._rest(serving)
+            await asyncio.sleep(max(seconds - idle, seconds / 10))
+
+    async def _rest(self, serving: Serving) -> None:
+        logger.info("no request for %.0f s: the model gives its memory back", serving.idle_seconds())
+        self._is_resting = True
+        await serving.engine.stop()
+        launched = await asyncio.to_thread(LaunchedProcess)
+        if self._is_resting:
+            self.launched = launched
+        else:  # a request came meanwhile and has started another process
+            await asyncio.to_thread(launched.close)
+
+    async def _awake(self) -> Serving:
+        """Return the current model; load it again if it rests.
+
+        Raises:
+            ServiceError: ``not_ready``.
+        """
+        while self._is_resting:
+            if self._loading is None:
+                self._loading = asyncio.create_task(self._wake(self._loaded()))
+                self._loading.add_done_callback(self._forget_loading)
+            await asyncio.wait([self._loading])  # it goes on if the client disconnects
+            if self._is_resting:
+                raise ServiceError(503, "not_ready", "the model could not be loaded again", {"Retry-After": "2"})
+        return self._ready()
+
+    async def _wake(self, old: Serving) -> None:
+        try:
+            new = await self._load_again(old)
+        except Exception:
+            logger.exception("the model could not be loaded again")
+        else:
+            self._take_over(new)
+            await old.retire(new)
+
+    async def _load_again(self, old: Serving) -> Serving:
+        """Load the checkpoint, in the process that waits for it if the model rests. See load for the errors."""
+        launched, self.launched = self.launched, None
+        if launched is None:
+            return await load(self.settings, old)
+        try:
+            await asyncio.to_thread(launched.load, self.settings)
+        except BaseException:
+            launched.close()
+            raise
+        return await load(self.settings, old, launched)
 
     def _revive_soon(self) -> None:
         self._reviving = asyncio.create_task(self._revive())
@@ -204,7 +269,7 @@ class LocalBackend:
 
     async def _reload(self, old: Serving) -> Description:
         try:
-            new = await load(self.settings, old)
+            new = await self._load_again(old)
         except Exception as error:
             # Not raised here: the task would keep the exception, whose traceback keeps all local variables in memory.
             failure = _reload_failed(error, self.settings.checkpoint_folder())

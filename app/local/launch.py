@@ -40,6 +40,11 @@ class LaunchedProcess:
         except OSError:
             raise ended_early() from None
 
+    def load(self, settings: Settings) -> None:
+        """Send the settings and wait until the process has checked them. See configure and wait_until_checked."""
+        self.configure(settings)
+        self.wait_until_checked()
+
     def wait_until_checked(self) -> None:
         """Wait until the process has checked the devices and the checkpoint's configuration.
 

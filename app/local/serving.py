@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -33,7 +34,7 @@ class Serving:
 
     def __init__(self, engine: AnyEngine, media: MediaPool) -> None:
         self.engine, self.media = engine, media
-        self._users = 0
+        self._users, self._last_use = 0, time.monotonic()
         self._unused = asyncio.Event()
         self._unused.set()
 
@@ -45,9 +46,13 @@ class Serving:
         try:
             yield
         finally:
-            self._users -= 1
+            self._users, self._last_use = self._users - 1, time.monotonic()
             if not self._users:
                 self._unused.set()
+
+    def idle_seconds(self) -> float:
+        """Return for how long there has been no request."""
+        return 0.0 if self._users else time.monotonic() - self._last_use
 
     async def decode_and_predict(self, query: Query, times: Stopwatch, notify: Notify | None = None) -> Prediction:
         """Process one request. See Backend.predict."""
