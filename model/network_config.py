@@ -132,13 +132,22 @@ class OmniNetConfig:
     def subset(self, tasks: Collection[str]) -> OmniNetConfig:
         """Return the configuration reduced to some tasks and the peripherals, domains and vocabularies they need.
 
+        Args:
+            tasks: names of tasks; ``TASK:FIELD`` keeps of a task with alternative inputs the one of that request field,
+                such as ``embed:text``.
+
         Raises:
-            ConfigError: there is no such task.
+            ConfigError: there is no such task, or the task has no such alternative.
         """
-        for name in tasks:
+        fields = {name: field for name, _, field in (wanted.partition(":") for wanted in tasks)}
+        for name in fields:
             if name not in self.tasks:
                 raise ConfigError(f"there is no task {name!r}; known are {', '.join(self.tasks)}")
-        kept = {name: task for name, task in self.tasks.items() if name in tasks}
+        kept = {
+            name: self._with_one_input(task, fields[name]) if fields[name] else task
+            for name, task in self.tasks.items()
+            if name in fields
+        }
         inputs = [given for task in kept.values() for given in task.inputs]
         needed = {given.peripheral for given in inputs}
         named = {task.vocabulary for task in kept.values() if task.vocabulary}
@@ -149,6 +158,19 @@ class OmniNetConfig:
             tasks=kept,
             vocabularies={name: classes for name, classes in self.vocabularies.items() if name in named},
         )
+
+    def _with_one_input(self, task: Task, keyword: str) -> Task:
+        """Return a task with one of its alternative inputs."""
+        known = self.keywords(task) if task.either else {}
+        if keyword not in known:
+            alternatives = f"the alternatives {', '.join(known)}" if known else "no alternatives"
+            raise ConfigError(f"{task.name}:{keyword}: the inputs of task {task.name} have {alternatives}")
+        given, _ = known[keyword]
+        uses = tuple(
+            replace(use, forms={role: form for role, form in use.forms.items() if role == given.role})
+            for use in task.uses
+        )
+        return replace(task, inputs=(given,), uses=uses, negatives_for="")
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to JSON values."""

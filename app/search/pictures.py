@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from omninet.model.predictor import Predictor
     from omninet.model.rows import Prepared
 
-EMBED, CAPTION, MATCH = "embed", "caption", "match"
+EMBED, CAPTION, MATCH, ENTITIES = "embed", "caption", "match", "entities"
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class PictureReader:
             raise not_in_checkpoint([EMBED], predictor.tasks)
         self._predictor = predictor
         self._has_captions = CAPTION in predictor.tasks
+        self._has_entities = ENTITIES in predictor.tasks
 
     @cached_property
     def identity(self) -> Identity:
@@ -119,10 +120,18 @@ class PictureReader:
             picture.source,
             answers[-1].caption if self._has_captions else "",
             picture.text,
-            (),
+            self._names_in(picture.text),
             picture.metadata,
         )
         return NewEntry(entry, vectors, thumbnail_of(picture.picture))
+
+    def _names_in(self, text: str) -> tuple[str, ...]:
+        """Return the entities of a text; none if the model does not find any."""
+        if not (self._has_entities and text.strip()):
+            return ()
+        answer: Any = self._predictor.predict(ENTITIES, text=text)
+        names: tuple[str, ...] = answer.names
+        return names
 
 
 def _input_of(job: Job) -> Prepared:

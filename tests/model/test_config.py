@@ -220,6 +220,21 @@ def test_a_subset_keeps_only_what_its_tasks_need() -> None:
         whole.subset(["hat"])
 
 
+def test_a_subset_keeps_one_of_the_alternative_inputs() -> None:
+    tasks = {name: TASKS[name] for name in ("match", "embed")}
+    whole = OmniNetConfig(tasks=tasks, vocabularies={"match": 2})
+
+    part = whole.subset(["embed:text"])
+
+    assert (set(part.peripherals), part.domains) == ({"language"}, ("english",))
+    assert list(part.keywords(part.tasks["embed"])) == ["text", "tokens"]
+    assert part.controls == whole.controls
+    with pytest.raises(ConfigError, match="embed:sound: the inputs of task embed have the alternatives image, video"):
+        whole.subset(["embed:sound"])
+    with pytest.raises(ConfigError, match="match:text: the inputs of task match have no alternatives"):
+        whole.subset(["match:text"])
+
+
 @pytest.mark.parametrize("name", ["", "A", "a b", "a/b", "-a", "ä", "a_b"])
 def test_a_use_must_have_a_name_valid_in_paths(name: str) -> None:
     with pytest.raises(ConfigError, match="cannot be the name of a use"):

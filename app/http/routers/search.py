@@ -30,8 +30,7 @@ from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs.embedding.exits import EXITS
 from omninet.model.tasks import not_in_checkpoint
 
-CAPTION, EMBED, MATCH, IMAGE = "caption", "embed", "match", "image"
-FILTER = 'JSON: {"field": value | [values] | {"gte": x, "lte": y}}; all must hold.'
+CAPTION, EMBED, ENTITIES, MATCH, IMAGE = "caption", "embed", "entities", "match", "image"
 MOST_METADATA = 16 * 1024  # bytes
 MOST_NAME, MOST_SOURCE = 128, 4096  # characters
 INDEX_ERRORS: dict[int | str, dict[str, Any]] = {
@@ -236,6 +235,7 @@ async def _add(index: IndexService, service: Service, form: IndexForm, request: 
     asked: list[tuple[str, Mapping[str, Any]]] = [(EMBED, {"exit": name}) for name in exits]
     asked += [(CAPTION, {"beams": 1})] if CAPTION in model.network.tasks else []
     answered, decoded = await service.ask_all(request, asked, _uploads(model.network, EMBED, data))
+    names = await _names_in(service, request, model.network, form.text or "")
     answers: Sequence[Any] = [each.answer for each in answered]
     entry = Entry(
         form.id or id_of(digest),
@@ -243,7 +243,7 @@ async def _add(index: IndexService, service: Service, form: IndexForm, request: 
         form.source or "",
         answers[-1].caption if CAPTION in model.network.tasks else "",
         form.text or "",
-        (),
+        names,
         metadata,
     )
     vectors = {name: _vector(answer) for name, answer in zip(exits, answers, strict=False)}
@@ -251,6 +251,16 @@ async def _add(index: IndexService, service: Service, form: IndexForm, request: 
     identity = Identity(model.digest, exits, len(vectors[exits[0]]))
     (added,) = await index.run(lambda opened: opened.add([new], identity))
     return AddedReply(id=added.id, created=added.created)
+
+
+async def _names_in(service: Service, request: Request, network: OmniNetConfig, text: str) -> tuple[str, ...]:
+    """Return the entities of a text; none if the model does not find any."""
+    if ENTITIES not in network.tasks or not text.strip():
+        return ()
+    answered, _ = await service.ask_all(request, [(ENTITIES, {"text": text})], ())
+    answer: Any = answered[0].answer
+    names: tuple[str, ...] = answer.names
+    return names
 
 
 async def _search(index: IndexService, service: Service, form: SearchForm, request: Request) -> SearchReply:
@@ -298,11 +308,14 @@ def _uploads(network: OmniNetConfig, task: str, data: bytes) -> tuple[Upload, ..
     """Return a picture as the upload of a task.
 
     Raises:
-        InputError: ``task_not_in_checkpoint``.
+        InputError: ``task_not_in_checkpoint``, or ``unexpected_input``: the task was loaded for texts alone.
     """
     if task not in network.tasks:
         raise not_in_checkpoint([task], list(network.tasks))
-    wanted, form = network.keywords(network.tasks[task])[IMAGE]
+    known = network.keywords(network.tasks[task])
+    if IMAGE not in known:
+        raise InputError("unexpected_input", f"task {task} was loaded without its input {IMAGE}", input=IMAGE)
+    wanted, form = known[IMAGE]
     return (Upload(IMAGE, wanted.peripheral, form, io.BytesIO(data)),)
 
 

@@ -45,3 +45,8 @@ class Entities:
     notes: tuple[str, ...] = ()
     explanation: Explanation | None = None
     confidence: float | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the texts of all entities, each once, in order."""
+        return tuple(dict.fromkeys(entity.text for sentence in self.sentences for entity in sentence.entities))

@@ -16,8 +16,9 @@ import pytest
 from omninet.app.engine.engine import Engine
 from omninet.app.main import create_app
 from omninet.app.settings import Settings
-from omninet.model.checkpoint import Checkpoint
+from omninet.model.checkpoint import Checkpoint, load, save
 from omninet.model.media.images import decode_image
+from omninet.model.outputs.spans.answer import Entities
 from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
 from tests.app.test_errors import check
@@ -66,11 +67,11 @@ async def test_a_picture_is_added_once(client: httpx.AsyncClient) -> None:
     assert (info["count"], info["exits"], info["width"]) == (1, ["fast", "balanced", "best"], 32)
     entry = (await client.get(f"/index/{first.json()['id']}")).json()
     assert entry.pop("caption")
+    del entry["entities"]  # whatever a random network finds
     assert entry == {
         "id": first.json()["id"],
         "source": "a.jpg",
         "text": "Photo 0 of Rome",
-        "entities": [],
         "metadata": {"number": 0, "tags": ["all", "t0"]},
     }
 
@@ -226,6 +227,36 @@ async def test_without_an_index(toy_predictor: Predictor) -> None:
         check(await client.post("/search", files={"text": (None, "a")}), 404, "not_found")
         paths = (await client.get("/openapi.json")).json()["paths"]
     assert not [path for path in paths if path.startswith(("/index", "/search"))]
+
+
+async def test_a_picture_is_found_by_the_names_in_its_text(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Entities, "names", ("Rome", "Ada"))
+    await add(client, PHOTOS[0], id="named", text="Ada in Rome")
+    await add(client, PHOTOS[1], id="silent")
+
+    assert [hit["id"] for hit in await search(client, entity="ada")] == ["named"]
+    assert (await client.get("/index/named")).json()["entities"] == ["Rome", "Ada"]
+    assert (await client.get("/index/silent")).json()["entities"] == []
+
+
+async def test_a_model_loaded_for_texts_alone(toy: Checkpoint, tmp_path: Path) -> None:
+    save(with_new_tasks(toy), tmp_path / "model")
+    settings = Settings(index=str(tmp_path / "index"))
+    whole, part = (
+        create_app(settings, Engine([Predictor(load(tmp_path / "model", tasks), device="cpu")]))
+        for tasks in (None, ["embed:text"])
+    )
+    async with talking_to(whole) as client:
+        for number, photo in enumerate(PHOTOS):
+            await add(client, photo, id=str(number))
+        expected = await search(client, text="a dog")
+    async with talking_to(part) as client:
+        assert await search(client, text="a dog") == expected
+        check(await add(client, image_bytes(picture(33, 44), "JPEG")), 422, "unexpected_input")
+        response = await client.post("/search", files={"image": PHOTOS[0]})
+        assert "without its input image" in check(response, 422, "unexpected_input")["message"]
 
 
 async def test_a_model_that_does_not_embed(toy: Checkpoint, tmp_path: Path) -> None:
