@@ -16,6 +16,13 @@ from omninet.app.telemetry.logs import configure_logs
 from omninet.app.variables import log_unknown
 
 
+def _with_shared_index(settings: Settings) -> Settings:
+    """Return the settings without the index in a folder, which has one owner: replicas share one in a database."""
+    if settings.index_url.get_secret_value():
+        return settings
+    return settings.model_copy(update={"index": "none"})
+
+
 class Ingress:
     """The HTTP application, with decoder and model in deployments of their own.
 
@@ -27,7 +34,7 @@ class Ingress:
     def __init__(self, decoder: DeploymentHandle[Any], model: DeploymentHandle[Any]) -> None:
         configure_logs()
         log_unknown(os.environ)
-        self._settings = Settings()
+        self._settings = _with_shared_index(Settings())
         self._backend = ClusterBackend(decoder, model)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:

@@ -21,7 +21,7 @@ from tests.docker.dockerfile import Stage, parse
 ROOT = Path(__file__).parents[2]
 BUILDER, FINAL = parse(ROOT / "docker" / "Dockerfile")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-SERVICES = ("omninet", "gpu")
+SERVICES = ("omninet", "gpu", "search")
 RAY = ("ray-head", "ray-worker", "ray-deploy")
 DEFAULTS = Settings.model_fields
 
@@ -89,7 +89,7 @@ def test_the_environment_is_copied_and_found() -> None:
         assert any("PATH=/opt/omninet/bin:$PATH" in line for line in stage.all("ENV"))
 
 
-@pytest.mark.parametrize("extras", [["otel"], ["otel", "ray"]])
+@pytest.mark.parametrize("extras", [["otel"], ["otel", "postgres", "search"], ["otel", "postgres", "ray"]])
 def test_the_image_has_what_serving_needs_and_the_extras(tmp_path: Path, extras: list[str]) -> None:
     (step,) = (line for line in BUILDER.all("RUN") if "requirements.txt" in line)
     listing, _, install = step.partition(" && ")
@@ -156,7 +156,9 @@ def test_compose_builds_our_dockerfile(name: str) -> None:
     assert set(build["args"]) <= {argument.partition("=")[0] for argument in BUILDER.all("ARG")}
 
 
-@pytest.mark.parametrize(("name", "variable"), [("omninet", "OMNINET_PORT"), ("gpu", "OMNINET_GPU_PORT")])
+@pytest.mark.parametrize(
+    ("name", "variable"), [("omninet", "OMNINET_PORT"), ("gpu", "OMNINET_GPU_PORT"), ("search", "OMNINET_SEARCH_PORT")]
+)
 def test_compose_takes_the_port_from_the_environment(name: str, variable: str) -> None:
     [port] = service(name)["ports"]
     outside, _, inside = port.rpartition(":")
@@ -194,8 +196,29 @@ def test_compose_gives_a_container_no_more_than_it_needs(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_compose_mounts_the_checkpoints_read_only(name: str) -> None:
-    assert service(name)["volumes"] == ["${OMNINET_CHECKPOINTS:-checkpoints}:/checkpoints:ro"]
-    assert "checkpoints" in COMPOSE["volumes"]
+    assert service(name)["volumes"] == ["${OMNINET_CHECKPOINTS:-checkpoints}:/checkpoints:ro", "index:/index"]
+    assert {"checkpoints", "index"} <= set(COMPOSE["volumes"])
+
+
+def test_the_user_of_the_image_may_write_the_index() -> None:
+    user, group = FINAL.last("USER").split(":")
+    (step,) = (line for line in FINAL.all("RUN") if "/index" in line)
+    assert step == f"install --directory --owner {user} --group {group} --mode 700 /index"
+    assert any("OMNINET_INDEX=/index" in line for line in FINAL.all("ENV"))
+
+
+def test_the_profile_of_search_has_its_index_in_postgresql() -> None:
+    server, database = service("search"), service("postgres")
+    assert server["profiles"] == database["profiles"] == ["search"]
+    url = "postgresql://omninet:${OMNINET_INDEX_PASSWORD:-}@postgres/omninet"
+    assert server["environment"]["OMNINET_INDEX_URL"] == url
+    assert database["environment"]["POSTGRES_PASSWORD"] == "${OMNINET_INDEX_PASSWORD:-}"
+    assert server["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert database["healthcheck"]["test"][1] == "pg_isready"
+    assert (database["read_only"], database["cap_drop"], database["user"]) == (True, ["ALL"], "postgres")
+    assert "ports" not in database
+    assert database["volumes"] == ["postgres:/var/lib/postgresql"]
+    assert "postgres" in COMPOSE["volumes"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -218,7 +241,7 @@ def test_the_profile_of_ray_gives_a_container_no_more_than_it_needs(name: str) -
     assert service(name)["read_only"] is True
     assert service(name)["cap_drop"] == ["ALL"]
     assert service(name)["environment"]["RAY_AUTH_MODE"] == "token"
-    assert service(name)["build"]["args"]["EXTRAS"].split() == ["otel", "ray"]
+    assert service(name)["build"]["args"]["EXTRAS"].split() == ["otel", "postgres", "ray"]
 
 
 def test_rays_dashboard_is_for_this_machine_alone() -> None:
