@@ -47,8 +47,8 @@ class Settings(BaseSettings):
     checkpoint: Path | None = Field(None, description="Folder of the checkpoint to serve; none for the bundled one.")
     tasks: Listed = Field(
         (),
-        description="Tasks to load, such as caption,vqa, and only the weights that they need; embed:text loads that task for"
-        " texts alone, which is all that searches by text need. None for all.",
+        description="Tasks to load, such as caption,vqa, and only the weights that they need; embed:text loads that"
+        " task for texts alone, which is all that searches by text need. None for all.",
     )
     device: str = Field(
         "auto",

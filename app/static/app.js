@@ -8,6 +8,7 @@ import { marksOf, placeOver } from "./marks.js";
 import { rendererOf, showAnswer, showBusy, showError, showNothing, showWriting } from "./render.js";
 import { bodyOf, commandOf } from "./request.js";
 import { creditLine, mediaSample, sampleFile, textSample } from "./samples.js";
+import { beginSearch, searchTab } from "./search.js";
 import { events } from "./stream.js";
 import { truthLine } from "./truth.js";
 import { choose as chooseTask, give, takes, usesOf } from "./uses.js";
@@ -40,7 +41,7 @@ const texts = () => Object.fromEntries(use.values.map((field) => [field.name, wr
 
 function buildTabs() {
   $("tabs").replaceChildren(...uses.map((item) => {
-    const tab = element("button", { type: "button", role: "tab", id: `tab-${item.tab}`, "aria-controls": "panel" }, item.title);
+    const tab = element("button", { type: "button", role: "tab", id: `tab-${item.tab}`, "aria-controls": item.panel ?? "panel" }, item.title);
     tab.addEventListener("click", () => show(item));
     return tab;
   }));
@@ -66,6 +67,8 @@ function show(item) {
     tab.tabIndex = selected ? 0 : -1;
   });
   history.replaceState(null, "", `#${item.tab}`);
+  for (const panel of document.querySelectorAll("[role=tabpanel]")) panel.hidden = panel.id !== (item.panel ?? "panel");
+  if (item.panel) return;
   $("panel").setAttribute("aria-labelledby", `tab-${item.tab}`);
   $("summary").textContent = item.summary;
   $("run").textContent = item.verb;
@@ -328,12 +331,13 @@ async function servedTasks() {
 
 async function start() {
   const reading = fetch(new URL("static/samples.json", here)).then((response) => response.json());
-  const { model, tasks } = await servedTasks();
+  const { model, tasks, index } = await servedTasks();
   samples = await reading;
-  uses = usesOf(tasks);
-  await Promise.all(uses.map(async ({ output }) => (renderers[output] = await rendererOf(output))));
+  const asked = usesOf(tasks);
+  await Promise.all(asked.map(async ({ output }) => (renderers[output] = await rendererOf(output))));
+  uses = index ? [...asked, searchTab] : asked;
+  if (index) beginSearch(tasks);
   buildTabs();
-  $("panel").hidden = false;
   show(uses.find((item) => `#${item.tab}` === location.hash) ?? uses[0]);
   $("model").textContent = `${model.name} ${model.version} on ${model.devices.join(", ")}`;
   $("about").replaceChildren(...aboutModel(model, tasks));
@@ -349,6 +353,7 @@ async function beginWithSamples() {
     if (!sample || chosen[key]) continue;
     const file = await sampleFile(sample);
     chosen[key] ??= { file, sample, type: sample.type, url: URL.createObjectURL(file) };
+    if (use.panel) continue; // it has neither samples nor a command
     use.uploads.filter((each) => slot(each) === key).forEach(showFile);
     showSamples();
     showCurl();

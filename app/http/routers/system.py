@@ -68,6 +68,7 @@ class Tasks(BaseModel):
 
     model: ServedModel
     tasks: list[ServedTask]
+    index: bool = Field(description="Whether pictures can be indexed and searched: `/index` and `/search`.")
 
 
 @readable(router, "/", include_in_schema=False)
@@ -117,7 +118,8 @@ async def tasks(request: Request, service: ServiceDependency) -> Tasks:
         licence=model.documents.licence_name,
         summary=model.documents.summary,
     )
-    return Tasks(model=named, tasks=list_tasks(model.network, service.settings, tags, model.thresholds))
+    served = list_tasks(model.network, service.settings, tags, model.thresholds)
+    return Tasks(model=named, tasks=served, index="/search" in paths)
 
 
 @readable(router, "/model-card", summary="Model card", response_class=Response, responses=TEXT | NOT_READY)
