@@ -24,7 +24,7 @@ class EdgeEngine:
     """A shard of Qdrant Edge in a folder, with one named vector per exit and no other content of the entries.
 
     What entries a search may find is looked up in the records, so that nothing of a removed entry stays here but its
-    vectors, until the shard is cleaned up.
+    vectors: in a small shard until ``drop`` returns, in a large one until it is closed.
     """
 
     is_persistent = True
@@ -39,6 +39,7 @@ class EdgeEngine:
 
         self._exits = identity.exits
         self._unindexed = 0
+        self._has_removed = False
         if folder.exists():
             self._shard = qdrant_edge.EdgeShard.load(str(folder))
         else:
@@ -63,8 +64,18 @@ class EdgeEngine:
         """Remove entries; unknown ones are ignored."""
         import qdrant_edge as edge
 
-        if seqs:
-            self._shard.update(edge.UpdateOperation.delete_points(list(seqs)))
+        if not seqs:
+            return
+        self._shard.update(edge.UpdateOperation.delete_points(list(seqs)))
+        self._has_removed = True
+        if self._shard.count(edge.CountRequest(exact=False)) < UNINDEXED:  # fast without a graph
+            self._forget()
+
+    def _forget(self) -> None:
+        """Write the segments of removed entries anew, without their vectors."""
+        self._shard.optimize()
+        self._shard.flush()
+        self._has_removed = False
 
     def search(self, query: IndexQuery, matching: Matching | None) -> list[tuple[int, float]]:
         """Return the sequence numbers and scores of the nearest entries, the best first."""
@@ -100,7 +111,9 @@ class EdgeEngine:
         self._shard.flush()
 
     def close(self) -> None:
-        """Flush and close."""
+        """Take the vectors of removed entries out of the files, and close."""
+        if self._has_removed:
+            self._forget()
         self._shard.flush()
         self._shard.close()
 
@@ -109,7 +122,9 @@ def _config(identity: Identity) -> qdrant_edge.EdgeConfig:
     import qdrant_edge as edge
 
     vectors = {name: edge.EdgeVectorParams(size=identity.width, distance=edge.Distance.Dot) for name in identity.exits}
-    return edge.EdgeConfig(vectors=vectors)
+    # One removed entry is enough to write its segment anew.
+    vacuum = edge.EdgeOptimizersConfig(deleted_threshold=1e-9, vacuum_min_vector_number=1)
+    return edge.EdgeConfig(vectors=vectors, optimizers=vacuum)
 
 
 def discard(folder: Path) -> None:

@@ -193,13 +193,20 @@ def test_nothing_of_a_removed_entry_stays_on_disk(embedded: Callable[[Path], Ind
 
     index = embedded(tmp_path / "index")
     secrets = {"text": "secret text", "source": "secret source", "metadata": {"key": "secret metadata"}}
-    index.add([new(number) for number in range(9)] + [new(99, **secrets)], IDENTITY)
+    removed = new(99, **secrets)
+    kept = removed.vectors["best"][:8].astype(np.float16)
+    vectors = [kept.tobytes(), kept.astype(np.float32).tobytes()]  # of the records, and of the engine
+    index.add([*(new(number) for number in range(9)), removed], IDENTITY)
+    index.close()  # everything is written
+    index = embedded(tmp_path / "index")
+    assert any(vector in on_disk() for vector in vectors)
     assert all(word in on_disk() for word in (b"secret text", b"secret source", b"secret metadata", b"thumbnail 99"))
 
     index.remove([entry(99).id])
 
     assert b"secret" not in on_disk()
     assert b"thumbnail 99" not in on_disk()
+    assert not any(vector in on_disk() for vector in vectors)
     index.close()
 
 
