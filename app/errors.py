@@ -13,10 +13,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from omninet.model.errors import InputError
 
+METHODS = ("DELETE", "GET", "HEAD", "POST")
 logger = logging.getLogger(__name__)
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 TOO_LARGE_SUFFIXES = ("_too_large", "_too_long")  # codes of an InputError with status 413
@@ -160,10 +162,19 @@ def _http_error(request: Request, error: Exception) -> Response:
     if isinstance(error, ServiceError):
         note_code(request.scope, error.code)
         return error.response()
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        error.headers = {**(error.headers or {}), "Allow": ", ".join(_allowed(request))}
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "_")
     note_code(request.scope, code)
     return error_response(status, code, _http_message(request, error), {"path": request.url.path}, error.headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods of all routes of a path; each route knows its own alone."""
+    routes = request.app.routes
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    return [name for name, scope in scopes.items() if any(each.matches(scope)[0] is Match.FULL for each in routes)]
 
 
 def _body_not_stored(cause: OSError | MemoryError) -> ServiceError:

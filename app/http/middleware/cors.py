@@ -24,7 +24,7 @@ class Cors(CORSMiddleware):
         super().__init__(
             app,
             allow_origins=origins,
-            allow_methods=("GET", "POST"),
+            allow_methods=("DELETE", "GET", "POST"),
             allow_headers=("Authorization", "X-Timeout-Seconds", "X-Request-ID"),
             expose_headers=("Retry-After", "X-Request-ID"),
         )

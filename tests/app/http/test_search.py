@@ -94,6 +94,12 @@ async def test_entries_are_removed(client: httpx.AsyncClient) -> None:
     check(await client.get("/index/mine/thumbnail"), 404, "not_in_index")
 
 
+async def test_a_method_that_a_path_lacks(client: httpx.AsyncClient) -> None:
+    response = await client.put("/index/mine")
+    check(response, 405, "method_not_allowed")
+    assert set(response.headers["allow"].split(", ")) == {"DELETE", "GET"}
+
+
 async def test_thumbnails_have_the_proportions_of_the_picture(client: httpx.AsyncClient) -> None:
     await add(client, image_bytes(picture(900, 600), "JPEG"), id="large")
     await add(client, image_bytes(picture(30, 60), "JPEG"), id="small")
