@@ -1,4 +1,4 @@
-"""Head of boxes: neighbouring bins of a coordinate are almost right."""
+"""Head of boxes: neighbouring bins of a coordinate are almost right, and far ones are worse than near ones."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from omninet.model.outputs.head import ClassHead, Loss, States
 from omninet.model.tasks import Task
 
 SPREAD = 4.0  # bins; standard deviation of the targets
+FAR = 5.0  # weight of the distance, in sides of the square; of the size that DETR gives it (Carion et al. 2020)
 
 
 class BoxesHead(ClassHead):
-    """Cross entropy with targets that are spread over the neighbouring bins of a coordinate."""
+    """Cross entropy with targets that are spread over the neighbouring bins, and the distance of the mean coordinate.
+
+    As in the distribution focal loss of Li et al. 2020, the cross entropy shapes the distribution of a coordinate, and
+    the distance of its mean tells from the first step on in which direction it has to move.
+    """
 
     targets: Tensor
 
@@ -27,7 +32,7 @@ class BoxesHead(ClassHead):
         self.register_buffer("targets", spread / spread.sum(1, keepdim=True), persistent=False)
 
     def loss(self, states: Mapping[Reads, States], targets: Tensor, mask: Tensor) -> Loss:
-        """Compute the cross entropy; the first BINS classes are coordinates."""
+        """Compute the loss; the first BINS classes are coordinates, from 0 to the side of the square, 1."""
         log_probabilities = states["classes"].values
         is_bin = mask & (targets < BINS)
         exact = log_probabilities.gather(-1, targets[..., None])[..., 0]
@@ -35,4 +40,8 @@ class BoxesHead(ClassHead):
         spread = (wanted * log_probabilities[..., :BINS]).sum(-1)
         zero = torch.zeros_like(exact)
         nll = -torch.where(is_bin, spread, torch.where(mask, exact, zero)).sum()
-        return Loss({"nll": nll}, ((log_probabilities.argmax(-1) == targets) & mask).sum())
+        shares = log_probabilities[..., :BINS].float().softmax(-1)
+        mean = shares @ torch.linspace(0, 1, BINS, device=shares.device)
+        distance = torch.where(is_bin, (mean - targets / (BINS - 1)).abs(), zero.float()).sum()
+        right = ((log_probabilities.argmax(-1) == targets) & mask).sum()
+        return Loss({"nll": nll, "distance": FAR * distance}, right)

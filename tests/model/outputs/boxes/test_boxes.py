@@ -19,7 +19,7 @@ from omninet.model.modalities.vision.fit import fit
 from omninet.model.outputs import OUTPUTS
 from omninet.model.outputs.boxes.answer import PlacedBox, Places
 from omninet.model.outputs.boxes.frame import inside, pixels, read_candidates, to_picture, to_square
-from omninet.model.outputs.boxes.head import BoxesHead
+from omninet.model.outputs.boxes.head import FAR, BoxesHead
 from omninet.model.outputs.boxes.tokens import BINS, BOX, CLASSES, END, MOST_BOXES, BoxGrammar, boxes_of, names_of
 from omninet.model.outputs.head import States
 from omninet.model.predictor import Predictor
@@ -78,13 +78,17 @@ def test_the_grammar_allows_exactly_complete_boxes() -> None:
 def test_a_near_miss_costs_less_than_a_far_one() -> None:
     head = BoxesHead(TASKS["ground"], 8)
 
-    def loss(said: int, wanted: int) -> float:
+    def loss(said: int, wanted: int, term: str = "nll") -> float:
         scores = torch.full((1, 1, len(CLASSES)), -12.0)
         scores[0, 0, said] = 0.0
         states = {"classes": States(torch.log_softmax(scores, -1))}
-        return float(head.loss(states, torch.tensor([[wanted]]), torch.tensor([[True]])).terms["nll"])  # type: ignore[arg-type]
+        return float(head.loss(states, torch.tensor([[wanted]]), torch.tensor([[True]])).terms[term])  # type: ignore[arg-type]
 
     assert loss(100, 100) < loss(103, 100) < loss(130, 100)
+    # The distance goes on growing where the cross entropy has stopped.
+    assert loss(150, 100, "distance") == pytest.approx(FAR * 50 / (BINS - 1), rel=0.01)
+    assert loss(200, 100, "distance") == pytest.approx(FAR * 100 / (BINS - 1), rel=0.01)
+    assert loss(IDS[-1], IDS[-2], "distance") == 0
     assert loss(IDS[-1], IDS[-1]) == pytest.approx(0, abs=0.01)
     assert loss(IDS[-2], IDS[-1]) == pytest.approx(12, abs=0.1)
     assert "targets" not in head.state_dict()
