@@ -88,7 +88,7 @@ def features_of(extract: Extract, photos: Sequence[Path]) -> Tensor:
     """Compute the features of photos, stretched to squares: (n, channels)."""
     found = []
     for start in range(0, len(photos), BATCH):
-        pixels = [decode_image(path.read_bytes()).pixels for path in photos[start : start + BATCH]]
+        pixels = [torch.from_numpy(decode_image(path.read_bytes()).pixels) for path in photos[start : start + BATCH]]
         views = torch.stack([functional.resize(p, [SIZE, SIZE], antialias=True) for p in pixels])
         found.append(extract(views))
     return torch.cat(found)
