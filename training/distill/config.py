@@ -83,6 +83,7 @@ class DistillConfig(Recipe):
             and copies of them never are.
         folders: name -> further photos.
         excluded: photos that must not be used, nor copies of them.
+        often: name of a data set, folder or collection -> how many times an epoch shows each of its photos; once else.
         channels: maximum number of channels to which each teacher's map is projected.
         batch: views per step.
         rate: maximum learning rate.
@@ -102,6 +103,7 @@ class DistillConfig(Recipe):
     excluded: tuple[Folder, ...] = ()
     pictures: Pictures = Pictures()
     views: Views = Views()
+    often: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     channels: Annotated[int, Field(ge=1)] = 192
     steps: Annotated[int, Field(ge=1)]
     batch: Annotated[int, Field(ge=2)]

@@ -19,7 +19,7 @@ from omninet.training.distill.agreement import measure
 from omninet.training.distill.config import DistillConfig
 from omninet.training.distill.fit import Fit
 from omninet.training.distill.networks import build_student, load_teachers
-from omninet.training.distill.pack import Pack, pack
+from omninet.training.distill.pack import Pack, pack, repeats
 from omninet.training.distill.sources import (
     PictureSource,
     dev_of_datasets,
@@ -92,11 +92,12 @@ def distil(
     loader = ViewLoader(Pack(packed / PICTURES), config)
     train, held_back = loader.pack.split(config.pictures.held_back)
     LOG.info("%d pictures to train on, %d held back", len(train), len(held_back))
+    shows = train.repeat_interleave(repeats(loader.pack, train, config.often))
     sample = loader(_spread(train, SAMPLED) * loader.kinds)
     targets = Targets.open(packed / TARGETS, config, teachers, sample, len(loader))
     fit = Fit(config, student, loader, targets, out, place)
     with Interrupt() as stop:
-        fit.run(train, stop, minutes, lambda fit: _measure(fit, _spread(held_back, MEASURED), out))
+        fit.run(shows, stop, minutes, lambda fit: _measure(fit, _spread(held_back, MEASURED), out))
     if not fit.done:
         step, steps = fit.progress.step, config.steps
         LOG.info("stopped at step %d of %d; repeat the command to continue", step, steps)

@@ -10,7 +10,7 @@ import os
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -111,6 +111,22 @@ class Pack:
         chosen = set(groups[: min(max(1, round(held_back * len(groups))), len(groups) - 1)])
         ours = torch.tensor([entry.group in chosen for entry in self.entries])
         return (~ours).nonzero().flatten(), ours.nonzero().flatten()
+
+
+def repeats(pack: Pack, photos: Tensor, often: Mapping[str, int]) -> Tensor:
+    """Return how many times an epoch shows each photo, (n,).
+
+    Args:
+        photos: numbers of photos, (n,).
+        often: collection -> times; 1 for others.
+
+    Raises:
+        DataError: there is no such collection.
+    """
+    known = {entry.collection for entry in pack.entries}
+    if wrong := sorted(often.keys() - known):
+        raise DataError(f"often: no photo was packed of {wrong[0]!r}; known are {', '.join(sorted(known))}")
+    return torch.tensor([often.get(pack.entries[number].collection, 1) for number in photos.tolist()])
 
 
 def pack(

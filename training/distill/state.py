@@ -23,8 +23,8 @@ LIMIT = 8 * 2**20  # maximum bytes per file, except for a single larger tensor
 STEP = "step.json"
 STUDENT = "student."
 AVERAGE = "average."
-# Settings that may change when a distillation is resumed: length, and frequency of evaluations.
-FREE = {"steps", "cooldown", "measured"}
+# Settings that may change when a distillation is resumed: length, weights of the photos, frequency of evaluations.
+FREE = {"steps", "cooldown", "often", "measured"}
 
 
 @dataclass
@@ -97,7 +97,8 @@ def _check_config(home: Path, config: DistillConfig) -> None:
     if not path.exists():
         return
     theirs, ours = (c.model_dump(mode="json") for c in (DistillConfig.load(path), config))
-    other = [f"{name} {a!r} instead of {b!r}" for name, a, b in differences(theirs, ours) if name not in FREE]
+    changed = [found for found in differences(theirs, ours) if found[0].partition(".")[0] not in FREE]
+    other = [f"{name} {a!r} instead of {b!r}" for name, a, b in changed]
     if other:
         raise DataError(
             f"{home} is of another distillation, with {', '.join(other)}: "

@@ -12,7 +12,7 @@ from torch import Tensor
 from omninet.training.data import DataError
 from omninet.training.data.exclusion import Exclusion, perceptual_hash
 from omninet.training.distill import pack as packing
-from omninet.training.distill.pack import Pack, pack
+from omninet.training.distill.pack import Pack, pack, repeats
 from omninet.training.distill.sources import PictureSource, of_folder
 from tests.samples import video_bytes
 from tests.training.conftest import photo, put
@@ -48,6 +48,22 @@ def test_large_pictures_are_shrunk_and_keep_their_shape(
     pack(of_folder(tmp_path / "photos"), CONFIG, tmp_path / "p.zip")
 
     assert Pack(tmp_path / "p.zip").pixels(0).shape == (3, *wanted)
+
+
+def test_photos_of_some_collections_are_shown_more_often(tmp_path: Path) -> None:
+    pictures = list(make_pictures(4))
+    put_pictures(tmp_path / "photos" / "few", pictures[:2])
+    put_pictures(tmp_path / "photos" / "many", pictures[2:])
+    pack(of_folder(tmp_path / "photos"), CONFIG, tmp_path / "p.zip")
+    packed = Pack(tmp_path / "p.zip")
+
+    times = repeats(packed, torch.arange(4), {"few": 3})
+
+    assert [packed.entries[i].collection for i in torch.arange(4).repeat_interleave(times)] == ["few"] * 6 + [
+        "many"
+    ] * 2
+    with pytest.raises(DataError, match="often: no photo was packed of 'other'; known are few, many"):
+        repeats(packed, torch.arange(4), {"other": 2})
 
 
 def test_unreadable_pictures_are_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

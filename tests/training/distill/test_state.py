@@ -121,7 +121,7 @@ def test_a_state_without_a_configuration_is_not_checked(saved: Fit, make_fit: Ma
 
 
 def test_the_length_may_change(saved: Fit, make_fit: MakeFit) -> None:
-    again = make_fit(make_config(steps=70, cooldown=0.5, measured=3), saved.folder)
+    again = make_fit(make_config(steps=70, cooldown=0.5, measured=3, often={"flickr8k": 2}), saved.folder)
 
     assert (again.progress.step, again.progress.seconds) == (1, saved.progress.seconds)
 
