@@ -39,7 +39,6 @@ COMMANDS = [
     for name, text in DOCUMENTS.items()
     for number, (line, shown) in enumerate(CURL.findall(text))
     if name not in TESTED_ELSEWHERE
-    and not re.search("/(match|embed|ground|verify|classify|entities)$", line)  # tests/test_documents_of_new_tasks.py
 ]
 PATH = re.compile(
     r"(?:\.\./)*(?:app|model|training|omninet|docs|tests|benchmarks|docker|\.ci)/[\w./*-]*[\w*/]|"

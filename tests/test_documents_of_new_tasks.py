@@ -1,4 +1,4 @@
-"""Section "Tasks of other checkpoints" of docs/api.md: its commands and programs run with such a checkpoint."""
+"""Section "Pictures and texts compared, found and named" of docs/api.md: its commands and programs run."""
 
 from __future__ import annotations
 
@@ -6,44 +6,20 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from omninet.app.engine.engine import Engine
-from omninet.app.main import create_app
-from omninet.app.settings import Settings
-from omninet.model.checkpoint import Checkpoint, save
-from omninet.model.predictor import Predictor
-from tests.app.conftest import listening
 from tests.test_documents import DOCUMENTS, ROOT, SERVER
-from tests.toys import with_new_tasks
+from tests.test_documents import address as address  # noqa: PLC0414 - a fixture
 
-SECTION = re.split("^## ", DOCUMENTS["docs/api.md"].partition("## Tasks of other checkpoints")[2], flags=re.MULTILINE)[
-    0
-]
+SECTION = re.split(
+    "^## ", DOCUMENTS["docs/api.md"].partition("## Pictures and texts compared, found and named")[2], flags=re.MULTILINE
+)[0]
 BLOCKS = re.findall(r"```(sh|python)\n(.+?)```", SECTION, re.DOTALL)
 CURLS = [line for kind, code in BLOCKS for line in code.splitlines() if kind == "sh" and line.startswith("curl ")]
 COMMANDS = [line for kind, code in BLOCKS for line in code.splitlines() if kind == "sh" and line.startswith("omninet ")]
 PROGRAMS = [code for kind, code in BLOCKS if kind == "python"]
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def folder(toy: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint with the tasks of the section."""
-    folder = tmp_path_factory.mktemp("documents") / "checkpoint"
-    save(with_new_tasks(toy), folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def address(folder: Path) -> Iterator[str]:
-    """Return the address of a server of the checkpoint."""
-    settings = Settings(device="cpu")
-    with listening(create_app(settings, Engine([Predictor.load(folder, device="cpu")])), settings) as (host, port):
-        yield f"http://{host}:{port}"
 
 
 def run(command: list[str]) -> str:
@@ -62,14 +38,13 @@ def test_requests(line: str, address: str) -> None:
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_commands(line: str, folder: Path) -> None:
-    command = line.replace("omninet ", f"{sys.executable} -m omninet ", 1).replace("runs/mine/checkpoint", str(folder))
-    assert run(["bash", "-c", command])
+def test_commands(line: str) -> None:
+    assert run(["bash", "-c", line.replace("omninet ", f"{sys.executable} -m omninet ", 1)])
 
 
 @pytest.mark.parametrize("code", PROGRAMS)
-def test_programs(code: str, folder: Path) -> None:
-    assert run([sys.executable, "-W", "error", "-c", code.replace("runs/mine/checkpoint", str(folder))])
+def test_programs(code: str) -> None:
+    assert run([sys.executable, "-W", "error", "-c", code])
 
 
 def test_every_endpoint_has_a_request_and_a_program() -> None:
