@@ -8,7 +8,7 @@ import { marksOf, placeOver } from "./marks.js";
 import { rendererOf, showAnswer, showBusy, showError, showNothing, showWriting } from "./render.js";
 import { bodyOf, commandOf } from "./request.js";
 import { creditLine, mediaSample, sampleFile, textSample } from "./samples.js";
-import { beginSearch, searchTab } from "./search.js";
+import { beginSearch, searchTab, showCount } from "./search.js";
 import { events } from "./stream.js";
 import { truthLine } from "./truth.js";
 import { choose as chooseTask, give, takes, usesOf } from "./uses.js";
@@ -68,7 +68,7 @@ function show(item) {
   });
   history.replaceState(null, "", `#${item.tab}`);
   for (const panel of document.querySelectorAll("[role=tabpanel]")) panel.hidden = panel.id !== (item.panel ?? "panel");
-  if (item.panel) return;
+  if (item.panel) return showCount();
   $("panel").setAttribute("aria-labelledby", `tab-${item.tab}`);
   $("summary").textContent = item.summary;
   $("run").textContent = item.verb;

@@ -30,7 +30,6 @@ export function beginSearch(tasks) {
   $("search-image").addEventListener("change", ({ target }) => target.files.length && searchLike(target.files[0], target.files[0].name));
   $("add-files").addEventListener("change", ({ target }) => add([...target.files]));
   $("add-area").addEventListener("drop", (event) => add([...event.dataTransfer.files]));
-  showCount();
 }
 
 // ---- requests
@@ -51,7 +50,8 @@ const post = (path, fields, signal) => {
   return ask(path, { method: "POST", body: form, signal });
 };
 
-async function showCount() {
+// Say how many pictures there are; asked for when the tab is opened, since the first question starts the index.
+export async function showCount() {
   const { count, error } = await ask("index");
   if (!error) $("indexed").textContent = count === 1 ? "One picture in the index" : `${count.toLocaleString("en")} pictures in the index`;
 }
