@@ -36,10 +36,11 @@ WORDS = ("a", "the", "dog", "man", "two", "red", "runs", "plays", "on", "with", 
 
 
 def inputs(predictor: Predictor, count: int) -> list[list[Row]]:
-    """Return batches of synthetic rows, with the tasks in turn."""
+    """Return batches of synthetic rows, with the tasks that decode classes in turn."""
     rows = list[Row]()
+    tasks = [name for name in predictor.tasks if predictor.sample(name, 0).rows[0].goal.reads == "classes"]
     for number in range(count):
-        rows += predictor.sample(predictor.tasks[number % len(predictor.tasks)], number).rows
+        rows += predictor.sample(tasks[number % len(tasks)], number).rows
     rows = [replace(row, goal=Goal(row.goal.task, min(row.goal.steps, STEPS))) for row in rows]
     alike = group((row.shape, row.goal, _length(row)) for row in rows).values()
     return [[rows[i] for i in some[start : start + BATCH]] for some in alike for start in range(0, len(some), BATCH)]

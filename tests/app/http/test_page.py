@@ -465,8 +465,8 @@ def test_answers_about_samples_are_beside_the_truth(watched: Watched) -> None:
     page.click("#samples button:has([src*='sign.jpg'])")
 
     expect(page.locator("#answer .truth")).to_have_text("Right. What is there: red.")
-    page.click("#samples button:has([src*='table.jpg'])")
-    expect(page.locator("#answer .truth")).to_have_text("Wrong. What is there: plates, glasses and food.")
+    page.click("#samples button:has([src*='skateboard.jpg'])")
+    expect(page.locator("#answer .truth")).to_have_text("Wrong. What is there: skateboarding.")
 
     page.fill("#text-question", "Who is there?")
     page.click("#run")

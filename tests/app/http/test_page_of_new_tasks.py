@@ -198,7 +198,7 @@ def test_an_optional_second_picture(watched: Watched) -> None:
         use["fields"].insert(1, image | other)
 
     page = change(watched, "match", second)
-    expect(page.locator(".media")).to_have_count(2)
+    expect(page.locator("#inputs .media")).to_have_count(2)
     expect(page.locator(".media").nth(1)).to_contain_text("Second image (optional)")
     expect(page.locator("#curl")).not_to_contain_text("second_image")
     page.click("#run")
