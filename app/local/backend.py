@@ -1,4 +1,4 @@
-"""Lifecycle of the model on this server: load, restart after a crash, reload, rest while nobody asks."""
+"""Lifecycle of the model on this server: load, restart after a crash, reload, and unload while it is idle."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from omninet.model.predictor import Predictor
 from omninet.model.tasks import Task, full_name
 from omninet.training.config import DataSource, RunConfig, TaskRun
 from omninet.training.data import DataError, DataSet, Example
+from omninet.training.evaluate.devsets import with_data
 
 BATCH = 16
 Prepare = Callable[[Predictor, Example], Job]
@@ -79,6 +80,8 @@ def answer_data(
 ) -> Iterator[Answered]:
     """Yield each data set of a run with the network's answers; a task's first data set comes first.
 
+    Data sets whose folder is missing are left out and logged, unless all are.
+
     Args:
         limit: maximum number of examples per data set, evenly spaced; None uses all.
         bar: whether to show a progress bar on stderr.
@@ -86,9 +89,8 @@ def answer_data(
     Raises:
         DataError: a data set is missing or empty, or an example cannot be read.
     """
-    for run in config.tasks.values():
-        for source in run.sources:
-            yield answer_source(predictor, config, source, data, limit, split, bar)
+    for source in with_data([source for run in config.tasks.values() for source in run.sources], data):
+        yield answer_source(predictor, config, source, data, limit, split, bar)
 
 
 def answer_source(

@@ -1,10 +1,9 @@
-"""Tests of a model that gives its memory back while nobody asks."""
+"""Tests of a model that gives its memory back while there are no requests."""
 
 from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -19,6 +18,7 @@ from omninet.model.checkpoint import Checkpoint, save
 from omninet.model.storage.layout import WEIGHTS
 from tests.app.conftest import talking_to
 from tests.app.http.test_service import until_ready
+from tests.app.local.test_reload import client as client  # noqa: PLC0414 - a fixture
 from tests.app.test_errors import check
 
 pytestmark = pytest.mark.anyio
@@ -38,13 +38,6 @@ def served(folder: Path) -> FastAPI:
     application = create_app(Settings(checkpoint=folder, device="cpu", torch_threads=1, idle_seconds=0.5))
     application.dependency_overrides[require_admin] = lambda: None
     return application
-
-
-@pytest.fixture
-async def client(served: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with talking_to(served) as client:
-        await until_ready(client)
-        yield client
 
 
 def model_processes() -> set[int | None]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from omninet.training.config import DataSource
 from omninet.training.data import DataError
-from omninet.training.evaluate.devsets import dev_examples
+from omninet.training.evaluate.devsets import dev_examples, with_data
 from tests.training.conftest import make_config, put
 
 
@@ -30,3 +31,12 @@ def test_a_data_set_without_dev_examples_is_named(data: Path, tmp_path: Path) ->
 
     with pytest.raises(DataError, match="daquar holds no dev example"):
         dev_examples(make_config(), "vqa", copy)
+
+
+def test_a_data_set_whose_folder_is_missing_is_left_out(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = make_config().tasks["vqa"]
+    further = DataSource(dataset="imagenet", folder="elsewhere")
+
+    assert list(with_data([run, further], data)) == [run]
+    assert "elsewhere is missing: the data set imagenet is left out" in caplog.text
+    assert list(with_data([further], data)) == [further]  # reading it says what is missing
