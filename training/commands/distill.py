@@ -58,6 +58,9 @@ def add(subparsers: Any) -> None:
         "torchvision's weights, downloaded once (default: published)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the state and the results")
+    parser.add_argument(
+        "--from", dest="start", type=Path, help="initial weights: a backbone.safetensors of distill or of a checkpoint"
+    )
     parser.add_argument("--packed", type=Path, help="folder of packed photos and teacher outputs (default: --out)")
     parser.add_argument("--minutes", type=float, default=math.inf, help="maximum training time (default: no limit)")
     add_overrides(parser)
@@ -78,7 +81,14 @@ def run(args: argparse.Namespace) -> int:
     photos = Photos(args.data, args.pictures, args.classes, args.exclude)
     try:
         backbone = distil(
-            config, args.out, weights, args.device, photos=photos, packed=args.packed, minutes=args.minutes
+            config,
+            args.out,
+            weights,
+            args.device,
+            photos=photos,
+            packed=args.packed,
+            minutes=args.minutes,
+            start=args.start,
         )
     except Stopped as stopped:
         return 128 + stopped.signal

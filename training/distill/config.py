@@ -60,6 +60,18 @@ class Views(Strict):
     light: Annotated[float, Field(ge=0, lt=1)] = 0.2
 
 
+class Words(Strict):
+    """Words of captions that the student learns to name.
+
+    Attributes:
+        least: minimum number of captions that have a word.
+        weight: of their loss.
+    """
+
+    least: Annotated[int, Field(ge=1)] = 30
+    weight: Annotated[float, Field(gt=0)] = 1.0
+
+
 class Folder(Strict):
     """A folder of photos.
 
@@ -83,6 +95,7 @@ class DistillConfig(Recipe):
             and copies of them never are.
         folders: name -> further photos.
         excluded: photos that must not be used, nor copies of them.
+        words: what the student learns of the captions that the data sets have; None for nothing.
         often: name of a data set, folder or collection -> how many times an epoch shows each of its photos; once else.
         channels: maximum number of channels to which each teacher's map is projected.
         batch: views per step.
@@ -103,6 +116,7 @@ class DistillConfig(Recipe):
     excluded: tuple[Folder, ...] = ()
     pictures: Pictures = Pictures()
     views: Views = Views()
+    words: Words | None = None
     often: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     channels: Annotated[int, Field(ge=1)] = 192
     steps: Annotated[int, Field(ge=1)]

@@ -18,7 +18,7 @@ from omninet.training.data.exclusion import Exclusion
 from omninet.training.distill.agreement import measure
 from omninet.training.distill.config import DistillConfig
 from omninet.training.distill.fit import Fit
-from omninet.training.distill.networks import build_student, load_teachers
+from omninet.training.distill.networks import build_student, fill_student, load_teachers
 from omninet.training.distill.pack import Pack, pack, repeats
 from omninet.training.distill.sources import (
     PictureSource,
@@ -31,6 +31,7 @@ from omninet.training.distill.sources import (
 )
 from omninet.training.distill.targets import SAMPLED, Targets
 from omninet.training.distill.view_loader import ViewLoader
+from omninet.training.distill.words import CaptionWords
 from omninet.training.runtime.interrupt import Interrupt, Stopped
 
 LOG = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ MEASURED = 2000  # maximum number of held-back photos in an evaluation
 
 @dataclass(frozen=True)
 class Photos:
-    """Sources of a distillation's photos; ignored if the photos are already packed.
+    """Sources of a distillation's photos; if these are already packed, only the captions of data sets are read.
 
     Attributes:
         data: folder of the data sets and folders that the configuration names.
@@ -66,6 +67,7 @@ def distil(
     packed: Path | None = None,
     minutes: float = math.inf,
     backbone: nn.Module | None = None,
+    start: Path | None = None,
 ) -> Path | None:
     """Pack the photos if necessary, then train, evaluate and write the backbone.
 
@@ -74,6 +76,7 @@ def distil(
         packed: folder of the packed photos and cached teacher outputs; None is ``out``.
         minutes: maximum training time of this call.
         backbone: student backbone that replaces the configured one.
+        start: file of the backbone's initial weights; None for random ones. A state in ``out`` replaces them.
 
     Returns:
         The file of the backbone, or None if the last step has not been reached.
@@ -85,17 +88,23 @@ def distil(
     teachers = [teacher.to(place) for teacher in load_teachers(config, weights)]
     torch.manual_seed(config.seed)
     student = build_student(config, teachers, backbone)
+    if start is not None:
+        fill_student(student, start)
+    photos = photos or Photos()
     out.mkdir(parents=True, exist_ok=True)
     packed = packed or out
     if not (packed / PICTURES).exists():
-        _pack(config, photos or Photos(), packed / PICTURES)
+        _pack(config, photos, packed / PICTURES)
     loader = ViewLoader(Pack(packed / PICTURES), config)
+    words = CaptionWords.read(config, photos.data, loader.pack.entries)
+    if words is not None:
+        student.learn_words(len(words.words))
     train, held_back = loader.pack.split(config.pictures.held_back)
     LOG.info("%d pictures to train on, %d held back", len(train), len(held_back))
     shows = train.repeat_interleave(repeats(loader.pack, train, config.often))
     sample = loader(_spread(train, SAMPLED) * loader.kinds)
     targets = Targets.open(packed / TARGETS, config, teachers, sample, len(loader))
-    fit = Fit(config, student, loader, targets, out, place)
+    fit = Fit(config, student, loader, targets, out, place, words)
     with Interrupt() as stop:
         fit.run(shows, stop, minutes, lambda fit: _measure(fit, _spread(held_back, MEASURED), out))
     if not fit.done:

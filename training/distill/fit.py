@@ -21,6 +21,7 @@ from omninet.training.distill.state import load_state, save_state
 from omninet.training.distill.targets import Targets, TeacherOutput
 from omninet.training.distill.view_loader import ViewLoader, numbers_of, seed_of
 from omninet.training.distill.views import jitter
+from omninet.training.distill.words import CaptionWords
 from omninet.training.runtime.interrupt import Interrupt
 
 LOG = logging.getLogger(__name__)
@@ -47,14 +48,18 @@ class Fit:
         targets: Targets,
         folder: Path,
         device: torch.device,
+        words: CaptionWords | None = None,
     ) -> None:
         """Load the last state, if any.
+
+        Args:
+            words: of the captions of the photos, if they are learned.
 
         Raises:
             DataError: the folder holds the state of another distillation.
         """
         self.config, self.folder, self.device = config, folder, device
-        self.loader, self.targets = loader, targets
+        self.loader, self.targets, self.words = loader, targets, words
         self.student = student.to(device)
         self.average = copy.deepcopy(self.student).requires_grad_(False)
         self.optimiser = DistillOptimiser(self.student, config.decay)
@@ -108,6 +113,8 @@ class Fit:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=multiplies_bfloat16(self.device)):
             seen = self.student(jittered)
         loss = distillation_loss(seen, wanted, self.config.temperature)
+        if self.words is not None and seen.words is not None:
+            loss = loss + self.words.loss(seen.words, numbers // self.loader.kinds)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.student.parameters(), CLIP)
         self.optimiser.step(self.config.rate * schedule(step / self.config.steps, self.config))

@@ -27,6 +27,7 @@ from omninet.training.distill import lite
 from omninet.training.distill.config import BackboneSpec, DistillConfig
 
 PUBLISHED = "published"
+IN_CHECKPOINT = "peripherals.vision.backbone."  # before the names of a checkpoint's weights
 
 
 class StudentOutput(NamedTuple):
@@ -35,10 +36,12 @@ class StudentOutput(NamedTuple):
     Attributes:
         maps: one for each teacher, (b, s, that teacher's projected channels).
         logits: class logits, (b, classes); None if the last teacher has none.
+        words: logits of the words of captions, (b, words); None if none are learned.
     """
 
     maps: tuple[Tensor, ...]
     logits: Tensor | None
+    words: Tensor | None = None
 
 
 class Teacher(nn.Module):
@@ -80,7 +83,7 @@ class Teacher(nn.Module):
 
 
 class Student(nn.Module):
-    """The backbone to train, with a projection head for each teacher and a classifier, which only training needs."""
+    """The backbone to train, and the heads that only training needs: projections for the teachers, and classifiers."""
 
     def __init__(
         self, backbone: nn.Module, spec: BackboneSpec, channels: int, wanted: Sequence[int], classes: int = 0
@@ -96,14 +99,21 @@ class Student(nn.Module):
         self.backbone = backbone
         self.heads = nn.ModuleList(nn.Linear(channels, width) for width in wanted)
         self.classifier = nn.Linear(channels, classes) if classes else None
+        self.words: nn.Linear | None = None
+        self.channels = channels
         self.scale = Scale(spec)
         self.to(memory_format=torch.channels_last)
+
+    def learn_words(self, number: int) -> None:
+        """Add a classifier for this number of words of captions."""
+        self.words = nn.Linear(self.channels, number)
 
     def forward(self, views: Tensor) -> StudentOutput:
         """Compute the outputs for views (b, 3, size, size) in [0, 1]."""
         cells = _cells(self.backbone(self.scale(views)))
-        logits = None if self.classifier is None else self.classifier(cells.mean(1))
-        return StudentOutput(tuple(head(cells) for head in self.heads), logits)
+        pooled = cells.mean(1)
+        logits, words = (None if head is None else head(pooled) for head in (self.classifier, self.words))
+        return StudentOutput(tuple(head(cells) for head in self.heads), logits, words)
 
 
 class Scale(nn.Module):
@@ -156,6 +166,21 @@ def build_student(config: DistillConfig, teachers: Sequence[Teacher], backbone: 
             )
         wanted.append(min(channels, config.channels))
     return Student(backbone, config.student, given, wanted, classes_of(teachers))
+
+
+def fill_student(student: Student, path: Path) -> None:
+    """Load the backbone of a student from a file that ``omninet distill`` wrote, or from that of a checkpoint.
+
+    Raises:
+        ConfigError: the file cannot be read or does not fit.
+    """
+    try:
+        weights = {name.removeprefix(IN_CHECKPOINT): tensor.float() for name, tensor in load_file(path).items()}
+        load_weights(student.backbone, weights, str(path))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (CheckpointError, SafetensorError) as error:
+        raise ConfigError(f"the weights {path} do not fit the student's backbone: {error}") from error
 
 
 def classes_of(teachers: Sequence[Teacher]) -> int:

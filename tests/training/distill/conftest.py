@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import torch
@@ -23,6 +23,7 @@ from omninet.training.distill.pack import Pack, pack
 from omninet.training.distill.sources import of_folder
 from omninet.training.distill.targets import Targets
 from omninet.training.distill.view_loader import ViewLoader
+from omninet.training.distill.words import CaptionWords
 from tests.samples import image_bytes
 from tests.training.conftest import put
 
@@ -129,18 +130,24 @@ def loader(packed: Path, config: DistillConfig) -> ViewLoader:
     return ViewLoader(Pack(packed), config)
 
 
-MakeFit = Callable[[DistillConfig, Path], Fit]
+class MakeFit(Protocol):
+    """Begin a distillation, or resume that of the folder."""
+
+    def __call__(self, config: DistillConfig, folder: Path, words: CaptionWords | None = None) -> Fit: ...
 
 
 @pytest.fixture
 def make_fit(packed: Path, teacher: Teacher, tmp_path: Path) -> MakeFit:
     """A fresh student, or the one of the folder's state."""
 
-    def make(config: DistillConfig, folder: Path) -> Fit:
+    def make(config: DistillConfig, folder: Path, words: CaptionWords | None = None) -> Fit:
         torch.manual_seed(config.seed)
         loader = ViewLoader(Pack(packed), config)
         targets = make_targets(tmp_path / "targets", config, loader, [teacher])
-        return Fit(config, build_student(config, [teacher]), loader, targets, folder, CPU)
+        student = build_student(config, [teacher])
+        if words is not None:
+            student.learn_words(len(words.words))
+        return Fit(config, student, loader, targets, folder, CPU, words)
 
     return make
 

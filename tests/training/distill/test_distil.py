@@ -126,6 +126,28 @@ def test_photos_of_every_kind_but_those_excluded(
     assert not {entry.name for entry in entries if entry.collection == "photos"} & {"000.png", "001.png", "002.png"}
 
 
+def test_a_student_begins_with_the_weights_of_a_file(
+    config_file: Path, weights: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = (config_file, "--weights", weights, "--pictures", photos, "--set", "steps=1")
+    assert run(*common, "--out", tmp_path / "first") == 0
+    first = load_file(tmp_path / "first" / "backbone.safetensors")
+    # A checkpoint keeps them in half precision, below the name of the peripheral.
+    halves = {f"peripherals.vision.backbone.{n}": t.half() if t.is_floating_point() else t for n, t in first.items()}
+    save_file(halves, tmp_path / "backbone.safetensors")
+
+    still = ("--set", "rate=1e-12", "--out", tmp_path / "second", "--from", tmp_path / "backbone.safetensors")
+    assert run(*common, *still) == 0
+
+    second = load_file(tmp_path / "second" / "backbone.safetensors")
+    for name in (name for name in first if name.endswith("conv.weight")):
+        torch.testing.assert_close(second[name], first[name].half().float())
+    save_file({"hat": torch.zeros(1)}, tmp_path / "hat.safetensors")
+    wrong = ("--out", tmp_path / "third", "--from")
+    assert "do not fit the student's backbone" in refused(capsys, *common, *wrong, tmp_path / "hat.safetensors")
+    assert "cannot be read" in refused(capsys, *common, *wrong, tmp_path / "missing.safetensors")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_stops(
     number: signal.Signals,
