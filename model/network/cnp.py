@@ -15,6 +15,7 @@ from omninet.model.network.cohort import Cohort
 from omninet.model.network.decoder import Decoder
 from omninet.model.network.kv_cache import KeyValueCache
 from omninet.model.network.layers import (
+    LayerAttention,
     Losses,
     MemoryMasks,
     start_as_identity,
@@ -151,6 +152,7 @@ class CNP(nn.Module):
         targets: Tensor,
         mask: Tensor | None = None,
         losses: Losses | None = None,
+        attention: list[LayerAttention] | None = None,
     ) -> Tensor:
         """Return the log-probabilities of all classes at each position, with teacher forcing.
 
@@ -158,11 +160,12 @@ class CNP(nn.Module):
             targets: class ids, (b, n); position i is predicted from the targets before it.
             mask: (b, n), false at padded targets.
             losses: the layers add their auxiliary training losses to this dictionary.
+            attention: the attention of each layer is appended to this list.
 
         Returns:
             Natural log-probabilities, (b, n, c).
         """
-        hidden = self.hidden(memory, task, targets, mask, losses)
+        hidden = self.hidden(memory, task, targets, mask, losses, attention)
         return _log_probabilities(self.classifiers[self.tasks[task]](hidden))
 
     def hidden(
@@ -172,13 +175,16 @@ class CNP(nn.Module):
         targets: Tensor,
         mask: Tensor | None = None,
         losses: Losses | None = None,
+        attention: list[LayerAttention] | None = None,
     ) -> Tensor:
         """Return the decoder's hidden states, (b, n, d), with teacher forcing; see ``decode`` for the arguments."""
         self._check_task(task)
         x = self.decoder_inputs(memory, task, targets[:, :-1])
         if mask is not None:
             mask = torch.cat([torch.ones_like(mask[:, :1]), mask[:, :-1]], 1)
-        hidden, _ = self.decoder(x, memory, mask, losses)
+        hidden, weights = self.decoder(x, memory, mask, losses)
+        if attention is not None:
+            attention.extend(weights)
         states: Tensor = hidden
         return states
 

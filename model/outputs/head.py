@@ -16,10 +16,18 @@ from omninet.model.tasks import Task
 
 
 class States(NamedTuple):
-    """Input of a head: log-probabilities (b, n, c) or hidden states (b, n, d); mask (b, n), None without padding."""
+    """Input of a head.
+
+    Attributes:
+        values: log-probabilities (b, n, c), or hidden states (b, n, d).
+        mask: (b, n), false at padding; None without padding.
+        spatial: weights of the decoder's attention to the cells of a picture, averaged over the heads, (b, n, P) for
+            each layer; only for heads with ``attends``.
+    """
 
     values: Tensor
     mask: Tensor | None = None
+    spatial: Sequence[Tensor] = ()
 
 
 @dataclass(frozen=True)
@@ -43,9 +51,11 @@ class Head(nn.Module, ABC):
 
     Attributes:
         reads: states of the network that ``loss`` needs; see Goal.
+        attends: True if ``loss`` needs the attention to the cells of a picture as well.
     """
 
     reads: ClassVar[tuple[Reads, ...]] = ("classes",)
+    attends: ClassVar[bool] = False
 
     def __init__(self, task: Task, d_model: int) -> None:  # noqa: ARG002
         super().__init__()

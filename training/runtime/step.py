@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from omninet.model.decoding.goal import Reads
-from omninet.model.network.layers import Losses
+from omninet.model.network.layers import LayerAttention, Losses
 from omninet.model.network.memory import Memory
 from omninet.model.network.omninet import OmniNet
 from omninet.model.outputs.head import Head, Loss, States
@@ -117,7 +117,11 @@ class Objective(nn.Module):
         """Decode: log-probabilities of the classes if ``name`` is "classes", else the decoder's hidden states."""
         cnp = self.network.cnp
         if name == "classes":
-            return States(cnp.decode(memory, batch.task, batch.targets, losses=losses), batch.mask)
+            attention: list[LayerAttention] = []
+            scores = cnp.decode(memory, batch.task, batch.targets, losses=losses, attention=attention)
+            head: Head = self.network.heads[batch.task]  # type: ignore[assignment]
+            layers = [layer.spatial for layer in attention if layer.spatial is not None] if head.attends else []
+            return States(scores, batch.mask, [weights.mean(1) for weights in layers])
         if cnp.tasks[batch.task]:
             return States(cnp.hidden(memory, batch.task, batch.targets, losses=losses), batch.mask)
         return States(cnp.first_hidden(memory, batch.task, losses))

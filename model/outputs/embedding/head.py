@@ -54,7 +54,7 @@ class EmbeddingHead(Head):
         right, mistaken = torch.zeros(()), wanted
         for i, name in enumerate(self.projections):
             one, other = ([states for reads, states in given.items() if _name(reads) == name] for given in inputs)
-            vectors = [self.values(*states[0], _reads(name)) for states in (one, other)]
+            vectors = [self.values(s[0].values, s[0].mask, _reads(name)) for s in (one, other)]
             scale = self.log_scale[i].exp().clamp(max=LARGEST_SCALE)
             scores = (vectors[0] @ vectors[1].T * scale).masked_fill(~allowed, -math.inf)
             losses = [functional.cross_entropy(each, wanted, reduction="sum") for each in (scores, scores.T)]

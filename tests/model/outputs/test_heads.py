@@ -52,7 +52,7 @@ class VectorHead(Head):
         return projected
 
     def loss(self, states: Mapping[Reads, States], targets: Tensor, mask: Tensor) -> Loss:
-        terms = {str(name): self.values(*each, name).square().sum() for name, each in states.items()}
+        terms = {str(name): self.values(each.values, each.mask, name).square().sum() for name, each in states.items()}
         return Loss(terms, torch.tensor(0))
 
 

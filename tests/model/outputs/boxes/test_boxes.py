@@ -19,8 +19,18 @@ from omninet.model.modalities.vision.fit import fit
 from omninet.model.outputs import OUTPUTS
 from omninet.model.outputs.boxes.answer import PlacedBox, Places
 from omninet.model.outputs.boxes.frame import inside, pixels, read_candidates, to_picture, to_square
-from omninet.model.outputs.boxes.head import FAR, BoxesHead
-from omninet.model.outputs.boxes.tokens import BINS, BOX, CLASSES, END, MOST_BOXES, BoxGrammar, boxes_of, names_of
+from omninet.model.outputs.boxes.head import FAR, BoxesHead, attention_loss, cells_of
+from omninet.model.outputs.boxes.tokens import (
+    BINS,
+    BOX,
+    CLASSES,
+    END,
+    LENGTH,
+    MOST_BOXES,
+    BoxGrammar,
+    boxes_of,
+    names_of,
+)
 from omninet.model.outputs.head import States
 from omninet.model.predictor import Predictor
 from omninet.model.tasks import TASKS
@@ -248,3 +258,31 @@ def test_measures_tell_one_box_from_several_and_from_none() -> None:
     name, constant = OUTPUT.constant(truths, truths)
     assert name == "the whole picture"
     assert OUTPUT.metrics(truths[:2], constant[:2])["accuracy at IoU 0.5"] == 100
+
+
+def test_attention_outside_of_the_box_costs() -> None:
+    # The left half of the square, then its lower right quarter; a row that says that there is nothing is padded.
+    ids = [CLASSES.index(name) for name in names_of([(0.0, 0.0, 0.5, 1.0), (0.5, 0.5, 1.0, 1.0)])]
+    targets = torch.tensor([ids, [CLASSES.index(END)] + [0] * (len(ids) - 1)])
+    mask = torch.ones_like(targets, dtype=torch.bool)
+    mask[1, 1:] = False
+    within = torch.zeros(2, len(ids), 16)
+    within[0, :LENGTH, [0, 4]] = 0.5  # cells of the first column
+    within[0, LENGTH : 2 * LENGTH, 15] = 1.0
+    elsewhere = within.flip(-1)
+    even = torch.full_like(within, 1 / 16)
+
+    assert float(attention_loss([within], targets, mask)) == pytest.approx(0, abs=0.01)
+    assert float(attention_loss([elsewhere], targets, mask)) > 10
+    assert float(attention_loss([even], targets, mask)) == pytest.approx(LENGTH * (math.log(2) + math.log(4)), abs=0.1)
+    both = float(attention_loss([within, even], targets, mask))
+    assert both == pytest.approx(0.5 * float(attention_loss([even], targets, mask)), abs=0.1)
+    assert float(attention_loss([even[1:, :1]], targets[1:, :1], mask[1:, :1])) == 0
+
+
+def test_a_cell_counts_by_its_share_in_the_box() -> None:
+    found = cells_of(torch.tensor([0.25, 0.5, 0.625, 0.75]), 4).view(4, 4)
+
+    torch.testing.assert_close(found[2], torch.tensor([0.0, 1.0, 0.5, 0.0]))
+    assert found.sum() == found[2].sum()
+    assert cells_of(torch.tensor([0.3, 0.3, 0.31, 0.31]), 4).view(4, 4)[1, 1] == 1  # much smaller than a cell
