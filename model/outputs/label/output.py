@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from omninet.model.tasks import Task
 
 CANDIDATES = 5
+MOST_CLASSES = 120  # of a confusion matrix: that of a thousand classes cannot be read, and its plot has gigabytes
 
 
 class LabelOutput(Output):
@@ -91,10 +92,11 @@ class LabelOutput(Output):
         return classification_metrics([truth.answer for truth in truths], given, likeliest)
 
     def confusion(self, truths: Sequence[Truth], answers: Sequence[Label]) -> Confusion | None:
-        """Return the confusion matrix; None for answers to questions, which have too many classes."""
+        """Return the confusion matrix; None for answers to questions, and if there are more than MOST_CLASSES."""
         if truths[0].question is not None:
             return None
-        return Confusion.of([truth.answer for truth in truths], [answer.label for answer in answers])
+        found = Confusion.of([truth.answer for truth in truths], [answer.label for answer in answers])
+        return found if len(found.classes) <= MOST_CLASSES else None
 
     def probability(self, answer: Label) -> float:
         """Return the probability of the label."""

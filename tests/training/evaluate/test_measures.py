@@ -10,6 +10,7 @@ import pytest
 
 from omninet.model.outputs.answer import Answer
 from omninet.model.outputs.label.answer import Candidate, Label
+from omninet.model.outputs.label.output import MOST_CLASSES
 from omninet.model.outputs.text import captions as caption_metrics
 from omninet.model.outputs.text.bleu import bleu4
 from omninet.model.predictor import Predictor
@@ -74,6 +75,15 @@ def test_activities() -> None:
     assert found.confusion is not None
     assert found.confusion.classes == ("red", "run", "wave")
     assert found.confusion.counts == ((1, 1, 1), (0, 1, 0), (0, 0, 0))
+
+
+def test_many_classes_have_no_confusion_matrix() -> None:
+    names = [f"class {i}" for i in range(MOST_CLASSES + 1)]
+    dev = [Example("imagenet", {"image": Path("x.jpg")}, answer=name) for name in names]
+    few, many = (measure(answered(dev[:n], dev[:n], labels(*names[:n]))).confusion for n in (MOST_CLASSES, len(names)))
+
+    assert few is not None
+    assert many is None
 
 
 def test_strokes_among_themselves() -> None:
