@@ -33,7 +33,7 @@ from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS
 from omninet.model.storage.layout import BUNDLED, CARD, INDEX, LICENSE, REQUIRED, TOKENIZER, VOCABULARIES, WEIGHTS, skim
 from omninet.model.storage.sealed import SUMS, check_no_other_files, check_sums, read_sums, write_atomically
-from omninet.model.storage.weights import digest, load_into, meta_network, places, read_tensors, write_weights
+from omninet.model.storage.weights import digest, empty_network, load_into, places, read_tensors, write_weights
 
 __all__ = ["BUNDLED", "CARD", "REQUIRED", "TOKENIZER", "Checkpoint", "load", "replace_card", "save", "skim"]
 
@@ -117,12 +117,12 @@ def load(folder: Path, tasks: Collection[str] | None = None) -> Checkpoint:
     check_no_other_files(folder, sums)
     config = read_config(folder)
     files = places(folder, sums)
-    network, wanted = meta_network(config.network), files
+    network, wanted = empty_network(config.network), files
     if tasks is not None:
         if extra := files.keys() - network.state_dict().keys():
             raise CheckpointError(f"{folder / WEIGHTS} does not fit its configuration: unexpected {min(extra)}")
         config = _of_tasks(config, tasks, folder)
-        network = meta_network(config.network)
+        network = empty_network(config.network)
         wanted = {name: files[name] for name in network.state_dict() if name in files}
     check_sums(folder, sums, weights & set(wanted.values()))
     return Checkpoint(

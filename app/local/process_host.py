@@ -10,6 +10,7 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 
 from omninet.app.engine.engine import Engine
 from omninet.app.engine.loading import check, load_engine
@@ -37,6 +38,9 @@ from omninet.model.processor import Processor
 
 logger = logging.getLogger(__name__)
 
+# Imported when the first words are split; a process that waits for settings has the time to do it before.
+LATE = "nltk.tokenize"
+
 
 def host(end: socket.socket) -> None:
     """Run the process: receive the settings, load their model, serve requests until Shutdown or a closed connection.
@@ -60,6 +64,7 @@ def host(end: socket.socket) -> None:
 
 
 def _host(connection: BlockingConnection) -> None:
+    threading.Thread(target=import_module, args=(LATE,), daemon=True).start()
     try:
         settings: Settings = unpack(connection.receive())
     except OSError:  # the server has ended

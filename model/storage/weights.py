@@ -13,6 +13,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from omninet.model.errors import CheckpointError
 from omninet.model.network.omninet import OmniNet
@@ -90,17 +92,36 @@ def build_network(config: OmniNetConfig, tensors: Mapping[str, Tensor], source: 
     Raises:
         CheckpointError: tensors are missing, unexpected or of another shape.
     """
-    return load_into(meta_network(config), tensors, source)
+    return load_into(empty_network(config), tensors, source)
 
 
-def meta_network(config: OmniNetConfig) -> OmniNet:
-    """Build a network on the meta device: its weights have shapes but no values."""
-    with torch.device("meta"):  # initialising random weights would take longer than reading the file
+class _Undrawn(TorchFunctionMode):
+    """Leaves out random initial values, which are replaced anyway: drawing them takes longer than reading a file."""
+
+    drawn = frozenset((init.normal_, init.uniform_, init.kaiming_uniform_, Tensor.normal_, Tensor.uniform_))
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Return the tensor itself in place of one filled at random."""
+        given = kwargs or {}
+        if func not in self.drawn:
+            return func(*args, **given)
+        return args[0] if args else given["tensor"]
+
+
+def empty_network(config: OmniNetConfig) -> OmniNet:
+    """Build a network whose weights have shapes but no meaningful values.
+
+    Its memory has not been written and hence takes no space. On the meta device it would take none either, but torch
+    would import its compiler, which takes a second.
+    """
+    with _Undrawn():
         return OmniNet(config)
 
 
 def load_into(network: OmniNet, tensors: Mapping[str, Tensor], source: str) -> OmniNet:
-    """Give a network on the meta device its weights, on the CPU in float32.
+    """Give an empty network its weights, on the CPU in float32.
 
     Args:
         source: path of the weights, for messages.

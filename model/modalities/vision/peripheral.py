@@ -224,6 +224,9 @@ def without_head(classifier: nn.Module) -> nn.Module:
 
 
 def _channels(backbone: nn.Module, config: VisionConfig) -> int:
+    """Return the channels of a backbone's map; torchvision's backbones are run to count them."""
+    if isinstance(backbone, (CompactNet, ChainNet)):
+        return backbone.out_channels
     backbone.eval()
     try:
         with torch.no_grad():

@@ -79,7 +79,7 @@ def test_activities() -> None:
 
 def test_many_classes_have_no_confusion_matrix() -> None:
     names = [f"class {i}" for i in range(MOST_CLASSES + 1)]
-    dev = [Example("imagenet", {"image": Path("x.jpg")}, answer=name) for name in names]
+    dev = [Example("activity", {"video": Path("x.mp4")}, answer=name) for name in names]
     few, many = (measure(answered(dev[:n], dev[:n], labels(*names[:n]))).confusion for n in (MOST_CLASSES, len(names)))
 
     assert few is not None
