@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +14,7 @@ from omninet.app.search.entries import Identity
 if TYPE_CHECKING:
     import qdrant_edge
 
-COMMON = 0.05  # share of all entries from which on those that a filter keeps are looked for among the nearest ones
-SPARE = 4  # times as many entries as needed are looked at then
+SPARE = 20  # times as many entries as needed are looked at before all that a filter keeps are listed
 UNINDEXED = 10_000  # vectors that are searched one by one before the graph takes them in
 
 
@@ -78,21 +76,19 @@ class EdgeEngine:
         self._has_removed = False
 
     def search(self, query: IndexQuery, matching: Matching | None) -> list[tuple[int, float]]:
-        """Return the sequence numbers and scores of the nearest entries, the best first."""
-        import qdrant_edge as edge
+        """Return the sequence numbers and scores of the nearest entries, the best first.
 
+        The graph is not built for the entries that a filter keeps, so that a search in it alone would stop before it
+        has found enough of them.
+        """
         if matching is None:
             return self._nearest(query, query.limit)
-        count = matching.count()
-        share = count / max(1, self._shard.count(edge.CountRequest(exact=False)))
-        if share >= COMMON:
-            # The graph is not built for these entries: its search would stop before it has found enough of them.
-            near = self._nearest(query, math.ceil(SPARE * query.limit / share))
-            allowed = set(matching.among([seq for seq, _ in near]))
-            found = [(seq, score) for seq, score in near if seq in allowed][: query.limit]
-            if len(found) == min(query.limit, count):
-                return found
-        return self._nearest(query, query.limit, matching.all()) if count else []
+        near = self._nearest(query, SPARE * query.limit)
+        allowed = set(matching.among([seq for seq, _ in near]))
+        found = [(seq, score) for seq, score in near if seq in allowed][: query.limit]
+        if len(found) == query.limit:
+            return found
+        return self._nearest(query, query.limit, every) if (every := matching.all()) else []
 
     def _nearest(self, query: IndexQuery, limit: int, among: Sequence[int] | None = None) -> list[tuple[int, float]]:
         """Search all entries by the graph, or some of them one by one."""

@@ -28,10 +28,6 @@ class EngineRow:
 class Matching(Protocol):
     """The entries that meet a query's requirements besides the vector."""
 
-    def count(self) -> int:
-        """Return how many there are."""
-        ...
-
     def all(self) -> Sequence[int]:
         """Return the sequence numbers of all."""
         ...

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from omninet.app.search.conditions import Condition, IndexQuery, OneOf, Value
+from omninet.app.search.conditions import IndexQuery
 from omninet.app.search.engine import EngineRow
 from omninet.app.search.entries import Added, Entry, Identity, NewEntry, folded
+from omninet.app.search.fields import fields_of, where
 from omninet.app.search.index import IndexFullError, IndexUnavailableError
 
 SCHEMA = """
@@ -46,11 +47,8 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 FIELDS = "id, digest, source, caption, text, entities, metadata"
 STORED = np.dtype("<f2")  # of the vectors on disk
 BATCH = 512  # rows read at once
-EQUAL = "SELECT seq FROM fields WHERE name = ? AND kind = ? AND value = ?"
 MOST_VARIABLES = 500  # in one statement
 BUSY_SECONDS = 10.0
-# Kinds of values in the table of fields; entities are values of a field without a name.
-WORD, NUMBER, FLAG, ENTITY = "word", "number", "flag", "entity"
 
 
 class EntryStore:
@@ -143,16 +141,18 @@ class EntryStore:
                 found |= {row[0]: _entry(row[1:]) for row in rows}
         return found
 
-    def matching(self, query: IndexQuery, what: str = "seq", further: str = "") -> list[int]:
+    def matching(self, query: IndexQuery, further: str = "", one_by_one: bool = False) -> list[int]:
         """Return the sequence numbers of the entries that meet a query's requirements besides the vector.
 
         Args:
-            what: expression to return in place of the sequence number.
             further: SQL after these requirements.
+            one_by_one: look up the fields of each entry; faster if ``further`` leaves only few entries.
         """
-        where, values = _where(query)
+        requirements, values = where(query, one_by_one)
         with self._reading() as database:
-            return [row[0] for row in database.execute(f"SELECT {what} FROM entries WHERE {where}{further}", values)]
+            return [
+                row[0] for row in database.execute(f"SELECT seq FROM entries WHERE {requirements}{further}", values)
+            ]
 
     def latest(self, query: IndexQuery) -> list[int]:
         """Return the sequence numbers of the latest entries that meet a query's requirements besides the vector."""
@@ -214,7 +214,7 @@ class EntryStore:
         columns = f"{FIELDS}, folded_text, vectors, thumbnail"
         marks = ", ".join("?" * len(values))
         seq = database.execute(f"INSERT INTO entries ({columns}) VALUES ({marks})", values).lastrowid
-        rows = [(*field, seq) for field in _fields_of(entry)]
+        rows = [(*field, seq) for field in fields_of(entry)]
         database.executemany("INSERT OR IGNORE INTO fields VALUES (?, ?, ?, ?)", rows)
         return Added(entry.id, created=not replaced)
 
@@ -297,62 +297,13 @@ class StoredMatching:
     store: EntryStore
     query: IndexQuery
 
-    def count(self) -> int:
-        """Return how many there are."""
-        return self.store.matching(self.query, "count(*)")[0]
-
     def all(self) -> list[int]:
         """Return the sequence numbers of all."""
         return self.store.matching(self.query)
 
     def among(self, seqs: Sequence[int]) -> list[int]:
         """Return those of some entries, in any order."""
-        return self.store.matching(self.query, further=f" AND seq IN ({', '.join(map(str, map(int, seqs)))})")
-
-
-def _where(query: IndexQuery) -> tuple[str, list[str | float]]:
-    """Return the WHERE clause of a query's requirements besides the vector, with its values."""
-    parts, values = ["1"], list[str | float]()
-    for condition in query.conditions:
-        part, given = _condition(condition)
-        parts.append(f"seq IN ({part})")
-        values += given
-    if query.entity:
-        parts.append(f"seq IN ({EQUAL})")
-        values += ["", ENTITY, folded(query.entity)]
-    if query.contains:
-        parts.append("instr(folded_text, ?) > 0")
-        values.append(folded(query.contains))
-    return " AND ".join(parts), values
-
-
-def _condition(condition: Condition) -> tuple[str, list[str | float]]:
-    """Return the query of the entries that meet a condition, with its values."""
-    if isinstance(condition, OneOf):
-        found = [(condition.field, *_typed(value)) for value in condition.values]
-        return " UNION ".join([EQUAL] * len(found)), [part for parts in found for part in parts]
-    limits = {" AND value >= ?": condition.gte, " AND value <= ?": condition.lte}
-    tests = "".join(test for test, limit in limits.items() if limit is not None)
-    given = [limit for limit in limits.values() if limit is not None]
-    return f"SELECT seq FROM fields WHERE name = ? AND kind = ?{tests}", [condition.field, NUMBER, *given]
-
-
-def _fields_of(entry: Entry) -> list[tuple[str, str, str | float]]:
-    """Return name, kind and value of all that a search can ask for; other values of the metadata are left out."""
-    values = [
-        (name, value)
-        for name, given in entry.metadata.items()
-        for value in (given if isinstance(given, list) else [given])
-        if isinstance(value, str | int | float)
-    ]
-    return [*((name, *_typed(value)) for name, value in values), *(("", ENTITY, folded(e)) for e in entry.entities)]
-
-
-def _typed(value: Value) -> tuple[str, str | float]:
-    """Return the kind of a value, and the value as it is stored; true is no number."""
-    if isinstance(value, bool):
-        return FLAG, str(value)
-    return (WORD, value) if isinstance(value, str) else (NUMBER, float(value))
+        return self.store.matching(self.query, f" AND seq IN ({', '.join(map(str, map(int, seqs)))})", one_by_one=True)
 
 
 def _entry(row: Sequence[str]) -> Entry:

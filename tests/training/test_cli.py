@@ -272,7 +272,7 @@ def test_distill_then_train(config_file: Path, data: Path, tmp_path: Path, capsy
         save_file(teacher.state_dict(), tmp_path / f"{name}.safetensors")
     weights = [option for name in teachers for option in ("--weights", tmp_path / f"{name}.safetensors")]
     distillation = Path(distill.__file__).parents[1] / "configs" / "distill.yaml"
-    changes = ("steps=1", "batch=2", "views.size=64", "folders={}", "excluded=[]", "often={}")
+    changes = ("steps=1", "batch=2", "views.size=64", "folders={}", "excluded=[]", "often={}", "words=null")
     smaller = [f"--set={value}" for value in (*changes, "student.backbone=compact")]
     # The pictures of the data sets look like those of their dev splits, which are left out.
     pictures = put_pictures(tmp_path / "pictures", list(make_pictures(8)))
