@@ -37,7 +37,8 @@ class VisionPeripheral(BackbonePeripheral):
         super().__init__(config, d_model)
         self.config = config
         # channels_last is the fastest memory format of convolutions, on CPUs and GPUs.
-        self.backbone = build_backbone(config.backbone).requires_grad_(False).to(memory_format=torch.channels_last)
+        backbone = build_backbone(config.backbone).requires_grad_(False).eval()
+        self.backbone = backbone.to(memory_format=torch.channels_last)
         channels = _channels(self.backbone, config)
         self.standardise = Standardise(channels) if config.standardise else None
         self.dropout = ChannelDropout(config.dropout)
@@ -227,7 +228,6 @@ def _channels(backbone: nn.Module, config: VisionConfig) -> int:
     """Return the channels of a backbone's map; torchvision's backbones are run to count them."""
     if isinstance(backbone, (CompactNet, ChainNet)):
         return backbone.out_channels
-    backbone.eval()
     try:
         with torch.no_grad():
             maps = backbone(torch.zeros(1, 3, config.size, config.size))

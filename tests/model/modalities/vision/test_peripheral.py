@@ -48,6 +48,19 @@ def test_a_picture_has_no_motion(peripheral: VisionPeripheral) -> None:
     torch.testing.assert_close(peripheral.project(picture), peripheral.projection(picture))
 
 
+@pytest.mark.parametrize("backbone", ["compact", "chain", "shufflenet_v2_x0_5"])
+def test_a_new_backbone_keeps_its_statistics(backbone: str) -> None:
+    """Features of training files are computed before the network is told whether it trains."""
+    vision = VisionPeripheral(VisionConfig(backbone=backbone, size=64), 6)
+    before = {name: tensor.clone() for name, tensor in vision.backbone.state_dict().items()}
+    frames = torch.randint(256, (2, 1, 3, 64, 64), dtype=torch.uint8)
+
+    together, alone = vision.features(frames), vision.features(frames[:1])
+
+    torch.testing.assert_close(together[:1], alone, rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in vision.backbone.state_dict().items())
+
+
 def test_without_motion_frames_are_encoded_independently() -> None:
     peripheral = VisionPeripheral(VisionConfig(backbone="compact", size=64), 6)
     features = torch.rand(1, 3, 4, 512)
