@@ -225,7 +225,8 @@ def test_an_unlikely_answer_is_marked(watched: Watched) -> None:
     answer = json.loads(page.locator("#answer details code").text_content() or "")
 
     assert answer["confidence"] < threshold
-    expected = f"Not sure. {round(100 * answer['confidence'])}% likely to be right."
+    percent = 100 * answer["confidence"]
+    expected = f"Not sure. {percent:.{0 if percent >= 10 else 1}f}% likely to be right."
     expect(page.locator("#answer .confidence.unsure")).to_have_text(expected)
 
 
