@@ -25,8 +25,8 @@ class BoxesHead(ClassHead):
     As in the distribution focal loss of Li et al. 2020, the cross entropy shapes the distribution of a coordinate, and
     the distance of its mean tells from the first step on in which direction it has to move.
 
-    Of the decoder's attention to the cells of the picture, as much as possible shall lie within the box, from the
-    second layer on: where the thing is is learned faster than from the coordinates alone.
+    From the second layer on, as much as possible of the decoder's attention to the cells of the picture shall lie
+    within the box, so that training tells from which cells a box is to be read.
     """
 
     attends = True
