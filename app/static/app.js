@@ -28,6 +28,7 @@ let uses = [];
 let use = null;
 let shown = {};
 let running = null;
+let choosing = null; // until the tabs have their first samples
 
 const slot = (field) => `${field.form} ${use.uploads.filter((other) => other.form === field.form).indexOf(field)}`;
 const topic = (field) => `${field.role} ${use.uploads[0]?.form ?? ""}`;
@@ -263,6 +264,7 @@ function markInvalid(asked, code) {
 }
 
 async function ask(asked, signal) {
+  await choosing;
   const [first] = asked.uploads;
   const [preview, pick] = first ? [shown[first.name].preview, chosen[slot(first)]] : [];
   const said = Object.fromEntries(use.values.map((field) => [field.role, written[topic(field)]]));
@@ -342,7 +344,7 @@ async function start() {
   $("model").textContent = `${model.name} ${model.version} on ${model.devices.join(", ")}`;
   $("about").replaceChildren(...aboutModel(model, tasks));
   $("about").hidden = false;
-  beginWithSamples();
+  choosing = beginWithSamples().catch(() => {}); // files of the user need no samples
 }
 
 // Choose the first matching sample in each tab with one upload that is not optional.

@@ -190,6 +190,19 @@ def test_a_select_chooses_the_task(watched: Watched) -> None:
     expect(page.locator("#answer .candidates")).to_contain_text("false")
 
 
+def test_a_run_waits_for_the_sample(watched: Watched) -> None:
+    def late(route: Route) -> None:
+        watched.page.wait_for_timeout(500)
+        route.continue_()
+
+    watched.page.route("**/static/samples/*", late)
+    page = watched.show("match")
+
+    page.click("#run")
+
+    page.wait_for_selector("#answer .headline")
+
+
 def test_an_optional_second_picture(watched: Watched) -> None:
     def second(tasks: list[dict[str, Any]]) -> None:
         use = next(task for task in tasks if task["name"] == "match")["uses"][0]
