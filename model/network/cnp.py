@@ -21,7 +21,7 @@ from omninet.model.network.layers import (
     start_as_identity,
 )
 from omninet.model.network.memory import Memory
-from omninet.model.network.temporal_encoder import TemporalEncoder
+from omninet.model.network.temporal_encoder import Exits, TemporalEncoder
 
 K = TypeVar("K", bound=Hashable)
 
@@ -78,6 +78,7 @@ class CNP(nn.Module):
         memory: Memory | None = None,
         mask: Tensor | None = None,
         losses: Losses | None = None,
+        exits: Exits | None = None,
     ) -> Memory:
         """Append one input to the caches (paper, Algorithm 1).
 
@@ -87,6 +88,7 @@ class CNP(nn.Module):
             memory: caches after the earlier inputs; None starts with empty caches.
             mask: (b, t), false at padded steps; None if nothing is padded.
             losses: the layers add their auxiliary training losses to this dictionary.
+            exits: the hidden states at each depth that is a key are appended to its list.
 
         Raises:
             ValueError: an unknown domain, a wrong shape, or more than ``max_length`` steps.
@@ -99,8 +101,10 @@ class CNP(nn.Module):
             raise ValueError(f"a mask must be booleans ({b}, {t}), not {mask.dtype} {tuple(mask.shape)}")
         if memory.batch != b:
             raise ValueError(f"the memory has {memory.batch} rows, the input {b}")
+        if exits and 0 in exits:
+            exits[0].append(x.mean(2))
         x = self._controlled(x, domain)
-        temporal = self.temporal_encoder(self.temporal_projection(x.mean(2)), mask, losses)
+        temporal = self._encode_steps(x, mask, losses, exits or {})
         valid = torch.ones(b, t, dtype=torch.bool, device=x.device) if mask is None else mask
         spatial = frame = None
         # Algorithm 2 writes "s > 0"; Algorithm 1 and the authors' code keep only s > 1.
@@ -136,6 +140,15 @@ class CNP(nn.Module):
         if missing := set(depths) - found.keys():
             raise ValueError(f"the temporal encoder has no layer {min(missing)}")
         return found
+
+    def _encode_steps(self, x: Tensor, mask: Tensor | None, losses: Losses | None, exits: Exits) -> Tensor:
+        """Run the temporal encoder over x (b, t, s, d), averaged over its cells: (b, t, d); see ``encode``."""
+        states: Tensor = self.temporal_projection(x.mean(2))
+        layers = self.temporal_encoder.depths(states, mask, losses)
+        for depth, states in enumerate(layers, 1):
+            if depth in exits:
+                exits[depth].append(states)
+        return states
 
     def _controlled(self, x: Tensor, domain: str) -> Tensor:
         """Concatenate the domain's control vector to each vector of x and project back to d: (b, t, s, d)."""

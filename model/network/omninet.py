@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from omninet.model.network.cnp import CNP
 from omninet.model.network.layers import Losses
 from omninet.model.network.memory import Memory
+from omninet.model.network.temporal_encoder import Exits
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS
 
@@ -37,12 +38,15 @@ class OmniNet(nn.Module):
         self.cnp = CNP(config.cnp, config.domains, vocabulary_of, config.vocabularies, config.controls)
         self.heads = nn.ModuleDict({name: OUTPUTS[task.output].head()(task, d) for name, task in config.tasks.items()})
 
-    def encode(self, inputs: Inputs, moves: bool = True, losses: Losses | None = None) -> Memory:
+    def encode(
+        self, inputs: Inputs, moves: bool = True, losses: Losses | None = None, exits: Exits | None = None
+    ) -> Memory:
         """Encode inputs in the given order.
 
         Args:
             moves: add motion features to video frames; only for tasks that were trained with them (``Task.moves``).
             losses: the layers add their auxiliary training losses to this dictionary.
+            exits: the hidden states of each input at each depth that is a key are appended to its list.
 
         Raises:
             ValueError: no inputs, or see CNP.encode.
@@ -50,7 +54,7 @@ class OmniNet(nn.Module):
         memory: Memory | None = None
         for peripheral, domain, batch in inputs:
             x, mask = self.peripherals[peripheral](batch, moves)
-            memory = self.cnp.encode(x, domain, memory, mask, losses)
+            memory = self.cnp.encode(x, domain, memory, mask, losses, exits)
         if memory is None:
             raise ValueError("a memory needs at least one input")
         return memory

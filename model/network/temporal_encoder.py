@@ -11,6 +11,9 @@ from omninet.model.config import CNPConfig
 from omninet.model.network.builder import encoder_layer
 from omninet.model.network.layers import Losses, sinusoid_table
 
+Exits = dict[int, list[Tensor]]
+"""Hidden states at some depths (see ``CNP.exits``): depth -> those of each input, (b, t, d)."""
+
 
 class TemporalEncoder(nn.Module):
     """Self-attention over the steps of one input (paper, Fig. 2 left)."""

@@ -15,6 +15,7 @@ from omninet.model.decoding.goal import Reads
 from omninet.model.network.layers import LayerAttention, Losses
 from omninet.model.network.memory import Memory
 from omninet.model.network.omninet import OmniNet
+from omninet.model.network.temporal_encoder import Exits
 from omninet.model.outputs.head import Head, Loss, States
 from omninet.training.pipeline.batches import Batch, rows_of
 
@@ -101,16 +102,13 @@ class Objective(nn.Module):
     def _states(self, batch: Batch, reads: Sequence[Reads], losses: Losses) -> dict[Reads, States]:
         """Return the hidden states that a head reads; add the auxiliary losses of the layers to ``losses`` once."""
         moves = self.network.config.tasks[batch.task].moves
-        found: dict[Reads, States] = {}
-        if depths := [depth for depth in reads if isinstance(depth, int)]:
-            exits, mask = self.network.exits(batch.inputs, depths, moves)
-            found |= {depth: States(exits[depth], mask) for depth in depths}
-        decoded = [name for name in reads if not isinstance(name, int)]
-        if decoded:
-            memory = self.network.encode(batch.inputs, moves, losses)
-            first, *others = decoded
-            found[first] = self._decoded(memory, batch, first, losses)
-            found |= {name: self._decoded(memory, batch, name) for name in others}
+        exits: Exits = {depth: [] for depth in reads if isinstance(depth, int)}
+        memory = self.network.encode(batch.inputs, moves, losses, exits)
+        found: dict[Reads, States] = {
+            depth: States(torch.cat(states, 1), memory.temporal_mask) for depth, states in exits.items()
+        }
+        for i, name in enumerate(name for name in reads if not isinstance(name, int)):
+            found[name] = self._decoded(memory, batch, name, None if i else losses)
         return found
 
     def _decoded(self, memory: Memory, batch: Batch, name: Reads, losses: Losses | None = None) -> States:

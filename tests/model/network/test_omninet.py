@@ -9,6 +9,7 @@ import torch
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.modalities.language.config import Subwords
 from omninet.model.modalities.language.peripheral import LanguagePeripheral
+from omninet.model.network.temporal_encoder import Exits
 
 PIXELS = torch.arange(2 * 3 * 64 * 64, dtype=torch.uint8).view(1, 2, 3, 64, 64)
 
@@ -39,6 +40,19 @@ def test_texts_of_different_lengths_are_padded(toy: Checkpoint) -> None:
 
     assert memory.temporal_mask.sum(1).tolist() == [3, 1]
     torch.testing.assert_close(memory.temporal[1, :1], alone.temporal[0], rtol=0, atol=1e-5)
+
+
+def test_encode_returns_the_states_that_the_exits_have(toy: Checkpoint) -> None:
+    texts = LanguagePeripheral.collate([text(1, 5, 7, 2)])
+    inputs = [("vision", "image", PIXELS), ("language", "english", texts)]
+    exits: Exits = {0: [], 1: []}
+
+    with torch.no_grad():
+        toy.network.encode(inputs, exits=exits)
+        wanted, _ = toy.network.exits(inputs, exits)
+
+    for depth, states in exits.items():
+        assert torch.equal(torch.cat(states, 1), wanted[depth])
 
 
 def test_encode_without_inputs_is_an_error(toy: Checkpoint) -> None:

@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from omninet.model.modalities.language.peripheral import LanguagePeripheral, TextBatch
-from omninet.model.network.layers import Losses
 from omninet.model.network.memory import Memory
 from omninet.model.network.omninet import OmniNet
 from omninet.training.pipeline.batches import Batch
@@ -72,9 +71,9 @@ def test_training_and_serving_compute_the_same(setup: Setup, task: str, monkeypa
     seen: list[bool] = []
     encode = OmniNet.encode
 
-    def watched(network: OmniNet, inputs: Any, moves: bool = True, losses: Losses | None = None) -> Memory:
+    def watched(network: OmniNet, inputs: Any, moves: bool = True, *others: Any) -> Memory:
         seen.append(moves)
-        return encode(network, inputs, moves, losses)
+        return encode(network, inputs, moves, *others)
 
     monkeypatch.setattr(OmniNet, "encode", watched)
     loss_of(setup.network.eval(), batch_of(setup, task))
