@@ -19,7 +19,7 @@ from omninet.model.modalities.vision.fit import fit
 from omninet.model.outputs import OUTPUTS
 from omninet.model.outputs.boxes.answer import PlacedBox, Places
 from omninet.model.outputs.boxes.frame import inside, pixels, read_candidates, to_picture, to_square
-from omninet.model.outputs.boxes.head import FAR, BoxesHead, attention_loss, cells_of
+from omninet.model.outputs.boxes.head import FAR, BoxesHead, attention_loss, cells_of, overlap_loss
 from omninet.model.outputs.boxes.tokens import (
     BINS,
     BOX,
@@ -258,6 +258,23 @@ def test_measures_tell_one_box_from_several_and_from_none() -> None:
     name, constant = OUTPUT.constant(truths, truths)
     assert name == "the whole picture"
     assert OUTPUT.metrics(truths[:2], constant[:2])["accuracy at IoU 0.5"] == 100
+
+
+def test_a_box_beside_the_true_one_costs() -> None:
+    # The left half of the square, then its lower right quarter; a row that says that there is nothing is padded.
+    ids = [CLASSES.index(name) for name in names_of([(0.0, 0.0, 0.5, 1.0), (0.5, 0.5, 1.0, 1.0)])]
+    targets = torch.tensor([ids, [CLASSES.index(END)] + [0] * (len(ids) - 1)])
+    mask = torch.ones_like(targets, dtype=torch.bool)
+    mask[1, 1:] = False
+    right = targets / (BINS - 1)
+    beside, inside = right.clone(), right.clone()
+    beside[0, 1], beside[0, 3] = 0.5, 1.0  # the right half
+    inside[0, 4] = 0.5  # the upper left quarter
+
+    assert float(overlap_loss(right, targets, mask)) == pytest.approx(0, abs=1e-4)
+    assert float(overlap_loss(inside, targets, mask)) == pytest.approx(1 - 0.5, abs=0.01)
+    assert float(overlap_loss(beside, targets, mask)) == pytest.approx(1, abs=0.01)
+    assert float(overlap_loss(beside[1:, :1], targets[1:, :1], mask[1:, :1])) == 0
 
 
 def test_attention_outside_of_the_box_costs() -> None:
