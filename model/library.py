@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from omninet.model.outputs.spans.answer import Entities
     from omninet.model.outputs.tags.answer import Tagging
     from omninet.model.outputs.text.answer import Caption
+    from omninet.model.outputs.trees.answer import Parse
 
 
 class Model(Predictor):
@@ -52,6 +53,10 @@ class Model(Predictor):
     def entities(self, text: str | Sequence[str]) -> Entities:
         """Find the names of people, places and other things in one or more texts."""
         return cast("Entities", self.predict("entities", text=text if isinstance(text, str) else list(text)))
+
+    def parse(self, text: str | Sequence[str]) -> Parse:
+        """Find the constituents of the sentences of one or more texts."""
+        return cast("Parse", self.predict("parse", text=text if isinstance(text, str) else list(text)))
 
     def match(self, image: ImageInput, text: str) -> Match:
         """Tell how well a text fits an image."""

@@ -205,6 +205,14 @@ TASKS: dict[str, Task] = {
             uses=(Use("entities", title="Find names"),),
         ),
         Task(
+            "parse",
+            (TEXT,),
+            "trees",
+            "brackets",
+            "the constituents of every sentence of a text, as trees",
+            uses=(Use("parse", title="Parse sentences"),),
+        ),
+        Task(
             "match",
             (PICTURE, TEXT),
             "match",

@@ -59,11 +59,12 @@ NEW_VOCABULARIES = {
     "caltech101": ("accordion", "airplanes", "anchor"),
     "places": CLASSES,
     "entities": ("O", "B-person", "I-person", "B-place", "I-place"),
+    "brackets": ("(S", "(NP", "(VP", "word", ")", "end"),
 }
 
 
 def with_new_tasks(toy: Checkpoint) -> Checkpoint:
     """Return a random network with the tasks of the toy, and those that compare a picture with a text."""
     compared = ["match", "embed", "ground", "entailment", "truth", "pair"]
-    tasks = [*toy.config.network.tasks, *compared, "imagenet", "caltech101", "entities"]
+    tasks = [*toy.config.network.tasks, *compared, "imagenet", "caltech101", "entities", "parse"]
     return checkpoint_with(toy, tasks, NEW_VOCABULARIES)

@@ -312,8 +312,7 @@ def _media(
 
 
 def _length(example: Example, encoder: Encoder) -> int:
-    """Return the number of subwords of an example's longest text, input or target."""
-    tokenizer, task = encoder.tokenizer, encoder.network.tasks[example.task]
-    written = [len(tokenizer.encode_output(text)) for text in OUTPUTS[task.output].texts(example)]
-    read = [len(tokenizer.encode(text.split()).tokens) for text in texts_read(encoder.network, example)]
-    return max([*written, *read], default=0)
+    """Return the length of an example's target or of its longest input text in subwords, whichever is longer."""
+    target = encoder.target(encoder.network.tasks[example.task], example)
+    read = [len(encoder.tokenizer.encode(text.split()).tokens) for text in texts_read(encoder.network, example)]
+    return max([len(target), *read])

@@ -21,7 +21,7 @@ from omninet.training.data.karpathy import CocoRetrieval, Flickr30kRetrieval
 from omninet.training.data.labelled_photos import ImageNet
 from omninet.training.data.nlvr import Nlvr
 from omninet.training.data.nlvr2 import Nlvr2
-from omninet.training.data.penn import Penn
+from omninet.training.data.penn import Penn, PennTrees, PtbSample
 from omninet.training.data.records import Records
 from omninet.training.data.refcoco import Refcoco, Refcocog, RefcocoPlus
 from omninet.training.data.snli_ve import SnliVe
@@ -32,6 +32,8 @@ from omninet.training.data.vqa2 import Vqa2
 
 DATASETS: dict[str, type[DataSet]] = {
     "penn": Penn,
+    "penn_trees": PennTrees,
+    "ptb_sample": PtbSample,
     "conllu": Conllu,
     "ewt": Conllu,
     "wnut17": Wnut17,

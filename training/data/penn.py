@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from omninet.model.outputs.trees.tree import Tree, plain, tagged_words
+from omninet.model.outputs.trees.tree import read_trees as trees_of
 from omninet.training.data.base import DataError, DataSet, Example, read_text
 
 SECTIONS = {"train": range(19), "dev": range(19, 22), "test": range(22, 25)}
-PIECE = re.compile(r"\(\s*([^\s()]+)\s+([^\s()]+)\s*\)|(\()\s*[^\s()]*|(\))|[^\s()]+")
-TRACE = "-NONE-"
 TYPED = {"-LRB-": "(", "-RRB-": ")", "-LCB-": "{", "-RCB-": "}", "-LSB-": "[", "-RSB-": "]"}
 TYPED |= {"``": '"', "''": '"', "`": "'"}
 
@@ -32,11 +31,15 @@ class Penn(DataSet):
     def examples(self, split: str) -> Sequence[Example]:
         """Return one example per sentence, in the order of sections, files and trees."""
         return [
-            Example(self.task, {"tokens": tuple(word for word, _ in sentence)}, tags=tuple(tag for _, tag in sentence))
+            self._example(tree)
             for number in SECTIONS[split]
             for path in self._files(number)
-            for sentence in _sentences(path)
+            for tree in read_trees(path)
         ]
+
+    def _example(self, tree: Tree) -> Example:
+        words, tags = zip(*typed_words(tree), strict=True)
+        return Example(self.task, {"tokens": words}, tags=tags)
 
     def _files(self, section: int) -> list[Path]:
         folder = self.existing(*(f"{root}{section:02}" for root in ("parsed/mrg/wsj/", "wsj/", "")))
@@ -46,23 +49,50 @@ class Penn(DataSet):
         return files
 
 
-def _sentences(path: Path) -> Iterator[list[tuple[str, str]]]:
-    """Yield words and tags of each tree."""
-    text = read_text(path)
-    depth, sentence = 0, []
-    for piece in PIECE.finditer(text):
-        tag, word, opening, closing = piece.groups()
-        if tag and tag != TRACE:
-            sentence.append((_typed(word), tag))
-        depth += bool(opening) - bool(closing)
-        if depth < 0 or not (tag or opening or closing):
-            line = text.count("\n", 0, piece.start()) + 1
-            raise DataError(f"{path}:{line}: expected a bracketed tree, found {piece[0]!r}")
-        if not depth and sentence:
-            yield sentence
-            sentence = []
-    if depth:
-        raise DataError(f"{path} ends within a tree: a closing bracket is missing")
+class PennTrees(Penn):
+    """The constituents of the same sentences."""
+
+    task = "parse"
+
+    def _example(self, tree: Tree) -> Example:
+        return tree_example(tree)
+
+
+class PtbSample(DataSet):
+    """A part of the treebank in one file for each split, ``train.mrg``, ``dev.mrg`` (``test.mrg``), such as NLTK's."""
+
+    task = "parse"
+    source = "https://www.nltk.org/nltk_data/ (treebank: 5% of the Penn Treebank)"
+    layout = "train.mrg, dev.mrg (test.mrg), one tree a line"
+
+    def examples(self, split: str) -> Sequence[Example]:
+        """Return one example per tree."""
+        return list(map(tree_example, read_trees(self.existing(f"{split}.mrg"))))
+
+
+def tree_example(tree: Tree) -> Example:
+    """Return an example of the task ``parse``: its words, their tags, and its plain tree as truth."""
+    words, tags = zip(*typed_words(tree), strict=True)
+    found = plain(tree)
+    whole = found if isinstance(found, Tree) else Tree(tags[0], (str(found),))
+    return Example("parse", {"tokens": words}, tags=tags, truth=str(whole))
+
+
+def read_trees(path: Path) -> Iterator[Tree]:
+    """Yield the trees of a file that have words.
+
+    Raises:
+        DataError: the file is malformed.
+    """
+    try:
+        yield from (tree for tree in trees_of(read_text(path)) if list(tagged_words(tree)))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def typed_words(tree: Tree) -> list[tuple[str, str]]:
+    """Return the words of a tree in normal spelling, with their tags."""
+    return [(_typed(word), tag) for word, tag in tagged_words(tree)]
 
 
 def _typed(word: str) -> str:

@@ -12,60 +12,29 @@ from pydantic import BaseModel
 
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.hypotheses import Decoded
-from omninet.model.modalities.base import Form
-from omninet.model.modalities.language.modality import encode_words
-from omninet.model.modalities.language.words import given_words, split_text
-from omninet.model.outputs.base import Metrics, Output
+from omninet.model.outputs.base import Metrics
 from omninet.model.outputs.label.metrics import accuracy, macro_recall
+from omninet.model.outputs.sentences import SentencesOutput
 from omninet.model.outputs.tags.answer import TaggedWord, Tagging
 from omninet.model.outputs.tags.schema import PosBody, TaggedSentence, TaggedToken
 from omninet.model.outputs.truth import Truth
-from omninet.model.rows import Prepared, Row
 
 if TYPE_CHECKING:
     from omninet.model.job import Job
     from omninet.model.modalities.language.tokenizer import Tokenizer
-    from omninet.model.processor import Given, Processor
-    from omninet.model.tasks import Input, Task
-
-FORMS = {
-    "text": Form(
-        str | list[str],
-        "A string or a list of strings; each may hold several sentences.",
-        shape="a string or a list of strings",
-        examples=("She saw a dog. It ran away.", ["Time flies.", "Fruit flies like a banana."]),
-    ),
-    "tokens": Form(
-        list[str] | list[list[str]],
-        "A sentence, or several, already split into words.",
-        shape="a list of words or a list of lists of words",
-        examples=(["A", "dog", "runs", "."],),
-    ),
-}
+    from omninet.model.processor import Processor
+    from omninet.model.tasks import Task
 
 
-class TagsOutput(Output):
+class TagsOutput(SentencesOutput):
     """Answers with a tag for every word; each sentence is a row with one decoding step per word."""
 
     answers: ClassVar[type[Any]] = Tagging
-    explains: ClassVar[bool] = False
     counted: ClassVar[str] = "words"
 
-    def forms(self, given: Input, forms: Mapping[str, Form]) -> Mapping[str, Form]:  # noqa: ARG002
-        """Accept several texts or sentences as well."""
-        return {keyword: FORMS.get(keyword, form) for keyword, form in forms.items()}
-
-    def prepare(self, processor: Processor, task: Task, given: Sequence[Given], goal: Goal) -> Job:
-        """Prepare one row for each sentence of the text."""
-        (text,) = given
-        sentences = given_words(text.value) if text.form == "tokens" else split_text(text.value)
-        rows = []
-        for words in sentences:
-            spelled = [word.text for word in words]
-            subwords = encode_words(spelled, processor.resources, "text_too_long", "a sentence of the text")
-            prepared = Prepared(text.input.peripheral, text.input.domain, subwords)
-            rows.append(Row((prepared,), replace(goal, steps=len(words)), task.moves))
-        return processor.job(task, rows, sentences)
+    def goal_of(self, processor: Processor, goal: Goal, words: int) -> Goal:  # noqa: ARG002
+        """Return the goal of one tag for every word."""
+        return replace(goal, steps=words)
 
     def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Tagging:
         """Return the words of each sentence with their tags."""

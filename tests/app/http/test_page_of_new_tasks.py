@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -175,6 +176,18 @@ def test_a_text_can_be_embedded_too(watched: Watched) -> None:
     assert page.locator("#text-text").count() == 0
 
 
+def test_a_tree_is_drawn_as_nested_lists(watched: Watched) -> None:
+    sentence = {"tree": "(S (NP the dog) (VP saw (NP a cat)) .)", "log_probability": -1.0}
+    answer_with(watched, "parse", sentences=[sentence])
+    page = watched.show("parse")
+
+    page.click("#run")
+
+    expect(page.locator(".tree")).to_have_text(re.compile(r"S\s*NP the dog\s*VP\s*saw\s*NP a cat\s*\."))
+    expect(page.locator(".tree .tag")).to_have_text(["S", "NP", "VP", "NP"])
+    expect(page.locator(".tree > li > ul > li")).to_have_count(3)
+
+
 def test_a_select_chooses_the_task(watched: Watched) -> None:
     page = show(watched, "verify")
     expect(page.locator("#tabs button:has-text('Verify')")).to_have_count(1)
@@ -227,14 +240,14 @@ def test_an_optional_second_picture(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("tab", ["ground", "match", "embed", "verify"])
+@pytest.mark.parametrize("tab", ["ground", "match", "embed", "verify", "parse"])
 def test_axe_finds_nothing(watched: Watched, tab: str, scheme: str) -> None:
     watched.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     if tab == "ground":
         answer_with(watched, "ground", **PLACES)
-    page = show(watched, tab)
+    page = watched.show(tab)
     page.click("#run")
-    page.wait_for_selector("#answer .headline")
+    page.wait_for_selector("#answer .headline, #answer .tree")
     page.wait_for_timeout(300)
 
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})

@@ -119,5 +119,10 @@ def test_goals(toy_predictor: Predictor) -> None:
     assert goals["vqa"] == Goal("vqa", 1)
     assert goals["caption"] == Goal("caption", 12, toy_predictor.tokenizer.end)
     assert [name for name, task in TASKS.items() if OUTPUTS[task.output].options] == ["caption", "embed", "ground"]
-    assert [name for name, task in TASKS.items() if not OUTPUTS[task.output].explains] == ["pos", "entities", "embed"]
+    assert [name for name, task in TASKS.items() if not OUTPUTS[task.output].explains] == [
+        "pos",
+        "entities",
+        "parse",
+        "embed",
+    ]
     assert [name for name, task in TASKS.items() if not OUTPUTS[task.output].named] == ["caption"]

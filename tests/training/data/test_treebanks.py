@@ -13,6 +13,8 @@ from omninet.training.data.penn import Penn
 from tests.training.conftest import SENTENCES, put
 from tests.training.data.trees import message_of, read, write_penn
 
+TRUTHS = [r"(S (NP The dog) (VP runs (S (PRN -LRB- 1\/2 -RRB-))) .)", "(NP `` Hi '')", "(S (NP 0))"]
+
 
 def pairs(example: dict[str, Any]) -> list[tuple[str, str]]:
     """Words and their tags."""
@@ -89,6 +91,20 @@ def test_an_empty_section_is_named(copy: Path) -> None:
     assert message_of(copy, "penn").startswith(f"{copy}/penn/parsed/mrg/wsj/07 holds no *.mrg; expected")
 
 
+def test_the_same_sentences_have_trees(trees: Path) -> None:
+    tagged, parsed = read(trees, "penn"), read(trees, "penn_trees")
+
+    assert [pairs(e) for e in parsed] == [pairs(e) for e in tagged]
+    assert [e["truth"] for e in parsed[:3]] == TRUTHS
+
+
+def test_a_treebank_in_one_file(trees: Path) -> None:
+    train, dev = read(trees, "ptb_sample"), read(trees, "ptb_sample", "dev")
+
+    assert [e["truth"] for e in train] == TRUTHS[:2]
+    assert [e["truth"] for e in dev] == ["(UH Hi)"]
+
+
 def test_penn_refers_to_conllu_for_other_treebanks(trees: Path) -> None:
     with pytest.raises(MissingError, match="in CoNLL-U, name the data set conllu"):
         Penn(trees / "ewt").read("train")
@@ -97,14 +113,14 @@ def test_penn_refers_to_conllu_for_other_treebanks(trees: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("( (S (NN dog) )\n", " ends within a tree: a closing bracket is missing"),
-        ("( (NN dog) ))\n( (NN cat) )", ":1: expected a bracketed tree, found ')'"),
-        ("( (NN dog) )\n( (NP the dog) )", ":2: expected a bracketed tree, found 'the'"),
-        ("( (NN dog) )\ndog", ":2: expected a bracketed tree, found 'dog'"),
+        ("( (S (NN dog) )\n", " line 1: a closing bracket of this tree is missing"),
+        ("( (NN dog) ))\n( (NN cat) )", " line 1: expected a bracketed tree, found ')'"),
+        ("( (NN dog) )\n( (NP the dog) )", " the word 'the' has no tag"),
+        ("( (NN dog) )\ndog", " line 2: expected a bracketed tree, found 'dog'"),
     ],
 )
 def test_a_malformed_tree_is_named(copy: Path, content: str, message: str) -> None:
     path = copy / "penn" / "parsed" / "mrg" / "wsj" / "03" / "wsj_0301.mrg"
     put(path, content)
 
-    assert message_of(copy, "penn") == f"{path}{message}"
+    assert message_of(copy, "penn") == f"{path}:{message}"

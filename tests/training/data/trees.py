@@ -116,6 +116,12 @@ def write_penn(folder: Path, root: str = "parsed/mrg/wsj") -> None:
         put(folder / root / f"{section:02}" / f"wsj_{section:02}02.mrg", f"( (S (NP (CD {section}) )))\n")
 
 
+def write_ptb_sample(folder: Path) -> None:
+    """Two trees, and one of a single word."""
+    put(folder / "train.mrg", TREES)
+    put(folder / "dev.mrg", "( (UH Hi) )\n")
+
+
 def write_hmdb51(folder: Path, videos: str = "videos", splits: str = "splits") -> None:
     """Two classes, with clips of every flag."""
     for name, flags in HMDB_LISTS.items():
@@ -182,6 +188,8 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "coco": write_coco,
     "vqa2": write_vqa2,
     "penn": write_penn,
+    "penn_trees": write_penn,
+    "ptb_sample": write_ptb_sample,
     "hmdb51": write_hmdb51,
     "caption_qa": write_caption_qa,
     "caption_pairs": write_caption_qa,
