@@ -6,6 +6,7 @@
     model.safetensors      weights; with an index, those that are in no other file
     model.safetensors.index.json, *.safetensors   further weights, and the index: tensor -> file
     tokenizer.model        SentencePiece model of the subwords
+    tokenizers/*.model     those of further languages; optional
     vocabularies/*.json    class names of each vocabulary that has names
     MODEL_CARD.md
     LICENSE                licence of the weights; optional
@@ -31,7 +32,18 @@ from omninet.model.model_config import CONFIG, ModelConfig, read_config, read_js
 from omninet.model.network.omninet import OmniNet
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS
-from omninet.model.storage.layout import BUNDLED, CARD, INDEX, LICENSE, REQUIRED, TOKENIZER, VOCABULARIES, WEIGHTS, skim
+from omninet.model.storage.layout import (
+    BUNDLED,
+    CARD,
+    INDEX,
+    LICENSE,
+    REQUIRED,
+    TOKENIZER,
+    TOKENIZERS,
+    VOCABULARIES,
+    WEIGHTS,
+    skim,
+)
 from omninet.model.storage.sealed import SUMS, check_no_other_files, check_sums, read_sums, write_atomically
 from omninet.model.storage.weights import digest, empty_network, load_into, places, read_tensors, write_weights
 
@@ -44,6 +56,7 @@ class Checkpoint:
 
     Attributes:
         vocabularies: vocabulary name -> class names in the order of their ids; vocabularies of subwords are left out.
+        tokenizer_files: name -> SentencePiece model, of the tokenizers that have a name.
         card: text of MODEL_CARD.md, Markdown.
         digest: SHA-256 of the weights, hexadecimal; empty if the checkpoint was not read from disk.
         licence: text of LICENSE; empty without one.
@@ -58,6 +71,7 @@ class Checkpoint:
     digest: str = ""
     licence: str = ""
     confidences: Mapping[str, Confidence] = field(default_factory=dict)
+    tokenizer_files: Mapping[str, Path] = field(default_factory=dict)
 
 
 def save(
@@ -80,6 +94,9 @@ def save(
         if checkpoint.licence:
             (fresh / LICENSE).write_text(checkpoint.licence, encoding="utf-8")
         shutil.copyfile(checkpoint.tokenizer_file, fresh / TOKENIZER)
+        for name, file in checkpoint.tokenizer_files.items():
+            (fresh / TOKENIZERS).mkdir(exist_ok=True)
+            shutil.copyfile(file, fresh / TOKENIZERS / f"{name}.model")
         (fresh / VOCABULARIES).mkdir()
         for name, classes in checkpoint.vocabularies.items():
             (fresh / VOCABULARIES / f"{name}.json").write_text(_json(list(classes)), encoding="utf-8")
@@ -134,6 +151,7 @@ def load(folder: Path, tasks: Collection[str] | None = None) -> Checkpoint:
         digest(sums, files),
         (folder / LICENSE).read_text(encoding="utf-8") if LICENSE in sums else "",
         read_confidences(folder, sums, config.network.tasks),
+        {name: folder / _listed(folder, f"{TOKENIZERS}/{name}.model", sums) for name in config.network.tokenizers},
     )
 
 
@@ -151,15 +169,19 @@ def _named(config: OmniNetConfig) -> list[str]:
 
 
 def _read_vocabulary(folder: Path, name: str, config: OmniNetConfig, sums: Mapping[str, str]) -> tuple[str, ...]:
-    file = f"{VOCABULARIES}/{name}.json"
-    if file not in sums:
-        raise CheckpointError(f"{folder / SUMS} does not list {file}")
+    file = _listed(folder, f"{VOCABULARIES}/{name}.json", sums)
     classes = read_json(folder / file)
     if not isinstance(classes, list) or len(classes) != config.vocabularies[name]:
         raise CheckpointError(
             f"{folder / file} must be a list of the {config.vocabularies[name]} class names of {name}"
         )
     return tuple(map(str, classes))
+
+
+def _listed(folder: Path, file: str, sums: Mapping[str, str]) -> str:
+    if file not in sums:
+        raise CheckpointError(f"{folder / SUMS} does not list {file}")
+    return file
 
 
 def _json(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -46,6 +47,19 @@ def one_of(config: object, name: str, choices: tuple[Any, ...]) -> None:
     value = getattr(config, name)
     if value not in choices:
         raise ConfigError(f"{type(config).__name__}.{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+def plain_name(config: object, name: str) -> None:
+    """Check that the named value can be the name of a file; it may be empty.
+
+    Raises:
+        ConfigError: it is no text of lower-case letters, digits, hyphens and underscores.
+    """
+    value = getattr(config, name)
+    if not isinstance(value, str) or re.fullmatch("[a-z0-9_-]*", value) is None:
+        raise ConfigError(
+            f"{type(config).__name__}.{name} must be lower-case letters, digits, hyphens and underscores, not {value!r}"
+        )
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,8 @@ class OmniNetConfig:
             raise ConfigError(f"task {name}: its output {task.output} {needed}")
         if task.vocabulary and task.vocabulary not in self.vocabularies:
             raise ConfigError(f"OmniNetConfig.vocabularies lacks {task.vocabulary!r}, the vocabulary of task {name}")
+        if any(o.vocabulary == task.vocabulary and o.tokenizer != task.tokenizer for o in self.tasks.values()):
+            raise ConfigError(f"tasks with the vocabulary {task.vocabulary!r} must have one tokenizer")
         for given in task.inputs:
             if given.peripheral not in self.peripherals:
                 raise ConfigError(f"OmniNetConfig.peripherals lacks {given.peripheral!r}, an input of task {name}")
@@ -100,6 +102,12 @@ class OmniNetConfig:
                 raise ConfigError(f"OmniNetConfig has more than one domain or task named {name!r}")
             if name not in self.controls:
                 raise ConfigError(f"OmniNetConfig.controls lacks {name!r}")
+
+    @property
+    def tokenizers(self) -> tuple[str, ...]:
+        """Names of the tokenizers of peripherals and tasks that name one, in alphabetical order."""
+        read = {config.tokenizer for config in self.peripherals.values() if isinstance(config, LanguageConfig)}
+        return tuple(sorted((read | {task.tokenizer for task in self.tasks.values()}) - {""}))
 
     def modality(self, peripheral: str) -> Modality:
         """Return the modality of a peripheral."""

@@ -29,6 +29,7 @@ from omninet.model.modalities.language.tokenizer import Tokenizer
 from omninet.model.network.cnp import group
 from omninet.model.network.encoding import encode, on_device
 from omninet.model.network.memory import Memory
+from omninet.model.outputs import OUTPUTS
 from omninet.model.outputs.answer import Answer
 from omninet.model.processor import Processor
 from omninet.model.rows import Row
@@ -51,10 +52,16 @@ class Predictor(Processor):
         precision: str = "auto",
         limits: MediaLimits | None = None,
     ) -> None:
-        tokenizer, documents = _tokenizer(checkpoint), Documents(checkpoint.card, checkpoint.licence)
-        limits = limits or MediaLimits()
-        vocabularies, confidences = checkpoint.vocabularies, checkpoint.confidences
-        super().__init__(checkpoint.config, tokenizer, vocabularies, limits, documents, confidences, checkpoint.digest)
+        super().__init__(
+            checkpoint.config,
+            _tokenizer(checkpoint),
+            checkpoint.vocabularies,
+            limits or MediaLimits(),
+            Documents(checkpoint.card, checkpoint.licence),
+            checkpoint.confidences,
+            checkpoint.digest,
+            {name: _tokenizer(checkpoint, name) for name in checkpoint.tokenizer_files},
+        )
         self.device = choose_device(device)
         self.network, self.precision, self.agreement = settle(
             checkpoint.network.eval().requires_grad_(False), self.device, precision, self
@@ -164,16 +171,17 @@ class Predictor(Processor):
         return encode(self.network, self.device, rows)
 
 
-def _tokenizer(checkpoint: Checkpoint) -> Tokenizer:
-    """Load the tokenizer of a checkpoint.
+def _tokenizer(checkpoint: Checkpoint, name: str = "") -> Tokenizer:
+    """Load a tokenizer of a checkpoint; the empty name is that of ``tokenizer.model``.
 
     Raises:
-        CheckpointError: its number of subwords differs from that of the language peripheral.
+        CheckpointError: its number of subwords differs from that of a language peripheral or vocabulary that uses it.
     """
-    language = checkpoint.config.network.first(LanguageConfig)
-    tokenizer = Tokenizer(checkpoint.tokenizer_file, language is not None and language[1].lower_case)
-    if language is not None and len(tokenizer) != language[1].vocabulary:
-        raise CheckpointError(
-            f"{checkpoint.tokenizer_file} has {len(tokenizer)} subwords; the network needs {language[1].vocabulary}"
-        )
+    file, network = checkpoint.tokenizer_files[name] if name else checkpoint.tokenizer_file, checkpoint.config.network
+    readers = [c for c in network.peripherals.values() if isinstance(c, LanguageConfig) and c.tokenizer == name]
+    tokenizer = Tokenizer(file, any(reader.lower_case for reader in readers))
+    written = [t.vocabulary for t in network.tasks.values() if t.tokenizer == name and not OUTPUTS[t.output].named]
+    needed = {reader.vocabulary for reader in readers} | {network.vocabularies[vocabulary] for vocabulary in written}
+    for size in needed - {len(tokenizer)}:
+        raise CheckpointError(f"{file} has {len(tokenizer)} subwords; the network needs {size}")
     return tokenizer

@@ -30,6 +30,7 @@ from omninet.model.tasks import TASKS, Input, Task, not_in_checkpoint
 
 NO_DOCUMENTS = Documents()
 NO_CONFIDENCES: Mapping[str, Confidence] = {}
+NO_TOKENIZERS: Mapping[str, Tokenizer] = {}
 MAX_NUMBERS = 2**20  # attention weights in one explanation; about 10 MB of JSON
 
 
@@ -66,6 +67,7 @@ class Processor:
         documents: model card and licence.
         confidences: task -> how its confidence is computed; a task may have none.
         digest: SHA-256 of the weights, hexadecimal; empty if they were not read from disk.
+        tokenizers: name -> tokenizer, of those that have a name.
     """
 
     def __init__(
@@ -77,12 +79,13 @@ class Processor:
         documents: Documents = NO_DOCUMENTS,
         confidences: Mapping[str, Confidence] = NO_CONFIDENCES,
         digest: str = "",
+        tokenizers: Mapping[str, Tokenizer] = NO_TOKENIZERS,
     ) -> None:
         self.config, self.tokenizer, self.vocabularies, self.limits = config, tokenizer, vocabularies, limits
         self.name, self.version, self.documents = config.name, config.version, documents
         self.confidences, self.digest = dict(confidences), digest
         self.max_length = config.network.cnp.max_length
-        self.resources = Resources(tokenizer, limits, self.max_length)
+        self.resources = Resources(tokenizer, limits, self.max_length, tokenizers)
 
     @cached_property
     def modalities(self) -> dict[str, Modality]:
@@ -106,6 +109,10 @@ class Processor:
         if name not in self.config.network.tasks:
             raise InputError("unknown_task", f"there is no task {name!r}; known are {', '.join(self.tasks)}", task=name)
         return self.config.network.tasks[name]
+
+    def tokenizer_of(self, task: str) -> Tokenizer:
+        """Return the tokenizer of the text that a task answers."""
+        return self.resources.tokenizer_of(self.config.network.tasks[task].tokenizer)
 
     def names_of(self, task: str) -> tuple[str, ...]:
         """Return the class names of a task's vocabulary; empty for subwords."""
@@ -216,9 +223,9 @@ class Processor:
         """Return the output of a task."""
         return OUTPUTS[self.config.network.tasks[task].output]
 
-    def text_of(self, found: Hypothesis) -> Text:
-        """Convert the subwords of a hypothesis to text, without the end token."""
-        return written(found, self.tokenizer)
+    def text_of(self, task: str, found: Hypothesis) -> Text:
+        """Convert the subwords of a hypothesis of a task to text, without the end token."""
+        return written(found, self.tokenizer_of(task))
 
     def explanation(self, job: Job, row: Decoded, outputs: Sequence[str]) -> Explanation | None:
         """Return the explanation of a row, or None if the request did not ask for one.

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from omninet.model.config import flags, one_of
+from omninet.model.config import flags, one_of, plain_name
 from omninet.model.errors import ConfigError, InputError
 
 Views = Literal["any", "plain", "moved"]
@@ -79,6 +79,7 @@ class Task:
         negatives_for: task that is also trained on the pairs that this task, with alternative inputs, wrongly takes for
             alike; empty for none.
         pairs: True if the input with ``second`` is a pair of pictures, which are encoded as two frames.
+        tokenizer: name of the tokenizer of the answered text; empty is the one that all texts share that name none.
     """
 
     name: str
@@ -93,9 +94,11 @@ class Task:
     either: bool = False
     negatives_for: str = ""
     pairs: bool = False
+    tokenizer: str = ""
 
     def __post_init__(self) -> None:
         one_of(self, "views", get_args(Views))
+        plain_name(self, "tokenizer")
         flags(self, "moves", "either", "pairs")
         if not self.inputs:
             raise ConfigError(f"task {self.name} has no inputs")

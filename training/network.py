@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from omninet.model.config import CNPConfig, from_dict, to_dict
 from omninet.model.errors import ConfigError
 from omninet.model.modalities import MODALITIES
+from omninet.model.modalities.language.config import LanguageConfig
 from omninet.model.network_config import KIND, OmniNetConfig
 from omninet.model.outputs import OUTPUTS, Output
 from omninet.model.tasks import TASKS, Task
@@ -20,17 +21,32 @@ T = TypeVar("T")
 CNP = "cnp"
 
 
-def network_config(config: RunConfig, subwords: int, vocabularies: Mapping[str, tuple[str, ...]]) -> OmniNetConfig:
+def network_config(
+    config: RunConfig,
+    subwords: int,
+    vocabularies: Mapping[str, tuple[str, ...]],
+    of_tokenizers: Mapping[str, int] | None = None,
+) -> OmniNetConfig:
     """Return the network configuration, with the number of subwords and the classes of each vocabulary.
 
     Peripherals are in the order of their modalities and domains in alphabetical order, so that the order of the tasks
     in the configuration does not affect the random initialisation.
+
+    Args:
+        subwords: number of subwords of all texts that name no tokenizer.
+        of_tokenizers: name of a tokenizer -> number of its subwords; those that are left out have ``subwords``.
     """
-    tasks = tasks_of(config)
+    tasks, counts = tasks_of(config), of_tokenizers or {}
     parts = network_parts(config, {"vocabulary": subwords})
+    for name, part in parts.items():
+        if isinstance(part, LanguageConfig) and part.tokenizer in counts:
+            parts[name] = replace(part, vocabulary=counts[part.tokenizer])
     needed = {given.peripheral for task in tasks.values() for given in task.inputs}
     domains = {given.domain for task in tasks.values() for given in task.inputs}
-    sizes = {name: len(vocabularies[name]) if name in vocabularies else subwords for name in vocabularies_of(config)}
+    sizes = {
+        name: len(vocabularies[name]) if name in vocabularies else counts.get(sharing[0].tokenizer, subwords)
+        for name, sharing in vocabularies_of(config).items()
+    }
     peripherals = {name: part for name, part in parts.items() if name in needed}
     return OmniNetConfig(parts[CNP], peripherals, tuple(sorted(domains)), tasks, sizes)
 

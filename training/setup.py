@@ -38,7 +38,7 @@ from omninet.training.runtime.schedule import mixed
 from omninet.training.warm_start import warm_start
 
 NO_TEXT = ("a",)  # text to train subwords on if a run has none, since a checkpoint always contains a tokenizer
-STARTED = "subwords-of-the-start.model"
+STARTED = "subwords-of-the-start"
 NAMED = 5  # maximum number of unreadable files to log
 LOG = logging.getLogger(__name__)
 
@@ -69,6 +69,7 @@ class Setup:
             self.vocabularies,
             card,
             licence=run.licence,
+            tokenizer_files={name: t.model_file for name, t in self.encoder.resources.tokenizers.items()},
         )
 
     def snapshot(self, card: str) -> Checkpoint:
@@ -105,17 +106,20 @@ def set_up(
     every = _read(whole or config, data, work)
     examples = {name: every[name] for name in config.tasks}
     vocabularies = _vocabularies(config, examples, data)
-    tokenizer, vectors = _subwords(whole or config, every, work, first, resumed)
+    tokenizers, vectors = _subwords(whole or config, every, work, first, resumed)
+    tokenizer, others = tokenizers[""], {name: found for name, found in tokenizers.items() if name}
     torch.manual_seed(config.seed)
-    network = OmniNet(network_config(config, len(tokenizer), vocabularies))
+    counts = {name: len(found) for name, found in others.items()}
+    network = OmniNet(network_config(config, len(tokenizer), vocabularies, counts))
     fill_backbone(network, source)
     if vectors is not None:
         _fill_subwords(network, vectors)
     if first is not None:
-        _start(network, vocabularies, tokenizer, first, with_backbone=backbone is None)
+        _start(network, vocabularies, tokenizers, first, with_backbone=backbone is None)
     media = _media(config, network, network_config(whole or config, config.vocabulary, {}), every, work)
     ids = {name: {label: i for i, label in enumerate(labels)} for name, labels in vocabularies.items()}
-    resources = Resources(tokenizer, MediaLimits(), network.config.cnp.max_length)
+    named = {name: others[name] for name in network.config.tokenizers}
+    resources = Resources(tokenizer, MediaLimits(), network.config.cnp.max_length, named)
     encoder = Encoder(network.config, resources, ids, media, config.loosen)
     usable = {name: _usable(name, group, config, encoder) for name, group in examples.items()}
     config = mixed(config, {name: len(group) for name, group in usable.items()})
@@ -213,14 +217,14 @@ def most_frequent(counts: Counter[str], limit: int | None = None) -> tuple[str, 
 def _start(
     network: OmniNet,
     vocabularies: Mapping[str, tuple[str, ...]],
-    tokenizer: Tokenizer,
+    tokenizers: Mapping[str, Tokenizer],
     first: Checkpoint,
     with_backbone: bool,
 ) -> None:
     """Initialise from another checkpoint, except a backbone given separately, and log which weights were used."""
     backbones = [peripheral.backbone for peripheral in backbones_of(network).values()]
     kept = [] if with_backbone else [copy.deepcopy(backbone.state_dict()) for backbone in backbones]
-    taken = warm_start(network, vocabularies, tokenizer.model_file, first)
+    taken = warm_start(network, vocabularies, {name: each.model_file for name, each in tokenizers.items()}, first)
     for backbone, weights in zip(backbones, kept, strict=False):
         backbone.load_state_dict(weights)
     if with_backbone and any(".backbone." in name for name in taken.new):
@@ -233,32 +237,48 @@ def _start(
 
 def _subwords(
     config: RunConfig, examples: Mapping[str, Sequence[Example]], work: Path, first: Checkpoint | None, resumed: bool
-) -> tuple[Tokenizer, Tensor | None]:
-    """Return the tokenizer, and the published vectors of its subwords if there are any."""
+) -> tuple[dict[str, Tokenizer], Tensor | None]:
+    """Return the tokenizers by name, and the published vectors of the subwords of that without a name, if any."""
     shape = network_config(config, config.vocabulary, {})
-    found = shape.first(LanguageConfig)
-    language = found[1] if found else LanguageConfig()
-    started = work / STARTED
-    if first is not None:
-        work.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(first.tokenizer_file, started)
-    if first is not None or (resumed and started.exists()):
-        return Tokenizer(started, language.lower_case), None
-    if config.subwords == "bpemb":
-        path, vectors = published_subwords(config.vocabulary, language.d_embedding)
-        return Tokenizer(path, language.lower_case), vectors
-    texts = [text for group in examples.values() for example in group for text in texts_of(shape, example)] or list(
-        NO_TEXT
-    )
-    if texts == list(NO_TEXT) and _reads_or_writes(shape):
+    readers = [part for part in shape.peripherals.values() if isinstance(part, LanguageConfig)] or [LanguageConfig()]
+    texts: dict[str, list[str]] = {name: [] for name in ("", *shape.tokenizers)}
+    for name, text in (pair for group in examples.values() for each in group for pair in texts_of(shape, each)):
+        texts[name].append(text)
+    files = {name: _started(name, work, first, resumed) for name in texts}
+    vectors = None
+    if files[""] is None and config.subwords == "bpemb":
+        files[""], vectors = published_subwords(config.vocabulary, readers[0].d_embedding)
+    elif files[""] is None and not any(texts.values()) and _reads_or_writes(shape):
         raise ConfigError(
             f"{', '.join(examples)}: no text to train subwords on; add a task that has text, or set subwords: bpemb"
         )
-    key = hashlib.sha256("\n".join([str(config.vocabulary), *texts]).encode()).hexdigest()[:16]
+    lower = {name: any(part.lower_case for part in readers if part.tokenizer == name) for name in texts}
+    return {
+        name: Tokenizer(file or _trained(texts[name] or list(NO_TEXT), config.vocabulary, work), lower[name])
+        for name, file in files.items()
+    }, vectors
+
+
+def _started(name: str, work: Path, first: Checkpoint | None, resumed: bool) -> Path | None:
+    """Return the subwords of the checkpoint that a run starts from, or started from before it was resumed, if any."""
+    kept = work / (f"{STARTED}-{name}.model" if name else f"{STARTED}.model")
+    if first is None:
+        return kept if resumed and kept.exists() else None
+    given = first.tokenizer_files.get(name) if name else first.tokenizer_file
+    if given is None:
+        return None
+    work.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(given, kept)
+    return kept
+
+
+def _trained(texts: Sequence[str], vocabulary: int, work: Path) -> Path:
+    """Train subwords on texts, or return those that an earlier call trained on the same."""
+    key = hashlib.sha256("\n".join([str(vocabulary), *texts]).encode()).hexdigest()[:16]
     path = work / f"subwords-{key}.model"
     if not path.exists():
-        train_subwords(texts, config.vocabulary, path)
-    return Tokenizer(path, language.lower_case), None
+        train_subwords(texts, vocabulary, path)
+    return path
 
 
 def _reads_or_writes(network: OmniNetConfig) -> bool:
@@ -314,5 +334,8 @@ def _media(
 def _length(example: Example, encoder: Encoder) -> int:
     """Return the length of an example's target or of its longest input text in subwords, whichever is longer."""
     target = encoder.target(encoder.network.tasks[example.task], example)
-    read = [len(encoder.tokenizer.encode(text.split()).tokens) for text in texts_read(encoder.network, example)]
+    read = [
+        len(encoder.resources.tokenizer_of(name).encode(text.split()).tokens)
+        for name, text in texts_read(encoder.network, example)
+    ]
     return max([len(target), *read])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import filecmp
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ LOG = logging.getLogger(__name__)
 CONTROLS = "cnp.control_embedding.weight"
 # Weights with one row per class of a vocabulary; embeddings have an additional row for padding.
 CLASSES = re.compile(r"cnp\.(output_embeddings|classifiers)\.(?P<vocabulary>.+)\.(weight|bias)")
-SUBWORDS = re.compile(r"peripherals\.\w+\.embedding\.weight")
+SUBWORDS = re.compile(r"peripherals\.(?P<peripheral>\w+)\.embedding\.weight")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,10 @@ class Taken:
 
 @torch.no_grad()
 def warm_start(
-    network: OmniNet, vocabularies: Mapping[str, Sequence[str]], tokenizer_file: Path, source: Checkpoint
+    network: OmniNet,
+    vocabularies: Mapping[str, Sequence[str]],
+    tokenizer_files: Mapping[str, Path],
+    source: Checkpoint,
 ) -> Taken:
     """Copy the weights of a checkpoint into a network, matched by name.
 
@@ -57,13 +60,15 @@ def warm_start(
 
     Args:
         vocabularies: name -> its classes, for the network's vocabularies of named classes.
+        tokenizer_files: name of a tokenizer -> subword model; the empty name is that of all texts that name none.
     """
     ours, theirs = network.state_dict(), source.network.state_dict()
-    same_subwords = _digest(tokenizer_file) == _digest(source.tokenizer_file)
+    theirs_of = {"": source.tokenizer_file, **source.tokenizer_files}
+    same = {name for name, file in tokenizer_files.items() if name in theirs_of and _same(file, theirs_of[name])}
     whole, rows, new = [], dict[str, tuple[int, int]](), []
     for name, tensor in ours.items():
         given = theirs.get(name)
-        pairs = _pairs(name, network, vocabularies, source, same_subwords)
+        pairs = _pairs(name, network, vocabularies, source, same)
         if given is None or given.shape[1:] != tensor.shape[1:] or (pairs is None and given.shape != tensor.shape):
             new.append(name)
         elif pairs is None:
@@ -81,17 +86,25 @@ def _pairs(
     network: OmniNet,
     vocabularies: Mapping[str, Sequence[str]],
     source: Checkpoint,
-    same_subwords: bool,
+    same_subwords: Collection[str],
 ) -> list[tuple[int, int]] | None:
-    """Return pairs of matching rows (ours, theirs); None for a tensor that is copied as a whole."""
+    """Return pairs of matching rows (ours, theirs); None for a tensor that is copied as a whole.
+
+    Args:
+        same_subwords: names of the tokenizers that are equal in both.
+    """
     if name == CONTROLS:
         return _matches(network.config.controls, source.network.config.controls)
     if found := CLASSES.fullmatch(name):
         vocabulary = found["vocabulary"]
         if vocabulary in vocabularies and vocabulary in source.vocabularies:
             return _matches(vocabularies[vocabulary], source.vocabularies[vocabulary])
-        return None if same_subwords else []
-    return [] if SUBWORDS.fullmatch(name) and not same_subwords else None
+        written = {task.vocabulary: task.tokenizer for task in network.config.tasks.values()}
+        return None if written[vocabulary] in same_subwords else []
+    if found := SUBWORDS.fullmatch(name):
+        reader = network.config.peripherals[found["peripheral"]]
+        return None if reader.tokenizer in same_subwords else []
+    return None
 
 
 def _matches(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int, int]]:
@@ -115,6 +128,5 @@ def _summary(names: Sequence[str]) -> str:
     return ", ".join(f"{part} ({count})" for part, count in parts.items()) or "nothing"
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _same(one: Path, other: Path) -> bool:
+    return filecmp.cmp(one, other, shallow=False)

@@ -152,4 +152,5 @@ def _processor(engine: Engine) -> Processor:
         given.documents,
         given.confidences,
         given.digest,
+        given.resources.tokenizers,
     )

@@ -76,14 +76,20 @@ class Resources:
     """Resources of a checkpoint that modalities share.
 
     Attributes:
-        tokenizer: tokenizer of texts.
+        tokenizer: tokenizer of all texts that name none.
         limits: limits of images and videos.
         max_steps: maximum number of time steps of an input.
+        tokenizers: name -> tokenizer, for texts in other languages.
     """
 
     tokenizer: Tokenizer
     limits: MediaLimits
     max_steps: int
+    tokenizers: Mapping[str, Tokenizer] = field(default_factory=dict)
+
+    def tokenizer_of(self, name: str) -> Tokenizer:
+        """Return a tokenizer by its name; the empty name is that of ``tokenizer``."""
+        return self.tokenizers[name] if name else self.tokenizer
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,14 @@ class SentencesOutput(Output):
     def prepare(self, processor: Processor, task: Task, given: Sequence[Given], goal: Goal) -> Job:
         """Prepare one row for each sentence of the text."""
         (text,) = given
+        language = processor.config.network.peripherals[text.input.peripheral]
         sentences = given_words(text.value) if text.form == "tokens" else split_text(text.value)
         rows = []
         for words in sentences:
             spelled = [word.text for word in words]
-            subwords = encode_words(spelled, processor.resources, "text_too_long", "a sentence of the text")
+            subwords = encode_words(
+                spelled, processor.resources, "text_too_long", "a sentence of the text", language.tokenizer
+            )
             prepared = Prepared(text.input.peripheral, text.input.domain, subwords)
             rows.append(Row((prepared,), self.goal_of(processor, goal, len(words)), task.moves))
         return processor.job(task, rows, sentences)

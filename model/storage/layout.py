@@ -13,6 +13,7 @@ TOKENIZER, CARD = "tokenizer.model", "MODEL_CARD.md"
 LICENSE = "LICENSE"  # optional
 REQUIRED = (CONFIG, WEIGHTS, TOKENIZER, CARD)
 VOCABULARIES = "vocabularies"
+TOKENIZERS = "tokenizers"
 BUNDLED = Path(__file__).parents[1] / "bundled"
 
 

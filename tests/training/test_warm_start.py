@@ -35,7 +35,7 @@ def network(toy: Checkpoint) -> OmniNet:
 
 @pytest.fixture
 def taken(network: OmniNet, toy: Checkpoint) -> Taken:
-    return warm_start(network, VOCABULARIES, toy.tokenizer_file, toy)
+    return warm_start(network, VOCABULARIES, {"": toy.tokenizer_file}, toy)
 
 
 def test_weights_with_equal_name_and_shape_are_copied(network: OmniNet, toy: Checkpoint, taken: Taken) -> None:
@@ -82,7 +82,7 @@ def test_rows_of_other_subwords_are_not_copied(network: OmniNet, toy: Checkpoint
     other.write_bytes(b"other subwords")
     before = network.state_dict()["cnp.classifiers.caption.weight"].clone()
 
-    taken = warm_start(network, VOCABULARIES, other, toy)
+    taken = warm_start(network, VOCABULARIES, {"": other}, toy)
 
     assert torch.equal(network.state_dict()["cnp.classifiers.caption.weight"], before)
     assert taken.rows["cnp.classifiers.caption.weight"] == (0, 120)

@@ -209,7 +209,7 @@ def _wanted(predictor: Predictor, example: Example, number: int) -> Sequence[int
         example = replace(example, answer=example.captions[number % len(example.captions)])
     ids = {name: i for i, name in enumerate(predictor.names_of(example.task))}
     output = OUTPUTS[predictor.task(example.task).output]
-    return output.target(example, ids, predictor.tokenizer)[: predictor.max_length]
+    return output.target(example, ids, predictor.tokenizer_of(example.task))[: predictor.max_length]
 
 
 def _batch(

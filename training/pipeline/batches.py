@@ -112,7 +112,7 @@ class Encoder:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """Return the tokenizer."""
+        """Return the tokenizer of all texts that name none."""
         return self.resources.tokenizer
 
     @cached_property
@@ -141,7 +141,7 @@ class Encoder:
     def target(self, task: Task, example: Example) -> Sequence[int] | Sequence[float]:
         """Return an example's target, in the form that the head's loss takes."""
         ids = self.vocabularies.get(task.vocabulary, {})
-        return OUTPUTS[task.output].target(example, ids, self.resources.tokenizer)
+        return OUTPUTS[task.output].target(example, ids, self.resources.tokenizer_of(task.tokenizer))
 
     def _shares(self, task: Task, examples: Sequence[Example]) -> Tensor | None:
         """Return the soft targets of a batch, (b, c); None if no example has one."""
@@ -207,14 +207,15 @@ def keyword_of(example: Example, given: Input, keywords: Mapping[str, tuple[Inpu
     raise DataError(f"an example of task {example.task} lacks the input {names}")
 
 
-def texts_of(network: OmniNetConfig, example: Example) -> Iterator[str]:
-    """Yield the texts of an example that are tokenized: first target texts, then input texts."""
-    yield from OUTPUTS[network.tasks[example.task].output].texts(example)
+def texts_of(network: OmniNetConfig, example: Example) -> Iterator[tuple[str, str]]:
+    """Yield the texts of an example, each after the name of its tokenizer: first target texts, then input texts."""
+    task = network.tasks[example.task]
+    yield from ((task.tokenizer, text) for text in OUTPUTS[task.output].texts(example))
     yield from texts_read(network, example)
 
 
-def texts_read(network: OmniNetConfig, example: Example) -> Iterator[str]:
-    """Yield the texts among an example's inputs.
+def texts_read(network: OmniNetConfig, example: Example) -> Iterator[tuple[str, str]]:
+    """Yield the texts among an example's inputs, each after the name of its tokenizer.
 
     Raises:
         DataError: the example lacks an input of its task.
@@ -224,7 +225,8 @@ def texts_read(network: OmniNetConfig, example: Example) -> Iterator[str]:
     for given in task.inputs:
         keyword = keyword_of(example, given, keywords)
         modality = network.modality(given.peripheral)
-        yield from modality.texts(keywords[keyword][1], example.inputs[keyword])
+        tokenizer = getattr(modality.config, "tokenizer", "")
+        yield from ((tokenizer, text) for text in modality.texts(keywords[keyword][1], example.inputs[keyword]))
 
 
 def _view(media: Media, path: Path, row: TrainingRow, task: Task) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from omninet.model.config import flags, one_of, positive
+from omninet.model.config import flags, one_of, plain_name, positive
 
 Step = Literal["subword", "word"]
 
@@ -21,14 +21,17 @@ class LanguageConfig:
         d_embedding: width of the subword embeddings.
         lower_case: normalise texts as BPEmb does: lower case, all digits to zero.
         step: unit of a time step: ``subword`` or ``word``.
+        tokenizer: name of the tokenizer; empty is the one that all texts share that name none.
     """
 
     vocabulary: int = 25000
     d_embedding: int = 300
     lower_case: bool = True
     step: Step = "subword"
+    tokenizer: str = ""
 
     def __post_init__(self) -> None:
+        plain_name(self, "tokenizer")
         positive(self, "vocabulary", "d_embedding")
         flags(self, "lower_case")
         one_of(self, "step", get_args(Step))

@@ -55,14 +55,16 @@ class LanguageModality(Modality):
     def prepare(self, role: str, form: str, value: Any, resources: Resources) -> Ready:
         """Tokenise a text to subwords."""
         words = _given(role, value) if form == "tokens" else spelling(role, _checked(role, value)).split()
-        subwords = encode_words(words, resources, TOO_LONG.get(role, TOO_MANY), f"the {role}")
+        code = TOO_LONG.get(role, TOO_MANY)
+        subwords = encode_words(words, resources, code, f"the {role}", self.config.tokenizer)
         return Ready(subwords, words=self._steps(words, subwords, resources))
 
     def varied(self, role: str, form: str, value: Any, resources: Resources, variation: Variation) -> Subwords:
         """Tokenise a text with BPE dropout."""
         words = list(value) if form == "tokens" else spelling(role, value).split()
-        encoded = resources.tokenizer.encode(list(map(plain_quotes, words)))
-        varied = with_bpe_dropout(encoded, resources.tokenizer, variation.bpe_dropout, variation.generator)
+        tokenizer = resources.tokenizer_of(self.config.tokenizer)
+        encoded = tokenizer.encode(list(map(plain_quotes, words)))
+        varied = with_bpe_dropout(encoded, tokenizer, variation.bpe_dropout, variation.generator)
         return varied if len(varied.tokens) <= resources.max_steps else encoded
 
     def texts(self, form: str, value: Any) -> tuple[str]:
@@ -85,20 +87,21 @@ class LanguageModality(Modality):
         """Return the text of each time step, a word or a subword."""
         if self.config.step == "word":
             return (*words, "")
-        return tuple(resources.tokenizer.pieces(subwords.tokens.tolist()))
+        return tuple(resources.tokenizer_of(self.config.tokenizer).pieces(subwords.tokens.tolist()))
 
 
-def encode_words(words: Sequence[str], resources: Resources, code: str, what: str) -> Subwords:
+def encode_words(words: Sequence[str], resources: Resources, code: str, what: str, tokenizer: str = "") -> Subwords:
     """Tokenise words to subwords, with ASCII apostrophes and quotation marks.
 
     Args:
         code: error code of texts that are too long.
         what: name of the text, for the message.
+        tokenizer: name of the tokenizer.
 
     Raises:
         InputError: ``code``, there are more subwords than ``max_steps``.
     """
-    encoded = resources.tokenizer.encode(list(map(plain_quotes, words)))
+    encoded = resources.tokenizer_of(tokenizer).encode(list(map(plain_quotes, words)))
     if len(encoded.tokens) > resources.max_steps:
         raise InputError(
             code,

@@ -37,15 +37,16 @@ class TextOutput(Output):
     def goal(self, task: Task, processor: Processor, options: Mapping[str, Any]) -> Goal:
         """Return the decoding settings from the options and the checkpoint's defaults; see ``text_goal``."""
         config = processor.config
-        return text_goal(task.name, processor.tokenizer.end, config.text_steps, config.beams, options)
+        end = processor.tokenizer_of(task.name).end
+        return text_goal(task.name, end, config.text_steps, config.beams, options)
 
     def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Caption:
         """Convert the best hypothesis and the alternatives to text."""
-        (row,) = decoded
+        (row,), tokenizer = decoded, processor.tokenizer_of(job.task)
         found = Hypothesis(tuple(row.tokens), tuple(row.log_probabilities))
-        best, *others = (written(each, processor.tokenizer) for each in (found, *row.others))
+        best, *others = (written(each, tokenizer) for each in (found, *row.others))
         notes = [*job.notes]
-        if found.tokens[-1] != processor.tokenizer.end:
+        if found.tokens[-1] != tokenizer.end:
             notes.append(f"the text was cut at {len(best.tokens)} subwords")
         if (count := 1 + len(others)) < (wanted := job.rows[0].goal.best):
             notes.append(f"n_best: {count} of {wanted}, since no more different texts exist")
@@ -57,7 +58,7 @@ class TextOutput(Output):
         presence = processor.confidences[task.name].presence if task.name in processor.confidences else None
         if presence is not None and row.pooled is not None:
             found = Hypothesis(tuple(row.tokens), tuple(row.log_probabilities))
-            return presence.log_odds(written(found, processor.tokenizer).caption, row.pooled)
+            return presence.log_odds(written(found, processor.tokenizer_of(task.name)).caption, row.pooled)
         return sum(row.log_probabilities) / len(row.log_probabilities)
 
     def is_right(self, truth: Truth, answer: Caption) -> bool:
