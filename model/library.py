@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Unpack, cast
 
 from omninet.model.decoding.options import TextOptions
+from omninet.model.errors import InputError
 from omninet.model.predictor import Predictor
+from omninet.model.tasks import shared_uses
 
 if TYPE_CHECKING:
     from omninet.model.modalities.vision.modality import ImageInput, VideoInput
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from omninet.model.outputs.spans.answer import Entities
     from omninet.model.outputs.tags.answer import Tagging
     from omninet.model.outputs.text.answer import Caption
+    from omninet.model.outputs.translation.answer import Translation
     from omninet.model.outputs.trees.answer import Parse
 
 
@@ -57,6 +60,18 @@ class Model(Predictor):
     def parse(self, text: str | Sequence[str]) -> Parse:
         """Find the constituents of the sentences of one or more texts."""
         return cast("Parse", self.predict("parse", text=text if isinstance(text, str) else list(text)))
+
+    def translate(self, text: str | Sequence[str], source: str = "en", target: str = "de") -> Translation:
+        """Translate one or more texts between two languages, given by their ISO 639-1 codes.
+
+        Raises:
+            InputError: ``bad_option``: the checkpoint has no task for this pair of languages.
+        """
+        known = {use.choice: task for task, use in shared_uses(self.config.network.tasks.values()).get("translate", ())}
+        if (task := known.get(f"{source}-{target}")) is None:
+            message = f"source-target must be one of {', '.join(known) or 'none'}, not {source}-{target}"
+            raise InputError("bad_option", message, option="source-target")
+        return cast("Translation", self.predict(task.name, text=text if isinstance(text, str) else list(text)))
 
     def match(self, image: ImageInput, text: str) -> Match:
         """Tell how well a text fits an image."""

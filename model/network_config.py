@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from omninet.model.modalities import MODALITIES, Modality, kind_of, modality_of
 from omninet.model.modalities.language.config import LanguageConfig
 from omninet.model.modalities.vision.config import VisionConfig
 from omninet.model.outputs import OUTPUTS
-from omninet.model.tasks import TASKS, Input, Task, Use, uses_of
+from omninet.model.tasks import TASKS, Input, Task, Use, shared_uses, uses_of
 
 C = TypeVar("C")
 KIND = "kind"  # JSON field of a peripheral: its modality, a name in MODALITIES
@@ -57,6 +57,8 @@ class OmniNetConfig:
         for name, task in self.tasks.items():
             self._check_task(name, task)
         uses_of(self.tasks.values())
+        for sharing in shared_uses(self.tasks.values()).values():
+            self._check_shared([task for task, _ in sharing])
         if not self.controls:
             object.__setattr__(self, "controls", (*self.domains, *self.tasks))
         self._check_controls()
@@ -79,13 +81,25 @@ class OmniNetConfig:
             if given.domain not in self.domains:
                 raise ConfigError(f"OmniNetConfig.domains lacks {given.domain!r}, the domain of {name}'s {given.role}")
 
-        taken = {*ABOUT_REQUESTS, *OUTPUTS[task.output].options, *(use.chooses for use in task.uses)}
+        taken = {*ABOUT_REQUESTS, *OUTPUTS[task.output].options, *(name for use in task.uses for name in use.choosing)}
         if wrong := [keyword for keyword in self.keywords(task) if keyword in taken]:
             raise ConfigError(
                 f"task {name}: {wrong[0]!r} cannot be the name of an input: requests have an option of that name"
             )
         for use in task.uses:
             self._check_use(task, use)
+
+    def _check_shared(self, tasks: Sequence[Task]) -> None:
+        """Check that tasks with one endpoint read equal inputs; texts may be in several languages."""
+        first, *others = tasks
+        for task in others:
+            for one, other in zip(first.inputs, task.inputs, strict=True):
+                kinds = {kind_of(self.peripherals[given.peripheral]) for given in (one, other)}
+                if one != other and (len(kinds) > 1 or self.modality(one.peripheral).has_backbone):
+                    raise ConfigError(
+                        f"tasks {first.name} and {task.name} share the use {task.uses[0].name!r}; "
+                        "they need equal inputs, output and answer"
+                    )
 
     def _check_use(self, task: Task, use: Use) -> None:
         for role, form in use.forms.items():
@@ -106,7 +120,7 @@ class OmniNetConfig:
     @property
     def tokenizers(self) -> tuple[str, ...]:
         """Names of the tokenizers of peripherals and tasks that name one, in alphabetical order."""
-        read = {config.tokenizer for config in self.peripherals.values() if isinstance(config, LanguageConfig)}
+        read = {config.tokenizer for config in self.every(LanguageConfig).values()}
         return tuple(sorted((read | {task.tokenizer for task in self.tasks.values()}) - {""}))
 
     def modality(self, peripheral: str) -> Modality:
@@ -133,9 +147,9 @@ class OmniNetConfig:
                 found[given.second] = given, next(iter(words.values()))
         return found
 
-    def first(self, kind: type[C]) -> tuple[str, C] | None:
-        """Return name and configuration of the first peripheral with a configuration of type ``kind``, or None."""
-        return next(((name, config) for name, config in self.peripherals.items() if isinstance(config, kind)), None)
+    def every(self, kind: type[C]) -> dict[str, C]:
+        """Return the peripherals with a configuration of type ``kind``: name -> configuration."""
+        return {name: config for name, config in self.peripherals.items() if isinstance(config, kind)}
 
     def subset(self, tasks: Collection[str]) -> OmniNetConfig:
         """Return the configuration reduced to some tasks and the peripherals, domains and vocabularies they need.

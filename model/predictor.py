@@ -178,7 +178,7 @@ def _tokenizer(checkpoint: Checkpoint, name: str = "") -> Tokenizer:
         CheckpointError: its number of subwords differs from that of a language peripheral or vocabulary that uses it.
     """
     file, network = checkpoint.tokenizer_files[name] if name else checkpoint.tokenizer_file, checkpoint.config.network
-    readers = [c for c in network.peripherals.values() if isinstance(c, LanguageConfig) and c.tokenizer == name]
+    readers = [reader for reader in network.every(LanguageConfig).values() if reader.tokenizer == name]
     tokenizer = Tokenizer(file, any(reader.lower_case for reader in readers))
     written = [t.vocabulary for t in network.tasks.values() if t.tokenizer == name and not OUTPUTS[t.output].named]
     needed = {reader.vocabulary for reader in readers} | {network.vocabularies[vocabulary] for vocabulary in written}

@@ -41,8 +41,9 @@ class Use:
         title: title on the web page; empty means the name.
         summary: description for people; empty means that of the task.
         chooses, choice: request field that chooses among the tasks that share the endpoint, such as ``kind``, and its
-            value for this task; the first task is the default. Empty if the endpoint has one task. A task without a
-            choice that meets tasks with one at its endpoint is chosen by its name.
+            value for this task; the first task is the default. Several fields, and their values, are joined by hyphens:
+            ``source-target`` and ``en-de``. Empty if the endpoint has one task. A task without a choice that meets
+            tasks with one at its endpoint is chosen by its name.
     """
 
     name: str
@@ -59,6 +60,14 @@ class Use:
             )
         if bool(self.chooses) != bool(self.choice):
             raise ConfigError(f"use {self.name}: chooses and choice must both be given, or neither")
+        if self.choice.count("-") < self.chooses.count("-"):
+            raise ConfigError(f"use {self.name}: the choice {self.choice!r} lacks a value of {self.chooses}")
+
+    @property
+    def choosing(self) -> dict[str, str]:
+        """Return the request fields that choose among the tasks of the endpoint, with the values for this task."""
+        fields = self.chooses.split("-") if self.chooses else []
+        return dict(zip(fields, self.choice.split("-", len(fields) - 1), strict=False))
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,7 @@ class Task:
 PICTURE = Input("picture", "vision", "image")
 QUESTION = Input("question", "language", "english")
 TEXT = Input("text", "language", "english")
+GERMAN = Input("text", "german", "german")
 PHRASE = Input("phrase", "language", "english")
 ONE_OR_TWO = Input("picture", "vision", "image", second="second_image")
 STATEMENT = Input("statement", "language", "english")
@@ -214,6 +224,23 @@ TASKS: dict[str, Task] = {
             "brackets",
             "the constituents of every sentence of a text, as trees",
             uses=(Use("parse", title="Parse sentences"),),
+        ),
+        Task(
+            "english_german",
+            (TEXT,),
+            "translation",
+            "german",
+            "an English text in German",
+            uses=(Use("translate", title="Translate to German", chooses="source-target", choice="en-de"),),
+            tokenizer="german",
+        ),
+        Task(
+            "german_english",
+            (GERMAN,),
+            "translation",
+            "english",
+            "a German text in English",
+            uses=(Use("translate", title="Translate to English", chooses="source-target", choice="de-en"),),
         ),
         Task(
             "match",
@@ -338,7 +365,8 @@ def _check_choice(first: Task, its: Use, task: Task, use: Use) -> None:
     """Check that requests can choose between two tasks with one endpoint."""
     if not use.chooses or use.chooses != its.chooses:
         raise ConfigError(f"tasks {first.name} and {task.name} both have a use named {use.name!r}")
-    alike = (first.inputs, first.output, first.answer, its.forms) == (task.inputs, task.output, task.answer, use.forms)
+    roles, others = ([(given.role, given.second) for given in each.inputs] for each in (first, task))
+    alike = (roles, first.output, first.answer, its.forms) == (others, task.output, task.answer, use.forms)
     if not alike:
         raise ConfigError(
             f"tasks {first.name} and {task.name} share the use {use.name!r}; they need equal inputs, output and answer"

@@ -20,7 +20,10 @@ PACKAGES = ("app", "model", "training")
 MAY_IMPORT = {"model": {"model"}, "app": {"app", "model"}, "training": {"training", "model"}}
 OURS = {*PACKAGES, "omninet", "tests"}
 # Of extras, imported only where they are asked for.
-OPTIONAL = {"model": {"pycocoevalcap"}, "app": {"opentelemetry", "psycopg", "psycopg_pool", "qdrant_edge", "ray"}}
+OPTIONAL = {
+    "model": {"pycocoevalcap", "sacrebleu"},
+    "app": {"opentelemetry", "psycopg", "psycopg_pool", "qdrant_edge", "ray"},
+}
 HTTP = {"fastapi", "starlette", "uvicorn", "pydantic_settings", "multipart", "python_multipart"}
 
 

@@ -68,3 +68,25 @@ def with_new_tasks(toy: Checkpoint) -> Checkpoint:
     compared = ["match", "embed", "ground", "entailment", "truth", "pair"]
     tasks = [*toy.config.network.tasks, *compared, "imagenet", "caltech101", "entities", "parse"]
     return checkpoint_with(toy, tasks, NEW_VOCABULARIES)
+
+
+def with_translation(toy: Checkpoint) -> Checkpoint:
+    """Return a random network that translates between English and German, both with the toy's subwords, and tags."""
+    config, size = toy.config.network, toy.config.network.vocabularies["caption"]
+    language: Any = config.peripherals["language"]
+    network = replace(
+        config,
+        peripherals={"language": language, "german": replace(language, tokenizer="german")},
+        domains=("english", "german"),
+        tasks={name: TASKS[name] for name in ("english_german", "german_english", "pos")},
+        vocabularies={"german": size, "english": size, "pos": config.vocabularies["pos"]},
+        controls=(),
+    )
+    torch.manual_seed(0)
+    return replace(
+        toy,
+        config=replace(toy.config, network=network),
+        network=OmniNet(network).eval(),
+        vocabularies={"pos": toy.vocabularies["pos"]},
+        tokenizer_files={"german": toy.tokenizer_file},
+    )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from omninet.model.config import CNPConfig, from_dict, to_dict
 from omninet.model.errors import ConfigError
 from omninet.model.modalities import MODALITIES
-from omninet.model.modalities.language.config import LanguageConfig
 from omninet.model.network_config import KIND, OmniNetConfig
 from omninet.model.outputs import OUTPUTS, Output
 from omninet.model.tasks import TASKS, Task
@@ -39,8 +38,8 @@ def network_config(
     tasks, counts = tasks_of(config), of_tokenizers or {}
     parts = network_parts(config, {"vocabulary": subwords})
     for name, part in parts.items():
-        if isinstance(part, LanguageConfig) and part.tokenizer in counts:
-            parts[name] = replace(part, vocabulary=counts[part.tokenizer])
+        if (count := counts.get(getattr(part, "tokenizer", ""))) is not None:
+            parts[name] = replace(part, vocabulary=count)
     needed = {given.peripheral for task in tasks.values() for given in task.inputs}
     domains = {given.domain for task in tasks.values() for given in task.inputs}
     sizes = {

@@ -240,7 +240,7 @@ def _subwords(
 ) -> tuple[dict[str, Tokenizer], Tensor | None]:
     """Return the tokenizers by name, and the published vectors of the subwords of that without a name, if any."""
     shape = network_config(config, config.vocabulary, {})
-    readers = [part for part in shape.peripherals.values() if isinstance(part, LanguageConfig)] or [LanguageConfig()]
+    readers = list(shape.every(LanguageConfig).values()) or [LanguageConfig()]
     texts: dict[str, list[str]] = {name: [] for name in ("", *shape.tokenizers)}
     for name, text in (pair for group in examples.values() for each in group for pair in texts_of(shape, each)):
         texts[name].append(text)
@@ -284,7 +284,7 @@ def _trained(texts: Sequence[str], vocabulary: int, work: Path) -> Path:
 def _reads_or_writes(network: OmniNetConfig) -> bool:
     """Return whether any task of the network reads or writes text."""
     writes = any(not OUTPUTS[task.output].named for task in network.tasks.values())
-    return writes or network.first(LanguageConfig) is not None
+    return writes or bool(network.every(LanguageConfig))
 
 
 def _fill_subwords(network: OmniNet, vectors: Tensor) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from omninet.app.http.fields import InputField, is_multipart
 from omninet.app.http.forms import ExplainForm, RequestForm, StreamForm, form_model
 from omninet.app.http.replies import reply_model, reply_to
 from omninet.app.http.schemas import Reply
+from omninet.model.errors import InputError
 from omninet.model.modalities import kind_of
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS, Output
@@ -27,8 +28,8 @@ class Endpoint:
         task, use: the default.
         fields: request fields that carry the task's inputs.
         explains: whether a response can contain attention weights.
-        choices: value of the field ``use.chooses`` -> task; empty if there is one task.
-        pairs: value of that field -> task for requests with two pictures.
+        choices: ``Use.choice`` -> task; empty if there is one task.
+        pairs: ``Use.choice`` -> task for requests with two pictures.
     """
 
     task: Task
@@ -69,8 +70,13 @@ class Endpoint:
         wanted = ((ExplainForm, self.explains), (StreamForm, self.output.streams))
         bases = [base for base, is_wanted in wanted if is_wanted]
         name = "".join(word.title() for word in self.use.name.split("-")) + ("Form" if self.is_multipart else "Request")
-        choices = {self.use.chooses: tuple(self.choices)} if self.choices else {}
-        return form_model(name, f"Request body of {self.path}.", bases, self.fields, self.output.options, choices)
+        return form_model(name, f"Request body of {self.path}.", bases, self.fields, self.output.options, self._values)
+
+    @property
+    def _values(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of the fields that choose among the tasks, the default first; empty for one task."""
+        chosen = [replace(self.use, choice=choice).choosing for choice in self.choices]
+        return {name: tuple(dict.fromkeys(each[name] for each in chosen)) for name in (chosen or [{}])[0]}
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -78,16 +84,20 @@ class Endpoint:
         return (*self.choices.values(), *self.pairs.values()) or (self.task,)
 
     def choice_of(self, task: Task) -> str:
-        """Return the value of the field that chooses a task; empty if there is one task."""
+        """Return the choice of a task; empty if there is one task."""
         return next((choice for choice, each in (*self.choices.items(), *self.pairs.items()) if each is task), "")
 
     def chosen(self, form: RequestForm) -> Task:
         """Return the task that a request chooses.
 
         Raises:
-            InputError: ``not_trained``: it has a second picture, but no such task takes one.
+            InputError: ``not_trained``: it has a second picture, but no such task takes one; ``bad_option``: no task
+                has this combination of choices.
         """
         choice = self._choice(form)
+        if self.choices and choice not in self.choices:
+            message = f"{self.use.chooses} must be one of {', '.join(self.choices)}, not {choice}"
+            raise InputError("bad_option", message, option=self.use.chooses)
         task = self.choices.get(choice, self.task)
         second = next((given.second for given in task.inputs if given.second), "")
         if not second or getattr(form, second) is None:
@@ -97,8 +107,9 @@ class Endpoint:
         return self.pairs[choice]
 
     def _choice(self, form: RequestForm) -> str:
-        """Return the value of the field that chooses among the tasks; empty if there is one task."""
-        return str(getattr(form, self.use.chooses) or self.use.choice) if self.choices else ""
+        """Return the choice among the tasks; empty if there is one task."""
+        given = ((getattr(form, name), default) for name, default in self.use.choosing.items())
+        return "-".join(str(value or default) for value, default in given) if self.choices else ""
 
     @property
     def reply(self) -> type[Reply]:
@@ -107,8 +118,8 @@ class Endpoint:
 
     def reply_to(self, done: Prediction, form: RequestForm) -> Reply:
         """Return the response body of an answer to the request ``form``."""
-        choice = {self.use.chooses: self._choice(form)} if self.choices else {}
-        return reply_to(self.output, self.task, done, choice, layers=form.explain_mode == "layers")
+        chosen = replace(self.use, choice=self._choice(form)).choosing if self.choices else {}
+        return reply_to(self.output, self.task, done, chosen, layers=form.explain_mode == "layers")
 
     def uploads(self, form: RequestForm) -> tuple[Upload, ...]:
         """Return the uploaded files of a request."""

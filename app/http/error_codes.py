@@ -66,6 +66,7 @@ FIXED = {
     "shutting_down",
     "task_not_in_checkpoint",
     "text_too_long",
+    "too_many_texts",
     "unexpected_input",
     "unknown_field",
     "unknown_task",

@@ -19,7 +19,7 @@ def reply_model(output: Output, task: Task, chooses: str = "") -> type[Reply]:
     """Return the pydantic model of a task's response body.
 
     Args:
-        chooses: field that says which of the endpoint's tasks has answered; empty if it has one task.
+        chooses: fields, joined by hyphens, that say which of the endpoint's tasks has answered; empty if it has one.
     """
     return _combined_model(output.schema(task), ExplainedReply if output.explains else Reply, chooses)
 
@@ -27,8 +27,9 @@ def reply_model(output: Output, task: Task, chooses: str = "") -> type[Reply]:
 @cache
 def _combined_model(body: type[BaseModel], rest: type[Reply], chooses: str) -> type[Reply]:
     """Combine the fields of an output with those of all replies; pydantic puts the output's fields first."""
-    name = body.__name__.removesuffix("Body") + chooses.title() + "Reply"
-    said: Any = {chooses: (str, Field(description="The task that answered."))} if chooses else {}
+    names = chooses.split("-") if chooses else []
+    name = body.__name__.removesuffix("Body") + "".join(map(str.title, names)) + "Reply"
+    said: Any = {name: (str, Field(description="The task that answered.")) for name in names}
     bases: Any = (rest, create_model(body.__name__, __base__=body, **said))
     return cast(type[Reply], create_model(name, __base__=bases, __doc__=body.__doc__, __module__=__name__))
 
@@ -37,7 +38,7 @@ def reply_to(output: Output, task: Task, done: Prediction, choice: Mapping[str, 
     """Return the response body of an answer, with its explanation if it has one.
 
     Args:
-        choice: field that chose the task -> its value; empty if the endpoint has one task.
+        choice: fields that chose the task -> their values; empty if the endpoint has one task.
         layers: whether the explanation contains every layer and head.
     """
     body = output.body(task, done.answer)
@@ -50,4 +51,4 @@ def reply_to(output: Output, task: Task, done: Prediction, choice: Mapping[str, 
     }
     if done.explanation is not None:
         fields["explanation"] = ExplanationBody(**done.explanation.to_dict(layers=layers))
-    return reply_model(output, task, "".join(choice))(**fields, **choice)
+    return reply_model(output, task, "-".join(choice))(**fields, **choice)

@@ -121,7 +121,7 @@ function choiceOfInput() {
 
 // A select for the tasks that share the endpoint.
 function choiceOfTask() {
-  return selectField(use.chooses, capital(use.chooses), use.choices.map((each) => [each.choice, each.title]), use.choice, (choice) => {
+  return selectField(use.chooses, capital(use.chooses.replace("-", " and ")), use.choices.map((each) => [each.choice, each.title]), use.choice, (choice) => {
     chooseTask(use, choice);
     $("summary").textContent = use.summary;
     showCurl();

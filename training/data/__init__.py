@@ -19,6 +19,7 @@ from omninet.training.data.guesswhat import Guesswhat
 from omninet.training.data.hmdb51 import Hmdb51
 from omninet.training.data.karpathy import CocoRetrieval, Flickr30kRetrieval
 from omninet.training.data.labelled_photos import ImageNet
+from omninet.training.data.multi30k import Multi30k, Multi30kBack
 from omninet.training.data.nlvr import Nlvr
 from omninet.training.data.nlvr2 import Nlvr2
 from omninet.training.data.penn import Penn, PennTrees, PtbSample
@@ -46,6 +47,8 @@ DATASETS: dict[str, type[DataSet]] = {
     "caption_pairs": CaptionPairs,
     "hmdb51": Hmdb51,
     "activities": Activities,
+    "multi30k": Multi30k,
+    "multi30k_back": Multi30kBack,
     "imagenet": ImageNet,
     "caltech101": Caltech101,
     "thing_captions": ThingCaptions,

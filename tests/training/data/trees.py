@@ -122,6 +122,13 @@ def write_ptb_sample(folder: Path) -> None:
     put(folder / "dev.mrg", "( (UH Hi) )\n")
 
 
+def write_multi30k(folder: Path) -> None:
+    """Three pairs in train and two in the other splits."""
+    for name, count in (("train", 3), ("val", 2), ("test_2016_flickr", 2)):
+        put(folder / f"{name}.en", "".join(f"Dog {i} runs.\n" for i in range(count)))
+        put(folder / f"{name}.de", "".join(f"Hund {i} läuft.\n" for i in range(count)))
+
+
 def write_hmdb51(folder: Path, videos: str = "videos", splits: str = "splits") -> None:
     """Two classes, with clips of every flag."""
     for name, flags in HMDB_LISTS.items():
@@ -190,6 +197,8 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "penn": write_penn,
     "penn_trees": write_penn,
     "ptb_sample": write_ptb_sample,
+    "multi30k": write_multi30k,
+    "multi30k_back": write_multi30k,
     "hmdb51": write_hmdb51,
     "caption_qa": write_caption_qa,
     "caption_pairs": write_caption_qa,

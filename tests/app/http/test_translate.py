@@ -1,0 +1,102 @@
+"""POST /translate: one text or several, between two languages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from omninet.app.engine.engine import Engine
+from omninet.app.main import create_app
+from omninet.app.settings import Settings
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.predictor import Predictor
+from tests.app.conftest import talking_to
+from tests.app.test_errors import check
+from tests.toys import with_translation
+
+pytestmark = pytest.mark.anyio
+TEXT = "A dog runs."
+
+
+@pytest.fixture
+async def client(toy: Checkpoint) -> AsyncIterator[httpx.AsyncClient]:
+    settings = Settings(device="cpu")
+    predictor = Predictor(with_translation(toy), device="cpu")
+    async with talking_to(create_app(settings, Engine([predictor]))) as client:
+        yield client
+
+
+async def translated(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
+    response = await client.post("/translate", json=fields)
+    assert response.status_code == 200, response.text
+    body: dict[str, Any] = response.json()
+    return body
+
+
+async def test_the_languages_choose_the_direction(client: httpx.AsyncClient) -> None:
+    default, there, back = [
+        await translated(client, text=TEXT, **fields)
+        for fields in ({}, {"source": "en", "target": "de"}, {"source": "de", "target": "en"})
+    ]
+
+    assert (default["source"], default["target"]) == (there["source"], there["target"]) == ("en", "de")
+    assert (back["source"], back["target"]) == ("de", "en")
+    assert default["translation"] == there["translation"] != back["translation"]
+    assert "".join(token["text"] for token in back["tokens"]) == back["translation"]
+    assert back["alternatives"] == []
+
+
+async def test_a_list_has_lists(client: httpx.AsyncClient) -> None:
+    body = await translated(client, text=[TEXT, "Two men play."], n_best=2, beams=2)
+
+    names = ("translation", "log_probability", "tokens", "alternatives")
+    assert [len(body[name]) for name in names] == [2, 2, 2, 2]
+    assert body["translation"][0] == (await translated(client, text=TEXT, beams=2))["translation"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "named"),
+    [
+        ({"source": "fr"}, "invalid_value", "source"),
+        ({"target": "klingon"}, "invalid_value", "target"),
+        ({"source": "en", "target": "en"}, "bad_option", "source-target must be one of en-de, de-en, not en-en"),
+        ({"source": "de"}, "bad_option", "not de-de"),
+        ({"text": []}, "empty_text", "the list of texts is empty"),
+        ({"text": [TEXT, " "]}, "empty_text", "text 1 is empty"),
+        ({"text": [TEXT] * 65}, "too_many_texts", "65 texts"),
+        ({"text": 3}, "invalid_value", "text"),
+    ],
+)
+async def test_a_request_that_cannot_be_answered(
+    client: httpx.AsyncClient, fields: dict[str, Any], code: str, named: str
+) -> None:
+    response = await client.post("/translate", json={"text": TEXT} | fields)
+
+    check(response, 422, code)
+    assert named in response.text
+
+
+async def test_both_directions_are_listed_and_in_batches(client: httpx.AsyncClient) -> None:
+    tasks = {task["name"]: task for task in (await client.get("/tasks")).json()["tasks"]}
+    back = {"source": "de", "target": "en"}
+    items = [
+        {"task": "translate", "inputs": {"text": TEXT}},
+        {"task": "translate", "inputs": {"text": TEXT}, "options": back},
+        {"task": "pos", "inputs": {"text": TEXT}},
+    ]
+
+    found = (await client.post("/batch", json={"items": items})).json()["results"]
+
+    uses = [tasks[name]["uses"][0] for name in ("english_german", "german_english")]
+    assert [(use["chooses"], use["choice"]) for use in uses] == [("source-target", "en-de"), ("source-target", "de-en")]
+    for item, alone in ((found[0], {}), (found[1], back)):
+        assert item["answer"]["translation"] == (await translated(client, text=TEXT, **alone))["translation"]
+    assert found[2]["answer"]["sentences"]
+
+
+async def test_a_checkpoint_without_translation(serve: Any) -> None:
+    async with serve() as client:
+        check(await client.post("/translate", json={"text": TEXT}), 404, "task_not_in_checkpoint")

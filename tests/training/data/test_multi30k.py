@@ -1,0 +1,41 @@
+"""Pairs of texts and their translations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from omninet.training.data import DATASETS
+from tests.training.data.trees import message_of, read
+
+
+def test_both_directions(trees: Path) -> None:
+    there, back = read(trees, "multi30k"), read(trees, "multi30k_back")
+
+    assert [(e["task"], e["text"], e["answer"]) for e in there[:1]] == [
+        ("english_german", "Dog 0 runs.", "Hund 0 läuft.")
+    ]
+    assert [(e["task"], e["text"], e["answer"]) for e in back[:1]] == [
+        ("german_english", "Hund 0 läuft.", "Dog 0 runs.")
+    ]
+    assert [len(read(trees, "multi30k", split)) for split in ("train", "dev", "test")] == [3, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("Hund\n", "train.en has 3 lines and {folder}/train.de has 1, not as many"), ("a\n \nb\n", "train.de:2 is empty")],
+)
+def test_pairs_that_do_not_match_are_named(copy: Path, content: str, message: str) -> None:
+    folder = copy / "multi30k"
+    (folder / "train.de").write_text(content)
+
+    assert message_of(copy, "multi30k") == f"{folder}/{message.format(folder=folder)}"
+
+
+def test_real_data_has_the_counts_of_its_description(shared: Path) -> None:
+    folder = shared / "data" / "multi30k"
+    if not folder.is_dir():
+        pytest.skip(f"needs {folder}")
+
+    assert [len(DATASETS["multi30k"](folder).read(split)) for split in ("train", "dev")] == [27248, 986]
