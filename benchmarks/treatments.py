@@ -29,9 +29,7 @@ SHOWN = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")  # with so few photos, BLEU-4 d
 def measure(checkpoint: Checkpoint, examples: Sequence[Example], treatment: Treatment) -> Metrics:
     """Return the metrics of captions with a treatment that replaces the checkpoint's."""
     network = checkpoint.config.network
-    found = network.first(VisionConfig)
-    assert found is not None
-    name, vision = found
+    name, vision = next(iter(network.every(VisionConfig).items()))
     changed = {**network.peripherals, name: replace(vision, image=Framing(treatment))}
     config = replace(checkpoint.config, network=replace(network, peripherals=changed))
     predictor = Predictor(replace(checkpoint, config=config))
