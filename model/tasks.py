@@ -42,8 +42,8 @@ class Use:
         summary: description for people; empty means that of the task.
         chooses, choice: request field that chooses among the tasks that share the endpoint, such as ``kind``, and its
             value for this task; the first task is the default. Several fields, and their values, are joined by hyphens:
-            ``source-target`` and ``en-de``. Empty if the endpoint has one task. A task without a choice that meets
-            tasks with one at its endpoint is chosen by its name.
+            ``source-target`` and ``en-de``. Empty if the endpoint has one task. Where a task that chooses nothing
+            shares its endpoint with tasks that do, it is chosen by its ``choice``, or else by its name.
     """
 
     name: str
@@ -58,8 +58,8 @@ class Use:
             raise ConfigError(
                 f"{self.name!r} cannot be the name of a use: use lower-case letters and digits, separated by hyphens"
             )
-        if bool(self.chooses) != bool(self.choice):
-            raise ConfigError(f"use {self.name}: chooses and choice must both be given, or neither")
+        if self.chooses and not self.choice:
+            raise ConfigError(f"use {self.name}: the field {self.chooses} needs a value, choice")
         if self.choice.count("-") < self.chooses.count("-"):
             raise ConfigError(f"use {self.name}: the choice {self.choice!r} lacks a value of {self.chooses}")
 
@@ -170,9 +170,18 @@ TASKS: dict[str, Task] = {
             "caption",
             "a sentence about an image or a video",
             uses=(
-                Use("caption", IMAGE, "Describe an image", "a sentence about an image"),
+                Use("caption", IMAGE, "Describe an image", "a sentence about an image", choice="en"),
                 Use("video-caption", VIDEO, "Describe a video", "a sentence about a video, without training on any"),
             ),
+        ),
+        Task(
+            "german_caption",
+            (PICTURE,),
+            "text",
+            "german",
+            "a German sentence about an image",
+            uses=(Use("caption", IMAGE, "Describe in German", chooses="language", choice="de"),),
+            tokenizer="german",
         ),
         Task(
             "vqa",
@@ -318,7 +327,7 @@ TASKS: dict[str, Task] = {
 def shared_uses(tasks: Iterable[Task]) -> dict[str, list[tuple[Task, Use]]]:
     """Return the name of each use -> the tasks that share it, each with its use.
 
-    Where one of them has a choice, all have: a task without one is chosen by its name.
+    Where one of them chooses by a request field, all do.
     """
     found: dict[str, list[tuple[Task, Use]]] = {}
     for task in tasks:
@@ -331,7 +340,10 @@ def _with_choices(uses: list[tuple[Task, Use]]) -> list[tuple[Task, Use]]:
     chooses = next((use.chooses for _, use in uses if use.chooses), "")
     if not chooses:
         return uses
-    return [(task, use if use.choice else replace(use, chooses=chooses, choice=task.name)) for task, use in uses]
+    return [
+        (task, use if use.chooses else replace(use, chooses=chooses, choice=use.choice or task.name))
+        for task, use in uses
+    ]
 
 
 def uses_of(tasks: Iterable[Task]) -> dict[str, tuple[Task, Use]]:
@@ -349,16 +361,16 @@ def uses_of(tasks: Iterable[Task]) -> dict[str, tuple[Task, Use]]:
             _check_choice(*sharing[0], task, use)
         for task, use in sharing:
             full = full_name(task, use)
-            if use.choice and full in found:
+            if use.chooses and full in found:
                 raise ConfigError(f"tasks {found[full][0].name} and {task.name} both have a use named {full!r}")
-            if use.choice:
+            if use.chooses:
                 found[full] = task, use
     return found
 
 
 def full_name(task: Task, use: Use) -> str:
     """Return the name of a use with its choice, such as ``verify/truth``; ``verify/truth/pair`` takes two pictures."""
-    return "/".join([use.name, *([use.choice] if use.choice else []), *(["pair"] if task.pairs else [])])
+    return "/".join([use.name, *([use.choice] if use.chooses else []), *(["pair"] if task.pairs else [])])
 
 
 def _check_choice(first: Task, its: Use, task: Task, use: Use) -> None:

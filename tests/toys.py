@@ -90,3 +90,10 @@ def with_translation(toy: Checkpoint) -> Checkpoint:
         vocabularies={"pos": toy.vocabularies["pos"]},
         tokenizer_files={"german": toy.tokenizer_file},
     )
+
+
+def with_german_captions(toy: Checkpoint) -> Checkpoint:
+    """Return a random network that describes pictures in English and German, both with the toy's subwords."""
+    size = toy.config.network.vocabularies["caption"]
+    found = checkpoint_with(toy, ["caption", "german_caption"], {"german": ("",) * size})
+    return replace(found, vocabularies={}, tokenizer_files={"german": toy.tokenizer_file})

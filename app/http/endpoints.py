@@ -156,7 +156,7 @@ def _endpoint(network: OmniNetConfig, uses: Sequence[tuple[Task, Use]]) -> Endpo
     seen = [network.modality(given.peripheral).has_cells for given in task.inputs]
     explains = OUTPUTS[task.output].explains and seen.count(True) == 1
     choices, pairs = (
-        {other.choice: each for each, other in uses if other.choice and each.pairs == two} for two in (False, True)
+        {other.choice: each for each, other in uses if other.chooses and each.pairs == two} for two in (False, True)
     )
     return Endpoint(task, use, tuple(_fields(network, task, use)), explains, choices, pairs)
 

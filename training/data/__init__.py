@@ -20,6 +20,7 @@ from omninet.training.data.hmdb51 import Hmdb51
 from omninet.training.data.karpathy import CocoRetrieval, Flickr30kRetrieval
 from omninet.training.data.labelled_photos import ImageNet
 from omninet.training.data.multi30k import Multi30k, Multi30kBack
+from omninet.training.data.multi30k_captions import Multi30kCaptions
 from omninet.training.data.nlvr import Nlvr
 from omninet.training.data.nlvr2 import Nlvr2
 from omninet.training.data.penn import Penn, PennTrees, PtbSample
@@ -49,6 +50,7 @@ DATASETS: dict[str, type[DataSet]] = {
     "activities": Activities,
     "multi30k": Multi30k,
     "multi30k_back": Multi30kBack,
+    "multi30k_captions": Multi30kCaptions,
     "imagenet": ImageNet,
     "caltech101": Caltech101,
     "thing_captions": ThingCaptions,

@@ -153,7 +153,7 @@ def test_tasks_share_an_endpoint_only_by_a_choice() -> None:
         uses_of([replace(other, name="another"), other])
     with pytest.raises(ConfigError, match="equal inputs, output and answer"):
         uses_of([verify, unlike])
-    with pytest.raises(ConfigError, match="both be given"):
+    with pytest.raises(ConfigError, match="the field kind needs a value"):
         Use("verify", chooses="kind")
 
 

@@ -164,10 +164,10 @@ async def test_only_tasks_of_the_checkpoint_are_served(client: httpx.AsyncClient
     assert posts == {"/same", "/mood", "/fit", "/retell", "/say-again", "/look-at-it", "/pos"}
     error = check(await client.post("/caption", files=files("image")), 404, "task_not_in_checkpoint")
     assert error["message"] == (
-        "the checkpoint has no task caption; its tasks are pos, same, mood, fit, retell, look; "
+        "the checkpoint has no task caption or german_caption; its tasks are pos, same, mood, fit, retell, look; "
         "use a checkpoint that has the task, or train one"
     )
-    assert error["detail"] == {"tasks": ["caption"]}
+    assert error["detail"] == {"tasks": ["caption", "german_caption"]}
     error = check(await client.post("/verify", json={"any": "body"}), 404, "task_not_in_checkpoint")
     assert error["detail"] == {"tasks": ["entailment", "truth"]}
     check(await client.post("/nothing"), 404, "not_found")

@@ -15,7 +15,8 @@ from omninet.model.checkpoint import Checkpoint
 from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
 from tests.app.test_errors import check
-from tests.toys import with_translation
+from tests.samples import jpeg_bytes
+from tests.toys import with_german_captions, with_translation
 
 pytestmark = pytest.mark.anyio
 TEXT = "A dog runs."
@@ -100,3 +101,25 @@ async def test_both_directions_are_listed_and_in_batches(client: httpx.AsyncClie
 async def test_a_checkpoint_without_translation(serve: Any) -> None:
     async with serve() as client:
         check(await client.post("/translate", json={"text": TEXT}), 404, "task_not_in_checkpoint")
+
+
+async def test_captions_in_german(toy: Checkpoint) -> None:
+    settings, image = Settings(device="cpu"), jpeg_bytes(40, 30)
+    predictor = Predictor(with_german_captions(toy), device="cpu")
+
+    async with talking_to(create_app(settings, Engine([predictor]))) as client:
+        found = [
+            (await client.post("/caption", files={"image": image}, data=data)).json()
+            for data in ({}, {"language": "en"}, {"language": "de"})
+        ]
+        check(await client.post("/caption", files={"image": image}, data={"language": "fr"}), 422, "invalid_value")
+
+    assert [body["language"] for body in found] == ["en", "en", "de"]
+    assert found[0]["caption"] == found[1]["caption"] != found[2]["caption"]
+
+
+async def test_captions_of_one_language_have_no_choice(serve: Any) -> None:
+    async with serve() as client:
+        body = (await client.post("/caption", files={"image": jpeg_bytes(40, 30)})).json()
+
+    assert "language" not in body

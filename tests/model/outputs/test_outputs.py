@@ -118,11 +118,8 @@ def test_goals(toy_predictor: Predictor) -> None:
 
     assert goals["vqa"] == Goal("vqa", 1)
     assert goals["caption"] == Goal("caption", 12, toy_predictor.tokenizer.end)
-    assert [name for name, task in TASKS.items() if OUTPUTS[task.output].options] == ["caption", "embed", "ground"]
-    assert [name for name, task in TASKS.items() if not OUTPUTS[task.output].explains] == [
-        "pos",
-        "entities",
-        "parse",
-        "embed",
-    ]
-    assert [name for name, task in TASKS.items() if not OUTPUTS[task.output].named] == ["caption"]
+    texts = ["caption", "german_caption", "english_german", "german_english"]
+    assert [name for name, task in TASKS.items() if OUTPUTS[task.output].options] == [*texts, "embed", "ground"]
+    silent = [name for name, task in TASKS.items() if not OUTPUTS[task.output].explains]
+    assert silent == ["pos", "entities", "parse", "english_german", "german_english", "embed"]
+    assert [name for name, task in TASKS.items() if not OUTPUTS[task.output].named] == texts

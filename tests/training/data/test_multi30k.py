@@ -19,7 +19,7 @@ def test_both_directions(trees: Path) -> None:
     assert [(e["task"], e["text"], e["answer"]) for e in back[:1]] == [
         ("german_english", "Hund 0 läuft.", "Dog 0 runs.")
     ]
-    assert [len(read(trees, "multi30k", split)) for split in ("train", "dev", "test")] == [3, 2, 2]
+    assert [len(read(trees, "multi30k", split)) for split in ("train", "dev")] == [3, 2]
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,30 @@ def test_pairs_that_do_not_match_are_named(copy: Path, content: str, message: st
     assert message_of(copy, "multi30k") == f"{folder}/{message.format(folder=folder)}"
 
 
+def test_german_captions_are_of_photos_in_the_same_split_of_flickr8k(trees: Path) -> None:
+    train, dev = read(trees, "multi30k_captions"), read(trees, "multi30k_captions", "dev")
+
+    folder = trees / "multi30k_captions" / "Flicker8k_Dataset"
+    assert [(e["image"], e["captions"]) for e in train] == [
+        (folder / "1_a.jpg", ("Hund 0 läuft.",)),
+        (folder / "2_b.jpg", ("Hund 2 läuft.",)),
+    ]
+    assert [(e["image"], e["answer"]) for e in dev] == [(folder / "3_c.jpg", "Hund 1 läuft.")]
+
+
+def test_as_many_photos_as_captions_are_needed(copy: Path) -> None:
+    folder = copy / "multi30k_captions"
+    (folder / "train_images.txt").write_text("1.jpg\n")
+
+    expected = f"{folder}/train.de has 3 lines and {folder}/train_images.txt has 1, not as many"
+    assert message_of(copy, "multi30k_captions") == expected
+
+
 def test_real_data_has_the_counts_of_its_description(shared: Path) -> None:
     folder = shared / "data" / "multi30k"
     if not folder.is_dir():
         pytest.skip(f"needs {folder}")
 
     assert [len(DATASETS["multi30k"](folder).read(split)) for split in ("train", "dev")] == [27248, 986]
+    if (shared / "data" / "flickr8k").is_dir():
+        assert [len(DATASETS["multi30k_captions"](folder).read(split)) for split in ("train", "dev")] == [5162, 31]

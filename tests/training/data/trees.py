@@ -123,10 +123,21 @@ def write_ptb_sample(folder: Path) -> None:
 
 
 def write_multi30k(folder: Path) -> None:
-    """Three pairs in train and two in the other splits."""
-    for name, count in (("train", 3), ("val", 2), ("test_2016_flickr", 2)):
+    """Three pairs in train and two in dev."""
+    for name, count in (("train", 3), ("val", 2)):
         put(folder / f"{name}.en", "".join(f"Dog {i} runs.\n" for i in range(count)))
         put(folder / f"{name}.de", "".join(f"Hund {i} läuft.\n" for i in range(count)))
+
+
+def write_multi30k_captions(folder: Path) -> None:
+    """Photos 1 and 2 are in Flickr8k's train list, 3 in its dev list, 9 in neither."""
+    write_multi30k(folder)
+    put(folder / "train_images.txt", "1.jpg\n9.jpg\n2.jpg\n")
+    put(folder / "val_images.txt", "1.jpg\n3.jpg\n")
+    put(folder / "Flickr_8k.trainImages.txt", "1_a.jpg\n2_b.jpg\n")
+    put(folder / "Flickr_8k.devImages.txt", "3_c.jpg\n")
+    for name in ("1_a", "2_b", "3_c"):
+        put(folder / "Flicker8k_Dataset" / f"{name}.jpg", photo("red"))
 
 
 def write_hmdb51(folder: Path, videos: str = "videos", splits: str = "splits") -> None:
@@ -199,6 +210,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "ptb_sample": write_ptb_sample,
     "multi30k": write_multi30k,
     "multi30k_back": write_multi30k,
+    "multi30k_captions": write_multi30k_captions,
     "hmdb51": write_hmdb51,
     "caption_qa": write_caption_qa,
     "caption_pairs": write_caption_qa,
