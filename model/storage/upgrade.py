@@ -36,6 +36,7 @@ _USES: Mapping[str, dict[str, Any]] = {
                 "forms": _IMAGE,
                 "title": "Describe an image",
                 "summary": "a sentence about an image",
+                "choice": "en",
             },
             {
                 "name": "video-caption",

@@ -35,7 +35,7 @@ def folder(toy: Checkpoint, tmp_path: Path) -> Path:
 @pytest.fixture
 def served(folder: Path) -> FastAPI:
     """Return an application whose model rests after half a second."""
-    application = create_app(Settings(checkpoint=folder, device="cpu", torch_threads=1, idle_seconds=0.5))
+    application = create_app(Settings(checkpoint=folder, device="cpu", torch_threads=1, idle_seconds=1.0))
     application.dependency_overrides[require_admin] = lambda: None
     return application
 
