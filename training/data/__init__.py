@@ -34,10 +34,10 @@ from omninet.training.data.vqa2 import Vqa2
 
 DATASETS: dict[str, type[DataSet]] = {
     "penn": Penn,
-    "penn_trees": PennTrees,
-    "ptb_sample": PtbSample,
     "conllu": Conllu,
     "ewt": Conllu,
+    "penn_trees": PennTrees,
+    "ptb_sample": PtbSample,
     "wnut17": Wnut17,
     "conll2003": Conll2003,
     "coco": Coco,
