@@ -10,6 +10,7 @@ import torch
 
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.network.omninet import OmniNet
+from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs.boxes.tokens import CLASSES
 from omninet.model.predictor import Predictor
 from omninet.model.tasks import TASKS
@@ -35,13 +36,14 @@ def checkpoint_with(
         vocabularies={name: size for name, size in sizes.items() if name in needed},
         controls=(),
     )
+    return _drawn(toy, network, {name: classes for name, classes in named.items() if name in needed})
+
+
+def _drawn(toy: Checkpoint, network: OmniNetConfig, vocabularies: Mapping[str, tuple[str, ...]]) -> Checkpoint:
+    """Return the toy with a random network of another configuration."""
     torch.manual_seed(0)
-    return replace(
-        toy,
-        config=replace(toy.config, network=network),
-        network=OmniNet(network).eval(),
-        vocabularies={name: classes for name, classes in named.items() if name in needed},
-    )
+    config = replace(toy.config, network=network)
+    return replace(toy, config=config, network=OmniNet(network).eval(), vocabularies=vocabularies)
 
 
 def toy_with(
@@ -82,14 +84,8 @@ def with_translation(toy: Checkpoint) -> Checkpoint:
         vocabularies={"german": size, "english": size, "pos": config.vocabularies["pos"]},
         controls=(),
     )
-    torch.manual_seed(0)
-    return replace(
-        toy,
-        config=replace(toy.config, network=network),
-        network=OmniNet(network).eval(),
-        vocabularies={"pos": toy.vocabularies["pos"]},
-        tokenizer_files={"german": toy.tokenizer_file},
-    )
+    found = _drawn(toy, network, {"pos": toy.vocabularies["pos"]})
+    return replace(found, tokenizer_files={"german": toy.tokenizer_file})
 
 
 def with_german_captions(toy: Checkpoint) -> Checkpoint:

@@ -211,9 +211,11 @@ def test_a_run_waits_for_the_sample(watched: Watched) -> None:
     watched.page.route("**/static/samples/*", late)
     page = watched.show("match")
 
-    page.click("#run")
+    with page.expect_response("**/match") as answered:
+        page.click("#run")
 
-    page.wait_for_selector("#answer .headline")
+    assert answered.value.status == 200
+    expect(page.locator("#answer .headline")).to_be_visible()
 
 
 def test_an_optional_second_picture(watched: Watched) -> None:
