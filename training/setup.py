@@ -17,7 +17,7 @@ from torch import Tensor
 from omninet.model.checkpoint import Checkpoint, load
 from omninet.model.errors import ConfigError
 from omninet.model.media.limits import MediaLimits
-from omninet.model.modalities import MODALITIES, Resources, kind_of
+from omninet.model.modalities import Resources
 from omninet.model.modalities.language.config import LanguageConfig
 from omninet.model.modalities.language.tokenizer import Tokenizer
 from omninet.model.model_config import ModelConfig
@@ -247,7 +247,8 @@ def _subwords(
     files = {name: _started(name, work, first, resumed) for name in texts}
     vectors = None
     if files[""] is None and config.subwords == "bpemb":
-        files[""], vectors = published_subwords(config.vocabulary, readers[0].d_embedding)
+        width = next((part.d_embedding for part in readers if not part.tokenizer), readers[0].d_embedding)
+        files[""], vectors = published_subwords(config.vocabulary, width)
     elif files[""] is None and not any(texts.values()) and _reads_or_writes(shape):
         raise ConfigError(
             f"{', '.join(examples)}: no text to train subwords on; add a task that has text, or set subwords: bpemb"
@@ -288,9 +289,9 @@ def _reads_or_writes(network: OmniNetConfig) -> bool:
 
 
 def _fill_subwords(network: OmniNet, vectors: Tensor) -> None:
-    """Copy published vectors into the embedding of every peripheral that reads text."""
-    for name, config in network.config.peripherals.items():
-        if MODALITIES[kind_of(config)].Config is LanguageConfig:
+    """Copy published vectors into the embedding of every peripheral whose subwords they belong to."""
+    for name, config in network.config.every(LanguageConfig).items():
+        if not config.tokenizer:
             network.get_parameter(f"peripherals.{name}.embedding.weight").data[: len(vectors)] = vectors
 
 

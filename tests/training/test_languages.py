@@ -44,14 +44,14 @@ def _added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DATASETS, "mirrored", Mirrored)
 
 
-def prepared(data: Path, work: Path, start: Path | None = None) -> Setup:
+def prepared(data: Path, work: Path, start: Path | None = None, **changes: Any) -> Setup:
     runs = {
         "pos": {"dataset": "ewt", "folder": "ewt", "batch": 2, "share": 1},
         "mirror": {"dataset": "mirrored", "folder": "ewt", "batch": 2, "share": 1},
     }
     network: dict[str, Any] = run_values()["network"]
     network["mirrored"] = {"kind": "language", "tokenizer": "mirrored", "d_embedding": 8}
-    config = RunConfig.model_validate(run_values(tasks=runs, network=network, steps=4))
+    config = RunConfig.model_validate(run_values(tasks=runs, network=network, steps=4, **changes))
     return set_up(config, data, None, work, start=start)
 
 
@@ -110,6 +110,21 @@ def test_a_warm_start_keeps_the_subwords_of_every_language(folder: Path, data: P
     ours, theirs = setup.network.state_dict(), given.network.state_dict()
     for name in ("peripherals.mirrored.embedding.weight", "cnp.classifiers.mirrored.weight"):
         assert torch.equal(ours[name], theirs[name])
+
+
+def test_published_vectors_are_those_of_the_common_tokenizer(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = prepared(data, tmp_path / "trained").network.state_dict()
+    common = prepared(data, tmp_path / "trained").encoder.tokenizer
+    vectors = torch.full((len(common), wanted["peripherals.language.embedding.weight"].shape[1]), 3.0)
+    monkeypatch.setattr("omninet.training.setup.published_subwords", lambda *_: (common.model_file, vectors))
+
+    found = prepared(data, tmp_path / "published", subwords="bpemb").network.state_dict()
+
+    assert torch.equal(found["peripherals.language.embedding.weight"][: len(common)], vectors)
+    name = "peripherals.mirrored.embedding.weight"
+    assert torch.equal(found[name], wanted[name])
 
 
 @pytest.mark.parametrize("name", ["../up", "German", 3])
