@@ -78,6 +78,7 @@ class Settings(BaseSettings):
         10_000_000, gt=0, description="Maximum size of a video's frames, width times height in pixels."
     )
     max_video_seconds: float = Field(600.0, gt=0, description="Maximum length of a video, in seconds.")
+    max_audio_seconds: float = Field(120.0, gt=0, description="Maximum length of a recording, in seconds.")
     max_decoded_frames: int = Field(6_000, gt=0, description="Maximum number of frames decoded to sample one video.")
 
     media_processes: int = Field(2, gt=0, description="Number of processes that decode images and videos.")
@@ -221,5 +222,6 @@ class Settings(BaseSettings):
             image_pixels=self.max_image_pixels,
             frame_pixels=self.max_frame_pixels,
             video_seconds=self.max_video_seconds,
+            audio_seconds=self.max_audio_seconds,
             decoded_frames=self.max_decoded_frames,
         )

@@ -81,7 +81,7 @@ class Predictor(Processor):
         Args:
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
             precision: ``auto``, ``float32``, ``bfloat16`` or ``int8``.
-            limits: limits of images and videos; None means the defaults.
+            limits: limits of images, videos and recordings; None means the defaults.
 
         Raises:
             CheckpointError: the folder is not a valid checkpoint.

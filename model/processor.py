@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from omninet.model.confidence.confidence import Confidence
 from omninet.model.decoding.goal import Goal
-from omninet.model.decoding.hypotheses import Decoded, Hypothesis
+from omninet.model.decoding.hypotheses import Decoded
 from omninet.model.documents import Documents
 from omninet.model.errors import InputError
 from omninet.model.explain.explanation import Explanation
@@ -23,8 +23,6 @@ from omninet.model.modalities.language.tokenizer import Tokenizer
 from omninet.model.modalities.language.words import Word
 from omninet.model.model_config import ModelConfig
 from omninet.model.outputs import OUTPUTS, Answer, Output
-from omninet.model.outputs.text.answer import Text
-from omninet.model.outputs.text.output import written
 from omninet.model.rows import Prepared, Row
 from omninet.model.tasks import TASKS, Input, Task, not_in_checkpoint
 
@@ -63,7 +61,7 @@ class Processor:
 
     Args:
         vocabularies: vocabulary name -> class names in the order of their ids.
-        limits: limits of images and videos.
+        limits: limits of images, videos and recordings.
         documents: model card and licence.
         confidences: task -> how its confidence is computed; a task may have none.
         digest: SHA-256 of the weights, hexadecimal; empty if they were not read from disk.
@@ -222,10 +220,6 @@ class Processor:
     def output(self, task: str) -> Output:
         """Return the output of a task."""
         return OUTPUTS[self.config.network.tasks[task].output]
-
-    def text_of(self, task: str, found: Hypothesis) -> Text:
-        """Convert the subwords of a hypothesis of a task to text, without the end token."""
-        return written(found, self.tokenizer_of(task))
 
     def explanation(self, job: Job, row: Decoded, outputs: Sequence[str]) -> Explanation | None:
         """Return the explanation of a row, or None if the request did not ask for one.

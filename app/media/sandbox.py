@@ -159,7 +159,9 @@ class Sandbox:
         header = json.loads(connection.receive(HEADER_BYTES, until))
         if "error" in header:
             raise InputError(header["error"], header["message"], **header["detail"])
-        return modality.unpack(form, header["found"], connection.receive(modality.most_bytes, until))
+        return modality.unpack(
+            form, header["found"], connection.receive(modality.most_bytes(self._limits.media), until)
+        )
 
     def close(self) -> None:
         """Kill the process, even while it decodes, and start no other."""

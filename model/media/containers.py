@@ -1,4 +1,4 @@
-"""Open video containers and find out whether they are whole.
+"""Open containers of videos and sounds, and find out whether they are whole.
 
 The bytes are untrusted. FFmpeg may use no protocol and only the demuxers listed below, so that playlists and session
 descriptions cannot make it open files or network connections.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
@@ -20,22 +22,42 @@ from omninet.model.media.limits import MediaLimits
 
 VIDEO_DEMUXERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "gif")
 VIDEO_NAMES = "mp4, mov, webm, mkv, avi, mpeg-ts or gif"
+AUDIO_DEMUXERS = ("wav", "flac", "ogg", "mp3", "aac", *VIDEO_DEMUXERS)
+AUDIO_NAMES = "wav, flac, ogg, mp3, m4a, webm, or a video with sound"
 SEGMENT = b"\x18\x53\x80\x67"  # the Matroska element that contains all others
+UNKNOWN_SIZE = 0xFFFFFFFF - 8  # of a WAV, or above
 GIF_EXTENSION, GIF_IMAGE, GIF_TRAILER = 0x21, 0x2C, 0x3B
 
 
 def open_video(data: bytes) -> InputContainer:
-    """Open a container from memory.
+    """Open a video from memory.
 
     Raises:
         InputError: ``not_a_video``.
     """
-    options = {"protocol_whitelist": "none", "format_whitelist": ",".join(VIDEO_DEMUXERS)}
+    return _opened(data, VIDEO_DEMUXERS, _no_video())
+
+
+def open_audio(data: bytes) -> InputContainer:
+    """Open a recording, or a video with sound, from memory.
+
+    Raises:
+        InputError: ``not_audio``.
+    """
+    return _opened(data, AUDIO_DEMUXERS, _no_audio())
+
+
+def _opened(data: bytes, demuxers: Sequence[str], otherwise: InputError) -> InputContainer:
+    options = {"protocol_whitelist": "none", "format_whitelist": ",".join(demuxers)}
     try:
         # A buffer without a name and an explicit mode: FFmpeg gets bytes, never a path or URL.
         return av.open(io.BytesIO(data), mode="r", options=options)
     except (FFmpegError, ValueError, OSError) as error:
-        raise _no_video() from error
+        raise otherwise from error
+
+
+def _no_audio() -> InputError:
+    return InputError("not_audio", f"the file is not a readable recording, or truncated; send {AUDIO_NAMES}")
 
 
 def _no_video() -> InputError:
@@ -64,6 +86,26 @@ def video_stream(container: InputContainer) -> VideoStream:
     return stream
 
 
+def audio_stream(container: InputContainer) -> AudioStream:
+    """Return the sound that players play: the first stream that is marked as default, else the first.
+
+    Raises:
+        InputError: ``no_audio_stream``, ``not_audio`` or ``corrupt_audio``.
+    """
+    sounds = container.streams.audio
+    if not sounds:
+        if not container.streams.video:
+            raise _no_audio()
+        raise InputError("no_audio_stream", "the file has only pictures and no sound; send a recording")
+    stream = next((stream for stream in sounds if stream.disposition & Disposition.default), sounds[0])
+    if stream.codec_context is None:
+        raise InputError(
+            "corrupt_audio", "the recording's codec is not supported, or its header is damaged; send an intact file"
+        )
+    stream.codec_context.thread_count = 1
+    return stream
+
+
 def check_frame_size(width: int, height: int, limits: MediaLimits) -> None:
     """Compare the size of a frame with its limit.
 
@@ -84,13 +126,13 @@ def ends_early(data: bytes, demuxer: str) -> bool | None:
     """Return True if the structure of a container extends beyond the end of the file, None if it does not say."""
     if demuxer == "gif":
         return _gif_ends_early(data)
-    if demuxer == "avi":
+    if demuxer in {"avi", "wav"}:
         return _riff_ends_early(data)
     if demuxer == "mpegts":
         return len(data) % 188 != 0 and len(data) % 192 != 0
     if demuxer.startswith("matroska"):
         return _segment_ends_early(data)
-    return _boxes_end_early(data)
+    return _boxes_end_early(data) if demuxer.startswith("mov") else None
 
 
 def _gif_ends_early(data: bytes) -> bool:
@@ -121,9 +163,9 @@ def _colour_table(data: bytes, flags: int) -> int:
 
 
 def _riff_ends_early(data: bytes) -> bool | None:
-    """Compare the size of an AVI with that in its header; recorders that were stopped leave 0 there."""
+    """Compare the size of an AVI or WAV with that in its header; streams leave 0 or the maximum there."""
     (size,) = struct.unpack_from("<I", data, 4)
-    return size + 8 > len(data) if size else None
+    return size + 8 > len(data) if 0 < size < UNKNOWN_SIZE else None
 
 
 def _segment_ends_early(data: bytes) -> bool | None:

@@ -1,4 +1,4 @@
-"""Limits of images and videos."""
+"""Limits of images, videos and recordings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MediaLimits:
-    """Limits of one image or video; larger ones are rejected, before decoding if the header states the size.
+    """Limits of one image, video or recording; larger ones are rejected, before decoding if the header states the size.
 
     Attributes:
         image_pixels: pixels of an image.
@@ -15,6 +15,7 @@ class MediaLimits:
         frame_pixels: pixels of a video frame.
         video_seconds: duration of a video in seconds.
         decoded_frames: frames decoded to sample a video.
+        audio_seconds: duration of a recording in seconds.
     """
 
     image_pixels: int = 200_000_000
@@ -22,3 +23,4 @@ class MediaLimits:
     frame_pixels: int = 10_000_000
     video_seconds: float = 600.0
     decoded_frames: int = 6_000
+    audio_seconds: float = 120.0

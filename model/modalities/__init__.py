@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from omninet.model.errors import ConfigError
+from omninet.model.modalities.audio import AudioModality
 from omninet.model.modalities.base import Form, Modality, Pair, Ready, Resources, Variation
 from omninet.model.modalities.language import LanguageModality
 from omninet.model.modalities.vision import VisionModality
@@ -12,6 +13,7 @@ from omninet.model.modalities.vision import VisionModality
 MODALITIES: dict[str, type[Modality]] = {
     "vision": VisionModality,
     "language": LanguageModality,
+    "audio": AudioModality,
 }
 
 

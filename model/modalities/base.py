@@ -77,7 +77,7 @@ class Resources:
 
     Attributes:
         tokenizer: tokenizer of all texts that name none.
-        limits: limits of images and videos.
+        limits: limits of images, videos and recordings.
         max_steps: maximum number of time steps of an input.
         tokenizers: name -> tokenizer, for texts in other languages.
     """
@@ -205,9 +205,8 @@ class Modality(ABC):
         """
         return {}
 
-    @property
-    def most_bytes(self) -> int:
-        """Maximum number of bytes that ``pack`` returns."""
+    def most_bytes(self, media: MediaLimits) -> int:  # noqa: ARG002
+        """Return the maximum number of bytes that ``pack`` returns."""
         return 0
 
     @property

@@ -18,6 +18,7 @@ from omninet.model.media.limits import MediaLimits
 from omninet.model.media.pixels import image_to_array
 from omninet.model.media.videos import Clip, decode_video
 from omninet.model.modalities.base import Form, Modality, Pair, Ready, Resources
+from omninet.model.modalities.files import bytes_of
 from omninet.model.modalities.vision.config import Framed, VisionConfig
 from omninet.model.modalities.vision.fit import fit
 
@@ -138,8 +139,7 @@ class VisionModality(Modality):
         """Pixels of the backbone's input."""
         return self.config.size**2
 
-    @property
-    def most_bytes(self) -> int:
+    def most_bytes(self, media: MediaLimits) -> int:  # noqa: ARG002
         """Bytes of the maximum number of frames."""
         return self.config.frames * 3 * self.config.size**2
 
@@ -178,17 +178,3 @@ def _picture(image: ImageInput, limits: MediaLimits) -> Picture:
     if isinstance(image, Image.Image):
         return Picture(image_to_array(image))
     return decode_image(bytes_of(image), limits)
-
-
-def bytes_of(source: bytes | str | Path) -> bytes:
-    """Return the given bytes, or read those of a file.
-
-    Raises:
-        InputError: ``unreadable_file``.
-    """
-    if isinstance(source, bytes):
-        return source
-    try:
-        return Path(source).read_bytes()
-    except OSError as error:
-        raise InputError("unreadable_file", f"{source} cannot be read: {error.strerror}") from error

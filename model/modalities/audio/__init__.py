@@ -1,0 +1,5 @@
+"""Audio modality: recordings."""
+
+from omninet.model.modalities.audio.modality import AudioModality
+
+__all__ = ["AudioModality"]
