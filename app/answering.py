@@ -40,7 +40,8 @@ async def prepare_and_run(
     """
     processor = engine.processor
     job = await run_in_threadpool(_prepare, processor, task, times, inputs)
-    result = await engine.run(job, notify and (lambda settled: notify(processor.text_of(job.task, settled))))
+    output = processor.output(job.task)
+    result = await engine.run(job, notify and (lambda settled: notify(output.partial(processor, job.task, settled))))
     return Prediction(
         processor.finish(job, result.decoded),
         processor.name,

@@ -11,6 +11,7 @@ from omninet.model.predictor import Predictor
 from omninet.model.tasks import shared_uses
 
 if TYPE_CHECKING:
+    from omninet.model.modalities.audio.modality import AudioInput
     from omninet.model.modalities.vision.modality import ImageInput, VideoInput
     from omninet.model.outputs.boxes.answer import Places
     from omninet.model.outputs.embedding.answer import Embedding
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from omninet.model.outputs.spans.answer import Entities
     from omninet.model.outputs.tags.answer import Tagging
     from omninet.model.outputs.text.answer import Caption
+    from omninet.model.outputs.transcript.answer import Transcript
     from omninet.model.outputs.translation.answer import Translation
     from omninet.model.outputs.trees.answer import Parse
 
@@ -72,6 +74,10 @@ class Model(Predictor):
             message = f"source-target must be one of {', '.join(known) or 'none'}, not {source}-{target}"
             raise InputError("bad_option", message, option="source-target")
         return cast("Translation", self.predict(task.name, text=text if isinstance(text, str) else list(text)))
+
+    def transcribe(self, audio: AudioInput, **options: Unpack[TextOptions]) -> Transcript:
+        """Write down what is said in a recording."""
+        return cast("Transcript", self.predict("transcribe", audio=audio, **options))
 
     def match(self, image: ImageInput, text: str) -> Match:
         """Tell how well a text fits an image."""

@@ -140,6 +140,7 @@ GERMAN = Input("text", "german", "german")
 PHRASE = Input("phrase", "language", "english")
 ONE_OR_TWO = Input("picture", "vision", "image", second="second_image")
 STATEMENT = Input("statement", "language", "english")
+SPEECH = Input("audio", "audio", "audio")
 IMAGE, VIDEO = {"picture": "image"}, {"picture": "video"}
 
 TASKS: dict[str, Task] = {
@@ -250,6 +251,14 @@ TASKS: dict[str, Task] = {
             "english",
             "a German text in English",
             uses=(Use("translate", title="Translate to English", chooses="source-target", choice="de-en"),),
+        ),
+        Task(
+            "transcribe",
+            (SPEECH,),
+            "transcript",
+            "characters",
+            "what is said in a recording",
+            uses=(Use("transcribe", title="Transcribe speech"),),
         ),
         Task(
             "match",

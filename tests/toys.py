@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from omninet.model.checkpoint import Checkpoint
+from omninet.model.modalities.audio.config import AudioConfig
 from omninet.model.network.omninet import OmniNet
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs.boxes.tokens import CLASSES
@@ -53,6 +54,7 @@ def toy_with(
     return Predictor(checkpoint_with(toy, tasks, vocabularies, **cnp), device="cpu")
 
 
+SPEECH = AudioConfig(rate=8000, mels=20, channels=4)
 NEW_VOCABULARIES = {
     "match": ("match", "no-match"),
     "entailment": ("contradiction", "entailment", "neutral"),
@@ -93,3 +95,18 @@ def with_german_captions(toy: Checkpoint) -> Checkpoint:
     size = toy.config.network.vocabularies["caption"]
     found = checkpoint_with(toy, ["caption", "german_caption"], {"german": ("",) * size})
     return replace(found, vocabularies={}, tokenizer_files={"german": toy.tokenizer_file})
+
+
+def with_speech(toy: Checkpoint, **cnp: Any) -> Checkpoint:
+    """Return a random network that transcribes recordings and tags words."""
+    config, characters = toy.config.network, ("<end>", " ", *"ABCDE")
+    network = replace(
+        config,
+        cnp=replace(config.cnp, **cnp),
+        peripherals={"language": config.peripherals["language"], "audio": SPEECH},
+        domains=("audio", "english"),
+        tasks={name: TASKS[name] for name in ("transcribe", "pos")},
+        vocabularies={"characters": len(characters), "pos": config.vocabularies["pos"]},
+        controls=(),
+    )
+    return _drawn(toy, network, {"characters": characters, "pos": toy.vocabularies["pos"]})

@@ -9,9 +9,17 @@ from collections.abc import Collection, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from omninet.model.decoding.alignment import PrefixScores
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.hypotheses import Decoded
-from omninet.model.decoding.search import Continuation, Search, ValueSearch, mask_forbidden, search_for
+from omninet.model.decoding.search import (
+    Continuation,
+    Search,
+    ValueSearch,
+    add_alignments,
+    mask_forbidden,
+    search_for,
+)
 from omninet.model.network.cnp import CNP, group
 from omninet.model.network.cohort import Cohort
 from omninet.model.network.memory import Memory
@@ -29,7 +37,7 @@ class RunningBatch:
     the decoder.
 
     Args:
-        heads: task -> head that computes values from the decoder's hidden state, for tasks without a vocabulary.
+        heads: task -> its output head; needed for tasks without a vocabulary, and for goals with an alignment.
     """
 
     def __init__(self, cnp: CNP, heads: nn.ModuleDict | None = None) -> None:
@@ -57,7 +65,16 @@ class RunningBatch:
         if any(goal.pooled for goal in goals):
             for search, pooled in zip(searches, memory.pooled().float().cpu().numpy(), strict=True):
                 search.pooled = pooled if search.goal.pooled else None
+        for task in {goal.task for goal in goals if goal.aligned}:
+            self._align(memory, task, searches)
         return searches
+
+    def _align(self, memory: Memory, task: str, searches: Sequence[Search]) -> None:
+        """Give each search of a task the alignments of its row of ``memory``."""
+        steps = self._heads[task].alignment(memory.temporal).float().cpu().numpy()  # type: ignore[operator]
+        for search, row, length in zip(searches, steps, memory.temporal_mask.sum(1).tolist(), strict=True):
+            if search.goal.task == task and search.goal.end is not None:
+                search.alignment = PrefixScores(row[:length], search.goal.end)
 
     def settle(self, goals: Sequence[Goal], values: Tensor) -> list[Search]:
         """Add rows that read the encoder only, with the values (b, values) of their head; return their searches."""
@@ -106,7 +123,7 @@ class RunningBatch:
             self._read(cohort, places, scores)
             return self._end(cohort, places, [i for i, search in enumerate(places) if search])
         parents: dict[int, list[int]] = {}
-        allowed = mask_forbidden(scores, places)
+        allowed = mask_forbidden(add_alignments(scores, places), places)
         starting = [i for i, position in enumerate(cohort.positions) if position == 1]
         for i, candidates in zip(starting, _candidates(allowed[starting, 0]), strict=True):
             _at(places, i).candidates = candidates

@@ -31,6 +31,8 @@ class Goal:
         given: sequences of class ids to score (forced decoding) instead of a search.
         reads: what the output reads: the log-probabilities of ``classes``, the ``hidden`` state of the decoder's first
             step, or the number of a layer of the temporal encoder, where 0 is the output of the peripherals.
+        aligned: share of the scores of an alignment to the input (``PrefixScores``) in those of the classes, in [0, 1);
+            above 0 only for outputs whose head computes an alignment.
         pooled: return the mean of the spatial cache as well, from which the confidence of captions is computed.
     """
 
@@ -46,6 +48,7 @@ class Goal:
     medians: bool = False
     given: tuple[tuple[int, ...], ...] = ()
     reads: Reads = "classes"
+    aligned: float = 0.0
     pooled: bool = False
 
     @property

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from omninet.model.decoding.alignment import PrefixScores
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.decoding.sampler import Sampler
@@ -29,9 +30,11 @@ class Search:
         finished: finished hypotheses.
         candidates: the likeliest classes of the first step, best first, as (class, log-probability).
         pooled: mean of the spatial cache, (d,), if ``Goal.pooled`` is set.
+        alignment: scores of an alignment to the input, if ``Goal.aligned`` is above 0.
     """
 
     pooled: np.ndarray | None = None
+    alignment: PrefixScores | None = None
 
     def __init__(self, goal: Goal) -> None:
         self.goal = goal
@@ -273,6 +276,28 @@ def mask_forbidden(scores: Tensor, searches: Sequence[Search | None]) -> Tensor:
             if hypothesis is not None:
                 _mask_forbidden_row(allowed[row, i], search.goal, hypothesis.tokens)
     return allowed
+
+
+def add_alignments(scores: Tensor, searches: Sequence[Search | None]) -> Tensor:
+    """Add the scores of the alignments of the rows (``Goal.aligned``) to those of the decoder.
+
+    Args:
+        scores: log-probabilities, (b, n, c); not changed.
+
+    Returns:
+        Weighted means of both log-probabilities, (b, n, c).
+    """
+    aligned = [(row, search, search.alignment) for row, search in enumerate(searches) if search and search.alignment]
+    if not aligned:
+        return scores
+    mixed = scores.clone()
+    for row, search, alignment in aligned:
+        share = search.goal.aligned
+        for i, hypothesis in enumerate(search.hypotheses):
+            if hypothesis is not None:
+                added = torch.from_numpy(alignment.following(hypothesis.tokens)).to(scores)
+                mixed[row, i] = (1 - share) * scores[row, i] + share * added
+    return mixed
 
 
 def _has_constraints(goal: Goal) -> bool:

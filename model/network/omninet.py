@@ -36,7 +36,12 @@ class OmniNet(nn.Module):
         )
         vocabulary_of = {name: task.vocabulary for name, task in config.tasks.items()}
         self.cnp = CNP(config.cnp, config.domains, vocabulary_of, config.vocabularies, config.controls)
-        self.heads = nn.ModuleDict({name: OUTPUTS[task.output].head()(task, d) for name, task in config.tasks.items()})
+        self.heads = nn.ModuleDict(
+            {
+                name: OUTPUTS[task.output].head().of(task, d, config.vocabularies.get(task.vocabulary, 0))
+                for name, task in config.tasks.items()
+            }
+        )
 
     def encode(
         self, inputs: Inputs, moves: bool = True, losses: Losses | None = None, exits: Exits | None = None

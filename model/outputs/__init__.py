@@ -9,6 +9,7 @@ from omninet.model.outputs.match.output import MatchOutput
 from omninet.model.outputs.spans.output import SpansOutput
 from omninet.model.outputs.tags.output import TagsOutput
 from omninet.model.outputs.text.output import TextOutput
+from omninet.model.outputs.transcript.output import TranscriptOutput
 from omninet.model.outputs.translation.output import TranslationOutput
 from omninet.model.outputs.trees.output import TreesOutput
 from omninet.model.outputs.truth import Truth
@@ -21,6 +22,7 @@ OUTPUTS: dict[str, Output] = {
     "spans": SpansOutput(),
     "tags": TagsOutput(),
     "text": TextOutput(),
+    "transcript": TranscriptOutput(),
     "translation": TranslationOutput(),
     "trees": TreesOutput(),
 }

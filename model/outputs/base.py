@@ -12,7 +12,7 @@ from pydantic import BaseModel, create_model
 
 from omninet.model.confidence.confidence import log_odds
 from omninet.model.decoding.goal import Goal, Reads
-from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.decoding.options import Option
 from omninet.model.modalities.base import Form
 from omninet.model.outputs.answer import Answer
@@ -154,6 +154,10 @@ class Output(ABC):
     def body(self, task: Task, answer: Any) -> BaseModel:
         """Convert an answer to an object of ``schema``."""
         return self.schema(task).model_validate(answer, from_attributes=True)
+
+    def partial(self, processor: Processor, task: str, found: Hypothesis) -> Any:
+        """Convert the outputs of the first row that cannot change any more to what ``parts`` takes; see ``streams``."""
+        raise NotImplementedError(f"{type(self).__name__} is not streamed")
 
     def parts(self, answer: Any) -> Sequence[BaseModel]:  # noqa: ARG002
         """Return the parts of a complete or partial answer for streaming; only used if ``streams``."""

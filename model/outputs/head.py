@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -60,6 +60,11 @@ class Head(nn.Module, ABC):
     def __init__(self, task: Task, d_model: int) -> None:  # noqa: ARG002
         super().__init__()
 
+    @classmethod
+    def of(cls, task: Task, d_model: int, classes: int) -> Self:  # noqa: ARG003
+        """Build the head of a task whose vocabulary has ``classes`` classes (0 without one), unused by default."""
+        return cls(task, d_model)
+
     def needs(self, config: CNPConfig) -> tuple[Reads, ...]:  # noqa: ARG002
         """Return the states that the loss needs from a network; by default ``reads``."""
         return self.reads
@@ -91,6 +96,17 @@ class Head(nn.Module, ABC):
             shares: share of each class in the target, (b, c).
         """
         raise NotImplementedError(f"{type(self).__name__} has no loss of soft targets")
+
+    def alignment(self, states: Tensor) -> Tensor:
+        """Compute log-probabilities of the classes at each time step, for ``Goal.aligned``.
+
+        Args:
+            states: output of the temporal encoder, (b, t, d).
+
+        Returns:
+            Natural log-probabilities, (b, t, c).
+        """
+        raise NotImplementedError(f"{type(self).__name__} aligns nothing")
 
     def values(self, states: Tensor, mask: Tensor | None, reads: Reads) -> Tensor:
         """Compute the values of answers from hidden states.

@@ -34,7 +34,7 @@ class Right:
 
 def head_of(task: str) -> Head:
     """Return the head that a network has for a task."""
-    return OUTPUTS[TASKS[task].output].head()(TASKS[task], 8)
+    return OUTPUTS[TASKS[task].output].head().of(TASKS[task], 8, 4)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,12 @@ def test_goals(toy_predictor: Predictor) -> None:
     assert goals["vqa"] == Goal("vqa", 1)
     assert goals["caption"] == Goal("caption", 12, toy_predictor.tokenizer.end)
     texts = ["caption", "german_caption", "english_german", "german_english"]
-    assert [name for name, task in TASKS.items() if OUTPUTS[task.output].options] == [*texts, "embed", "ground"]
+    assert [name for name, task in TASKS.items() if OUTPUTS[task.output].options] == [
+        *texts,
+        "transcribe",
+        "embed",
+        "ground",
+    ]
     silent = [name for name, task in TASKS.items() if not OUTPUTS[task.output].explains]
-    assert silent == ["pos", "entities", "parse", "english_german", "german_english", "embed"]
+    assert silent == ["pos", "entities", "parse", "english_german", "german_english", "transcribe", "embed"]
     assert [name for name, task in TASKS.items() if not OUTPUTS[task.output].named] == texts
