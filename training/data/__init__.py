@@ -24,6 +24,7 @@ from omninet.training.data.multi30k_captions import Multi30kCaptions
 from omninet.training.data.nlvr import Nlvr
 from omninet.training.data.nlvr2 import Nlvr2
 from omninet.training.data.penn import Penn, PennTrees, PtbSample
+from omninet.training.data.recordings import An4, Fsdd, LibriSpeech, SpeechCommands
 from omninet.training.data.records import Records
 from omninet.training.data.refcoco import Refcoco, Refcocog, RefcocoPlus
 from omninet.training.data.snli_ve import SnliVe
@@ -51,6 +52,10 @@ DATASETS: dict[str, type[DataSet]] = {
     "multi30k": Multi30k,
     "multi30k_back": Multi30kBack,
     "multi30k_captions": Multi30kCaptions,
+    "an4": An4,
+    "fsdd": Fsdd,
+    "librispeech": LibriSpeech,
+    "speech_commands": SpeechCommands,
     "imagenet": ImageNet,
     "caltech101": Caltech101,
     "thing_captions": ThingCaptions,

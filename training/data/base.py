@@ -28,7 +28,7 @@ class Example:
 
     Attributes:
         inputs: keyword arguments of ``Predictor.prepare``, such as ``image`` and ``video`` (paths), ``question``,
-            ``tokens`` (the words of a sentence), or the roles of a task's inputs.
+            ``tokens`` (the words of a sentence), ``audio`` (a path), or the roles of a task's inputs.
         answer: label, or first of several captions.
         tags: one per word.
         captions: all captions of the picture.
@@ -58,6 +58,12 @@ class Example:
     def video(self) -> Path | None:
         """Return the input clip, if any."""
         return self.inputs.get("video")
+
+    @property
+    def photos(self) -> tuple[Path, ...]:
+        """Return the input files that are neither clips nor recordings."""
+        others = {self.video, self.inputs.get("audio")}
+        return tuple(path for path in self.media if path not in others)
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -1,22 +1,32 @@
-"""Completeness check of data sets: read every split, and decode every picture and clip."""
+"""Completeness check of data sets: read every split, and decode every picture, clip and recording."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from omninet.model.errors import InputError
+from omninet.model.media.audio import decode_audio
 from omninet.model.media.images import decode_image
 from omninet.model.media.videos import decode_video
-from omninet.training.data.base import DataError, DataSet, MissingError
+from omninet.training.data.base import DataError, DataSet, Example, MissingError
 
+RATE = 16_000  # at which recordings are decoded
 MISSING = "is missing"
 SHOWN = 5  # maximum number of problems in an error message
+
+
+DECODERS: Mapping[str, Callable[[bytes], Any]] = {
+    "image": decode_image,
+    "video": decode_video,
+    "audio": lambda data: decode_audio(data, RATE),
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,7 @@ class SplitReport:
     """Contents and problems of one split of a data set.
 
     Attributes:
-        media: number of distinct pictures and clips.
+        media: number of distinct pictures, clips and recordings.
         missing: files that do not exist.
         unreadable: path -> reason.
         error: reason why the split cannot be read at all.
@@ -53,19 +63,19 @@ def check(sets: Mapping[str, DataSet]) -> list[SplitReport]:
     """
     found = [_read(name, dataset, split) for name, dataset in sets.items() for split in dataset.splits]
     splits = [both for both in found if both]
-    faults = _faults({path: is_clip for _, media in splits for path, is_clip in media.items()})
+    faults = _faults({path: kind for _, media in splits for path, kind in media.items()})
     return [_with_faults(report, {path: faults[path] for path in media}) for report, media in splits]
 
 
-def _read(name: str, dataset: DataSet, split: str) -> tuple[SplitReport, dict[Path, bool]] | None:
-    """Return the report before decoding, and path -> whether it is a clip; None for a missing test split."""
+def _read(name: str, dataset: DataSet, split: str) -> tuple[SplitReport, dict[Path, str]] | None:
+    """Return the report before decoding, and path -> name in DECODERS; None for a missing test split."""
     try:
         examples = dataset.read(split)
     except DataError as error:
         if split == "test" and isinstance(error, MissingError):
             return None
         return SplitReport(name, split, error=str(error)), {}
-    media = {path: path == example.video for example in examples for path in example.media}
+    media = {path: _kind(example, path) for example in examples for path in example.media}
     empty = None if examples else f"{dataset.folder} holds no {split} example"
     return SplitReport(name, split, len(examples), len(media), error=empty), media
 
@@ -76,7 +86,11 @@ def _with_faults(report: SplitReport, faults: Mapping[Path, str]) -> SplitReport
     return replace(report, missing=missing, unreadable=unreadable)
 
 
-def _faults(media: Mapping[Path, bool]) -> dict[Path, str]:
+def _kind(example: Example, path: Path) -> str:
+    return next((kind for kind in DECODERS if example.inputs.get(kind) == path), "image")
+
+
+def _faults(media: Mapping[Path, str]) -> dict[Path, str]:
     """Return path -> problem of the file, empty if there is none."""
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
@@ -86,10 +100,10 @@ def _faults(media: Mapping[Path, bool]) -> dict[Path, str]:
         pool.shutdown(cancel_futures=True)  # an interrupt must not wait for the queued files
 
 
-def _fault(path: Path, is_clip: bool) -> str:
+def _fault(path: Path, kind: str) -> str:
     try:
         data = path.read_bytes()
-        decoded = decode_video(data) if is_clip else decode_image(data)
+        decoded = DECODERS[kind](data)
     except FileNotFoundError:
         return MISSING
     except OSError as error:

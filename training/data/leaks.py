@@ -89,7 +89,7 @@ def photos_of(dataset: DataSet, split: str) -> list[Path]:
         if split in NEEDED:
             raise
         return []
-    return list(dict.fromkeys(path for example in examples for path in example.media if path != example.video))
+    return list(dict.fromkeys(path for example in examples for path in example.photos))
 
 
 def _by_look(train: Sequence[Path], held: Sequence[Path]) -> dict[Path, Leak]:
