@@ -30,7 +30,7 @@ async def prepare_and_run(
     Args:
         engine: runs the model.
         task: name of a task of the model.
-        inputs: keyword arguments of ``Processor.prepare``, with decoded images and videos.
+        inputs: keyword arguments of ``Processor.prepare``, with decoded images, videos and recordings.
         times: measures the stages.
         notify: called with the final part of the text each time it has grown.
 

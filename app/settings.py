@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     max_audio_seconds: float = Field(120.0, gt=0, description="Maximum length of a recording, in seconds.")
     max_decoded_frames: int = Field(6_000, gt=0, description="Maximum number of frames decoded to sample one video.")
 
-    media_processes: int = Field(2, gt=0, description="Number of processes that decode images and videos.")
+    media_processes: int = Field(2, gt=0, description="Number of processes that decode images, videos and recordings.")
     media_seconds: float = Field(20.0, gt=0, description="Time-out for decoding one file, in seconds.")
     media_memory_bytes: int = Field(1024 * MEBI, gt=0, description="Maximum memory for decoding one file, in bytes.")
     max_waiting_media: int = Field(

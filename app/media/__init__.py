@@ -1,1 +1,1 @@
-"""Sandboxed worker processes that decode uploaded images and videos."""
+"""Sandboxed worker processes that decode uploaded images, videos and recordings."""

@@ -50,7 +50,7 @@ class Limits:
     """Limits on decoding one file.
 
     Attributes:
-        media: limits on the size of images and videos.
+        media: limits on the size of images, videos and recordings.
         seconds: limit on wall-clock time, and on CPU time.
         memory: bytes of address space beyond those in use when the process starts.
     """

@@ -11,7 +11,7 @@ import { creditLine, mediaSample, sampleFile, textSample } from "./samples.js";
 import { beginSearch, searchTab, showCount } from "./search.js";
 import { events } from "./stream.js";
 import { truthLine } from "./truth.js";
-import { choose as chooseTask, give, takes, usesOf } from "./uses.js";
+import { choose as chooseTask, give, showsSample, usesOf } from "./uses.js";
 
 const $ = (id) => document.getElementById(id);
 const here = new URL(".", location.href);
@@ -185,7 +185,7 @@ function setText(field, text) {
 }
 
 function samplesOf() {
-  return samples.files.filter((sample) => use.uploads.some((field) => takes(field, sample.type)));
+  return samples.files.filter((sample) => use.uploads.some((field) => showsSample(field, sample.type)));
 }
 
 function showSamples() {
@@ -351,7 +351,7 @@ async function start() {
 async function beginWithSamples() {
   for (const item of uses.filter((each) => each.uploads.filter((field) => !field.optional).length === 1)) {
     const [field] = item.uploads;
-    const [sample, key] = [samples.files.find((each) => takes(field, each.type)), `${field.form} 0`];
+    const [sample, key] = [samples.files.find((each) => showsSample(field, each.type)), `${field.form} 0`];
     if (!sample || chosen[key]) continue;
     const file = await sampleFile(sample);
     chosen[key] ??= { file, sample, type: sample.type, url: URL.createObjectURL(file) };

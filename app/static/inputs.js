@@ -1,6 +1,7 @@
 // Input fields: a file chooser with a preview for each upload, a text field for each other input.
 
 import { capital, element, readable } from "./elements.js";
+import { canRecord, recordButton } from "./recorder.js";
 import { mainType } from "./uses.js";
 
 const CAPTURES = { image: "Take a photo", video: "Record a clip" };
@@ -19,6 +20,7 @@ export function uploadField(field, several, choose, remove) {
     credit,
     element("div", { class: "choose" }, file,
       element("label", { for: file.id, class: "quiet" }, "Choose a file"),
+      ...(mainType(field) === "audio" && canRecord() ? recordButton(choose) : []),
       ...(capture ? [camera, element("label", { for: camera.id, class: "quiet touch" }, capture)] : []),
       ...(field.optional ? [removeButton(field, remove)] : []),
       element("span", { class: "muted" },

@@ -66,7 +66,8 @@ function rank([first]) {
 // The main type of the first media type that a field accepts, such as image or video.
 export const mainType = (field) => field.accept.split("/", 1)[0];
 
-// Whether a field accepts files of a media type.
-export function takes(field, type) {
-  return field.accept.split(",").some((each) => each === type || (each.endsWith("/*") && type.startsWith(each.slice(0, -1))));
+// Whether samples of a media type are shown for a field; a video, which fields for recordings accept, may have no sound.
+export function showsSample(field, type) {
+  const accepted = field.accept.split(",");
+  return mainType(field) === type.split("/", 1)[0] && accepted.some((each) => each === type || each.endsWith("/*"));
 }

@@ -5,6 +5,7 @@ from omninet.training.data.base import DataError, DataSet, Example, MissingError
 from omninet.training.data.caltech101 import Caltech101
 from omninet.training.data.caption_pairs import CaptionPairs
 from omninet.training.data.caption_qa import CaptionQa
+from omninet.training.data.class_folders import ClassFolders, Ilsvrc2012
 from omninet.training.data.coco import Coco
 from omninet.training.data.conll import Conll2003, Wnut17
 from omninet.training.data.conllu import Conllu
@@ -19,7 +20,6 @@ from omninet.training.data.guesswhat import Guesswhat
 from omninet.training.data.hmdb51 import Hmdb51
 from omninet.training.data.karpathy import CocoRetrieval, Flickr30kRetrieval
 from omninet.training.data.labelled_photos import ImageNet
-from omninet.training.data.multi30k import Multi30k, Multi30kBack
 from omninet.training.data.multi30k_captions import Multi30kCaptions
 from omninet.training.data.nlvr import Nlvr
 from omninet.training.data.nlvr2 import Nlvr2
@@ -28,6 +28,7 @@ from omninet.training.data.recordings import An4, Fsdd, LibriSpeech, SpeechComma
 from omninet.training.data.records import Records
 from omninet.training.data.refcoco import Refcoco, Refcocog, RefcocoPlus
 from omninet.training.data.snli_ve import SnliVe
+from omninet.training.data.text_pairs import Multi30k, Multi30kBack, Wmt14, Wmt14Back
 from omninet.training.data.thing_naming import Caltech101Captions, Caltech101Questions, ThingCaptions, ThingQuestions
 from omninet.training.data.visual7w import Visual7w
 from omninet.training.data.visual_genome_qa import VisualGenomeQa
@@ -52,11 +53,15 @@ DATASETS: dict[str, type[DataSet]] = {
     "multi30k": Multi30k,
     "multi30k_back": Multi30kBack,
     "multi30k_captions": Multi30kCaptions,
+    "wmt14": Wmt14,
+    "wmt14_back": Wmt14Back,
     "an4": An4,
     "fsdd": Fsdd,
     "librispeech": LibriSpeech,
     "speech_commands": SpeechCommands,
     "imagenet": ImageNet,
+    "ilsvrc2012": Ilsvrc2012,
+    "class_folders": ClassFolders,
     "caltech101": Caltech101,
     "thing_captions": ThingCaptions,
     "thing_questions": ThingQuestions,

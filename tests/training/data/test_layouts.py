@@ -13,7 +13,7 @@ from tests.training.data.trees import check_malformed, insert, message_of, read
 
 # Examples in the test split of data sets that have all splits in one place.
 IN_ONE_PLACE = {"penn": 9, "penn_trees": 9, "refcoco": 4, "refcoco_plus": 4, "refcocog": 2, "visual7w": 1}
-IN_ONE_PLACE |= {"flickr30k_retrieval": 3, "coco_retrieval": 3}
+IN_ONE_PLACE |= {"flickr30k_retrieval": 3, "coco_retrieval": 3, "speech_commands": 1}
 QUESTIONS = "v2_OpenEnded_mscoco_train2014_questions.json"
 TOKENS, PHOTOS = "Flickr8k.token.txt", "Flickr_8k.trainImages.txt"
 

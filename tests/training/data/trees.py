@@ -11,6 +11,7 @@ import pytest
 
 from omninet.training.data import DATASETS, DataError
 from tests.samples import video_bytes
+from tests.sounds import tone, wav
 from tests.training.conftest import COLOURS, photo, put
 
 PHOTOS = {"train": ("train", (9, 25, 30, 42)), "dev": ("val", (73, 74))}
@@ -19,6 +20,7 @@ HMDB_LISTS = {
     "brush_hair": {"a_brush_hair_u.avi": 1, "b(1)_brush#hair.avi": 1, "c_brush_hair.avi": 2, "d_brush_hair.avi": 0},
     "wave": {"a_wave.avi": 2, "b_wave.avi": 1},
 }
+SOUND = wav(tone(0.1, 8000), 8000)
 TREES = """
 ( (S
     (NP-SBJ (DT The) (NN dog) )
@@ -140,6 +142,61 @@ def write_multi30k_captions(folder: Path) -> None:
         put(folder / "Flicker8k_Dataset" / f"{name}.jpg", photo("red"))
 
 
+def write_wmt14(folder: Path) -> None:
+    """Two pairs in train and one in dev."""
+    for name, count in (("train", 2), ("newstest2013", 1)):
+        put(folder / f"{name}.en", "".join(f"Vote {i} is open.\n" for i in range(count)))
+        put(folder / f"{name}.de", "".join(f"Wahl {i} ist offen.\n" for i in range(count)))
+
+
+def write_an4(folder: Path) -> None:
+    """Two recordings in train and one in dev."""
+    put(folder / "train.tsv", "anna/one.wav\tENTER  SIX\nanna/two.wav\tA B C\n")
+    put(folder / "dev.tsv", "bob/one.wav\tNO\n")
+    for name in ("anna/one", "anna/two", "bob/one"):
+        put(folder / "wav" / f"{name}.wav", SOUND)
+
+
+def write_fsdd(folder: Path) -> None:
+    """Two speakers, three digits in train and one in dev."""
+    names = {"train": ("0_anna_5.wav", "7_anna_6.wav", "7_bob_5.wav"), "dev": ("3_bob_5.wav",)}
+    for split, files in names.items():
+        put(folder / f"{split}.txt", "".join(f"{name}\n" for name in files))
+        for name in files:
+            put(folder / "recordings" / name, SOUND)
+
+
+def write_librispeech(folder: Path) -> None:
+    """Two sets for training, and dev-clean."""
+    for name in ("train-clean-100", "train-other-500", "dev-clean"):
+        put(folder / name / "8" / "9" / "8-9.trans.txt", "8-9-0000 HE HOPED\n8-9-0001 STUFF IT\n")
+        for number in range(2):
+            put(folder / name / "8" / "9" / f"8-9-000{number}.flac", SOUND)
+
+
+def write_speech_commands(folder: Path) -> None:
+    """Three recordings of two words; one is for dev, one for test."""
+    put(folder / "validation_list.txt", "yes/b.wav\n")
+    put(folder / "testing_list.txt", "no/a.wav\n")
+    for name in ("yes/a", "yes/b", "no/a", "_background_noise_/rain"):
+        put(folder / f"{name}.wav", SOUND)
+
+
+def write_class_folders(folder: Path) -> None:
+    """Two classes; a file that is no photo."""
+    for name in ("train/great_owl/a.jpg", "train/great_owl/b.PNG", "train/cup/c.jpg", "val/cup/d.jpg"):
+        put(folder / name, photo("red"))
+    put(folder / "train" / "cup" / "notes.txt", "none")
+
+
+def write_ilsvrc2012(folder: Path) -> None:
+    """Three classes, two of them with one name."""
+    put(folder / "synset_words.txt", "n01 crane, a bird\nn02 cup\nn03 crane\n")
+    put(folder / "val.txt", "v1.JPEG 1\nv2.JPEG 2\n")
+    for name in ("train/n01/a.JPEG", "train/n03/b.JPEG", "val/v1.JPEG", "val/v2.JPEG"):
+        put(folder / name, photo("red"))
+
+
 def write_hmdb51(folder: Path, videos: str = "videos", splits: str = "splits") -> None:
     """Two classes, with clips of every flag."""
     for name, flags in HMDB_LISTS.items():
@@ -211,6 +268,14 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "multi30k": write_multi30k,
     "multi30k_back": write_multi30k,
     "multi30k_captions": write_multi30k_captions,
+    "wmt14": write_wmt14,
+    "wmt14_back": write_wmt14,
+    "an4": write_an4,
+    "fsdd": write_fsdd,
+    "librispeech": write_librispeech,
+    "speech_commands": write_speech_commands,
+    "class_folders": write_class_folders,
+    "ilsvrc2012": write_ilsvrc2012,
     "hmdb51": write_hmdb51,
     "caption_qa": write_caption_qa,
     "caption_pairs": write_caption_qa,

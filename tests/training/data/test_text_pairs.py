@@ -33,6 +33,11 @@ def test_pairs_that_do_not_match_are_named(copy: Path, content: str, message: st
     assert message_of(copy, "multi30k") == f"{folder}/{message.format(folder=folder)}"
 
 
+def test_news(trees: Path) -> None:
+    assert [e["answer"] for e in read(trees, "wmt14")] == ["Wahl 0 ist offen.", "Wahl 1 ist offen."]
+    assert [e["text"] for e in read(trees, "wmt14_back", "dev")] == ["Wahl 0 ist offen."]
+
+
 def test_german_captions_are_of_photos_in_the_same_split_of_flickr8k(trees: Path) -> None:
     train, dev = read(trees, "multi30k_captions"), read(trees, "multi30k_captions", "dev")
 

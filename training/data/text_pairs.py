@@ -1,13 +1,14 @@
-"""Multi30k: captions of Flickr30k in English and German (Elliott et al. 2016), for translation."""
+"""Texts and their translations: Multi30k and WMT."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from omninet.training.data.base import DataError, DataSet, Example, read_text
 
 FILES = {"train": ("train",), "dev": ("val", "dev"), "test": ("test_2016_flickr", "test2016", "test")}
+WMT_FILES = {"train": ("train",), "dev": ("newstest2013",), "test": ("newstest2014",)}
 
 
 class TextPairs(DataSet):
@@ -20,7 +21,7 @@ class TextPairs(DataSet):
 
     source_language: ClassVar[str]
     target_language: ClassVar[str]
-    files: ClassVar[dict[str, tuple[str, ...]]]
+    files: ClassVar[Mapping[str, tuple[str, ...]]]
 
     def examples(self, split: str) -> Sequence[Example]:
         """Return one example per line.
@@ -43,7 +44,7 @@ class TextPairs(DataSet):
 
 
 class Multi30k(TextPairs):
-    """English to German."""
+    """Captions of Flickr30k (Elliott et al. 2016), English to German."""
 
     task = "english_german"
     source = "https://github.com/multi30k/dataset"
@@ -53,7 +54,24 @@ class Multi30k(TextPairs):
 
 
 class Multi30kBack(Multi30k):
-    """German to English."""
+    """Captions of Flickr30k, German to English."""
+
+    task = "german_english"
+    source_language, target_language = "de", "en"
+
+
+class Wmt14(TextPairs):
+    """News and proceedings (Bojar et al. 2014), English to German; not run on the real files."""
+
+    task = "english_german"
+    source = "https://nlp.stanford.edu/projects/nmt/"
+    files = WMT_FILES
+    layout = "train.en, train.de, newstest2013.en, newstest2013.de (newstest2014.en, newstest2014.de)"
+    source_language, target_language = "en", "de"
+
+
+class Wmt14Back(Wmt14):
+    """News and proceedings, German to English; not run on the real files."""
 
     task = "german_english"
     source_language, target_language = "de", "en"
