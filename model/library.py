@@ -63,17 +63,21 @@ class Model(Predictor):
         """Find the constituents of the sentences of one or more texts."""
         return cast("Parse", self.predict("parse", text=text if isinstance(text, str) else list(text)))
 
-    def translate(self, text: str | Sequence[str], source: str = "en", target: str = "de") -> Translation:
-        """Translate one or more texts between two languages, given by their ISO 639-1 codes.
+    def translate(
+        self, text: str | Sequence[str], source: str = "en", target: str = "de", *, image: ImageInput | None = None
+    ) -> Translation:
+        """Translate one or more texts, which may be about an image, between two languages, given by ISO 639-1 codes.
 
         Raises:
             InputError: ``bad_option``: the checkpoint has no task for this pair of languages.
         """
-        known = {use.choice: task for task, use in shared_uses(self.config.network.tasks.values()).get("translate", ())}
+        name = "translate" if image is None else "translate/picture"
+        known = {use.choice: task for task, use in shared_uses(self.config.network.tasks.values()).get(name, ())}
         if (task := known.get(f"{source}-{target}")) is None:
             message = f"source-target must be one of {', '.join(known) or 'none'}, not {source}-{target}"
             raise InputError("bad_option", message, option="source-target")
-        return cast("Translation", self.predict(task.name, text=text if isinstance(text, str) else list(text)))
+        texts = text if isinstance(text, str) else list(text)
+        return cast("Translation", self.predict(task.name, text=texts, image=image))
 
     def transcribe(self, audio: AudioInput, **options: Unpack[TextOptions]) -> Transcript:
         """Write down what is said in a recording."""

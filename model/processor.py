@@ -163,12 +163,17 @@ class Processor:
 
     def one_row(self, task: Task, given: Sequence[Given], goal: Goal) -> Job:
         """Prepare a request as one row with all inputs."""
-        inputs, found = list[Prepared](), list[Ready]()
-        for wanted, form, value in given:
-            ready = self.modalities[wanted.peripheral].prepare(wanted.role, form, value, self.resources)
-            inputs.append(Prepared(wanted.peripheral, wanted.domain, ready.value, ready.frames))
-            found.append(ready)
+        found = [self.ready(each) for each in given]
+        inputs = [
+            Prepared(each.input.peripheral, each.input.domain, ready.value, ready.frames)
+            for each, ready in zip(given, found, strict=True)
+        ]
         return self.job(task, [Row(tuple(inputs), goal, task.moves)], found=found)
+
+    def ready(self, given: Given) -> Ready:
+        """Prepare an input."""
+        wanted, form, value = given
+        return self.modalities[wanted.peripheral].prepare(wanted.role, form, value, self.resources)
 
     def job(
         self,

@@ -44,6 +44,8 @@ class Use:
             value for this task; the first task is the default. Several fields, and their values, are joined by hyphens:
             ``source-target`` and ``en-de``. Empty if the endpoint has one task. Where a task that chooses nothing
             shares its endpoint with tasks that do, it is chosen by its ``choice``, or else by its name.
+        beside: role of a file that a request has besides the inputs of other tasks at the same endpoint: those take
+            JSON, and this task a form. Empty if all tasks of the endpoint have the same inputs.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Use:
     summary: str = ""
     chooses: str = ""
     choice: str = ""
+    beside: str = ""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
@@ -253,6 +256,23 @@ TASKS: dict[str, Task] = {
             uses=(Use("translate", title="Translate to English", chooses="source-target", choice="de-en"),),
         ),
         Task(
+            "english_german_seen",
+            (TEXT, PICTURE),
+            "translation",
+            "german",
+            "an English text about an image in German",
+            uses=(Use("translate", IMAGE, "Translate to German", "", "source-target", "en-de", beside="picture"),),
+            tokenizer="german",
+        ),
+        Task(
+            "german_english_seen",
+            (GERMAN, PICTURE),
+            "translation",
+            "english",
+            "a German text about an image in English",
+            uses=(Use("translate", IMAGE, "Translate to English", "", "source-target", "de-en", beside="picture"),),
+        ),
+        Task(
             "transcribe",
             (SPEECH,),
             "transcript",
@@ -336,12 +356,13 @@ TASKS: dict[str, Task] = {
 def shared_uses(tasks: Iterable[Task]) -> dict[str, list[tuple[Task, Use]]]:
     """Return the name of each use -> the tasks that share it, each with its use.
 
-    Where one of them chooses by a request field, all do.
+    Where one of them chooses by a request field, all do. Tasks with a file beside the inputs of the others are apart,
+    with the role of that file after a slash, such as ``translate/picture``.
     """
     found: dict[str, list[tuple[Task, Use]]] = {}
     for task in tasks:
         for use in task.uses:
-            found.setdefault(use.name, []).append((task, use))
+            found.setdefault("/".join(filter(None, (use.name, use.beside))), []).append((task, use))
     return {name: _with_choices(uses) for name, uses in found.items()}
 
 
@@ -378,8 +399,12 @@ def uses_of(tasks: Iterable[Task]) -> dict[str, tuple[Task, Use]]:
 
 
 def full_name(task: Task, use: Use) -> str:
-    """Return the name of a use with its choice, such as ``verify/truth``; ``verify/truth/pair`` takes two pictures."""
-    return "/".join([use.name, *([use.choice] if use.chooses else []), *(["pair"] if task.pairs else [])])
+    """Return the name of a use with its choice, such as ``verify/truth``.
+
+    ``verify/truth/pair`` takes two pictures, and ``translate/en-de/picture`` a picture besides the text.
+    """
+    parts = (use.name, use.choice if use.chooses else "", "pair" if task.pairs else "", use.beside)
+    return "/".join(filter(None, parts))
 
 
 def _check_choice(first: Task, its: Use, task: Task, use: Use) -> None:
@@ -404,7 +429,7 @@ def missing_tasks(name: str, known: Collection[str]) -> list[str]:
         task.name
         for task in TASKS.values()
         for use in task.uses
-        if name in (use.name, full_name(task, use)) and (not task.pairs or name.endswith("/pair"))
+        if name == full_name(task, use) or (name == use.name and not (task.pairs or use.beside))
     ]
     return named if not set(named) & set(known) else []
 

@@ -74,15 +74,19 @@ def with_new_tasks(toy: Checkpoint) -> Checkpoint:
     return checkpoint_with(toy, tasks, NEW_VOCABULARIES)
 
 
-def with_translation(toy: Checkpoint) -> Checkpoint:
+PAIRS = ("english_german", "german_english")
+SEEN = ("english_german_seen", "german_english_seen")
+
+
+def with_translation(toy: Checkpoint, tasks: Collection[str] = PAIRS) -> Checkpoint:
     """Return a random network that translates between English and German, both with the toy's subwords, and tags."""
     config, size = toy.config.network, toy.config.network.vocabularies["caption"]
     language: Any = config.peripherals["language"]
     network = replace(
         config,
-        peripherals={"language": language, "german": replace(language, tokenizer="german")},
-        domains=("english", "german"),
-        tasks={name: TASKS[name] for name in ("english_german", "german_english", "pos")},
+        peripherals={**config.peripherals, "german": replace(language, tokenizer="german")},
+        domains=("english", "german", "image"),
+        tasks={name: TASKS[name] for name in (*tasks, "pos")},
         vocabularies={"german": size, "english": size, "pos": config.vocabularies["pos"]},
         controls=(),
     )

@@ -29,13 +29,15 @@ class Application(FastAPI):
         former = self.openapi_schema
         schema = super().openapi()
         if schema is not former:
-            self._complete(schema["components"]["schemas"])
+            self._complete(schema)
         return schema
 
-    def _complete(self, schemas: dict[str, Any]) -> None:
-        _add_format(schemas)
+    def _complete(self, schema: dict[str, Any]) -> None:
+        _add_format(schema)
         if not extensions():  # a modality of a user's module may have further codes
-            schemas["ErrorBody"]["properties"]["code"]["enum"] = error_codes(self._tasks.endpoints)
+            schema["components"]["schemas"]["ErrorBody"]["properties"]["code"]["enum"] = error_codes(
+                self._tasks.endpoints
+            )
 
 
 def _add_format(schema: Any) -> None:

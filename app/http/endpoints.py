@@ -140,7 +140,10 @@ class Endpoint:
 
 
 def endpoints_of(network: OmniNetConfig) -> list[Endpoint]:
-    """Return all endpoints of a network, its tasks in the order of ``ordered_tasks``."""
+    """Return all endpoints of a network, its tasks in the order of ``ordered_tasks``.
+
+    Two may have one path, of which one takes JSON, and the other a form with a file besides (``Use.beside``).
+    """
     return [_endpoint(network, uses) for uses in shared_uses(ordered_tasks(network)).values()]
 
 

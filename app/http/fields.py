@@ -84,16 +84,21 @@ def field_type(form: Form, multipart: bool) -> Any:
 
 
 def _json(form: Form) -> Any:
-    """Return the type of a multipart field that contains JSON."""
+    """Return the type of a multipart field that contains JSON, or a plain string if its type includes them."""
     adapter: TypeAdapter[Any] = TypeAdapter(annotated(form.type, UNICODE))
+    plain = str in get_args(form.type)  # a string needs no quotation marks
 
     def read(text: Any) -> Any:
         try:
             return adapter.validate_json(text)
         except ValidationError:
+            if plain:
+                return _valid_unicode(text)
             raise PydanticCustomError("wrong_shape", f"must be JSON: {form.shape or form.summary}") from None
 
-    schema = {"type": "string", "contentMediaType": "application/json", "contentSchema": adapter.json_schema()}
+    schema: dict[str, Any] = {"type": "string"}
+    if not plain:
+        schema |= {"contentMediaType": "application/json", "contentSchema": adapter.json_schema()}
     return annotated(Any, BeforeValidator(read), WithJsonSchema(schema))
 
 

@@ -48,9 +48,9 @@ def body_for(schema: Mapping[str, Any], task: str, fields: Mapping[str, Any]) ->
     content = _bodies(schema).get(task)
     if content is None:
         raise _unknown(schema, task)
-    if MULTIPART not in content:
+    files = _file_fields(schema, content[MULTIPART]["schema"]) if MULTIPART in content else set()
+    if JSON in content and not files & fields.keys():
         return Body(JSON, json.dumps(fields, ensure_ascii=False).encode(errors="surrogatepass"))
-    files = _file_fields(schema, content[MULTIPART]["schema"])
     return _multipart((name, value, name in files) for name, value in fields.items() if value is not None)
 
 

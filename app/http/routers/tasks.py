@@ -7,7 +7,11 @@ from inspect import Parameter, Signature
 from typing import Any
 
 from fastapi import APIRouter, Body, Depends, Form, Request, Response
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.routing import Match
+from starlette.types import Scope
 
 from omninet.app.backend import Prediction
 from omninet.app.http.endpoints import Endpoint, endpoints_of, ordered_tasks
@@ -24,8 +28,18 @@ from omninet.model.explain.heatmaps import draw
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.tasks import TASKS, missing_tasks, not_in_checkpoint
 
-MULTIPART = Form(media_type="multipart/form-data")
+FORM = "multipart/form-data"
+MULTIPART = Form(media_type=FORM)
 PNG_CONTENT = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
+
+
+class FormRoute(APIRoute):
+    """A route for multipart forms; requests with JSON go to another route with the same path."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match requests with a multipart body."""
+        is_form = Headers(scope=scope).get("content-type", "").lower().startswith(FORM)
+        return super().matches(scope) if is_form else (Match.NONE, {})
 
 
 class TaskRoutes:
@@ -45,7 +59,11 @@ class TaskRoutes:
     def serve(self, network: OmniNetConfig) -> None:
         """Replace all routes by those of ``network``."""
         self.endpoints = endpoints_of(network)
-        added = [(endpoint, _route(endpoint)) for endpoint in self.endpoints]
+        json = {endpoint.path for endpoint in self.endpoints if not endpoint.use.beside}
+        forms = {each.path: each for each in self.endpoints if each.use.beside and each.path in json}
+        added = [(form, _route(form) | AMONG_FORMS) for form in forms.values()]
+        others = (endpoint for endpoint in self.endpoints if endpoint not in forms.values())
+        added += [(endpoint, _route(endpoint, forms.get(endpoint.path))) for endpoint in others]
         self.router.routes.clear()
         for endpoint, route in added:
             self.router.add_api_route(endpoint.path, _handler(endpoint), **route)
@@ -60,8 +78,13 @@ class TaskRoutes:
                 self.router.add_api_route(f"/{name}", _refusal(error), methods=["POST"], include_in_schema=False)
 
 
-def _route(endpoint: Endpoint) -> dict[str, Any]:
-    """Return the keyword arguments of ``add_api_route`` for an endpoint."""
+# Arguments of ``add_api_route`` for a form at the path of an endpoint with JSON, whose schema has both.
+AMONG_FORMS = {"route_class_override": FormRoute, "include_in_schema": False}
+
+
+def _route(endpoint: Endpoint, form: Endpoint | None = None) -> dict[str, Any]:
+    """Return the keyword arguments of ``add_api_route`` for an endpoint, and for the form at the same path if any."""
+    also = {} if form is None else {"openapi_extra": {"requestBody": {"content": {FORM: {"schema": _schema(form)}}}}}
     content = (PNG_CONTENT if endpoint.explains else {}) | (EVENT_STREAM_CONTENT if endpoint.output.streams else {})
     said = {"description": STREAM_DESCRIPTION} if endpoint.output.streams else {}
     return {
@@ -70,11 +93,17 @@ def _route(endpoint: Endpoint) -> dict[str, Any]:
         "response_model": endpoint.reply,
         "response_model_exclude_unset": endpoint.output.explains,
         "responses": {200: {**said, "content": content}} if content else {},
-        "tags": [task.name for task in endpoint.tasks],
+        "tags": [task.name for each in (endpoint, form) if each for task in each.tasks],
         "summary": endpoint.title,
         "description": description_of(endpoint),
         "dependencies": [Depends(require_multipart if endpoint.is_multipart else require_json), Depends(timeout)],
+        **also,
     }
+
+
+def _schema(form: Endpoint) -> dict[str, Any]:
+    """Return the JSON schema of a form."""
+    return form.form.model_json_schema()
 
 
 def _refusal(error: InputError) -> Callable[[], Awaitable[None]]:

@@ -58,9 +58,9 @@ class TranslationOutput(Output):
     options: ClassVar[Mapping[str, Option]] = TEXT_OPTIONS
     counted: ClassVar[str] = "subwords"
 
-    def forms(self, given: Input, forms: Mapping[str, Form]) -> Mapping[str, Form]:  # noqa: ARG002
+    def forms(self, given: Input, forms: Mapping[str, Form]) -> Mapping[str, Form]:
         """Accept a text or several, not split into words."""
-        return {"text": TEXTS}
+        return {"text": TEXTS} if given.role == "text" else forms
 
     def goal(self, task: Task, processor: Processor, options: Mapping[str, Any]) -> Goal:
         """Return the decoding settings from the options and the checkpoint's defaults; see ``text_goal``."""
@@ -68,25 +68,30 @@ class TranslationOutput(Output):
         return text_goal(task.name, end, config.text_steps, config.beams, options)
 
     def prepare(self, processor: Processor, task: Task, given: Sequence[Given], goal: Goal) -> Job:
-        """Prepare one row for each text.
+        """Prepare one row for each text; a picture that they are about is in every row.
 
         Raises:
             InputError: ``empty_text``, ``too_many_texts``, ``text_too_long`` or ``invalid_text``; ``index`` is the
                 place of the text in the list.
         """
-        (text,) = given
+        text, *beside = given
         settings = {field.name: getattr(goal, field.name) for field in fields(Goal)}
         of_each = TranslationGoal(**settings, several=not isinstance(text.value, str))
         tokenizer = processor.config.network.peripherals[text.input.peripheral].tokenizer
+        texts = _texts(text.value)
+        found = [processor.ready(each) for each in beside]
+        seen = [
+            Prepared(g.input.peripheral, g.input.domain, r.value, r.frames) for g, r in zip(beside, found, strict=True)
+        ]
         rows = []
-        for i, each in enumerate(_texts(text.value)):
+        for i, each in enumerate(texts):
             words = [each[start:end] for start, end in word_spans(each)]
             try:
                 subwords = encode_words(words, processor.resources, "text_too_long", f"text {i}", tokenizer)
             except InputError as error:
                 raise InputError(error.code, error.message, **error.detail, index=i) from None
-            rows.append(Row((Prepared(text.input.peripheral, text.input.domain, subwords),), of_each, task.moves))
-        return processor.job(task, rows)
+            rows.append(Row((Prepared(text.input.peripheral, text.input.domain, subwords), *seen), of_each, task.moves))
+        return processor.job(task, rows, found=found)
 
     def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Translation:
         """Convert the best hypothesis and the alternatives of each text."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,7 +18,7 @@ from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
 from tests.app.test_errors import check
 from tests.samples import jpeg_bytes
-from tests.toys import with_german_captions, with_translation
+from tests.toys import PAIRS, SEEN, with_german_captions, with_translation
 
 pytestmark = pytest.mark.anyio
 TEXT = "A dog runs."
@@ -96,6 +98,45 @@ async def test_both_directions_are_listed_and_in_batches(client: httpx.AsyncClie
     for item, alone in ((found[0], {}), (found[1], back)):
         assert item["answer"]["translation"] == (await translated(client, text=TEXT, **alone))["translation"]
     assert found[2]["answer"]["sentences"]
+
+
+async def test_a_form_has_a_picture_beside_the_text(toy: Checkpoint) -> None:
+    predictor = Predictor(with_translation(toy, (*PAIRS, *SEEN)), device="cpu")
+    image, back = jpeg_bytes(40, 30), {"source": "de", "target": "en"}
+    files = {"image": image}
+
+    async with talking_to(create_app(Settings(device="cpu"), Engine([predictor]))) as client:
+        seen = (await client.post("/translate", data={"text": TEXT}, files=files)).json()
+        texts = json.dumps([TEXT, "Two men play."])
+        several = (await client.post("/translate", data={"text": texts, **back}, files=files)).json()
+        blind = await translated(client, text=TEXT)
+        check(await client.post("/translate", data={"text": TEXT}, files={"other": b""}), 422, "missing_part")
+        check(await client.post("/translate", data={"text": TEXT}, files={"image": b"none"}), 422, "not_an_image")
+        schema = (await client.get("/openapi.json")).json()
+        tasks = {task["name"]: task for task in (await client.get("/tasks")).json()["tasks"]}
+        item = {"text": TEXT, "image": base64.b64encode(image).decode()}
+        items = [{"task": "translate", "inputs": inputs} for inputs in (item, {"text": TEXT})]
+        batch = (await client.post("/batch", json={"items": items})).json()["results"]
+
+    assert seen["log_probability"] != blind["log_probability"]
+    assert (len(several["translation"]), several["source"]) == (2, "de")
+    content = schema["paths"]["/translate"]["post"]["requestBody"]["content"]
+    assert content["multipart/form-data"]["schema"]["properties"]["image"]["format"] == "binary"
+    assert content.keys() == {"application/json", "multipart/form-data"}
+    (use,) = tasks["english_german_seen"]["uses"]
+    assert (use["path"], use["multipart"], use["choice"]) == ("/translate", True, "en-de")
+    assert tasks["english_german_seen"]["endpoints"] == ["/translate"]
+    assert [each["answer"]["translation"] for each in batch] == [seen["translation"], blind["translation"]]
+
+
+async def test_a_checkpoint_that_only_translates_with_a_picture(toy: Checkpoint) -> None:
+    predictor = Predictor(with_translation(toy, SEEN), device="cpu")
+
+    async with talking_to(create_app(Settings(device="cpu"), Engine([predictor]))) as client:
+        seen = await client.post("/translate", data={"text": TEXT}, files={"image": jpeg_bytes(40, 30)})
+        check(await client.post("/translate", json={"text": TEXT}), 415, "unsupported_media_type")
+
+    assert seen.status_code == 200
 
 
 async def test_a_checkpoint_without_translation(serve: Any) -> None:

@@ -49,6 +49,19 @@ def test_german_captions_are_of_photos_in_the_same_split_of_flickr8k(trees: Path
     assert [(e["image"], e["answer"]) for e in dev] == [(folder / "3_c.jpg", "Hund 1 läuft.")]
 
 
+def test_captions_are_translated_with_their_photos(trees: Path) -> None:
+    there, back = read(trees, "multi30k_seen"), read(trees, "multi30k_seen_back", "dev")
+
+    folders = [trees / name / "Flicker8k_Dataset" for name in ("multi30k_seen", "multi30k_seen_back")]
+    assert [(e["task"], e["text"], e["image"], e["answer"]) for e in there] == [
+        ("english_german_seen", "Dog 0 runs.", folders[0] / "1_a.jpg", "Hund 0 läuft."),
+        ("english_german_seen", "Dog 2 runs.", folders[0] / "2_b.jpg", "Hund 2 läuft."),
+    ]
+    assert [(e["text"], e["image"], e["answer"]) for e in back] == [
+        ("Hund 1 läuft.", folders[1] / "3_c.jpg", "Dog 1 runs.")
+    ]
+
+
 def test_as_many_photos_as_captions_are_needed(copy: Path) -> None:
     folder = copy / "multi30k_captions"
     (folder / "train_images.txt").write_text("1.jpg\n")

@@ -15,7 +15,8 @@ from omninet.model.outputs.translation.answer import TranslatedText, Translation
 from omninet.model.outputs.translation.output import MOST_TEXTS
 from omninet.model.predictor import Predictor
 from omninet.model.tasks import TASKS, uses_of
-from tests.toys import with_translation
+from tests.samples import jpeg_bytes
+from tests.toys import PAIRS, SEEN, with_translation
 
 OUTPUT = OUTPUTS["translation"]
 TEXTS = ["A dog runs.", "Two men are playing football in the rain."]
@@ -48,6 +49,24 @@ def test_languages_are_given_by_their_codes(toy: Checkpoint) -> None:
         assert model.translate(TEXTS, *codes).best == translate(model, TEXTS, task).best
     with pytest.raises(InputError, match="source-target must be one of en-de, de-en, not en-en"):
         model.translate(TEXTS[0], "en", "en")
+
+
+def test_a_picture_is_read_beside_each_text(toy: Checkpoint) -> None:
+    model = Model(with_translation(toy, (*PAIRS, *SEEN)), device="cpu")
+    one, other = (jpeg_bytes(*size) for size in ((40, 30), (64, 48)))
+
+    for codes in (("en", "de"), ("de", "en")):
+        seen = [model.translate(TEXTS, *codes, image=image) for image in (one, other)]
+        assert seen[0].best[0].log_probability != seen[1].best[0].log_probability
+        (alone,) = model.translate(TEXTS[1], *codes, image=one).best
+        assert seen[0].best[1].translation == alone.translation
+        assert seen[0].best[1].log_probability == pytest.approx(alone.log_probability, abs=1e-4)
+        assert model.translate(TEXTS, *codes).best != seen[0].best
+
+
+def test_a_picture_needs_a_task_that_sees(toy: Checkpoint) -> None:
+    with pytest.raises(InputError, match="source-target must be one of none, not en-de"):
+        Model(with_translation(toy), device="cpu").translate(TEXTS, image=jpeg_bytes())
 
 
 def test_the_body_has_lists_for_a_list(predictor: Predictor) -> None:
