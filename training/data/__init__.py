@@ -20,6 +20,7 @@ from omninet.training.data.guesswhat import Guesswhat
 from omninet.training.data.hmdb51 import Hmdb51
 from omninet.training.data.karpathy import CocoRetrieval, Flickr30kRetrieval
 from omninet.training.data.labelled_photos import ImageNet
+from omninet.training.data.masked_captions import Multi30kMasked, Multi30kMaskedSeen
 from omninet.training.data.multi30k_captions import Multi30kCaptions, Multi30kSeen, Multi30kSeenBack
 from omninet.training.data.nlvr import Nlvr
 from omninet.training.data.nlvr2 import Nlvr2
@@ -55,6 +56,8 @@ DATASETS: dict[str, type[DataSet]] = {
     "multi30k_captions": Multi30kCaptions,
     "multi30k_seen": Multi30kSeen,
     "multi30k_seen_back": Multi30kSeenBack,
+    "multi30k_masked": Multi30kMasked,
+    "multi30k_masked_seen": Multi30kMaskedSeen,
     "wmt14": Wmt14,
     "wmt14_back": Wmt14Back,
     "an4": An4,

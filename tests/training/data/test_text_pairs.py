@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from omninet.training.data import DATASETS
+from omninet.training.data import DATASETS, masked_captions
 from tests.training.data.trees import message_of, read
 
 
@@ -60,6 +60,20 @@ def test_captions_are_translated_with_their_photos(trees: Path) -> None:
     assert [(e["text"], e["image"], e["answer"]) for e in back] == [
         ("Hund 1 läuft.", folders[1] / "3_c.jpg", "Dog 1 runs.")
     ]
+
+
+def test_nouns_are_masked(trees: Path) -> None:
+    captions = [f"{number} big dogs and a red ball." for number in range(400)]
+
+    found = [masked_captions.masked(caption) for caption in captions]
+
+    assert found == [masked_captions.masked(caption) for caption in captions]
+    assert {word for text in found for word in text.split()[1:]} == {*captions[0].split()[1:], "___"}
+    assert {text.split()[2] for text in found} == {"dogs", "___"}
+    assert 0.1 < sum(text.count("___") for text in found) / 800 < 0.2
+    assert [e["image"].name for e in read(trees, "multi30k_masked_seen")] == ["1_a.jpg"]
+    assert [e["image"].name for e in read(trees, "multi30k_masked_seen", "dev")] == ["2_b.jpg"]
+    assert [(e["answer"], "image" in e) for e in read(trees, "multi30k_masked", "dev")] == [("Hund 2 läuft.", False)]
 
 
 def test_as_many_photos_as_captions_are_needed(copy: Path) -> None:

@@ -270,6 +270,8 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "multi30k_captions": write_multi30k_captions,
     "multi30k_seen": write_multi30k_captions,
     "multi30k_seen_back": write_multi30k_captions,
+    "multi30k_masked": write_multi30k_captions,
+    "multi30k_masked_seen": write_multi30k_captions,
     "wmt14": write_wmt14,
     "wmt14_back": write_wmt14,
     "an4": write_an4,
