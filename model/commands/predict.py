@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from omninet.model.outputs.answer import Answer
     from omninet.model.processor import Processor
 
+FILES = ("image", "audio")  # kinds of INPUT that can be given by an option
 TEXTS = ("question", "text", "phrase", "statement")  # roles of inputs with options of their own
 
 EXAMPLES = """examples:
@@ -29,6 +30,7 @@ EXAMPLES = """examples:
   omninet predict activity clip.mp4 --json
   omninet predict match photo.jpg --text "A dog runs."
   omninet predict verify --kind truth --image photo.jpg --statement "A dog runs."
+  omninet predict transcribe speech.wav
   omninet predict caption photo.jpg --explain heat.png
 """
 
@@ -47,9 +49,12 @@ def add(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("task", metavar="TASK", help="a task above, or another task of the checkpoint")
-    inputs = parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image or video files; for pos, sentences")
+    inputs = parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="image, video or audio files; for pos, sentences"
+    )
     inputs.required = False  # in contrast to nargs="*", INPUTs may follow an option
-    parser.add_argument("--image", metavar="FILE", help="an image file; the same as an INPUT")
+    for kind in FILES:
+        parser.add_argument(f"--{kind}", metavar="FILE", help=f"an {kind} file; the same as an INPUT")
     for role in TEXTS:
         parser.add_argument(f"--{role}", help=f"short for --input {role}={role.upper()}")
     parser.add_argument("--second-image", metavar="FILE", help="a second image file, for verify --kind truth")
@@ -107,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     from omninet.model.explain.heatmaps import draw_answer
     from omninet.model.predictor import Predictor
 
-    args.inputs = [*(args.inputs or ()), *([args.image] if args.image else ())]
+    args.inputs = [*(args.inputs or ()), *(file for kind in FILES if (file := getattr(args, kind)))]
     _check_explain(args)
     parts = (args.task, args.choice, "pair" if args.second_image else None)
     task, use = _use("/".join(part for part in parts if part), args.checkpoint)

@@ -18,11 +18,13 @@ from omninet.model import cli
 from omninet.model.checkpoint import Checkpoint, save
 from omninet.model.confidence.confidence import Confidence
 from omninet.model.errors import CheckpointError, DeviceError, InputError
+from omninet.model.library import Model
 from omninet.model.outputs.text.answer import Caption
 from omninet.model.predictor import Predictor
 from tests.conftest import ACTIVITIES, ANSWERS
 from tests.samples import jpeg_bytes, video_bytes
-from tests.toys import NEW_VOCABULARIES, with_new_tasks
+from tests.sounds import tone, wav
+from tests.toys import NEW_VOCABULARIES, SEEN, with_new_tasks, with_speech, with_translation
 
 QUESTION = ["--question", "What is on the table?"]
 IMAGE_USES = ["caption", "vqa"]
@@ -300,3 +302,24 @@ def test_typed_methods_of_the_library(files: dict[str, str], other_checkpoint: P
         model.verify(photo, "Both.", second_image=photo)
     assert model.classify(photo).label in NEW_VOCABULARIES["imagenet"]
     assert model.classify(photo, classes="caltech101").label in NEW_VOCABULARIES["caltech101"]
+
+
+def test_recordings_and_pictures_beside_texts(
+    toy: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speech, photo = tmp_path / "speech.wav", tmp_path / "photo.jpg"
+    speech.write_bytes(wav(tone(0.5, 8000), 8000))
+    photo.write_bytes(jpeg_bytes())
+    save(with_speech(toy), tmp_path / "hears")
+    save(with_translation(toy, SEEN), tmp_path / "sees")
+    translate = ["predict", "translate/en-de/picture", "A dog runs.", "--input", f"image={photo}"]
+
+    for given in ([speech], ["--audio", speech]):
+        assert run("predict", "transcribe", *given, "--checkpoint", tmp_path / "hears") == 0
+    assert run(*translate, "--checkpoint", tmp_path / "sees") == 0
+
+    first, second, translated, note = lines(capsys)
+    assert note == "(note: the translation was cut)"
+    assert first == second
+    (wanted,) = Model(with_translation(toy, SEEN), device="cpu").translate("A dog runs.", image=photo).best
+    assert translated == wanted.translation
