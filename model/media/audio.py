@@ -11,10 +11,10 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
-from av.error import FFmpegError
 
 from omninet.model.errors import InputError
 from omninet.model.media.containers import AUDIO_NAMES, audio_stream, ends_early, open_audio
+from omninet.model.media.errors import STREAM_ERRORS
 from omninet.model.media.limits import MediaLimits
 
 RATES = (4_000, 384_000)  # smallest and largest sample rate of a recording, in hertz
@@ -129,7 +129,7 @@ class SoundDecoder:
         while True:
             try:
                 packet = next(packets, None)
-            except (FFmpegError, ValueError):
+            except STREAM_ERRORS:
                 self.damaged = True
                 return
             if packet is None:
@@ -138,7 +138,7 @@ class SoundDecoder:
                 for frame in packet.decode():
                     _check_form(frame)
                     yield frame
-            except (FFmpegError, ValueError):
+            except STREAM_ERRORS:
                 self.damaged = True
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from av.container import InputContainer
-from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from omninet.model.errors import InputError
 from omninet.model.media.colour import Coding, to_srgb
 from omninet.model.media.containers import check_frame_size, open_video, video_stream
+from omninet.model.media.errors import STREAM_ERRORS
 from omninet.model.media.limits import MediaLimits
 from omninet.model.media.orientation import Orientation, orientation_of, upright
 from omninet.model.media.packets import Joiner
@@ -92,7 +92,7 @@ class FrameDecoder:
         while True:
             try:
                 packet = next(packets, None)
-            except (FFmpegError, ValueError):
+            except STREAM_ERRORS:
                 self.damaged = True
                 return
             if packet is None:
@@ -106,7 +106,7 @@ class FrameDecoder:
                         frame.pts = self.timeline.times[min(place, len(self.timeline.times) - 1)]
                     if frame.pts is not None:
                         yield frame
-            except (FFmpegError, ValueError):
+            except STREAM_ERRORS:
                 self.damaged = True
 
     def _checked(self, frames: Iterable[Any]) -> Iterator[VideoFrame]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from av.container import InputContainer
-from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
+
+from omninet.model.media.errors import STREAM_ERRORS
 
 # Seconds without a frame of a transport stream above which its time stamps are taken to jump: anywhere, and before a
 # keyframe if frames were evenly spaced.
@@ -96,6 +97,6 @@ def read_stamps(container: InputContainer, packets: Iterable[Packet[VideoStream]
             if packet.size and decoded is not None:
                 shown = packet.pts if ordered else None
                 found.append(Stamp(shown, decoded, packet.duration or 0, packet.is_keyframe, packet.is_discard))
-    except (FFmpegError, ValueError):
+    except STREAM_ERRORS:
         return found, True
     return found, False

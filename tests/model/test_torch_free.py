@@ -18,6 +18,7 @@ LIGHT = [
     "omninet.model.media.images",
     "omninet.model.media.videos",
     "omninet.model.modalities",
+    "omninet.model.modalities.audio.modality",
     "omninet.model.modalities.language.modality",
     "omninet.model.modalities.vision.fit",
     "omninet.model.modalities.vision.modality",
@@ -30,7 +31,7 @@ LIGHT = [
     "omninet.model.rows",
     "omninet.model.tasks",
 ]
-HEAVY = {"peripheral.py", "head.py", "chain.py", "compact.py"}
+HEAVY = {"peripheral.py", "head.py", "chain.py", "compact.py", "filters.py"}
 LINES = re.compile(r"^(import|from) torch", re.MULTILINE)
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from av.audio.stream import AudioStream
+from av.container import InputContainer
 
 from omninet.model.errors import InputError
-from omninet.model.media.audio import decode_audio
+from omninet.model.media.audio import SoundDecoder, decode_audio
+from omninet.model.media.containers import audio_stream, open_audio
 from omninet.model.media.limits import MediaLimits
 from tests.cases import case
 from tests.sounds import encoded, tone, wav
@@ -119,3 +125,24 @@ def test_a_sample_rate_that_no_recorder_has() -> None:
     with pytest.raises(InputError, match="100 samples a second; 4000 to 384000 are accepted") as caught:
         decode_audio(bytes(data), RATE)
     assert caught.value.code == "corrupt_audio"
+
+
+class Broken:
+    """A container whose demuxer fails after its first packets, as PyAV's does where a stream begins in the middle."""
+
+    def __init__(self, container: InputContainer) -> None:
+        self._container = container
+
+    def demux(self, stream: AudioStream) -> Iterator[Any]:
+        """Yield two packets, then fail."""
+        yield from islice(self._container.demux(stream), 2)
+        raise IndexError("list index out of range")
+
+
+def test_a_demuxer_that_fails_leaves_what_was_read() -> None:
+    with open_audio(wav(tone(2, RATE), RATE)) as container:
+        decoder = SoundDecoder(cast(InputContainer, Broken(container)), audio_stream(container), RATE, 10 * RATE)
+        samples = decoder.samples()
+
+    assert decoder.damaged
+    assert 0 < len(samples) < 2 * RATE
