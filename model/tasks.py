@@ -143,6 +143,7 @@ GERMAN = Input("text", "german", "german")
 PHRASE = Input("phrase", "language", "english")
 ONE_OR_TWO = Input("picture", "vision", "image", second="second_image")
 STATEMENT = Input("statement", "language", "english")
+LINE = Input("picture", "line", "writing")
 SPEECH = Input("audio", "audio", "audio")
 IMAGE, VIDEO = {"picture": "image"}, {"picture": "video"}
 
@@ -279,6 +280,15 @@ TASKS: dict[str, Task] = {
             "characters",
             "what is said in a recording",
             uses=(Use("transcribe", title="Transcribe speech"),),
+        ),
+        Task(
+            "read_word",
+            (LINE,),
+            "word",
+            "letters",
+            "the word that is written in an image of it",
+            views="plain",
+            uses=(Use("read", IMAGE, "Read a word", chooses="mode", choice="word"),),
         ),
         Task(
             "match",

@@ -10,6 +10,7 @@ import torch
 
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.modalities.audio.config import AudioConfig
+from omninet.model.modalities.line.config import LineConfig
 from omninet.model.network.omninet import OmniNet
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs.boxes.tokens import CLASSES
@@ -99,6 +100,20 @@ def with_german_captions(toy: Checkpoint) -> Checkpoint:
     size = toy.config.network.vocabularies["caption"]
     found = checkpoint_with(toy, ["caption", "german_caption"], {"german": ("",) * size})
     return replace(found, vocabularies={}, tokenizer_files={"german": toy.tokenizer_file})
+
+
+def with_reading(toy: Checkpoint) -> Checkpoint:
+    """Return a random network that reads words and tags words of texts."""
+    config, letters = toy.config.network, ("<end>", *"abcdEF12")
+    network = replace(
+        config,
+        peripherals={"language": config.peripherals["language"], "line": LineConfig(width=48, channels=32)},
+        domains=("english", "writing"),
+        tasks={name: TASKS[name] for name in ("read_word", "pos")},
+        vocabularies={"letters": len(letters), "pos": config.vocabularies["pos"]},
+        controls=(),
+    )
+    return _drawn(toy, network, {"letters": letters, "pos": toy.vocabularies["pos"]})
 
 
 def with_speech(toy: Checkpoint, **cnp: Any) -> Checkpoint:

@@ -8,12 +8,14 @@ from omninet.model.errors import ConfigError
 from omninet.model.modalities.audio import AudioModality
 from omninet.model.modalities.base import Form, Modality, Pair, Ready, Resources, Variation
 from omninet.model.modalities.language import LanguageModality
+from omninet.model.modalities.line import LineModality
 from omninet.model.modalities.vision import VisionModality
 
 MODALITIES: dict[str, type[Modality]] = {
     "vision": VisionModality,
     "language": LanguageModality,
     "audio": AudioModality,
+    "line": LineModality,
 }
 
 

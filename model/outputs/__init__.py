@@ -13,6 +13,7 @@ from omninet.model.outputs.transcript.output import TranscriptOutput
 from omninet.model.outputs.translation.output import TranslationOutput
 from omninet.model.outputs.trees.output import TreesOutput
 from omninet.model.outputs.truth import Truth
+from omninet.model.outputs.word.output import WordOutput
 
 OUTPUTS: dict[str, Output] = {
     "boxes": BoxesOutput(),
@@ -25,6 +26,7 @@ OUTPUTS: dict[str, Output] = {
     "transcript": TranscriptOutput(),
     "translation": TranslationOutput(),
     "trees": TreesOutput(),
+    "word": WordOutput(),
 }
 
 __all__ = ["OUTPUTS", "Answer", "Metrics", "Output", "PlainAnswer", "Truth"]

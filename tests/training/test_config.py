@@ -63,7 +63,7 @@ def test_every_run_that_is_shipped_can_be_built(path: Path) -> None:
 
     assert set(network.tasks) == set(config.tasks)
     has_others = path == BUNDLED or any(
-        name in path.stem for name in ("twelve", "translation", "parsing", "speech", "seen")
+        name in path.stem for name in ("twelve", "translation", "parsing", "speech", "seen", "reading")
     )
     assert has_others or set(config.tasks) == {"caption", "vqa", "pos", "activity"}
     assert f"training/configs/{path.name}" in path.read_text()  # the command that starts it
@@ -154,7 +154,9 @@ def test_a_peripheral_of_no_modality_is_refused(tmp_path: Path, monkeypatch: pyt
 
     message = message_of(tmp_path, run_values())
 
-    assert message == "network.ear has no known modality: set its kind to one of vision, language, audio, not 'ear'"
+    assert (
+        message == "network.ear has no known modality: set its kind to one of vision, language, audio, line, not 'ear'"
+    )
 
 
 def test_several_data_sets_of_a_task(tmp_path: Path) -> None:

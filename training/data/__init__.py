@@ -28,6 +28,8 @@ from omninet.training.data.penn import Penn, PennTrees, PtbSample
 from omninet.training.data.recordings import An4, Fsdd, LibriSpeech, SpeechCommands
 from omninet.training.data.records import Records
 from omninet.training.data.refcoco import Refcoco, Refcocog, RefcocoPlus
+from omninet.training.data.rendered_text import RenderedText
+from omninet.training.data.scene_words import Icdar2015Words, Iiit5kWords
 from omninet.training.data.snli_ve import SnliVe
 from omninet.training.data.text_pairs import Multi30k, Multi30kBack, Wmt14, Wmt14Back
 from omninet.training.data.thing_naming import Caltech101Captions, Caltech101Questions, ThingCaptions, ThingQuestions
@@ -64,6 +66,9 @@ DATASETS: dict[str, type[DataSet]] = {
     "fsdd": Fsdd,
     "librispeech": LibriSpeech,
     "speech_commands": SpeechCommands,
+    "icdar2015_words": Icdar2015Words,
+    "iiit5k_words": Iiit5kWords,
+    "rendered_text": RenderedText,
     "imagenet": ImageNet,
     "ilsvrc2012": Ilsvrc2012,
     "class_folders": ClassFolders,

@@ -107,7 +107,7 @@ class TranscriptOutput(Output):
 
     def is_right(self, truth: Truth, answer: Transcript) -> bool:
         """Return whether the text is what was said."""
-        return answer.best.text == _said(truth)
+        return answer.best.text == said(truth)
 
     def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> list[int]:  # noqa: ARG002
         """Return the ids of the characters and of the end."""
@@ -129,7 +129,7 @@ class TranscriptOutput(Output):
         """Return the model of a text and its alternatives."""
         return TranscriptBody
 
-    def body(self, task: Task, answer: Transcript) -> TranscriptBody:  # noqa: ARG002
+    def body(self, task: Task, answer: Transcript) -> BaseModel:  # noqa: ARG002
         """Convert the text with its tokens and alternatives."""
         fields = {name: getattr(answer.best, name) for name in ("text", "log_probability", "tokens")}
         return TranscriptBody.model_validate(fields | {"alternatives": answer.alternatives}, from_attributes=True)
@@ -146,19 +146,20 @@ class TranscriptOutput(Output):
 
     def metrics(self, truths: Sequence[Truth], answers: Sequence[Transcript]) -> Metrics:
         """Compute error rates of words and characters."""
-        return transcript_scores([answer.best.text for answer in answers], [_said(truth) for truth in truths])
+        return transcript_scores([answer.best.text for answer in answers], [said(truth) for truth in truths])
 
     def constant(self, train: Sequence[Truth], truths: Sequence[Truth]) -> tuple[str, list[Transcript]]:
         """Return the most frequent training text."""
-        text = Counter(map(_said, train)).most_common(1)[0][0]
+        text = Counter(map(said, train)).most_common(1)[0][0]
         return text, [Transcript(SpokenText(text, 0.0, ()))] * len(truths)
 
     @staticmethod
     def _classes(truth: Truth) -> list[str]:
-        return [*_said(truth), END]
+        return [*said(truth), END]
 
 
-def _said(truth: Truth) -> str:
+def said(truth: Truth) -> str:
+    """Return the text of an example, with single spaces."""
     return " ".join(truth.answer.split())
 
 

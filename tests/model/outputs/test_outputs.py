@@ -119,12 +119,14 @@ def test_goals(toy_predictor: Predictor) -> None:
     assert goals["vqa"] == Goal("vqa", 1)
     assert goals["caption"] == Goal("caption", 12, toy_predictor.tokenizer.end)
     texts = ["caption", "german_caption", "english_german", "german_english"]
+    texts += ["english_german_seen", "german_english_seen"]
     assert [name for name, task in TASKS.items() if OUTPUTS[task.output].options] == [
         *texts,
         "transcribe",
+        "read_word",
         "embed",
         "ground",
     ]
     silent = [name for name, task in TASKS.items() if not OUTPUTS[task.output].explains]
-    assert silent == ["pos", "entities", "parse", "english_german", "german_english", "transcribe", "embed"]
+    assert silent == ["pos", "entities", "parse", *texts[2:], "transcribe", "read_word", "embed"]
     assert [name for name, task in TASKS.items() if not OUTPUTS[task.output].named] == texts

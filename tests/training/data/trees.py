@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import ImageFont
 
 from omninet.training.data import DATASETS, DataError
 from tests.samples import video_bytes
@@ -182,6 +183,26 @@ def write_speech_commands(folder: Path) -> None:
         put(folder / f"{name}.wav", SOUND)
 
 
+def write_scene_words(folder: Path) -> None:
+    """Two words in train and one in dev, of both sets."""
+    for name in ("icdar2015", "iiit5k"):
+        put(folder / f"{name}_train.txt", f'\ufeff{name}/1.jpg, "SALE!"\n{name}/2.jpg, "a, \\"b\\""\n')
+        put(folder / f"{name}_dev.txt", f'{name}/3.jpg, "Exit"\n')
+        for number in (1, 2, 3):
+            put(folder / name / f"{number}.jpg", photo("red"))
+
+
+def write_rendered_text(folder: Path) -> None:
+    """A font, a photo and two words."""
+    (fonts := folder / "fonts" / "inner").mkdir(parents=True)
+    font = ImageFont.load_default(20)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    put(fonts / "default.ttf", font.font_bytes)
+    put(fonts / "broken.ttf", b"none")
+    put(folder / "backgrounds" / "a.jpg", photo("blue"))
+    put(folder / "words.txt", "tiger\nlamp\n")
+
+
 def write_class_folders(folder: Path) -> None:
     """Two classes; a file that is no photo."""
     for name in ("train/great_owl/a.jpg", "train/great_owl/b.PNG", "train/cup/c.jpg", "val/cup/d.jpg"):
@@ -278,6 +299,9 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "fsdd": write_fsdd,
     "librispeech": write_librispeech,
     "speech_commands": write_speech_commands,
+    "icdar2015_words": write_scene_words,
+    "iiit5k_words": write_scene_words,
+    "rendered_text": write_rendered_text,
     "class_folders": write_class_folders,
     "ilsvrc2012": write_ilsvrc2012,
     "hmdb51": write_hmdb51,

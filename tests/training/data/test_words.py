@@ -1,0 +1,81 @@
+"""Pictures of words: cropped from photos, and drawn."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from omninet.training.data import DATASETS, MissingError
+from omninet.training.data.text_drawing import DrawnWord, draws_ascii
+from tests.training.data.trees import check_malformed, insert, read
+
+
+@pytest.mark.parametrize(("kind", "name"), [("icdar2015_words", "icdar2015"), ("iiit5k_words", "iiit5k")])
+def test_words_on_photos(trees: Path, kind: str, name: str) -> None:
+    train, dev = read(trees, kind), read(trees, kind, "dev")
+
+    folder = trees / kind / name
+    assert [(e["image"], e["answer"]) for e in train] == [(folder / "1.jpg", "SALE!"), (folder / "2.jpg", 'a, "b"')]
+    assert [(e["image"], e["answer"]) for e in dev] == [(folder / "3.jpg", "Exit")]
+
+
+@pytest.mark.parametrize("line", ["a.jpg", "a.jpg, Exit", 'a.jpg, "', '../a.jpg, "Exit"'])
+def test_a_line_that_is_malformed(copy: Path, line: str) -> None:
+    check_malformed(copy, "iiit5k_words", "iiit5k_train.txt", insert(1, line), ':1 must be path, "word", not')
+
+
+def test_words_are_drawn_anew_each_time(trees: Path) -> None:
+    examples = read(trees, "rendered_text")
+    drawn = examples[0]["image"]
+
+    assert [e["answer"] for e in read(trees, "rendered_text")] == [e["answer"] for e in examples]
+    words = {e["answer"].lower() for e in examples}
+    assert words >= {"tiger", "lamp", "exit", "50% off"}
+    assert any(word[0].isdigit() for word in words)
+    assert any(word.startswith(("$", "€")) for word in words)
+    assert isinstance(drawn, DrawnWord)
+    one, again, other = (drawn.draw(random.Random(seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert one.shape != other.shape or not np.array_equal(one, other)
+
+
+def test_the_dev_pictures_stay(trees: Path) -> None:
+    one, other = (read(trees, "rendered_text", "dev") for _ in range(2))
+
+    assert len(one) == 200
+    np.testing.assert_array_equal(one[7]["image"], other[7]["image"])
+
+
+def test_all_drawings_can_be_seen(trees: Path) -> None:
+    examples = read(trees, "rendered_text")
+
+    for seed in range(200):
+        pixels = examples[seed]["image"].draw(random.Random(seed))
+        assert (pixels.dtype, pixels.shape[2]) == (np.dtype(np.uint8), 3)
+        assert min(pixels.shape[:2]) >= 4
+        assert pixels.std() > 2
+
+
+def test_fonts_are_needed(copy: Path) -> None:
+    fonts = copy / "rendered_text" / "fonts"
+    assert [draws_ascii(path) for path in sorted(fonts.rglob("*.ttf"))] == [False, True]
+    for path in fonts.rglob("default.ttf"):
+        path.unlink()
+
+    with pytest.raises(MissingError, match="holds no font"):
+        DATASETS["rendered_text"](copy / "rendered_text").read("train")
+
+
+def test_real_data_has_the_counts_of_its_description(shared: Path) -> None:
+    folder = shared / "data" / "scene_words"
+    if not folder.is_dir():
+        pytest.skip(f"needs {folder}")
+
+    counts = {
+        kind: [len(DATASETS[kind](folder).read(split)) for split in ("train", "dev")]
+        for kind in ("icdar2015_words", "iiit5k_words")
+    }
+    assert counts == {"icdar2015_words": [4068, 400], "iiit5k_words": [1754, 246]}
