@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from omninet.app.engine.engine import Engine
     from omninet.app.telemetry.tracing import Traces
 
-DESCRIPTION = "One network for images, videos and text. The web page to try it is at [{page}]({page})."
+DESCRIPTION = "One network for images, videos, speech and text. The web page to try it is at [{page}]({page})."
 
 
 def create_app(settings: Settings, engine: Engine | None = None, backend: Backend | None = None) -> FastAPI:

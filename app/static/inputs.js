@@ -80,7 +80,7 @@ export function showPreview(preview, pick) {
   if (!pick) return preview.replaceChildren(element("p", { class: "muted" }, "No file yet"));
   const name = pick.sample?.label ?? pick.file.name;
   const view = viewOf(pick, name);
-  view.muted = true;
+  view.muted = view.tagName === "VIDEO";
   view.addEventListener("error", () => {
     preview.replaceChildren(element("p", { class: "muted" }, `${name} (no preview)`)); // whether it can be read says the answer
   });

@@ -48,6 +48,7 @@ def test_a_file_is_played_and_transcribed(watched: Watched) -> None:
 
     assert answered.value.ok
     expect(page.locator(".preview audio")).to_be_visible()
+    assert page.locator(".preview audio").evaluate("player => player.muted") is False
     expect(page.locator("#answer .headline")).not_to_be_empty()
     expect(page.locator("#curl")).to_contain_text("""-F 'audio=@"speech.wav"'""")
 
