@@ -86,20 +86,28 @@ def field_type(form: Form, multipart: bool) -> Any:
 def _json(form: Form) -> Any:
     """Return the type of a multipart field that contains JSON, or a plain string if its type includes them."""
     adapter: TypeAdapter[Any] = TypeAdapter(annotated(form.type, UNICODE))
-    plain = str in get_args(form.type)  # a string needs no quotation marks
+    plain = str in get_args(form.type)
 
     def read(text: Any) -> Any:
+        if plain and isinstance(text, str) and not _is_list(text):
+            return _valid_unicode(text)  # a string needs no quotation marks
         try:
             return adapter.validate_json(text)
         except ValidationError:
-            if plain:
-                return _valid_unicode(text)
             raise PydanticCustomError("wrong_shape", f"must be JSON: {form.shape or form.summary}") from None
 
     schema: dict[str, Any] = {"type": "string"}
     if not plain:
         schema |= {"contentMediaType": "application/json", "contentSchema": adapter.json_schema()}
     return annotated(Any, BeforeValidator(read), WithJsonSchema(schema))
+
+
+def _is_list(text: str) -> bool:
+    """Return whether a text is a list in JSON."""
+    try:
+        return isinstance(json.loads(text), list)
+    except ValueError:
+        return False
 
 
 def _shape(expected: str) -> WrapValidator:

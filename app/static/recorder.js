@@ -15,12 +15,18 @@ export function recordButton(choose) {
   button.addEventListener("click", async () => {
     if (recorder) return recorder.stop();
     said.textContent = "";
+    button.disabled = true; // until the user has allowed it
     const stream = await navigator.mediaDevices.getUserMedia({ audio: true }).catch(() => null);
-    if (!stream) return said.replaceChildren("No microphone can be used here");
-    recorder = record(stream, button, (file) => {
-      recorder = null;
-      if (file && button.isConnected) choose(file);
-    });
+    button.disabled = false;
+    try {
+      recorder = record(stream, button, (file) => {
+        recorder = null;
+        if (file && button.isConnected) choose(file);
+      });
+    } catch {
+      stream?.getTracks().forEach((track) => track.stop());
+      said.textContent = "No microphone can be used here";
+    }
   });
   return [button, said];
 }

@@ -14,7 +14,7 @@ export function usesOf(tasks) {
       tab: use.path.slice(1),
       verb: use.title.includes(" ") ? use.title.split(" ", 1)[0] : "Run",
       summary: sentence(use.summary),
-      choices: choicesOf(uses, use.path),
+      choices: choicesOf(uses, use),
       alternatives: alternativesOf(use),
       uploads: use.inputs.filter((field) => field.upload),
       values: use.inputs.filter((field) => !field.upload),
@@ -24,8 +24,8 @@ export function usesOf(tasks) {
 }
 
 // The choices at an endpoint; a task for two pictures has that of the task for one.
-function choicesOf(uses, path) {
-  const found = uses.filter((other) => other.path === path && other.choice);
+function choicesOf(uses, use) {
+  const found = uses.filter((other) => other.path === use.path && other.multipart === use.multipart && other.choice);
   return found.filter((use, i) => found.findIndex((other) => other.choice === use.choice) === i);
 }
 

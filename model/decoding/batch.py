@@ -123,7 +123,8 @@ class RunningBatch:
             self._read(cohort, places, scores)
             return self._end(cohort, places, [i for i, search in enumerate(places) if search])
         parents: dict[int, list[int]] = {}
-        allowed = mask_forbidden(add_alignments(scores, places), places)
+        scores = add_alignments(scores, places)
+        allowed = mask_forbidden(scores, places)
         starting = [i for i, position in enumerate(cohort.positions) if position == 1]
         for i, candidates in zip(starting, _candidates(allowed[starting, 0]), strict=True):
             _at(places, i).candidates = candidates

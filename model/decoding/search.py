@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from omninet.model.decoding.alignment import PrefixScores
+from omninet.model.decoding.alignment import PrefixScores, following_all
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.decoding.sampler import Sampler
@@ -290,13 +290,17 @@ def add_alignments(scores: Tensor, searches: Sequence[Search | None]) -> Tensor:
     aligned = [(row, search, search.alignment) for row, search in enumerate(searches) if search and search.alignment]
     if not aligned:
         return scores
+    live = [
+        (row, i, search.goal.aligned, alignment, hypothesis.tokens)
+        for row, search, alignment in aligned
+        for i, hypothesis in enumerate(search.hypotheses)
+        if hypothesis is not None
+    ]
+    rows, places, shares, alignments, prefixes = zip(*live, strict=True)
+    added = torch.from_numpy(following_all(list(zip(alignments, prefixes, strict=True)))).to(scores)
+    share = scores.new_tensor(shares)[:, None]
     mixed = scores.clone()
-    for row, search, alignment in aligned:
-        share = search.goal.aligned
-        for i, hypothesis in enumerate(search.hypotheses):
-            if hypothesis is not None:
-                added = torch.from_numpy(alignment.following(hypothesis.tokens)).to(scores)
-                mixed[row, i] = (1 - share) * scores[row, i] + share * added
+    mixed[rows, places] = (1 - share) * scores[rows, places] + share * added
     return mixed
 
 

@@ -111,16 +111,15 @@ class SoundDecoder:
         return np.concatenate(parts) if parts else np.empty(0, np.int16)
 
     def _resampled(self) -> Iterator[AudioFrame]:
-        """Convert all frames to one channel; a resampler for each part with other channels, format or rate."""
-        resampler, form = None, None
+        """Convert all frames to one channel; each part with another sample rate has a resampler of its own."""
+        resampler, rate = None, 0
         for frame in self._frames():
-            if form != (form := (frame.format.name, frame.layout.name, frame.sample_rate)):
+            if rate != (rate := frame.sample_rate):
                 if resampler is not None:
                     yield from resampler.resample(None)
                 resampler = AudioResampler(format="s16", layout="mono", rate=self.rate)
             assert resampler is not None
-            frame.pts = None  # gaps between time stamps are not filled
-            yield from resampler.resample(frame)
+            yield from resampler.resample(mono_of(frame))
         if resampler is not None:
             yield from resampler.resample(None)
 
@@ -140,6 +139,20 @@ class SoundDecoder:
                     yield frame
             except STREAM_ERRORS:
                 self.damaged = True
+
+
+def mono_of(frame: AudioFrame) -> AudioFrame:
+    """Return the mean of all channels, as floats in [-1, 1]; without a time stamp, so that gaps are not filled."""
+    values = frame.to_ndarray()
+    channels = values if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels).T
+    mean = channels.astype(np.float64).mean(0)
+    if values.dtype.kind == "u":
+        mean = mean / 2 ** (8 * values.dtype.itemsize - 1) - 1
+    elif values.dtype.kind == "i":
+        mean /= 2 ** (8 * values.dtype.itemsize - 1)
+    found = AudioFrame.from_ndarray(mean.astype(np.float32)[None], format="flt", layout="mono")
+    found.sample_rate = frame.sample_rate
+    return found
 
 
 def _check_form(frame: AudioFrame) -> None:

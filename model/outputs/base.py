@@ -156,8 +156,13 @@ class Output(ABC):
         return self.schema(task).model_validate(answer, from_attributes=True)
 
     def partial(self, processor: Processor, task: str, found: Hypothesis) -> Any:
-        """Convert the outputs of the first row that cannot change any more to what ``parts`` takes; see ``streams``."""
-        raise NotImplementedError(f"{type(self).__name__} is not streamed")
+        """Convert the outputs of the first row that cannot change any more to what ``parts`` takes; see ``streams``.
+
+        By default they are subwords, and the result is their text.
+        """
+        from omninet.model.outputs.text.output import written
+
+        return written(found, processor.tokenizer_of(task))
 
     def parts(self, answer: Any) -> Sequence[BaseModel]:  # noqa: ARG002
         """Return the parts of a complete or partial answer for streaming; only used if ``streams``."""

@@ -161,7 +161,10 @@ def _inside_or_beside(folder: Path, name: str) -> Path:
 
 
 def _written(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    """Return a text, or words joined by spaces; empty for other inputs."""
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(_written, value))
+    return value if isinstance(value, str) else ""
 
 
 def read_text(path: Path) -> str:

@@ -14,7 +14,7 @@ DIGITS = ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT"
 STRINGS = 600  # joined recordings among the training examples of FSDD
 NOISES = 200  # training examples of noise alone, in which nothing is said
 LENGTHS = (2, 7)  # fewest and most recordings that are joined
-SAMPLES_SPLITS = {"dev": "validation_list.txt", "test": "testing_list.txt"}
+HELD_LISTS = {"dev": "validation_list.txt", "test": "testing_list.txt"}
 
 
 class An4(DataSet):
@@ -99,8 +99,8 @@ class SpeechCommands(DataSet):
     layout = "<word>/*.wav, validation_list.txt, testing_list.txt"
 
     def examples(self, split: str) -> Sequence[Example]:
-        """Return one example per recording; noise, in folders that begin with an underscore, is none."""
-        lists = {name: self.existing(file) for name, file in SAMPLES_SPLITS.items()}
+        """Return one example per recording; folders that begin with an underscore hold noise and are left out."""
+        lists = {name: self.existing(file) for name, file in HELD_LISTS.items()}
         named = {name: read_text(path).split() for name, path in lists.items()}
         if split != "train":
             return [self._example(name) for name in named[split]]

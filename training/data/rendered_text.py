@@ -33,7 +33,7 @@ class RenderedText(DataSet):
     splits = ("train", "dev")
 
     def examples(self, split: str) -> Sequence[Example]:
-        """Return the same texts each time; their pictures differ each time in the train split, and never in dev."""
+        """Return texts that depend on the split alone; their pictures differ each time in ``train`` alone."""
         library, words = Library.of(self.existing("fonts"), self.folder / "backgrounds"), self._words()
         draw = Random(split)
         drawn = [DrawnWord(some_text(words, draw), library) for _ in range(COUNTS[split])]

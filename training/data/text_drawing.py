@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from random import Random
@@ -12,20 +12,21 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
+from omninet.model.media.errors import DECODE_ERRORS
 from omninet.training.data.base import MissingError
 
 FONTS, PHOTOS = {".ttf", ".otf"}, {".jpg", ".jpeg", ".png"}
 SIZES = (20, 52)  # pixels of a font
 CONTRAST = 45  # least difference of brightness between the text and what is behind it
-SIDE = 320  # pixels of the longer side of a background
+SIDE, LEAST_SIDE = 320, 8  # pixels of the longer side of a background, and at least of the shorter one
 
 
 @dataclass(frozen=True)
 class Library:
     """Fonts and photos, by their paths."""
 
-    fonts: tuple[Path, ...]
-    photos: tuple[Path, ...] = ()
+    fonts: tuple[Path, ...] = field(repr=False)
+    photos: tuple[Path, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, fonts: Path, photos: Path) -> Library:
@@ -78,12 +79,16 @@ def _font(path: Path, size: int) -> ImageFont.FreeTypeFont:
 
 
 @lru_cache(maxsize=200)
-def _photo(path: Path) -> Image.Image:
-    with Image.open(path) as image:
-        image.draft("RGB", (SIDE, SIDE))
-        small = image.convert("RGB")
+def _photo(path: Path) -> Image.Image | None:
+    """Return a small copy of a photo; None if it is damaged or tiny."""
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", (SIDE, SIDE))
+            small = image.convert("RGB")
+    except DECODE_ERRORS:
+        return None
     small.thumbnail((SIDE, SIDE))
-    return small
+    return small if min(small.size) >= LEAST_SIDE else None
 
 
 def _mask(text: str, font: ImageFont.FreeTypeFont, draw: Random) -> Image.Image:
@@ -132,8 +137,8 @@ def _with_margins(box: tuple[int, int, int, int], size: tuple[int, int], draw: R
 
 def _background(library: Library, size: tuple[int, int], draw: Random) -> Image.Image:
     """Return a part of a photo, or a colour that changes from one side to the other."""
-    if library.photos and draw.random() < 0.5:
-        photo = _photo(draw.choice(library.photos))
+    photo = _photo(draw.choice(library.photos)) if library.photos and draw.random() < 0.5 else None
+    if photo is not None:
         part = draw.uniform(0.15, 0.6)
         wide, high = (max(2, int(part * side)) for side in photo.size)
         left, top = draw.randint(0, photo.width - wide), draw.randint(0, photo.height - high)

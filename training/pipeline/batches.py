@@ -176,9 +176,11 @@ class Encoder:
                     return found if second is None else torch.cat([found, _view(media, second, row, task)])
                 return self._varied(row, given, keywords[keyword][1], value)
             except (OSError, InputError) as error:
-                if not isinstance(value, Path):
+                # Of recordings that are joined, the first one stands for all.
+                path = value if isinstance(value, Path) else next(iter(getattr(value, "files", ())), None)
+                if path is None:
                     raise
-                self.unreadable[value] = str(error)
+                self.unreadable[path] = str(error)
                 return None
 
         # Only media are read in threads: decoders release the GIL, tokenizers do not.

@@ -47,21 +47,17 @@ class LogMel(nn.Module):
         mels: number of bands.
     """
 
-    weights: Tensor
-    filters: Tensor
-
     def __init__(self, rate: int, window: int, hop: int, mels: int) -> None:
         super().__init__()
         self.window, self.hop = window, hop
-        self.register_buffer("weights", torch.hann_window(window), persistent=False)
-        self.register_buffer("filters", mel_filters(rate, window, mels), persistent=False)
+        # No buffers, since lower precisions of the network must not round them.
+        self.weights, self.filters = torch.hann_window(window), mel_filters(rate, window, mels)
 
     def forward(self, samples: Tensor) -> Tensor:
         """Compute spectra of samples in [-1, 1], at least half a window of them."""
         half = self.window // 2
         padded = functional.pad(samples[:, None], (half, half), mode="reflect")[:, 0]
-        spectra = torch.stft(
-            padded.float(), self.window, self.hop, window=self.weights.float(), center=False, return_complex=True
-        )
+        weights, filters = self.weights.to(samples.device), self.filters.to(samples.device)
+        spectra = torch.stft(padded.float(), self.window, self.hop, window=weights, center=False, return_complex=True)
         power = spectra.real**2 + spectra.imag**2
-        return (self.filters.float() @ power).clamp(min=LEAST_POWER).log().transpose(1, 2)
+        return (filters @ power).clamp(min=LEAST_POWER).log().transpose(1, 2)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 AudioInput = Recording | bytes | str | Path | np.ndarray
 LOUDEST = 2**15  # of 16-bit samples
-QUIET = 300.0  # loudness that noise alone is relative to
+QUIET = 300.0  # loudness of 16-bit samples that noise is relative to if the recording is silent
 CUT_AUDIO = "the recording is damaged or cut short: only its readable part was used"
 # Augmentation in training: ranges of speed, of the noise in decibels below the recording, and of the seconds between
 # joined recordings and of noise alone.
@@ -33,7 +33,7 @@ SPEEDS, NOISE, GAPS, ALONE = (0.85, 1.15), (10.0, 50.0), (0.05, 0.4), (0.3, 4.0)
 
 @dataclass(frozen=True)
 class Joined:
-    """Recordings that training joins to one, with quiet gaps between them; none is noise alone."""
+    """Recordings that training joins to one, with quiet gaps between them; without files, it is noise alone."""
 
     files: tuple[Path, ...]
 

@@ -89,10 +89,6 @@ class TextOutput(Output):
         """Convert the text with its tokens and alternatives."""
         return CaptionBody.model_validate(answer)
 
-    def partial(self, processor: Processor, task: str, found: Hypothesis) -> Text:
-        """Convert subwords to text."""
-        return written(found, processor.tokenizer_of(task))
-
     def parts(self, answer: Text) -> list[Token]:
         """Return the subwords."""
         return [Token.model_validate(piece) for piece in answer.tokens]

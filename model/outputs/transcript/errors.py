@@ -16,7 +16,7 @@ def edit_distance(given: Sequence[str], wanted: Sequence[str]) -> int:
 
 
 def error_rate(given: Sequence[Sequence[str]], wanted: Sequence[Sequence[str]]) -> float:
-    """Return the edit distances of all pairs, in percent of the total length of ``wanted``; at least of one."""
+    """Return the edit distances of all pairs, in percent of the total length of ``wanted``, or of 1 if that is 0."""
     total = sum(map(len, wanted))
     return 100 * sum(map(edit_distance, given, wanted)) / max(total, 1)
 

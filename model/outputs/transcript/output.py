@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
+from omninet.model.decoding.alignment import NEVER
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.grammar import Transitions
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 END = "<end>"
 ALIGNED = 0.5  # share of the alignment's scores in the search
+IMPOSSIBLE = NEVER / 10  # log-probability of a text with more characters than its recording has time steps
 SILENCE = "nothing can be heard in the recording"
 
 
@@ -48,7 +50,10 @@ class TranscriptOutput(Output):
     answers = Transcript
     explains: ClassVar[bool] = False
     streams: ClassVar[bool] = True
-    options: ClassVar[Mapping[str, Option]] = TEXT_OPTIONS
+    options: ClassVar[Mapping[str, Option]] = {
+        name: replace(option, summary=option.summary.replace("subwords", "characters").replace("sentence", "text"))
+        for name, option in TEXT_OPTIONS.items()
+    }
     counted: ClassVar[str] = "characters"
 
     @staticmethod
@@ -76,12 +81,13 @@ class TranscriptOutput(Output):
             raise ConfigError(f"task {task.name}: its input {spoken.input.role} must be a recording")
         whole = modality.whole(spoken.value, processor.limits)
         step = modality.config.step
-        rows = []
-        for samples in pieces_of(whole.value, modality.config.rate, processor.max_length * step):
+        pieces, rows = pieces_of(whole.value, modality.config.rate, processor.max_length * step), []
+        if len(pieces) > 1:  # a piece may have nothing in it
+            goal = replace(goal, rules=replace(goal.rules, min_length=0))
+        for samples in pieces:
             ready = modality.prepare(spoken.input.role, spoken.form, samples, processor.resources)
             prepared = Prepared(spoken.input.peripheral, spoken.input.domain, ready.value)
-            # An alignment has at most one character for each time step.
-            of_piece = replace(goal, steps=min(goal.steps, len(samples) // step + 2))
+            of_piece = within(goal, -(-len(samples) // step))
             rows.append(Row((prepared,), _silent(of_piece) if is_silent(samples) else of_piece, task.moves))
         job = processor.job(task, rows, found=(whole,))
         return replace(job, notes=(*job.notes, SILENCE)) if is_silent(whole.value) else job
@@ -93,10 +99,15 @@ class TranscriptOutput(Output):
         notes = [*job.notes]
         if any(best.tokens[-1] != goal.end for best, *_ in ranked):
             notes.append("the text was cut: it has more characters than are accepted")
-        best, *others = (
+        texts = [
             _joined([_spoken(found[min(i, len(found) - 1)], names) for found in ranked])
             for i in range(max(map(len, ranked)))
-        )
+        ]
+        best, others, known = texts[0], list[SpokenText](), {texts[0].text}
+        for text in texts[1:]:
+            if text.text not in known and text.log_probability > IMPOSSIBLE:
+                others.append(text)
+                known.add(text.text)
         if (count := 1 + len(others)) < goal.best:
             notes.append(f"n_best: {count} of {goal.best}, since no more different texts exist")
         return Transcript(best, tuple(others), notes=tuple(notes))
@@ -156,6 +167,12 @@ class TranscriptOutput(Output):
     @staticmethod
     def _classes(truth: Truth) -> list[str]:
         return [*said(truth), END]
+
+
+def within(goal: Goal, time_steps: int) -> Goal:
+    """Return a goal with at most a character for each time step, as alignments have, and the end."""
+    steps = min(goal.steps, time_steps + 1)
+    return replace(goal, steps=steps, rules=replace(goal.rules, min_length=min(goal.rules.min_length, steps - 1)))
 
 
 def said(truth: Truth) -> str:

@@ -21,8 +21,8 @@ def pieces_of(samples: np.ndarray, rate: int, most: int) -> list[np.ndarray]:
     while len(samples) > most:
         start = round((1 - SEARCHED) * most)
         power = samples[start:most].astype(np.float64) ** 2
-        smooth = np.convolve(power, np.ones(width), "same")
-        cut = start + int(smooth.argmin())
+        smooth = np.convolve(power, np.ones(width), "valid")
+        cut = start + int(smooth.argmin()) + width // 2
         pieces.append(samples[:cut])
         samples = samples[cut:]
     return [*pieces, samples]

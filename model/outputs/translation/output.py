@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
@@ -74,7 +74,8 @@ class TranslationOutput(Output):
             InputError: ``empty_text``, ``too_many_texts``, ``text_too_long`` or ``invalid_text``; ``index`` is the
                 place of the text in the list.
         """
-        text, *beside = given
+        text = next(each for each in given if each.input.role == "text")
+        beside = [each for each in given if each is not text]
         settings = {field.name: getattr(goal, field.name) for field in fields(Goal)}
         of_each = TranslationGoal(**settings, several=not isinstance(text.value, str))
         tokenizer = processor.config.network.peripherals[text.input.peripheral].tokenizer
@@ -91,7 +92,8 @@ class TranslationOutput(Output):
             except InputError as error:
                 raise InputError(error.code, error.message, **error.detail, index=i) from None
             rows.append(Row((Prepared(text.input.peripheral, text.input.domain, subwords), *seen), of_each, task.moves))
-        return processor.job(task, rows, found=found)
+        job = processor.job(task, rows)
+        return replace(job, notes=tuple(note for ready in found for note in ready.notes))
 
     def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Translation:
         """Convert the best hypothesis and the alternatives of each text."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -14,7 +13,7 @@ from omninet.model.errors import ConfigError
 from omninet.model.modalities.line import LineModality
 from omninet.model.outputs.base import Metrics
 from omninet.model.outputs.transcript.answer import SpokenText, Transcript
-from omninet.model.outputs.transcript.output import TranscriptOutput, said
+from omninet.model.outputs.transcript.output import TranscriptOutput, said, within
 from omninet.model.outputs.truth import Truth
 from omninet.model.outputs.word.schema import WordBody
 from omninet.model.outputs.word.scores import plain, word_scores
@@ -34,7 +33,7 @@ class WordOutput(TranscriptOutput):
         modality = processor.modalities[written.input.peripheral]
         if not isinstance(modality, LineModality):
             raise ConfigError(f"task {task.name}: its input {written.input.role} must be the picture of a line")
-        return processor.one_row(task, given, replace(goal, steps=min(goal.steps, modality.config.steps + 1)))
+        return processor.one_row(task, given, within(goal, modality.config.steps))
 
     def is_right(self, truth: Truth, answer: Transcript) -> bool:
         """Return whether the letters and digits are those that are written, in any case."""

@@ -112,6 +112,10 @@ async def test_a_form_has_a_picture_beside_the_text(toy: Checkpoint) -> None:
         blind = await translated(client, text=TEXT)
         check(await client.post("/translate", data={"text": TEXT}, files={"other": b""}), 422, "missing_part")
         check(await client.post("/translate", data={"text": TEXT}, files={"image": b"none"}), 422, "not_an_image")
+        check(await client.post("/translate", files={"text": TEXT.encode(), **files}), 422, "invalid_value")
+        check(await client.post("/translate", data={"text": '["a", 1]'}, files=files), 422, "invalid_value")
+        quoted = await client.post("/translate", data={"text": '"Go" [quickly]'}, files=files)
+        assert isinstance(quoted.json()["translation"], str)
         schema = (await client.get("/openapi.json")).json()
         tasks = {task["name"]: task for task in (await client.get("/tasks")).json()["tasks"]}
         item = {"text": TEXT, "image": base64.b64encode(image).decode()}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from omninet.model.decoding.alignment import NEVER, PrefixScores
+from omninet.model.decoding.alignment import NEVER, PrefixScores, following_all
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.search import Search, add_alignments
 
@@ -45,6 +45,14 @@ def test_scores_are_sums_over_all_alignments(text: tuple[int, ...]) -> None:
             assert max(total + added[token], NEVER / 2) == pytest.approx(max(wanted, NEVER / 2))
         assert total + added[END] == pytest.approx(every[text[:i]])
         total += float(added[text[i]]) if i < len(text) else 0.0
+
+
+def test_prefixes_of_several_recordings_are_scored_together() -> None:
+    alignments = [PrefixScores(log_probabilities(seed)[: STEPS - seed], END) for seed in range(3)]
+    alone = [PrefixScores(log_probabilities(seed)[: STEPS - seed], END) for seed in range(3)]
+    for prefixes in ([(), (), ()], [(1,), (2,), (3,)], [(1, 1), (2, 3), (3, 3)]):
+        together = following_all(list(zip(alignments, prefixes, strict=True)))
+        np.testing.assert_allclose(together, [one.following(p) for one, p in zip(alone, prefixes, strict=True)])
 
 
 def test_a_text_longer_than_its_recording_is_impossible() -> None:

@@ -62,12 +62,21 @@ def test_a_recording_keeps_its_samples_at_the_same_rate() -> None:
     np.testing.assert_array_equal(decode_audio(wav(samples, RATE), RATE).samples, samples)
 
 
-def test_channels_are_averaged() -> None:
+@pytest.mark.parametrize("channels", [2, 6, 9, 33])
+def test_channels_are_averaged(channels: int) -> None:
     left = tone(0.3, RATE)
+    others = [np.zeros_like(left)] * (channels - 1)
 
-    found = decode_audio(wav(np.stack([left, np.zeros_like(left)], 1), RATE), RATE)
+    found = decode_audio(wav(np.stack([left, *others], 1), RATE), RATE)
 
-    np.testing.assert_allclose(found.samples, left / 2, atol=2)
+    np.testing.assert_allclose(found.samples, left / channels, atol=2)
+
+
+def test_more_channels_than_recorders_have() -> None:
+    with pytest.raises(InputError, match="65 channels; 1 to 64 are accepted") as caught:
+        decode_audio(wav(np.zeros((800, 65), np.int16), RATE), RATE)
+
+    assert caught.value.code == "corrupt_audio"
 
 
 @pytest.mark.parametrize("container", ["wav", "ogg", "flac", "webm", "mp4"])

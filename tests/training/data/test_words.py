@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from omninet.training.data import DATASETS, MissingError
 from omninet.training.data.text_drawing import DrawnWord, draws_ascii
@@ -57,6 +58,16 @@ def test_all_drawings_can_be_seen(trees: Path) -> None:
         assert (pixels.dtype, pixels.shape[2]) == (np.dtype(np.uint8), 3)
         assert min(pixels.shape[:2]) >= 4
         assert pixels.std() > 2
+
+
+def test_damaged_and_tiny_photos_are_no_backgrounds(copy: Path) -> None:
+    folder = copy / "rendered_text"
+    (folder / "backgrounds" / "a.jpg").write_bytes(b"none")
+    Image.new("RGB", (300, 1)).save(folder / "backgrounds" / "b.jpg")
+
+    drawn = DATASETS["rendered_text"](folder).read("train")[0].inputs["image"]
+
+    assert all(drawn.draw(random.Random(seed)).size for seed in range(20))
 
 
 def test_fonts_are_needed(copy: Path) -> None:

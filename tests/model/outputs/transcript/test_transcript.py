@@ -83,6 +83,32 @@ def test_a_long_recording_is_read_in_pieces(predictor: Predictor) -> None:
     assert answer.best.log_probability == pytest.approx(sum(text.log_probability for text in texts), abs=1e-4)
 
 
+def test_long_recordings_are_divided_where_they_are_quiet() -> None:
+    loud = np.full(2000, 1000, np.int16)
+    loud[800:1000] = 750
+
+    first, second = pieces_of(loud, 100, 1000)[:2]
+
+    assert 800 <= len(first) <= 1000
+    assert len(first) + len(second) <= 2000
+
+
+def test_no_text_is_longer_than_its_recording(predictor: Predictor) -> None:
+    answer = transcribe(predictor, noisy(0.1), min_length=30, n_best=4, beams=4)
+
+    assert len(answer.best.text) <= -(-len(noisy(0.1)) // SPEECH.step)
+    assert all(other.log_probability > -1000 for other in answer.alternatives)
+    assert len({other.text for other in answer.alternatives}) == len(answer.alternatives)
+
+
+def test_sampled_texts_have_the_scores_of_the_search(predictor: Predictor) -> None:
+    searched = transcribe(predictor, noisy(0.3), beams=1).best
+    sampled = transcribe(predictor, noisy(0.3), temperature=0.01, seed=0).best
+
+    assert sampled.text == searched.text
+    assert sampled.log_probability == pytest.approx(searched.log_probability, abs=1e-4)
+
+
 def test_nothing_is_invented_for_silence(predictor: Predictor) -> None:
     for samples in (np.zeros(8000, np.int16), tone(0.5, SPEECH.rate, loudness=0.0005)):
         answer = transcribe(predictor, wav(samples, SPEECH.rate), min_length=3)
