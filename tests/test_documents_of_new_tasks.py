@@ -48,5 +48,6 @@ def test_programs(code: str) -> None:
 
 
 def test_every_endpoint_has_a_request_and_a_program() -> None:
-    assert {line.rpartition("/")[2] for line in CURLS} == {"match", "embed", "ground", "verify", "classify", "entities"}
-    assert (len(PROGRAMS), len(COMMANDS)) == (6, 7)
+    compared = {"match", "embed", "ground", "verify", "classify", "entities"}
+    assert {line.rpartition("/")[2] for line in CURLS} == compared | {"translate", "transcribe"}
+    assert (len(PROGRAMS), len(COMMANDS)) == (8, 10)

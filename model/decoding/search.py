@@ -6,6 +6,7 @@ import heapq
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -102,8 +103,12 @@ class Search:
         return replace(self._result(), pooled=self.pooled)
 
     def _result(self) -> Decoded:
-        """Return the finished hypothesis with the best mean log-probability, and the next best ones."""
-        best, *others = sorted(self.finished, key=lambda hypothesis: -hypothesis.mean)[: self.goal.best]
+        """Return the finished hypothesis with the best mean log-probability, and the next best ones.
+
+        With an alignment, whose scores do not favour short texts, the sum of the log-probabilities counts.
+        """
+        rank = attrgetter("total" if self.goal.aligned else "mean")
+        best, *others = sorted(self.finished, key=rank, reverse=True)[: self.goal.best]
         return Decoded(list(best.tokens), list(best.log_probabilities), self.candidates, others)
 
     def _is_finished(self, hypothesis: Hypothesis) -> bool:

@@ -160,7 +160,7 @@ class Output(ABC):
 
         By default they are subwords, and the result is their text.
         """
-        from omninet.model.outputs.text.output import written
+        from omninet.model.outputs.text.answer import written
 
         return written(found, processor.tokenizer_of(task))
 

@@ -9,7 +9,8 @@ from typing import TypeVar
 from tests.robustness.bombs import deep_exif, gif_canvas, many_scans, png, vp8_sized
 from tests.robustness.mutations import SAMPLES, mutated
 from tests.robustness.playlists import references
-from tests.robustness.traffic import IMAGE_PATHS, MEDIA_PATHS, Ask, Upload, ask
+from tests.robustness.traffic import MEDIA_PATHS, PARTS, Ask, Upload, ask
+from tests.sounds import tone, wav
 
 T = TypeVar("T")
 TEXT = "The quick brown fox didn't jump over the lazy dog. It slept."
@@ -17,9 +18,10 @@ SHARES = {"good": 75, "mutated": 10, "hurried": 5, "gone": 4, "malformed": 3, "p
 
 
 def one_of_each() -> list[Ask]:
-    """Return a valid request for each of the six endpoints."""
+    """Return a valid request for each kind of input and several endpoints."""
     image, clip = (SAMPLES / "frisbee.jpg").read_bytes(), (SAMPLES / "tennis.webm").read_bytes()
-    asks = [ask(path, Upload(image if path in IMAGE_PATHS else clip)) for path in MEDIA_PATHS]
+    files = {"image": image, "video": clip, "audio": wav(tone(1, 8000), 8000)}
+    asks = [ask(path, Upload(files[part])) for part, paths in PARTS.items() for path in paths]
     return [*asks, Ask("/pos", {"json": {"text": TEXT}})]
 
 

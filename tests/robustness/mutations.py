@@ -12,6 +12,7 @@ from omninet.app.http.samples import STATIC
 from tests.robustness.playlists import references
 from tests.robustness.traffic import Upload
 from tests.samples import CODECS, image_bytes, picture, video_bytes
+from tests.sounds import encoded, tone
 
 SAMPLES = STATIC / "samples"
 CONTENT_TYPES = {
@@ -28,6 +29,15 @@ CONTENT_TYPES = {
     "txt": "text/plain",
     "": "application/octet-stream",
 }
+TYPES = {"image": "image/jpeg", "video": "video/mp4", "audio": "audio/wav"}
+SOUNDS = {
+    "wav": ("wav", "pcm_s16le"),
+    "flac": ("flac", "flac"),
+    "ogg": ("ogg", "libopus"),
+    "mp3": ("mp3", "libmp3lame"),
+    "m4a": ("mp4", "aac"),
+    "weba": ("webm", "libopus"),
+}  # ending -> container and codec
 Mutation = Callable[[random.Random, bytes, Mapping[str, bytes]], bytes]
 
 
@@ -38,12 +48,17 @@ def seeds() -> dict[str, bytes]:
     found |= {f"image.{kind.lower()}": image_bytes(drawn, kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP")}
     found["progressive.jpeg"] = image_bytes(drawn, "JPEG", progressive=True)
     found["turned.jpeg"] = image_bytes(drawn, "JPEG", exif=_turned())
-    return found | {f"clip.{container}": video_bytes(container) for container in CODECS}
+    found |= {f"clip.{container}": video_bytes(container) for container in CODECS}
+    sound = tone(1, 48_000)
+    return found | {f"sound.{name}": encoded(sound, 48_000, *form) for name, form in SOUNDS.items()}
 
 
-def is_image(name: str) -> bool:
-    """Return whether a file is for the image endpoints."""
-    return Path(name).suffix in {".jpg", ".jpeg", ".png", ".webp", ".bmp"} or name == "image.gif"
+def kind_of(name: str) -> str:
+    """Return the request field that an intact file is for: ``image``, ``video`` or ``audio``."""
+    if name.startswith("sound"):
+        return "audio"
+    is_image = Path(name).suffix in {".jpg", ".jpeg", ".png", ".webp", ".bmp"} or name == "image.gif"
+    return "image" if is_image else "video"
 
 
 def mutated(count: int, seed: int = 0) -> Iterator[Upload]:
@@ -59,7 +74,7 @@ def mutated(count: int, seed: int = 0) -> Iterator[Upload]:
         if generator.random() < 0.5:
             yield Upload(data, f"file.{suffix}" if suffix else "file", CONTENT_TYPES[suffix], note)
         else:
-            yield Upload(data, name, "image/jpeg" if is_image(name) else "video/mp4", note)
+            yield Upload(data, name, TYPES[kind_of(name)], note)
 
 
 def _cut(generator: random.Random, data: bytes, _: Mapping[str, bytes]) -> bytes:

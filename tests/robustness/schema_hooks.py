@@ -7,8 +7,13 @@ from typing import Any
 import schemathesis
 
 from tests.robustness.mutations import SAMPLES
+from tests.sounds import tone, wav
 
-FILES = {"image": (SAMPLES / "frisbee.jpg").read_bytes(), "video": (SAMPLES / "tennis.webm").read_bytes()}
+FILES = {
+    "image": (SAMPLES / "frisbee.jpg").read_bytes(),
+    "video": (SAMPLES / "tennis.webm").read_bytes(),
+    "audio": wav(tone(0.5, 8000), 8000),
+}
 
 
 @schemathesis.hook

@@ -7,9 +7,9 @@ from itertools import cycle
 import pytest
 
 from tests.robustness.conftest import Scale, SummaryTable
-from tests.robustness.mutations import is_image, mutated, seeds
+from tests.robustness.mutations import kind_of, mutated, seeds
 from tests.robustness.server import Server
-from tests.robustness.traffic import IMAGE_PATHS, VIDEO_PATHS, Upload, ask, outcomes, percentile, send_all
+from tests.robustness.traffic import PARTS, Upload, ask, outcomes, percentile, send_all
 from tests.robustness.watch import Watch
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
@@ -19,7 +19,7 @@ GROWTH_MB = 1_500  # two concurrent decoders, each with an image or clip within 
 
 async def test_the_files_are_good_before_they_are_damaged(server: Server) -> None:
     intact = [(name, Upload(data)) for name, data in seeds().items()]
-    asks = [ask("/caption" if is_image(name) else "/activity", upload) for name, upload in intact]
+    asks = [ask(PARTS[kind_of(name)][0], upload) for name, upload in intact]
 
     replies = await send_all(server, asks)
 
@@ -27,8 +27,8 @@ async def test_the_files_are_good_before_they_are_damaged(server: Server) -> Non
 
 
 async def test_a_damaged_file_is_answered_or_refused(server: Server, scale: Scale, summary: SummaryTable) -> None:
-    paths = zip(cycle(IMAGE_PATHS), cycle(VIDEO_PATHS), strict=False)
-    asks = [ask(path, upload) for upload, both in zip(mutated(scale.mutations), paths, strict=False) for path in both]
+    paths = zip(*map(cycle, PARTS.values()), strict=False)
+    asks = [ask(path, upload) for upload, each in zip(mutated(scale.mutations), paths, strict=False) for path in each]
     with Watch(server) as watch:
         replies = await send_all(server, asks)
 

@@ -15,7 +15,9 @@ from tests.robustness.server import Server
 
 IMAGE_PATHS = ("/caption", "/vqa")
 VIDEO_PATHS = ("/activity", "/video-caption", "/video-qa")
-MEDIA_PATHS = IMAGE_PATHS + VIDEO_PATHS
+AUDIO_PATHS = ("/transcribe",)
+MEDIA_PATHS = IMAGE_PATHS + VIDEO_PATHS + AUDIO_PATHS
+PARTS = {"image": IMAGE_PATHS, "video": VIDEO_PATHS, "audio": AUDIO_PATHS}  # request field -> endpoints
 QUESTION = "What is there?"
 GIVE_UP_SECONDS = 120
 
@@ -62,7 +64,7 @@ class Reply:
 
 def ask(path: str, upload: Upload) -> Ask:
     """Create a request with a file."""
-    part = "image" if path in IMAGE_PATHS else "video"
+    part = next(part for part, paths in PARTS.items() if path in paths)
     arguments: dict[str, Any] = {"files": {part: (upload.name, upload.data, upload.content_type)}}
     if path in {"/vqa", "/video-qa"}:
         arguments["data"] = {"question": QUESTION}

@@ -76,7 +76,7 @@ class ConfidenceReport:
 def fit_all(
     predictor: Predictor, config: RunConfig, data: Path, limit: int | None = None
 ) -> tuple[list[ConfidenceReport], dict[str, str]]:
-    """Fit the confidence of every task of a run whose output says which answers are right.
+    """Fit the confidence of every task of a run whose answers can be judged.
 
     Args:
         limit: maximum number of examples of each kind per task, evenly spaced; None uses all.
@@ -90,7 +90,7 @@ def fit_all(
     tagger = Tagger(predictor)
     reports, left_out = [], {}
     for task in predictor.tasks:
-        if task in config.tasks and _says_right(predictor.output(task)):
+        if task in config.tasks and _can_be_judged(predictor, task):
             try:
                 reports.append(_fit_task(predictor, config, task, data, limit, tagger))
             except OneSidedError as error:
@@ -98,8 +98,10 @@ def fit_all(
     return reports, left_out
 
 
-def _says_right(output: Output) -> bool:
-    return type(output).is_right is not Output.is_right
+def _can_be_judged(predictor: Predictor, task: str) -> bool:
+    """Whether there is a rule for right answers of a task, and its captions are English, whose nouns can be found."""
+    judges = type(predictor.output(task)).is_right is not Output.is_right
+    return judges and not (_describes_pictures(predictor, task) and predictor.task(task).tokenizer)
 
 
 def _fit_task(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from omninet.model.decoding.hypotheses import Hypothesis
+
 if TYPE_CHECKING:
     from omninet.model.explain.explanation import Explanation
+    from omninet.model.modalities.language.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,11 @@ class Caption(Text):
     alternatives: tuple[Text, ...] = ()
     explanation: Explanation | None = None
     confidence: float | None = None
+
+
+def written(found: Hypothesis, tokenizer: Tokenizer) -> Text:
+    """Convert the subwords of a hypothesis to text, without the end token."""
+    ids = [token for token in found.tokens if token != tokenizer.end]
+    texts = tokenizer.pieces(ids)
+    pieces = tuple(Piece(t, math.exp(v)) for t, v in zip(texts, found.log_probabilities, strict=False))
+    return Text("".join(texts), found.total, pieces)

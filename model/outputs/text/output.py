@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from statistics import geometric_mean
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,7 +13,7 @@ from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis
 from omninet.model.decoding.options import TEXT_OPTIONS, Option, text_goal
 from omninet.model.outputs.base import Metrics, Output
-from omninet.model.outputs.text.answer import Caption, Piece, Text
+from omninet.model.outputs.text.answer import Caption, Text, written
 from omninet.model.outputs.text.schema import CaptionBody, Token
 from omninet.model.outputs.truth import Truth
 
@@ -120,14 +119,6 @@ class TextOutput(Output):
 
         constant, _ = best_constant((c for truth in train for c in truth.captions), [t.captions for t in truths])
         return constant, [Caption(constant, 0.0, ())] * len(truths)
-
-
-def written(found: Hypothesis, tokenizer: Tokenizer) -> Text:
-    """Convert the subwords of a hypothesis to text, without the end token."""
-    ids = [token for token in found.tokens if token != tokenizer.end]
-    texts = tokenizer.pieces(ids)
-    pieces = tuple(Piece(t, math.exp(v)) for t, v in zip(texts, found.log_probabilities, strict=False))
-    return Text("".join(texts), found.total, pieces)
 
 
 def plain_text(text: str) -> str:

@@ -14,7 +14,7 @@ from omninet.model.decoding.alignment import NEVER
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.grammar import Transitions
 from omninet.model.decoding.hypotheses import Decoded, Hypothesis
-from omninet.model.decoding.options import TEXT_OPTIONS, Option, text_goal
+from omninet.model.decoding.options import MAX_BEAMS, TEXT_OPTIONS, Option, text_goal
 from omninet.model.errors import ConfigError
 from omninet.model.modalities.audio import AudioModality
 from omninet.model.outputs.base import Metrics, Output
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from omninet.model.tasks import Task
 
 END = "<end>"
-ALIGNED = 0.5  # share of the alignment's scores in the search
+ALIGNED = 0.4  # share of the alignment's scores in the search
+BEAMS = 2  # times those of other texts, since many characters begin alike
 IMPOSSIBLE = NEVER / 10  # log-probability of a text with more characters than its recording has time steps
 SILENCE = "nothing can be heard in the recording"
 
@@ -66,7 +67,8 @@ class TranscriptOutput(Output):
     def goal(self, task: Task, processor: Processor, options: Mapping[str, Any]) -> Goal:
         """Return the decoding settings from the options and the checkpoint's defaults; see ``text_goal``."""
         end = processor.names_of(task.name).index(END)
-        goal = text_goal(task.name, end, processor.max_length, processor.config.beams, options)
+        beams = min(BEAMS * processor.config.beams, MAX_BEAMS)
+        goal = text_goal(task.name, end, processor.max_length, beams, options)
         return replace(goal, aligned=ALIGNED)
 
     def prepare(self, processor: Processor, task: Task, given: Sequence[Given], goal: Goal) -> Job:

@@ -17,7 +17,7 @@ from omninet.model.modalities.language.modality import encode_words
 from omninet.model.modalities.language.segmentation import word_spans
 from omninet.model.modalities.language.words import check_text
 from omninet.model.outputs.base import Metrics, Output
-from omninet.model.outputs.text.output import written
+from omninet.model.outputs.text.answer import written
 from omninet.model.outputs.translation.answer import TranslatedText, Translation
 from omninet.model.outputs.translation.schema import TranslationBody, TranslationText
 from omninet.model.outputs.truth import Truth
@@ -107,14 +107,6 @@ class TranslationOutput(Output):
             best.append(_translated(first, tokenizer))
             others.append(tuple(_translated(each, tokenizer) for each in rest))
         return Translation(tuple(best), tuple(others), goal.several, notes=tuple(notes))
-
-    def evidence(self, processor: Processor, task: Task, row: Decoded) -> float:  # noqa: ARG002
-        """Return the mean log-probability."""
-        return sum(row.log_probabilities) / len(row.log_probabilities)
-
-    def is_right(self, truth: Truth, answer: Translation) -> bool:
-        """Return whether the translation is the reference."""
-        return answer.best[0].translation == truth.answer.strip()
 
     def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> list[int]:  # noqa: ARG002
         """Return the subword ids of the reference and the end token."""

@@ -215,7 +215,7 @@ def test_an_empty_question_is_marked(watched: Watched) -> None:
 def test_the_probability_of_a_text_is_in_plain_words(watched: Watched) -> None:
     page = ask(watched, "caption")
 
-    expect(page.locator("#answer")).to_contain_text("Probability of exactly this text: 1 in 19,000")
+    expect(page.locator("#answer")).to_contain_text("Probability of exactly this text: 1 in 16,000")
 
 
 def test_an_unlikely_answer_is_marked(watched: Watched) -> None:
@@ -382,8 +382,9 @@ def titles(page: Page) -> list[str]:
 def test_tabs_follow_the_served_tasks(watched: Watched) -> None:
     page = watched.show("caption")
     images = ["Describe an image", "Ask about an image", "Match a text", "Embed", "Find a thing", "Verify a statement"]
-    texts, videos = ["Tag words", "Find names"], ["Name an activity", "Describe a video", "Ask about a video"]
-    assert titles(page) == [*images, "Name a thing", *texts, *videos, "Search pictures"]
+    texts = ["Tag words", "Find names", "Translate to German"]
+    others = ["Name an activity", "Describe a video", "Ask about a video", "Transcribe speech"]
+    assert titles(page) == [*images, "Name a thing", *texts, *others, "Search pictures"]
 
     page = change(
         watched, "pos", lambda tasks: tasks.__setitem__(slice(None), [t for t in tasks if t["name"] == "pos"])
@@ -440,7 +441,7 @@ def test_the_page_waits_for_the_model(watched: Watched) -> None:
 
     loading.clear()
 
-    expect(watched.page.locator("#tabs button")).to_have_count(13)
+    expect(watched.page.locator("#tabs button")).to_have_count(15)
     expect(watched.page.locator("#panel")).to_be_visible()
     watched.complaints = [text for text in watched.complaints if "503" not in text]
 
