@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import UnionType
 from typing import Annotated, Any, TypeVar, cast, get_args
 
 from fastapi import UploadFile
@@ -86,7 +87,7 @@ def field_type(form: Form, multipart: bool) -> Any:
 def _json(form: Form) -> Any:
     """Return the type of a multipart field that contains JSON, or a plain string if its type includes them."""
     adapter: TypeAdapter[Any] = TypeAdapter(annotated(form.type, UNICODE))
-    plain = str in get_args(form.type)
+    plain = isinstance(form.type, UnionType) and str in get_args(form.type)
 
     def read(text: Any) -> Any:
         if plain and isinstance(text, str) and not _is_list(text):
