@@ -47,8 +47,8 @@ def inputs(predictor: Predictor, count: int) -> list[list[Row]]:
 
 
 def _length(row: Row) -> int:
-    """Return the length of a row's text, by which rows are grouped, since the authors' code has no padding."""
-    return next((len(given.value.tokens) for given in row.inputs if not given.frames), 0)
+    """Return the length of a row's text or recording, by which rows are grouped: the authors' code has no padding."""
+    return next((len(getattr(given.value, "tokens", given.value)) for given in row.inputs if not given.frames), 0)
 
 
 @torch.inference_mode()
