@@ -21,6 +21,7 @@ from benchmarks.load.servers import service, serving
 
 QUESTION = "what is on the table?"
 STATEMENT, PHRASE, NAMES = "Two men play with a dog.", "the dog", "Anna Lee went to New York."
+SPEECH = Path(__file__).parents[1] / "docs" / "sounds" / "eight-one-five-two.ogg"
 TEXT = "The quick brown fox didn't jump over Mr. Smith's lazy dog."
 
 
@@ -40,6 +41,8 @@ def requests(image: Path, video: Path) -> dict[str, dict[str, object]]:
         "/verify": {"files": {"image": picture}, "data": {"statement": STATEMENT}},
         "/classify": {"files": {"image": picture}},
         "/entities": {"json": {"text": NAMES}},
+        "/translate": {"json": {"text": STATEMENT}},
+        "/transcribe": {"files": {"audio": SPEECH.read_bytes()}},
     }
 
 
