@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Sequence
+from typing import TypeVar
 
 import av
 from av.audio.stream import AudioStream
@@ -19,6 +20,8 @@ from av.video.stream import VideoStream
 
 from omninet.model.errors import InputError
 from omninet.model.media.limits import MediaLimits
+
+S = TypeVar("S", VideoStream, AudioStream)
 
 VIDEO_DEMUXERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "gif")
 VIDEO_NAMES = "mp4, mov, webm, mkv, avi, mpeg-ts or gif"
@@ -77,13 +80,8 @@ def video_stream(container: InputContainer) -> VideoStream:
         if not container.streams.audio:
             raise _no_video()
         raise InputError("no_video_stream", "the file has only audio and no video stream; send a video")
-    stream = next((stream for stream in videos if stream.disposition & Disposition.default), videos[0])
-    if stream.codec_context is None:
-        raise InputError(
-            "corrupt_video", "the video's codec is not supported, or its header is damaged; send an intact file"
-        )
-    stream.codec_context.thread_count = 1
-    return stream
+    message = "the video's codec is not supported, or its header is damaged; send an intact file"
+    return _played(videos, InputError("corrupt_video", message))
 
 
 def audio_stream(container: InputContainer) -> AudioStream:
@@ -97,11 +95,19 @@ def audio_stream(container: InputContainer) -> AudioStream:
         if not container.streams.video:
             raise _no_audio()
         raise InputError("no_audio_stream", "the file has only pictures and no sound; send a recording")
-    stream = next((stream for stream in sounds if stream.disposition & Disposition.default), sounds[0])
+    message = "the recording's codec is not supported, or its header is damaged; send an intact file"
+    return _played(sounds, InputError("corrupt_audio", message))
+
+
+def _played(streams: Sequence[S], otherwise: InputError) -> S:
+    """Return the stream that is marked as default, else the first, to be decoded by one thread.
+
+    Raises:
+        InputError: ``otherwise``, it has no decoder.
+    """
+    stream = next((stream for stream in streams if stream.disposition & Disposition.default), streams[0])
     if stream.codec_context is None:
-        raise InputError(
-            "corrupt_audio", "the recording's codec is not supported, or its header is damaged; send an intact file"
-        )
+        raise otherwise
     stream.codec_context.thread_count = 1
     return stream
 

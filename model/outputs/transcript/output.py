@@ -124,11 +124,11 @@ class TranscriptOutput(Output):
 
     def target(self, truth: Truth, ids: Mapping[str, int], tokenizer: Tokenizer) -> list[int]:  # noqa: ARG002
         """Return the ids of the characters and of the end."""
-        return [ids.get(name, len(ids)) for name in self._classes(truth)]
+        return [ids.get(name, len(ids)) for name in self.classes(truth)]
 
     def classes(self, truth: Truth) -> list[str]:
         """Return the characters and the end."""
-        return self._classes(truth)
+        return [*said(truth), END]
 
     def line(self, answer: Transcript) -> str:
         """Return the text."""
@@ -165,10 +165,6 @@ class TranscriptOutput(Output):
         """Return the most frequent training text."""
         text = Counter(map(said, train)).most_common(1)[0][0]
         return text, [Transcript(SpokenText(text, 0.0, ()))] * len(truths)
-
-    @staticmethod
-    def _classes(truth: Truth) -> list[str]:
-        return [*said(truth), END]
 
 
 def within(goal: Goal, time_steps: int) -> Goal:
