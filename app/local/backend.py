@@ -181,7 +181,12 @@ class LocalBackend:
         logger.info("no request for %.0f s: the model gives its memory back", serving.idle_seconds())
         self._is_resting = True
         await serving.engine.stop()
-        launched = await asyncio.to_thread(LaunchedProcess)
+        launching = asyncio.create_task(asyncio.to_thread(LaunchedProcess))
+        try:
+            launched = await asyncio.shield(launching)
+        except asyncio.CancelledError:  # the service stops, but its thread goes on
+            await asyncio.to_thread((await launching).close)
+            raise
         if self._is_resting:
             self.launched = launched
         else:  # a request came meanwhile and has started another process

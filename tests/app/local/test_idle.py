@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 from pathlib import Path
 
@@ -58,7 +59,10 @@ async def answer(client: httpx.AsyncClient) -> list[str]:
     return [token["tag"] for sentence in response.json()["sentences"] for token in sentence["tokens"]]
 
 
-async def test_a_resting_model_answers_again(served: FastAPI, client: httpx.AsyncClient) -> None:
+async def test_a_resting_model_answers_again(
+    served: FastAPI, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="omninet.app.local.backend")
     awake = model_processes()
     expected = await answer(client)
 
@@ -70,7 +74,7 @@ async def test_a_resting_model_answers_again(served: FastAPI, client: httpx.Asyn
     assert (await client.get("/metrics")).status_code == 200
     assert not served.state.service.backend.engine().is_alive  # none of these wakes it
     assert await asyncio.gather(*(answer(client) for _ in range(3))) == [expected] * 3
-    assert len(model_processes()) == 1
+    assert sum("is ready on" in record.message for record in caplog.records) == 1
 
 
 async def test_a_model_in_use_does_not_rest(served: FastAPI, client: httpx.AsyncClient) -> None:
@@ -98,6 +102,16 @@ async def test_a_model_that_cannot_be_loaded_again(served: FastAPI, client: http
     (folder / WEIGHTS).write_bytes(kept)
 
     assert await answer(client) == expected
+
+
+async def test_a_service_that_stops_while_it_starts_the_next_process(served: FastAPI) -> None:
+    async with talking_to(served) as client:
+        await until_ready(client)
+        first = model_processes()
+        async with asyncio.timeout(20):
+            while not model_processes() - first:
+                await asyncio.sleep(0)
+    assert not model_processes()
 
 
 async def test_a_service_that_stops_while_its_model_rests(served: FastAPI) -> None:
