@@ -10,7 +10,14 @@ from omninet.model.decoding.rules import NO_RULES, Rules
 from omninet.model.decoding.sampling import Sampling
 
 Explain = Literal["mean", "layers"]
-Reads = Literal["classes", "hidden"] | int
+Depth = Literal["cells"] | int
+"""The spatial cache, or a layer of the temporal encoder, where 0 is the output of the peripherals."""
+Reads = Literal["classes", "hidden"] | Depth
+
+
+def depth_of(reads: Reads) -> Depth | None:
+    """Return what is read of the encoder; None if the decoder is read."""
+    return None if reads == "classes" or reads == "hidden" else reads  # noqa: PLR1714 - so that mypy understands it
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Goal:
         medians: take the median of classes that the grammar says have an order; needs one beam.
         given: sequences of class ids to score (forced decoding) instead of a search.
         reads: what the output reads: the log-probabilities of ``classes``, the ``hidden`` state of the decoder's first
-            step, or the number of a layer of the temporal encoder, where 0 is the output of the peripherals.
+            step, or, without the decoder, the ``cells`` of the spatial cache or a layer of the temporal encoder.
         aligned: share of the scores of an alignment to the input (``PrefixScores``) in those of the classes, in [0, 1);
             above 0 only for outputs whose head computes an alignment.
         pooled: return the mean of the spatial cache as well, from which the confidence of captions is computed.
@@ -52,9 +59,9 @@ class Goal:
     pooled: bool = False
 
     @property
-    def depth(self) -> int | None:
-        """Layer of the temporal encoder that the output reads; None if it reads the decoder."""
-        return self.reads if isinstance(self.reads, int) else None
+    def depth(self) -> Depth | None:
+        """What the output reads of the encoder; None if it reads the decoder."""
+        return depth_of(self.reads)
 
     @property
     def width(self) -> int:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from omninet.model.config import CNPConfig
+from omninet.model.decoding.goal import Depth
 from omninet.model.network.attention import concatenate
 from omninet.model.network.cohort import Cohort
 from omninet.model.network.decoder import Decoder
@@ -106,40 +107,50 @@ class CNP(nn.Module):
         x = self._controlled(x, domain)
         temporal = self._encode_steps(x, mask, losses, exits or {})
         valid = torch.ones(b, t, dtype=torch.bool, device=x.device) if mask is None else mask
+        if exits and "cells" in exits:
+            exits["cells"].append(self._cells(x))
         spatial = frame = None
         # Algorithm 2 writes "s > 0"; Algorithm 1 and the authors' code keep only s > 1.
         if s > 1 and self.config.spatial_cache:
-            spatial = self.spatial_projection(x).flatten(1, 2)
+            spatial = self._cells(x)
             frame = self._frames(t, s, x.device)
         # The authors' code does not mask padding in the spatial cache.
         cells = torch.ones_like(valid) if self.config.gate == "official" else valid
         return memory.append(temporal, valid, spatial, cells.repeat_interleave(s, 1), frame, s)
 
-    def exits(self, x: Tensor, domain: str, mask: Tensor | None, depths: Collection[int]) -> dict[int, Tensor]:
-        """Return the hidden states of an input at some depths of the temporal encoder (early exits).
+    def exits(self, x: Tensor, domain: str, mask: Tensor | None, depths: Collection[Depth]) -> dict[Depth, Tensor]:
+        """Return the hidden states of an input at some depths (early exits).
 
         Layers after the deepest requested one do not run.
 
         Args:
             x, domain, mask: see ``encode``.
-            depths: numbers of layers, counted from 1 over all recurrent steps; 0 is x averaged over its cells.
+            depths: numbers of layers of the temporal encoder, counted from 1 over all recurrent steps; 0 is x averaged
+                over its cells, and ``cells`` are those of the spatial cache.
 
         Returns:
-            depth -> hidden states, (b, t, d).
+            depth -> hidden states, (b, t, d) or, of cells, (b, P, d).
 
         Raises:
             ValueError: a depth is greater than the number of layers.
         """
-        found = {0: x.mean(2)} if 0 in depths else {}
-        if deepest := max(depths):
-            x = self._controlled(x, domain).mean(2)
-            layers = zip(
-                range(1, deepest + 1), self.temporal_encoder.depths(self.temporal_projection(x), mask), strict=False
-            )
-            found |= {depth: states for depth, states in layers if depth in depths}
-        if missing := set(depths) - found.keys():
+        found: dict[Depth, Tensor] = {0: x.mean(2)} if 0 in depths else {}
+        layers = [depth for depth in depths if isinstance(depth, int) and depth]
+        x = self._controlled(x, domain) if layers or "cells" in depths else x
+        if "cells" in depths:
+            found["cells"] = self._cells(x)
+        if layers:
+            states = self.temporal_encoder.depths(self.temporal_projection(x.mean(2)), mask)
+            numbered = zip(range(1, max(layers) + 1), states, strict=False)
+            found |= {depth: state for depth, state in numbered if depth in layers}
+        if missing := set(layers) - found.keys():
             raise ValueError(f"the temporal encoder has no layer {min(missing)}")
         return found
+
+    def _cells(self, x: Tensor) -> Tensor:
+        """Return what the spatial cache holds of x, (b, t, s, d): (b, t * s, d)."""
+        cells: Tensor = self.spatial_projection(x).flatten(1, 2)
+        return cells
 
     def _encode_steps(self, x: Tensor, mask: Tensor | None, losses: Losses | None, exits: Exits) -> Tensor:
         """Run the temporal encoder over x (b, t, s, d), averaged over its cells: (b, t, d); see ``encode``."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from omninet.model.decoding.goal import Depth
 from omninet.model.network.cnp import CNP
 from omninet.model.network.layers import Losses
 from omninet.model.network.memory import Memory
@@ -64,15 +65,17 @@ class OmniNet(nn.Module):
             raise ValueError("a memory needs at least one input")
         return memory
 
-    def exits(self, inputs: Inputs, depths: Collection[int], moves: bool = True) -> tuple[dict[int, Tensor], Tensor]:
-        """Return the hidden states of all inputs at some depths of the temporal encoder (early exits), and their mask.
+    def exits(
+        self, inputs: Inputs, depths: Collection[Depth], moves: bool = True
+    ) -> tuple[dict[Depth, Tensor], Tensor]:
+        """Return the hidden states of all inputs at some depths (early exits), and the mask of their steps.
 
         Args:
-            depths: numbers of layers, counted from 1; 0 is the output of the peripherals, averaged over the cells.
+            depths: see ``CNP.exits``.
             moves: see ``encode``.
 
         Returns:
-            depth -> hidden states, (b, R, d); and the mask, (b, R).
+            depth -> hidden states, (b, R, d) or, of cells, (b, P, d); and the mask, (b, R).
         """
         found, masks = [], []
         for peripheral, domain, batch in inputs:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from omninet.model.config import CNPConfig
+from omninet.model.decoding.goal import Depth
 from omninet.model.network.builder import encoder_layer
 from omninet.model.network.layers import Losses, sinusoid_table
 
-Exits = dict[int, list[Tensor]]
-"""Hidden states at some depths (see ``CNP.exits``): depth -> those of each input, (b, t, d)."""
+Exits = dict[Depth, list[Tensor]]
+"""Hidden states at some depths (see ``CNP.exits``): depth -> those of each input, (b, t, d) or, of cells, (b, P, d)."""
 
 
 class TemporalEncoder(nn.Module):

@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from omninet.model.decoding.goal import Reads
+from omninet.model.decoding.goal import Depth, Reads, depth_of
 from omninet.model.network.layers import LayerAttention, Losses
 from omninet.model.network.memory import Memory
 from omninet.model.network.omninet import OmniNet
@@ -102,12 +102,14 @@ class Objective(nn.Module):
     def _states(self, batch: Batch, reads: Sequence[Reads], losses: Losses) -> dict[Reads, States]:
         """Return the hidden states that a head reads; add the auxiliary losses of the layers to ``losses`` once."""
         moves = self.network.config.tasks[batch.task].moves
-        exits: Exits = {depth: [] for depth in reads if isinstance(depth, int)}
+        exits: Exits = {depth: [] for each in reads if (depth := depth_of(each)) is not None}
         memory = self.network.encode(batch.inputs, moves, losses, exits)
+        masks: dict[Depth, Tensor] = {"cells": memory.spatial_mask}
         found: dict[Reads, States] = {
-            depth: States(torch.cat(states, 1), memory.temporal_mask) for depth, states in exits.items()
+            depth: States(torch.cat(states, 1), masks.get(depth, memory.temporal_mask))
+            for depth, states in exits.items()
         }
-        for i, name in enumerate(name for name in reads if not isinstance(name, int)):
+        for i, name in enumerate(name for name in reads if depth_of(name) is None):
             found[name] = self._decoded(memory, batch, name, None if i else losses)
         return found
 
