@@ -12,7 +12,8 @@ from omninet.model.tasks import shared_uses
 
 if TYPE_CHECKING:
     from omninet.model.modalities.audio.modality import AudioInput
-    from omninet.model.modalities.vision.modality import ImageInput, VideoInput
+    from omninet.model.modalities.pictures import PictureInput
+    from omninet.model.modalities.vision.modality import VideoInput
     from omninet.model.outputs.boxes.answer import Places
     from omninet.model.outputs.embedding.answer import Embedding
     from omninet.model.outputs.label.answer import Label
@@ -31,7 +32,7 @@ class Model(Predictor):
     All methods raise InputError if an input is invalid or the checkpoint does not have the task.
     """
 
-    def caption(self, image: ImageInput, **options: Unpack[TextOptions]) -> Caption:
+    def caption(self, image: PictureInput, **options: Unpack[TextOptions]) -> Caption:
         """Write a sentence about an image."""
         return cast("Caption", self.predict("caption", image=image, **options))
 
@@ -39,7 +40,7 @@ class Model(Predictor):
         """Write a sentence about a video."""
         return cast("Caption", self.predict("caption", video=video, **options))
 
-    def vqa(self, image: ImageInput, question: str) -> Label:
+    def vqa(self, image: PictureInput, question: str) -> Label:
         """Answer a question about an image."""
         return cast("Label", self.predict("vqa", image=image, question=question))
 
@@ -64,7 +65,7 @@ class Model(Predictor):
         return cast("Parse", self.predict("parse", text=text if isinstance(text, str) else list(text)))
 
     def translate(
-        self, text: str | Sequence[str], source: str = "en", target: str = "de", *, image: ImageInput | None = None
+        self, text: str | Sequence[str], source: str = "en", target: str = "de", *, image: PictureInput | None = None
     ) -> Translation:
         """Translate one or more texts, which may be about an image, between two languages, given by ISO 639-1 codes.
 
@@ -83,13 +84,13 @@ class Model(Predictor):
         """Write down what is said in a recording."""
         return cast("Transcript", self.predict("transcribe", audio=audio, **options))
 
-    def match(self, image: ImageInput, text: str) -> Match:
+    def match(self, image: PictureInput, text: str) -> Match:
         """Tell how well a text fits an image."""
         return cast("Match", self.predict("match", image=image, text=text))
 
     def embed(
         self,
-        image: ImageInput | None = None,
+        image: PictureInput | None = None,
         text: str | None = None,
         *,
         exit: str | None = None,  # noqa: A002 - the name of the option
@@ -97,18 +98,20 @@ class Model(Predictor):
         """Return a vector of an image or a text, read at the exit ``fast``, ``balanced`` or ``best``."""
         return cast("Embedding", self.predict("embed", image=image, text=text, exit=exit))
 
-    def ground(self, image: ImageInput, phrase: str, *, candidates: Sequence[Sequence[float]] | None = None) -> Places:
+    def ground(
+        self, image: PictureInput, phrase: str, *, candidates: Sequence[Sequence[float]] | None = None
+    ) -> Places:
         """Find the thing that a phrase names in an image, among ``candidates`` (x1, y1, x2, y2 in pixels) if given."""
         given = None if candidates is None else [list(box) for box in candidates]
         return cast("Places", self.predict("ground", image=image, phrase=phrase, candidates=given))
 
     def verify(
         self,
-        image: ImageInput,
+        image: PictureInput,
         statement: str,
         *,
         kind: Literal["entailment", "truth"] = "entailment",
-        second_image: ImageInput | None = None,
+        second_image: PictureInput | None = None,
     ) -> Label:
         """Tell whether an image entails a statement, or whether the statement is true of it.
 
@@ -121,7 +124,7 @@ class Model(Predictor):
         task = "pair" if kind == "truth" and second_image is not None and "pair" in self.tasks else kind
         return cast("Label", self.predict(task, image=image, second_image=second_image, statement=statement))
 
-    def classify(self, image: ImageInput, *, classes: str | None = None) -> Label:
+    def classify(self, image: PictureInput, *, classes: str | None = None) -> Label:
         """Name the thing that an image shows; ``classes`` is a classification task of the model, by default its first.
 
         Raises:

@@ -9,6 +9,7 @@ from omninet.model.modalities.audio import AudioModality
 from omninet.model.modalities.base import Form, Modality, Pair, Ready, Resources, Variation
 from omninet.model.modalities.language import LanguageModality
 from omninet.model.modalities.line import LineModality
+from omninet.model.modalities.page import PageModality
 from omninet.model.modalities.vision import VisionModality
 
 MODALITIES: dict[str, type[Modality]] = {
@@ -16,6 +17,7 @@ MODALITIES: dict[str, type[Modality]] = {
     "language": LanguageModality,
     "audio": AudioModality,
     "line": LineModality,
+    "page": PageModality,
 }
 
 

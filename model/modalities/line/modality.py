@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from omninet.model.errors import InputError
 from omninet.model.media.images import Picture, decode_image
 from omninet.model.media.limits import MediaLimits
-from omninet.model.media.pixels import image_to_array
-from omninet.model.modalities.base import Form, Modality, Ready, Resources, Variation
-from omninet.model.modalities.files import bytes_of
+from omninet.model.modalities.base import Form, Modality, Ready, Resources
 from omninet.model.modalities.line.config import LineConfig
+from omninet.model.modalities.pictures import picture_of
 from omninet.model.modalities.vision.modality import CUT_IMAGE, VisionModality
 from omninet.model.modalities.vision.resize import resize
 
 if TYPE_CHECKING:
-    from random import Random
-
     from omninet.model.modalities.line.peripheral import LinePeripheral
 
 WORDS = ("Exit", "SALE 50%", "Café", "B-217", "open", "Taxi")
-
-
-class Scene(Protocol):
-    """A picture that training draws anew each time."""
-
-    def draw(self, generator: Random) -> np.ndarray:
-        """Return the picture, uint8 RGB (height, width, 3)."""
 
 
 class LineModality(Modality):
@@ -58,14 +47,8 @@ class LineModality(Modality):
         Args:
             value: a file's bytes or path, a PIL image, a Picture, or pixels, uint8 (height, width, 3).
         """
-        picture = self._picture(value, resources.limits)
+        picture = picture_of(value, resources.limits)
         return Ready(self._scaled(picture.pixels), notes=(CUT_IMAGE,) if picture.truncated else ())
-
-    def varied(self, role: str, form: str, value: Any, resources: Resources, variation: Variation) -> np.ndarray:
-        """Prepare a picture; draw it if it is a Scene."""
-        pixels = value.draw(variation.generator) if hasattr(value, "draw") else value
-        found: np.ndarray = self.prepare(role, form, pixels, resources).value
-        return found
 
     def sample(self, number: int) -> Image.Image:
         """Return a picture of a word."""
@@ -105,17 +88,3 @@ class LineModality(Modality):
 
     def _scaled(self, pixels: np.ndarray) -> np.ndarray:
         return resize(pixels, self.config.height, self.config.width)
-
-    @staticmethod
-    def _picture(value: Any, limits: MediaLimits) -> Picture:
-        if isinstance(value, Picture):
-            return value
-        if isinstance(value, Image.Image):
-            return Picture(image_to_array(value))
-        if isinstance(value, np.ndarray):
-            if value.dtype != np.uint8 or value.ndim != 3 or value.shape[2] != 3 or not value.size:
-                raise InputError(
-                    "bad_array", f"an image array must be uint8 (height, width, 3), not {value.dtype} {value.shape}"
-                )
-            return Picture(value.transpose(2, 0, 1))
-        return decode_image(bytes_of(value), limits)

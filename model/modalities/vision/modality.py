@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from omninet.model.errors import InputError
 from omninet.model.media.images import Picture, decode_image
 from omninet.model.media.limits import MediaLimits
-from omninet.model.media.pixels import image_to_array
 from omninet.model.media.videos import Clip, decode_video
 from omninet.model.modalities.base import Form, Modality, Pair, Ready, Resources
 from omninet.model.modalities.files import bytes_of
+from omninet.model.modalities.pictures import picture_of
 from omninet.model.modalities.vision.config import Framed, VisionConfig
 from omninet.model.modalities.vision.fit import fit
 
 if TYPE_CHECKING:
     from omninet.model.modalities.vision.peripheral import VisionPeripheral
 
-ImageInput = Picture | bytes | str | Path | Image.Image | np.ndarray
 VideoInput = Clip | bytes | str | Path
 CUT_IMAGE = "the image is cut short: its missing part is grey"
 CUT_VIDEO = "the video is damaged or cut short: only its readable part was used"
@@ -73,7 +71,7 @@ class VisionModality(Modality):
             frames = clip.frames if clip.fitted else fit(clip.frames, self.config.video, self.config.size)
             aspect = clip.aspect if clip.fitted else _aspect(clip.frames)
             return Ready(frames, len(frames), (CUT_VIDEO,) if clip.truncated else (), clip.times, aspect=aspect)
-        picture = _picture(value, resources.limits)
+        picture = picture_of(value, resources.limits)
         frames = picture.pixels[None]
         frames = frames if picture.fitted else fit(frames, self.config.image, self.config.size)
         aspect = picture.aspect if picture.fitted else _aspect(picture.pixels)
@@ -164,17 +162,3 @@ class VisionModality(Modality):
 def _aspect(pixels: np.ndarray) -> float:
     """Return width divided by height of pixels (..., height, width)."""
     return float(pixels.shape[-1] / pixels.shape[-2])
-
-
-def _picture(image: ImageInput, limits: MediaLimits) -> Picture:
-    if isinstance(image, Picture):
-        return image
-    if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise InputError(
-                "bad_array", f"an image array must be uint8 (height, width, 3), not {image.dtype} {image.shape}"
-            )
-        image = Image.fromarray(image)
-    if isinstance(image, Image.Image):
-        return Picture(image_to_array(image))
-    return decode_image(bytes_of(image), limits)

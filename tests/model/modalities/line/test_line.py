@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import random
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from PIL import Image
 
 from omninet.model.errors import ConfigError, InputError
 from omninet.model.media.limits import MediaLimits
-from omninet.model.modalities import Resources, Variation
+from omninet.model.modalities import Resources
 from omninet.model.modalities.line.config import LineConfig
 from omninet.model.modalities.line.modality import LineModality
 from omninet.model.modalities.line.peripheral import LinePeripheral
@@ -65,23 +64,6 @@ def test_a_picture_survives_the_way_between_processes() -> None:
     assert len(data) == MODALITY.most_bytes(MediaLimits())
     with pytest.raises(ValueError, match="reshape"):
         MODALITY.unpack("image", header, data[:-1])
-
-
-class Dots:
-    """A scene of random pixels."""
-
-    def draw(self, generator: random.Random) -> np.ndarray:
-        """Return a picture."""
-        return np.frombuffer(generator.randbytes(20 * 30 * 3), np.uint8).reshape(20, 30, 3)
-
-
-def test_scenes_are_drawn_anew() -> None:
-    one, again, other = (
-        MODALITY.varied("picture", "image", Dots(), RESOURCES, Variation(random.Random(seed))) for seed in (0, 0, 1)
-    )
-
-    np.testing.assert_array_equal(one, again)
-    assert not np.array_equal(one, other)
 
 
 def test_columns_are_time_steps_and_rows_are_independent() -> None:
