@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,8 @@ class Job:
         times: time stamps of a video's frames, in seconds from its start.
         words: text of each time step of the text inputs, for explanations.
         framed: part of the picture that the network sees; None without a picture.
+        kept: what the output needs for the rows that continue (``Output.continued``), or for its answer; the network
+            does not see it.
     """
 
     task: str
@@ -31,6 +34,7 @@ class Job:
     times: tuple[float, ...] = ()
     words: tuple[str, ...] = ()
     framed: Framed | None = None
+    kept: Any = None
 
     @property
     def frames(self) -> np.ndarray | None:

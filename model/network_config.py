@@ -86,20 +86,21 @@ class OmniNetConfig:
             raise ConfigError(
                 f"task {name}: {wrong[0]!r} cannot be the name of an input: requests have an option of that name"
             )
+        if task.then and task.then not in self.tasks:
+            raise ConfigError(f"OmniNetConfig.tasks lacks {task.then!r}, with which task {name} continues")
         for use in task.uses:
             self._check_use(task, use)
 
     def _check_shared(self, tasks: Sequence[Task]) -> None:
-        """Check that tasks with one endpoint read equal inputs; texts may be in several languages."""
+        """Check that tasks with one endpoint have equal request fields; their peripherals may differ."""
         first, *others = tasks
         for task in others:
-            for one, other in zip(first.inputs, task.inputs, strict=True):
-                kinds = {kind_of(self.peripherals[given.peripheral]) for given in (one, other)}
-                if one != other and (len(kinds) > 1 or self.modality(one.peripheral).has_backbone):
-                    raise ConfigError(
-                        f"tasks {first.name} and {task.name} share the use {task.uses[0].name!r}; "
-                        "they need equal inputs, output and answer"
-                    )
+            one, other = ({name: form for name, (_, form) in self.keywords(each).items()} for each in (first, task))
+            if one != other:
+                raise ConfigError(
+                    f"tasks {first.name} and {task.name} share the use {task.uses[0].name!r}; "
+                    f"they need equal inputs, not {', '.join(one)} and {', '.join(other)}"
+                )
 
     def _check_use(self, task: Task, use: Use) -> None:
         for role, form in use.forms.items():
@@ -165,6 +166,7 @@ class OmniNetConfig:
         for name in fields:
             if name not in self.tasks:
                 raise ConfigError(f"there is no task {name!r}; known are {', '.join(self.tasks)}")
+        fields |= {then: "" for name in fields if (then := self.tasks[name].then)}
         kept = {
             name: self._with_one_input(task, fields[name]) if fields[name] else task
             for name, task in self.tasks.items()

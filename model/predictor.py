@@ -23,6 +23,7 @@ from omninet.model.errors import CheckpointError
 from omninet.model.explain.attention import explain
 from omninet.model.fast.devices import check_precision, choose_device
 from omninet.model.fast.precision import settle
+from omninet.model.job import Job
 from omninet.model.media.limits import MediaLimits
 from omninet.model.modalities.language.config import LanguageConfig
 from omninet.model.modalities.language.tokenizer import Tokenizer
@@ -93,7 +94,17 @@ class Predictor(Processor):
     def predict(self, task: str, **inputs: Any) -> Answer:
         """Answer one request; see ``prepare`` for the inputs and errors."""
         job = self.prepare(task, **inputs)
-        return self.finish(job, self.run(job.rows))
+        return self.complete(job, self.run(job.rows))
+
+    def complete(self, job: Job, decoded: Sequence[Decoded]) -> Answer:
+        """Run the further rows that an answer needs, and return it.
+
+        Args:
+            decoded: of the rows of ``job``.
+        """
+        while (further := self.continued(job, decoded)) is not None:
+            job, decoded = further, self.run(further.rows)
+        return self.finish(job, decoded)
 
     def score(self, task: str, sequences: Sequence[Sequence[int]], **inputs: Any) -> list[Hypothesis]:
         """Return the log-probabilities of given sequences, in their order (forced decoding).

@@ -211,6 +211,10 @@ class Processor:
             }
         return self.prepare(task, **made)
 
+    def continued(self, job: Job, decoded: Sequence[Decoded]) -> Job | None:
+        """Return a job with further rows to run before ``finish``, or None; see ``Output.continued``."""
+        return self.output(job.task).continued(self, job, decoded)
+
     def finish(self, job: Job, decoded: Sequence[Decoded]) -> Answer:
         """Convert the decoded rows of a request to its answer."""
         answer = self.output(job.task).build(self, job, decoded)

@@ -92,6 +92,8 @@ class Task:
             alike; empty for none.
         pairs: True if the input with ``second`` is a pair of pictures, which are encoded as two frames.
         tokenizer: name of the tokenizer of the answered text; empty is the one that all texts share that name none.
+        then: task that continues with what this task finds, such as reading the words; a checkpoint has both. Empty
+            for none.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Task:
     negatives_for: str = ""
     pairs: bool = False
     tokenizer: str = ""
+    then: str = ""
 
     def __post_init__(self) -> None:
         one_of(self, "views", get_args(Views))
@@ -144,6 +147,7 @@ PHRASE = Input("phrase", "language", "english")
 ONE_OR_TWO = Input("picture", "vision", "image", second="second_image")
 STATEMENT = Input("statement", "language", "english")
 LINE = Input("picture", "line", "writing")
+PAGE = Input("picture", "page", "scene")
 SPEECH = Input("audio", "audio", "audio")
 IMAGE, VIDEO = {"picture": "image"}, {"picture": "video"}
 
@@ -280,6 +284,15 @@ TASKS: dict[str, Task] = {
             "characters",
             "what is said in a recording",
             uses=(Use("transcribe", title="Transcribe speech"),),
+        ),
+        Task(
+            "read_scene",
+            (PAGE,),
+            "scene",
+            summary="the words that are written in an image, and where",
+            views="plain",
+            uses=(Use("read", IMAGE, "Read a scene", chooses="mode", choice="scene"),),
+            then="read_word",
         ),
         Task(
             "read_word",
@@ -422,10 +435,10 @@ def _check_choice(first: Task, its: Use, task: Task, use: Use) -> None:
     if not use.chooses or use.chooses != its.chooses:
         raise ConfigError(f"tasks {first.name} and {task.name} both have a use named {use.name!r}")
     roles, others = ([(given.role, given.second) for given in each.inputs] for each in (first, task))
-    alike = (roles, first.output, first.answer, its.forms) == (others, task.output, task.answer, use.forms)
+    alike = (roles, first.answer, its.forms) == (others, task.answer, use.forms)
     if not alike:
         raise ConfigError(
-            f"tasks {first.name} and {task.name} share the use {use.name!r}; they need equal inputs, output and answer"
+            f"tasks {first.name} and {task.name} share the use {use.name!r}; they need equal inputs and answer"
         )
 
 

@@ -11,6 +11,7 @@ import torch
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.modalities.audio.config import AudioConfig
 from omninet.model.modalities.line.config import LineConfig
+from omninet.model.modalities.page.config import PageConfig
 from omninet.model.network.omninet import OmniNet
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs.boxes.tokens import CLASSES
@@ -110,6 +111,24 @@ def with_reading(toy: Checkpoint) -> Checkpoint:
         peripherals={"language": config.peripherals["language"], "line": LineConfig(width=48, channels=32)},
         domains=("english", "writing"),
         tasks={name: TASKS[name] for name in ("read_word", "pos")},
+        vocabularies={"letters": len(letters), "pos": config.vocabularies["pos"]},
+        controls=(),
+    )
+    return _drawn(toy, network, {"letters": letters, "pos": toy.vocabularies["pos"]})
+
+
+def with_scenes(toy: Checkpoint) -> Checkpoint:
+    """Return a random network that finds words in pictures and reads them."""
+    config, letters = toy.config.network, ("<end>", *"abcdEF12")
+    network = replace(
+        config,
+        peripherals={
+            "language": config.peripherals["language"],
+            "line": LineConfig(width=48, channels=32),
+            "page": PageConfig(width=128, most=256, channels=16),
+        },
+        domains=("english", "writing", "scene"),
+        tasks={name: TASKS[name] for name in ("read_scene", "read_word", "pos")},
         vocabularies={"letters": len(letters), "pos": config.vocabularies["pos"]},
         controls=(),
     )

@@ -134,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
             _report(args, source, named)
             code = 2
             continue
-        answer = predictor.finish(job, predictor.run(job.rows))
+        answer = predictor.complete(job, predictor.run(job.rows))
         if args.explain is not None:
             args.explain.write_bytes(draw_answer(job, answer))
         _show(args, source, answer, [predictor.output(task.name).text(answer), *_doubts(predictor, task, answer)])

@@ -6,6 +6,7 @@ from omninet.model.outputs.boxes.output import BoxesOutput
 from omninet.model.outputs.embedding.output import EmbeddingOutput
 from omninet.model.outputs.label.output import LabelOutput
 from omninet.model.outputs.match.output import MatchOutput
+from omninet.model.outputs.scene.output import SceneOutput
 from omninet.model.outputs.spans.output import SpansOutput
 from omninet.model.outputs.tags.output import TagsOutput
 from omninet.model.outputs.text.output import TextOutput
@@ -20,6 +21,7 @@ OUTPUTS: dict[str, Output] = {
     "embedding": EmbeddingOutput(),
     "label": LabelOutput(),
     "match": MatchOutput(),
+    "scene": SceneOutput(),
     "spans": SpansOutput(),
     "tags": TagsOutput(),
     "text": TextOutput(),

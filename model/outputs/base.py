@@ -84,6 +84,13 @@ class Output(ABC):
         """Return the accepted forms of an input: keyword -> form; by default those of the modality."""
         return forms
 
+    def continued(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Job | None:  # noqa: ARG002
+        """Return a job with further rows that the answer needs, such as the words that were found in a picture.
+
+        None, as by default, if the decoded rows of ``job`` suffice.
+        """
+        return None
+
     @abstractmethod
     def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Answer:
         """Convert the decoded rows of a request to its answer."""

@@ -172,7 +172,7 @@ def test_a_vocabulary_goes_with_outputs_that_choose_from_one(monkeypatch: pytest
 def test_a_checkpoint_with_an_unknown_output_is_refused(predictor: Predictor, tmp_path: Path) -> None:
     del OUTPUTS["vector"]
 
-    known = "boxes, embedding, label, match, spans, tags, text"
+    known = "boxes, embedding, label, match, scene, spans, tags, text"
     with pytest.raises(Exception, match=f"no output 'vector'; known are {known}"):
         load(tmp_path / "toy")
     OUTPUTS["vector"] = VectorOutput()

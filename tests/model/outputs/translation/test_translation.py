@@ -132,12 +132,16 @@ def test_a_choice_of_two_fields() -> None:
         replace(TASKS["english_german"].uses[0], choice="en")
 
 
-def test_tasks_that_share_an_endpoint_read_equal_pictures(toy: Checkpoint) -> None:
-    config = toy.config.network
-    other = replace(TASKS["caption"], name="other", inputs=(replace(TASKS["caption"].inputs[0], domain="english"),))
-
-    use = replace(TASKS["caption"].uses[0], chooses="language", choice="other")
-    tasks = {"caption": TASKS["caption"], "other": replace(other, uses=(use,))}
+def test_tasks_that_share_an_endpoint_have_equal_fields(toy: Checkpoint) -> None:
+    config, task = toy.config.network, TASKS["caption"]
+    use = replace(task.uses[0], forms={})
+    other = replace(
+        task,
+        name="other",
+        inputs=(replace(task.inputs[0], peripheral="language"),),
+        uses=(replace(use, chooses="language", choice="other"),),
+    )
+    tasks = {"caption": replace(task, uses=(use,)), "other": other}
     sizes = {"caption": config.vocabularies["caption"]}
 
     with pytest.raises(ConfigError, match="tasks caption and other share the use 'caption'; they need equal inputs"):

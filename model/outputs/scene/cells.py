@@ -1,0 +1,59 @@
+"""What the network says of each cell of a tile: whether it is within a word, and how far the word reaches.
+
+As in EAST (Zhou et al. 2017), each cell in the middle part of a word predicts the distances to its four sides and its
+angle. Lengths are in cells. Does not import torch.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from omninet.model.modalities.page.config import SHAPE
+from omninet.model.outputs.scene.box import WordBox, without_repeats
+
+VALUES = 6  # of a cell: logit of a word, logarithms of the distances to the left, top, right and bottom, and the angle
+NUMBERS = 6  # of a word in a target: x, y, width, height, angle, and whether it can be read
+LEAST = 0.3  # probability of a cell above which it gives a box
+MOST_CELLS = 500  # of a tile that give boxes, the likeliest first
+
+
+def grid_of(cells: int) -> tuple[int, int]:
+    """Return the number of rows and columns of a tile's cells."""
+    rows = math.isqrt(cells * SHAPE[1] // SHAPE[0])
+    return rows, cells // rows
+
+
+def boxes_of(values: np.ndarray, least: float = LEAST) -> list[WordBox]:
+    """Return the boxes around the words of a tile, in cells.
+
+    Each is the mean of the boxes of the cells that agree with the likeliest one, weighted by their probabilities.
+
+    Args:
+        values: of each cell, (cells * VALUES).
+    """
+    cells = values.reshape(-1, VALUES).astype(np.float64)
+    rows, columns = grid_of(len(cells))
+    probabilities = 1 / (1 + np.exp(-cells[:, 0]))
+    likely = np.argsort(-probabilities, kind="stable")[:MOST_CELLS]
+    likely = likely[probabilities[likely] > least]
+    found = [_box(cells[i], i % columns + 0.5, i // columns + 0.5, float(probabilities[i])) for i in likely.tolist()]
+    return [_agreed(box, found) for box in without_repeats(found) if box.x < columns and box.y < rows]
+
+
+def _box(cell: np.ndarray, x: float, y: float, probability: float) -> WordBox:
+    left, top, right, bottom = np.exp(cell[1:5].clip(-5, 5)).tolist()
+    angle = float(cell[5])
+    u, v = (right - left) / 2, (bottom - top) / 2
+    cos, sin = math.cos(angle), math.sin(angle)
+    return WordBox(x + cos * u - sin * v, y + sin * u + cos * v, left + right, top + bottom, angle, probability)
+
+
+def _agreed(box: WordBox, found: list[WordBox]) -> WordBox:
+    """Return the mean of the boxes that hold the middle of ``box`` and whose middles it holds."""
+    alike = [other for other in found if other.holds(box.x, box.y) and box.holds(other.x, other.y)]
+    weights = np.array([other.probability for other in alike])
+    sides = np.array([(o.x, o.y, o.wide, o.high, o.angle) for o in alike])
+    x, y, wide, high, angle = np.average(sides, 0, weights).tolist()
+    return WordBox(x, y, wide, high, angle, box.probability)
