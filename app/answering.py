@@ -41,7 +41,9 @@ async def prepare_and_run(
     processor = engine.processor
     job = await run_in_threadpool(_prepare, processor, task, times, inputs)
     output = processor.output(job.task)
-    result = await engine.run(job, notify and (lambda settled: notify(output.partial(processor, job.task, settled))))
+    result = await engine.run(job, notify and (lambda settled: notify(output.partial(processor, task, settled))))
+    while (further := processor.continued(job, result.decoded)) is not None:
+        job, result = further, result.before(await engine.run(further))
     return Prediction(
         processor.finish(job, result.decoded),
         processor.name,

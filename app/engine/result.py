@@ -24,3 +24,12 @@ class Result:
     encode_ms: float
     decode_ms: float
     batch_rows: int
+
+    def before(self, later: Result) -> Result:
+        """Return the result of a job that continues this one, with the time of both."""
+        return Result(
+            later.decoded,
+            self.encode_ms + later.encode_ms,
+            self.decode_ms + later.decode_ms,
+            max(self.batch_rows, later.batch_rows),
+        )

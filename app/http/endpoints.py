@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any
 
 from omninet.app.backend import Prediction, Upload
@@ -26,7 +27,8 @@ class Endpoint:
 
     Attributes:
         task, use: the default.
-        fields: request fields that carry the task's inputs.
+        network: configuration of the network.
+        fields: request fields that carry the inputs of each task.
         explains: whether a response can contain attention weights.
         choices: ``Use.choice`` -> task; empty if there is one task.
         pairs: ``Use.choice`` -> task for requests with two pictures.
@@ -34,6 +36,7 @@ class Endpoint:
 
     task: Task
     use: Use
+    network: OmniNetConfig
     fields: tuple[InputField, ...]
     explains: bool
     choices: Mapping[str, Task] = field(default_factory=dict)
@@ -55,9 +58,14 @@ class Endpoint:
         return self.use.summary or self.task.summary
 
     @property
-    def output(self) -> Output:
-        """Output kind of the task."""
-        return OUTPUTS[self.task.output]
+    def outputs(self) -> list[Output]:
+        """Output kinds of the tasks, that of the default first."""
+        return list(dict.fromkeys(OUTPUTS[task.output] for task in self.tasks))
+
+    @property
+    def streams(self) -> bool:
+        """Whether any of the tasks can stream its answer."""
+        return any(output.streams for output in self.outputs)
 
     @property
     def is_multipart(self) -> bool:
@@ -67,10 +75,11 @@ class Endpoint:
     @cached_property
     def form(self) -> type[RequestForm]:
         """Pydantic model of the request body."""
-        wanted = ((ExplainForm, self.explains), (StreamForm, self.output.streams))
+        wanted = ((ExplainForm, self.explains), (StreamForm, self.streams))
         bases = [base for base, is_wanted in wanted if is_wanted]
         name = "".join(word.title() for word in self.use.name.split("-")) + ("Form" if self.is_multipart else "Request")
-        return form_model(name, f"Request body of {self.path}.", bases, self.fields, self.output.options, self._values)
+        options = {name: option for output in self.outputs for name, option in output.options.items()}
+        return form_model(name, f"Request body of {self.path}.", bases, self.fields, options, self._values)
 
     @property
     def _values(self) -> dict[str, tuple[str, ...]]:
@@ -112,20 +121,24 @@ class Endpoint:
         return "-".join(str(value or default) for value, default in given) if self.choices else ""
 
     @property
-    def reply(self) -> type[Reply]:
-        """Pydantic model of the response body."""
-        return reply_model(self.output, self.task, self.use.chooses if self.choices else "")
+    def reply(self) -> Any:
+        """Pydantic model of the response body, or the union of those of the tasks."""
+        chooses = self.use.chooses if self.choices else ""
+        models = dict.fromkeys(reply_model(OUTPUTS[task.output], task, chooses) for task in self.tasks)
+        return reduce(or_, models)
 
     def reply_to(self, done: Prediction, form: RequestForm) -> Reply:
         """Return the response body of an answer to the request ``form``."""
+        task = self.chosen(form)
         chosen = replace(self.use, choice=self._choice(form)).choosing if self.choices else {}
-        return reply_to(self.output, self.task, done, chosen, layers=form.explain_mode == "layers")
+        return reply_to(OUTPUTS[task.output], task, done, chosen, layers=form.explain_mode == "layers")
 
     def uploads(self, form: RequestForm) -> tuple[Upload, ...]:
-        """Return the uploaded files of a request."""
+        """Return the uploaded files of a request, each with the peripheral of the chosen task that reads it."""
+        keywords = self.network.keywords(self.chosen(form))
         given = ((each, getattr(form, each.name)) for each in self.fields if each.form.upload)
         return tuple(
-            Upload(each.name, each.input.peripheral, each.form_name, value.file)
+            Upload(each.name, keywords[each.name][0].peripheral, each.form_name, value.file)
             for each, value in given
             if value is not None
         )
@@ -135,8 +148,8 @@ class Endpoint:
         return {each.name: getattr(form, each.name) for each in self.fields if not each.form.upload}
 
     def options(self, form: RequestForm) -> dict[str, Any]:
-        """Return the decoding options of a request, by name."""
-        return {name: getattr(form, name) for name in self.output.options}
+        """Return the decoding options of a request, by name; also those that the chosen task does not have."""
+        return {name: getattr(form, name) for output in self.outputs for name in output.options}
 
 
 def endpoints_of(network: OmniNetConfig) -> list[Endpoint]:
@@ -161,7 +174,7 @@ def _endpoint(network: OmniNetConfig, uses: Sequence[tuple[Task, Use]]) -> Endpo
     choices, pairs = (
         {other.choice: each for each, other in uses if other.chooses and each.pairs == two} for two in (False, True)
     )
-    return Endpoint(task, use, tuple(_fields(network, task, use)), explains, choices, pairs)
+    return Endpoint(task, use, network, tuple(_fields(network, task, use)), explains, choices, pairs)
 
 
 def _fields(network: OmniNetConfig, task: Task, use: Use) -> Sequence[InputField]:

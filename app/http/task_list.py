@@ -10,6 +10,7 @@ from omninet.app.http.endpoints import Endpoint, endpoints_of, ordered_tasks
 from omninet.app.http.fields import InputField, is_text
 from omninet.app.settings import Settings
 from omninet.model.network_config import OmniNetConfig
+from omninet.model.outputs import OUTPUTS
 from omninet.model.tasks import Task
 
 
@@ -101,7 +102,7 @@ def _use(endpoint: Endpoint, task: Task) -> ServedUse:
         chooses=endpoint.use.chooses,
         choice=endpoint.choice_of(task),
         multipart=endpoint.is_multipart,
-        streams=endpoint.output.streams,
+        streams=OUTPUTS[task.output].streams,
         explains=endpoint.explains,
         fields=[
             _field(field, endpoint.is_multipart)

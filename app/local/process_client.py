@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from multiprocessing.process import BaseProcess
 from typing import Any, NoReturn, TypeVar
@@ -139,7 +140,7 @@ class ModelProcess:
         answer = self._awaited[number] = asyncio.get_running_loop().create_future()
         if watch is not None:
             self._watching[number] = watch
-        self._connection.send(SubmitJob(number, job, watched=watch is not None))
+        self._connection.send(SubmitJob(number, job and replace(job, kept=None), watched=watch is not None))
         try:
             return await answer
         except asyncio.CancelledError:

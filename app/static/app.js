@@ -124,7 +124,9 @@ function choiceOfTask() {
   return selectField(use.chooses, capital(use.chooses.replace("-", " and ")), use.choices.map((each) => [each.choice, each.title]), use.choice, (choice) => {
     chooseTask(use, choice);
     $("summary").textContent = use.summary;
+    buildInputs(); // its output may have other options
     showCurl();
+    $(`select-${use.chooses}`).focus();
   });
 }
 
@@ -336,7 +338,8 @@ async function start() {
   const { model, tasks, index } = await servedTasks();
   samples = await reading;
   const asked = usesOf(tasks);
-  await Promise.all(asked.map(async ({ output }) => (renderers[output] = await rendererOf(output))));
+  const every = asked.flatMap((each) => [each, ...each.choices]);
+  await Promise.all(every.map(async ({ output }) => (renderers[output] = await rendererOf(output))));
   uses = index ? [...asked, searchTab] : asked;
   if (index) beginSearch(tasks);
   buildTabs();

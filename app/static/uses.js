@@ -31,8 +31,8 @@ function choicesOf(uses, use) {
 
 // Take one of the choices of a use.
 export function choose(use, choice) {
-  const { summary, threshold } = use.choices.find((each) => each.choice === choice);
-  Object.assign(use, { choice, threshold, summary: sentence(summary) });
+  const { summary, threshold, output, streams, explains } = use.choices.find((each) => each.choice === choice);
+  Object.assign(use, { choice, threshold, output, streams, explains, summary: sentence(summary) });
 }
 
 // Fields of different inputs, of which a request has one, such as an image or a text; mostly none.

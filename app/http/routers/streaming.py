@@ -16,6 +16,7 @@ from omninet.app.http.endpoints import Endpoint
 from omninet.app.http.forms import ExplainForm, RequestForm
 from omninet.app.http.service import Service
 from omninet.model.errors import InputError
+from omninet.model.outputs import OUTPUTS
 from omninet.model.outputs.text.answer import Text
 
 Step = Text | Prediction
@@ -34,12 +35,16 @@ async def stream(
     """Return the response to a request as a stream of server-sent events.
 
     Raises:
-        InputError: ``bad_option``: a picture cannot be streamed.
+        InputError: ``bad_option``: a picture, or an answer of the chosen task, cannot be streamed.
         InputError, ServiceError: see ``Service.handle``. Errors after the first part become an ``error`` event.
     """
     if isinstance(form, ExplainForm) and form.format == "png":
         raise InputError("bad_option", "a picture cannot be streamed; leave out stream or format", option="format")
-    steps = service.stream(request, endpoint.chosen(form).name, inputs, endpoint.uploads(form))
+    task = endpoint.chosen(form)
+    if not OUTPUTS[task.output].streams:
+        message = f"{endpoint.use.chooses}={endpoint.choice_of(task)} cannot be streamed; leave out stream"
+        raise InputError("bad_option", message, option="stream")
+    steps = service.stream(request, task.name, inputs, endpoint.uploads(form))
     first = await until_disconnected(request, _next(steps))
     return StreamingResponse(
         _events(endpoint, form, request, first, steps), media_type="text/event-stream", headers=HEADERS
@@ -53,10 +58,10 @@ async def _next(steps: AsyncIterator[Step]) -> Step:
 async def _events(
     endpoint: Endpoint, form: RequestForm, request: Request, first: Step, others: AsyncIterator[Step]
 ) -> AsyncIterator[str]:
-    sent = 0
+    sent, output = 0, OUTPUTS[endpoint.chosen(form).output]
     try:
         async for found in _chained(first, others):
-            parts = endpoint.output.parts(found.answer if isinstance(found, Prediction) else found)
+            parts = output.parts(found.answer if isinstance(found, Prediction) else found)
             for part in parts[sent:]:
                 yield _event("token", part.model_dump_json())
             sent = len(parts)

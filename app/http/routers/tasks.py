@@ -85,13 +85,13 @@ AMONG_FORMS = {"route_class_override": FormRoute, "include_in_schema": False}
 def _route(endpoint: Endpoint, form: Endpoint | None = None) -> dict[str, Any]:
     """Return the keyword arguments of ``add_api_route`` for an endpoint, and for the form at the same path if any."""
     also = {} if form is None else {"openapi_extra": {"requestBody": {"content": {FORM: {"schema": _schema(form)}}}}}
-    content = (PNG_CONTENT if endpoint.explains else {}) | (EVENT_STREAM_CONTENT if endpoint.output.streams else {})
-    said = {"description": STREAM_DESCRIPTION} if endpoint.output.streams else {}
+    content = (PNG_CONTENT if endpoint.explains else {}) | (EVENT_STREAM_CONTENT if endpoint.streams else {})
+    said = {"description": STREAM_DESCRIPTION} if endpoint.streams else {}
     return {
         "methods": ["POST"],
         "name": endpoint.use.name.replace("-", "_"),
         "response_model": endpoint.reply,
-        "response_model_exclude_unset": endpoint.output.explains,
+        "response_model_exclude_unset": any(output.explains for output in endpoint.outputs),
         "responses": {200: {**said, "content": content}} if content else {},
         "tags": [task.name for each in (endpoint, form) if each for task in each.tasks],
         "summary": endpoint.title,
