@@ -151,6 +151,7 @@ ALLOWED = {
     "model/official/importing.py": "the authors' network has these peripherals",
     "model/storage/upgrade.py": "older checkpoints had these peripherals",
     "model/commands/predict.py": "the first input of a command is the first of the task, whatever it is",
+    "training/data/coco_text.py": "words of COCO-Text have a field of this name",
     "training/evaluate/shuffled.py": "tasks that know motion have one input, a clip",
 }
 

@@ -1,12 +1,13 @@
 """Data sets in their published layouts: one module per data set, registered in DATASETS."""
 
 from omninet.training.data.activities import Activities
-from omninet.training.data.base import DataError, DataSet, Example, MissingError, thinned
+from omninet.training.data.base import DataError, DataSet, Drawing, Example, MissingError, thinned
 from omninet.training.data.caltech101 import Caltech101
 from omninet.training.data.caption_pairs import CaptionPairs
 from omninet.training.data.caption_qa import CaptionQa
 from omninet.training.data.class_folders import ClassFolders, Ilsvrc2012
 from omninet.training.data.coco import Coco
+from omninet.training.data.coco_text import CocoText
 from omninet.training.data.conll import Conll2003, Wnut17
 from omninet.training.data.conllu import Conllu
 from omninet.training.data.daquar import Daquar
@@ -18,6 +19,7 @@ from omninet.training.data.flickr30k_entities import Flickr30kEntities
 from omninet.training.data.gqa import Gqa
 from omninet.training.data.guesswhat import Guesswhat
 from omninet.training.data.hmdb51 import Hmdb51
+from omninet.training.data.icdar_scenes import Icdar2013Scenes, Icdar2015Scenes, TotalText
 from omninet.training.data.karpathy import CocoRetrieval, Flickr30kRetrieval
 from omninet.training.data.labelled_photos import ImageNet
 from omninet.training.data.masked_captions import Multi30kMasked, Multi30kMaskedSeen
@@ -28,9 +30,11 @@ from omninet.training.data.penn import Penn, PennTrees, PtbSample
 from omninet.training.data.recordings import An4, Fsdd, LibriSpeech, SpeechCommands
 from omninet.training.data.records import Records
 from omninet.training.data.refcoco import Refcoco, Refcocog, RefcocoPlus
+from omninet.training.data.rendered_scenes import RenderedScenes
 from omninet.training.data.rendered_text import RenderedText
 from omninet.training.data.scene_words import Icdar2015Words, Iiit5kWords
 from omninet.training.data.snli_ve import SnliVe
+from omninet.training.data.street_view_text import StreetViewText
 from omninet.training.data.text_pairs import Multi30k, Multi30kBack, Wmt14, Wmt14Back
 from omninet.training.data.thing_naming import Caltech101Captions, Caltech101Questions, ThingCaptions, ThingQuestions
 from omninet.training.data.visual7w import Visual7w
@@ -69,6 +73,12 @@ DATASETS: dict[str, type[DataSet]] = {
     "icdar2015_words": Icdar2015Words,
     "iiit5k_words": Iiit5kWords,
     "rendered_text": RenderedText,
+    "icdar2013_scenes": Icdar2013Scenes,
+    "icdar2015_scenes": Icdar2015Scenes,
+    "total_text": TotalText,
+    "coco_text": CocoText,
+    "street_view_text": StreetViewText,
+    "rendered_scenes": RenderedScenes,
     "imagenet": ImageNet,
     "ilsvrc2012": Ilsvrc2012,
     "class_folders": ClassFolders,
@@ -95,4 +105,4 @@ DATASETS: dict[str, type[DataSet]] = {
     "visual_genome_qa": VisualGenomeQa,
 }
 
-__all__ = ["DATASETS", "DataError", "DataSet", "Example", "MissingError", "Records", "thinned"]
+__all__ = ["DATASETS", "DataError", "DataSet", "Drawing", "Example", "MissingError", "Records", "thinned"]

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any, TypeVar
 
 from omninet.model.errors import OmniNetError
@@ -84,6 +85,14 @@ class Example:
     def text(self) -> str:
         """Return the input texts joined by spaces, for display."""
         return " ".join(_written(value) for value in self.inputs.values() if not isinstance(value, Path))
+
+
+class Drawing(ABC):
+    """An input that training draws anew each time, together with its truth; it stands in the place of the picture."""
+
+    @abstractmethod
+    def example(self, generator: Random) -> Example:
+        """Return an example with a picture in its place."""
 
 
 class DataSet(ABC):

@@ -34,14 +34,18 @@ class RenderedText(DataSet):
 
     def examples(self, split: str) -> Sequence[Example]:
         """Return texts that depend on the split alone; their pictures differ each time in ``train`` alone."""
-        library, words = Library.of(self.existing("fonts"), self.folder / "backgrounds"), self._words()
-        draw = Random(split)
+        library, words, draw = self.library(), self.words(), Random(split)
         drawn = [DrawnWord(some_text(words, draw), library) for _ in range(COUNTS[split])]
         if split == "train":
             return [Example(self.task, {"image": word}, word.text) for word in drawn]
-        return [Example(self.task, {"image": word.draw(draw)}, word.text) for word in drawn]
+        return [word.example(draw) for word in drawn]
 
-    def _words(self) -> list[str]:
+    def library(self) -> Library:
+        """Return the fonts and photos."""
+        return Library.of(self.existing("fonts"), self.folder / "backgrounds")
+
+    def words(self) -> list[str]:
+        """Return the words that are drawn, besides numbers, prices, codes and signs."""
         beside = ("words.txt", "../multi30k/train.en", "../flickr8k/Flickr8k.token.txt")
         found = next((path for name in beside if (path := self.folder / name).exists()), None)
         if found is None:

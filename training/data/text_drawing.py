@@ -13,12 +13,14 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 from omninet.model.media.errors import DECODE_ERRORS
-from omninet.training.data.base import MissingError
+from omninet.training.data.base import Drawing, Example, MissingError
 
 FONTS, PHOTOS = {".ttf", ".otf"}, {".jpg", ".jpeg", ".png"}
 SIZES = (20, 52)  # pixels of a font
+SYMBOLS = ("Symbol", "Dingbat")  # in names of fonts that draw Greek letters or ornaments
 CONTRAST = 45  # least difference of brightness between the text and what is behind it
-SIDE, LEAST_SIDE = 320, 8  # pixels of the longer side of a background, and at least of the shorter one
+MOST_BLUR = 2.0  # pixels
+SIDE, LEAST_SIDE = 512, 8  # pixels of the longer side of a background, and at least of the shorter one
 
 
 @dataclass(frozen=True)
@@ -42,35 +44,42 @@ class Library:
 
 
 @dataclass(frozen=True)
-class DrawnWord:
+class DrawnWord(Drawing):
     """A word whose picture is drawn anew each time."""
 
     text: str
     library: Library
 
-    def draw(self, generator: Random) -> np.ndarray:
-        """Return a picture of the word, uint8 RGB (height, width, 3)."""
-        return draw_word(self.text, self.library, generator)
+    def example(self, generator: Random) -> Example:
+        """Return a picture of the word, uint8 RGB (height, width, 3), with the word."""
+        return Example("read_word", {"image": draw_word(self.text, self.library, generator)}, self.text)
 
 
 def draw_word(text: str, library: Library, draw: Random) -> np.ndarray:
     """Draw a word on a photo or a colour, as a careless camera would see it; uint8 RGB (height, width, 3)."""
-    mask = _warped(_mask(text, _font(draw.choice(library.fonts), draw.randint(*SIZES)), draw), draw)
+    mask = _warped(_mask(text, some_font(library, draw.randint(*SIZES), draw), draw), draw)
     box = mask.getbbox()
     mask = mask.crop(_with_margins(box, mask.size, draw)) if box else mask
-    behind = _background(library, mask.size, draw)
+    behind = background(library, mask.size, draw)
     image = _painted(behind, mask, draw)
-    return np.asarray(_photographed(image, draw))
+    return np.asarray(photographed(image, draw))
 
 
 def draws_ascii(path: Path) -> bool:
-    """Return whether a font has letters and digits that differ."""
+    """Return whether a font has letters and digits that differ, and does not draw symbols in their places."""
     try:
         font = ImageFont.truetype(path, 24)
+        if any(word in str(font.getname()[0]) for word in SYMBOLS):
+            return False
         drawn = [bytes(font.getmask(letter)) for letter in "AbZ19g%"]
     except (OSError, ValueError):
         return False
     return all(any(pixels) for pixels in drawn) and len(set(drawn)) == len(drawn)
+
+
+def some_font(library: Library, size: int, draw: Random) -> ImageFont.FreeTypeFont:
+    """Return a font of a size in pixels."""
+    return _font(draw.choice(library.fonts), size)
 
 
 @lru_cache(maxsize=256)
@@ -135,11 +144,23 @@ def _with_margins(box: tuple[int, int, int, int], size: tuple[int, int], draw: R
     return x1, y1, min(size[0], max(x1 + 4, int(found[2]))), min(size[1], max(y1 + 4, int(found[3])))
 
 
-def _background(library: Library, size: tuple[int, int], draw: Random) -> Image.Image:
-    """Return a part of a photo, or a colour that changes from one side to the other."""
-    photo = _photo(draw.choice(library.photos)) if library.photos and draw.random() < 0.5 else None
+def background(
+    library: Library,
+    size: tuple[int, int],
+    draw: Random,
+    share: float = 0.5,
+    parts: tuple[float, float] = (0.15, 0.6),
+) -> Image.Image:
+    """Return a part of a photo, or a colour that changes from one side to the other.
+
+    Args:
+        size: width and height in pixels.
+        share: probability of a photo.
+        parts: least and largest part of a photo's side that is shown.
+    """
+    photo = _photo(draw.choice(library.photos)) if library.photos and draw.random() < share else None
     if photo is not None:
-        part = draw.uniform(0.15, 0.6)
+        part = draw.uniform(*parts)
         wide, high = (max(2, int(part * side)) for side in photo.size)
         left, top = draw.randint(0, photo.width - wide), draw.randint(0, photo.height - high)
         return photo.resize(size, Image.Resampling.BILINEAR, (left, top, left + wide, top + high))
@@ -150,15 +171,18 @@ def _background(library: Library, size: tuple[int, int], draw: Random) -> Image.
     return Image.fromarray(np.repeat(row[None], size[1], 0))
 
 
-def _painted(behind: Image.Image, mask: Image.Image, draw: Random) -> Image.Image:
-    """Paint a shape in a colour that can be seen, at times with a shadow or an outline."""
-    brightness = float(np.asarray(behind.convert("L")).mean())
+def contrasting(brightness: float, draw: Random) -> tuple[int, int, int]:
+    """Return a colour that can be seen before one of a brightness, in [0, 255]."""
     for _ in range(20):
         colour = (draw.randint(0, 255), draw.randint(0, 255), draw.randint(0, 255))
         if abs(0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] - brightness) > CONTRAST:
-            break
-    else:
-        colour = (0, 0, 0) if brightness > 127 else (255, 255, 255)
+            return colour
+    return (0, 0, 0) if brightness > 127 else (255, 255, 255)
+
+
+def _painted(behind: Image.Image, mask: Image.Image, draw: Random) -> Image.Image:
+    """Paint a shape in a colour that can be seen, at times with a shadow or an outline."""
+    colour = contrasting(float(np.asarray(behind.convert("L")).mean()), draw)
     image = behind.copy()
     if draw.random() < 0.2:
         shadow = ImageChops.offset(mask, draw.randint(-3, 3), draw.randint(-3, 3)).filter(ImageFilter.GaussianBlur(1))
@@ -170,15 +194,15 @@ def _painted(behind: Image.Image, mask: Image.Image, draw: Random) -> Image.Imag
     return image
 
 
-def _photographed(image: Image.Image, draw: Random) -> Image.Image:
-    """Reduce, blur, darken and compress a picture."""
-    if draw.random() < 0.5:
+def photographed(image: Image.Image, draw: Random, reduce: bool = True) -> Image.Image:
+    """Blur, darken and compress a picture, and with ``reduce`` make it smaller first."""
+    if reduce and draw.random() < 0.5:
         height = draw.randint(12, 40)
         scale = height / image.height
         if scale < 1:
             image = image.resize((max(4, round(image.width * scale)), height), Image.Resampling.BILINEAR)
     if draw.random() < 0.4:
-        image = image.filter(ImageFilter.GaussianBlur(draw.uniform(0.2, 0.06 * image.height)))
+        image = image.filter(ImageFilter.GaussianBlur(draw.uniform(0.2, min(0.06 * image.height, MOST_BLUR))))
     pixels = np.asarray(image).astype(np.float32)
     pixels = (pixels - 128) * draw.uniform(0.5, 1.1) + 128 + draw.gauss(0, 20)
     if draw.random() < 0.4:

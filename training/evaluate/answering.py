@@ -142,7 +142,7 @@ def answer_all(
         for start in range(0, len(examples), BATCH):
             jobs = [_prepared(predictor, example, prepare) for example in examples[start : start + BATCH]]
             decoded = iter(predictor.run([row for job in jobs for row in job.rows]))
-            answers += [predictor.finish(job, [next(decoded) for _ in job.rows]) for job in jobs]
+            answers += [predictor.complete(job, [next(decoded) for _ in job.rows]) for job in jobs]
             progress.update(len(jobs))
     return answers
 

@@ -20,7 +20,7 @@ from omninet.model.modalities.language.tokenizer import Tokenizer
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS
 from omninet.model.tasks import Input, Task
-from omninet.training.data import DataError, Example
+from omninet.training.data import DataError, Drawing, Example
 from omninet.training.pipeline.views import View, seen_in
 
 READERS = 4
@@ -124,7 +124,7 @@ class Encoder:
         """Make a batch from examples of one task, without unreadable ones; None if no example can be read."""
         task = self.network.tasks[drawn[0][0].task]
         # Each row has its own generator, so that its random numbers do not depend on the other rows or on threads.
-        rows = [TrainingRow(example, random.Random(seed)) for example, seed in drawn]
+        rows = [_row(example, random.Random(seed)) for example, seed in drawn]
         for given in task.inputs:
             rows = self._with_input(rows, task, given)
             if not rows:
@@ -240,6 +240,12 @@ def _view(media: Media, path: Path, row: TrainingRow, task: Task) -> Tensor:
             return media.get(path, row.generator, plain=True)[0]
         row.example = example
     return found
+
+
+def _row(example: Example, generator: random.Random) -> TrainingRow:
+    """Return a row of an example, whose picture is drawn if it is a Drawing."""
+    drawing = next((value for value in example.inputs.values() if isinstance(value, Drawing)), None)
+    return TrainingRow(example if drawing is None else drawing.example(generator), generator)
 
 
 @cache

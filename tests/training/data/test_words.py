@@ -38,7 +38,7 @@ def test_words_are_drawn_anew_each_time(trees: Path) -> None:
     assert any(word[0].isdigit() for word in words)
     assert any(word.startswith(("$", "€")) for word in words)
     assert isinstance(drawn, DrawnWord)
-    one, again, other = (drawn.draw(random.Random(seed)) for seed in (0, 0, 1))
+    one, again, other = (drawn.example(random.Random(seed)).inputs["image"] for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)
     assert one.shape != other.shape or not np.array_equal(one, other)
 
@@ -54,7 +54,7 @@ def test_all_drawings_can_be_seen(trees: Path) -> None:
     examples = read(trees, "rendered_text")
 
     for seed in range(200):
-        pixels = examples[seed]["image"].draw(random.Random(seed))
+        pixels = examples[seed]["image"].example(random.Random(seed)).inputs["image"]
         assert (pixels.dtype, pixels.shape[2]) == (np.dtype(np.uint8), 3)
         assert min(pixels.shape[:2]) >= 4
         assert pixels.std() > 2
@@ -67,7 +67,7 @@ def test_damaged_and_tiny_photos_are_no_backgrounds(copy: Path) -> None:
 
     drawn = DATASETS["rendered_text"](folder).read("train")[0].inputs["image"]
 
-    assert all(drawn.draw(random.Random(seed)).size for seed in range(20))
+    assert all(drawn.example(random.Random(seed)).inputs["image"].size for seed in range(20))
 
 
 def test_fonts_are_needed(copy: Path) -> None:

@@ -192,6 +192,52 @@ def write_scene_words(folder: Path) -> None:
             put(folder / name / f"{number}.jpg", photo("red"))
 
 
+def write_icdar2015_scenes(folder: Path) -> None:
+    """Two photos with words, one of them for dev."""
+    for part, number in (("train", 1), ("dev", 2)):
+        words = "\ufeff10,20,40,22,39,30,9,28,SALE, now\n1,1,5,1,5,5,1,5,###\n"
+        put(folder / part / "Gts" / f"gt_img_{number}.txt", words)
+        put(folder / part / "Imgs" / f"img_{number}.jpg", photo("red"))
+
+
+def write_icdar2013_scenes(folder: Path) -> None:
+    """Eleven photos, numbered, with one word each."""
+    for number in range(11):
+        words = f'{number} 2 30 12 "Exit"\n'
+        put(folder / "Challenge2_Training_Task1_GT" / f"gt_{number}.txt", words)
+        put(folder / "Challenge2_Training_Task12_Images" / f"{number}.jpg", photo("red"))
+
+
+def write_total_text(folder: Path) -> None:
+    """Eleven photos with a curved word and one that cannot be read."""
+    words = "x: [[1 5 9]], y: [[2 3 4]], ornt: [u'c'], transcriptions: [u'PETRO']\n"
+    words += "x: [[1 2\n 3]], y: [[2 3 4]], ornt: [u'#'], transcriptions: [u'#']\n"
+    for number in range(11):
+        put(folder / "Groundtruth" / "Polygon" / "Train" / f"poly_gt_img{number}.txt", words)
+        put(folder / "Images" / "Train" / f"img{number}.jpg", photo("red"))
+
+
+def write_coco_text(folder: Path) -> None:
+    """Two photos, one of them for dev; one word in each, and one in another language."""
+    images = {str(i): {"set": part, "file_name": f"{i}.jpg"} for i, part in ((1, "train"), (2, "val"), (3, "train"))}
+    word = {"mask": [1, 2, 9, 2, 9, 8, 1, 8], "legibility": "legible", "language": "english", "utf8_string": "ab"}
+    words = {str(i): word | {"utf8_string": text} for i, text in ((10, "one"), (20, "two"))}
+    words |= {"11": word | {"language": "not english"}, "30": word | {"legibility": "illegible"}}
+    values = {"imgs": images, "anns": words, "imgToAnns": {"1": [10, 11], "2": [20], "3": [30]}}
+    put(folder / "cocotext.v2.json", json.dumps(values))
+    for number in images:
+        put(folder / "train2014" / f"{number}.jpg", photo("red"))
+
+
+def write_street_view_text(folder: Path) -> None:
+    """Eleven photos with a word each."""
+    box = '<taggedRectangle height="10" width="30" x="5" y="6"><tag>LIVING</tag></taggedRectangle>'
+    image = "<image><imageName>img/{}.jpg</imageName><taggedRectangles>" + box + "</taggedRectangles></image>"
+    put(folder / "train.xml", f"<?xml version='1.0'?><tagset>{''.join(map(image.format, range(11)))}</tagset>")
+    for number in range(11):
+        put(folder / "img" / f"{number}.jpg", photo("red"))
+
+
 def write_rendered_text(folder: Path) -> None:
     """A font, a photo and two words."""
     (fonts := folder / "fonts" / "inner").mkdir(parents=True)
@@ -302,6 +348,12 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "icdar2015_words": write_scene_words,
     "iiit5k_words": write_scene_words,
     "rendered_text": write_rendered_text,
+    "rendered_scenes": write_rendered_text,
+    "icdar2013_scenes": write_icdar2013_scenes,
+    "icdar2015_scenes": write_icdar2015_scenes,
+    "total_text": write_total_text,
+    "coco_text": write_coco_text,
+    "street_view_text": write_street_view_text,
     "class_folders": write_class_folders,
     "ilsvrc2012": write_ilsvrc2012,
     "hmdb51": write_hmdb51,
