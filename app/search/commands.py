@@ -49,6 +49,7 @@ def add(subparsers: Any) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     adder = _command(commands, "add", "add every picture below folders", run_add)
     adder.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="folders, or single files")
+    adder.add_argument("--read", action="store_true", help="read what is written in them, so that --contains finds it")
     _add_model(adder)
     searcher = _command(commands, "search", "find pictures", run_search)
     searcher.add_argument("text", nargs="?", help="what to look for, in English")
@@ -58,7 +59,7 @@ def add(subparsers: Any) -> None:
     searcher.add_argument("--rerank", type=int, default=0, metavar="N", help="sort the first N hits by the task match")
     searcher.add_argument("--filter", default="{}", metavar="JSON", help="conditions on the metadata")
     searcher.add_argument("--entity", default="", help="a name that the text of a picture mentions")
-    searcher.add_argument("--contains", default="", metavar="TEXT", help="a part of the text of a picture")
+    searcher.add_argument("--contains", default="", metavar="TEXT", help="a part of its text, or words in it")
     searcher.add_argument("--json", action="store_true", help="print one JSON object per hit")
     _add_model(searcher)
     _command(commands, "info", "show what the index holds", run_info)
@@ -98,7 +99,7 @@ def run_add(args: argparse.Namespace) -> int:
     with _opened(args) as index:
         reader, started, done, count = _reader(args), time.monotonic(), 0, 0
         shown = started
-        for batch in _batched(_new_pictures(index, paths, bad)):
+        for batch in _batched(_new_pictures(index, paths, bad, args.read)):
             added = index.add(reader.read(batch), reader.identity)
             done, count = done + len(batch), count + sum(each.created for each in added)
             if time.monotonic() - shown > PROGRESS_SECONDS:
@@ -238,21 +239,23 @@ def _pictures(folders: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(path.absolute() for path in found))
 
 
-def _new_pictures(index: Index, paths: Sequence[Path], bad: list[tuple[Path, str]]) -> Iterator[NewPicture]:
+def _new_pictures(
+    index: Index, paths: Sequence[Path], bad: list[tuple[Path, str]], reads: bool
+) -> Iterator[NewPicture]:
     """Decode the files that the index lacks, some ahead in threads; append those that cannot be used to ``bad``."""
     with ThreadPoolExecutor(READERS) as pool:
         waiting = iter(paths)
-        futures = [pool.submit(_new_picture, index, path) for path in islice(waiting, AHEAD)]
+        futures = [pool.submit(_new_picture, index, path, reads) for path in islice(waiting, AHEAD)]
         while futures:
             found = futures.pop(0).result()
-            futures += [pool.submit(_new_picture, index, path) for path in islice(waiting, 1)]
+            futures += [pool.submit(_new_picture, index, path, reads) for path in islice(waiting, 1)]
             if isinstance(found, tuple):
                 bad.append(found)
             elif found:
                 yield found
 
 
-def _new_picture(index: Index, path: Path) -> NewPicture | tuple[Path, str] | None:
+def _new_picture(index: Index, path: Path, reads: bool) -> NewPicture | tuple[Path, str] | None:
     """Return the picture of a file, the file with what is wrong with it, or None if the index has it."""
     from omninet.app.search.entries import digest_of
     from omninet.app.search.pictures import picture_of
@@ -260,7 +263,7 @@ def _new_picture(index: Index, path: Path) -> NewPicture | tuple[Path, str] | No
 
     try:
         data = path.read_bytes()
-        return None if index.find(digest_of(data)) else picture_of(data, str(path))
+        return None if index.find(digest_of(data)) else picture_of(data, str(path), reads)
     except (InputError, OSError) as error:
         return path, str(error)
 

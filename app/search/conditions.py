@@ -46,10 +46,11 @@ class IndexQuery:
     Attributes:
         limit: maximum number of hits.
         exit, vector: which vectors are compared with this one of unit length; without one, all entries that meet the
-            other requirements are found, the latest first.
+            other requirements are found, the latest first, or those first that most likely have what ``contains`` says.
         conditions: all must hold.
         entity: a name that the text of an entry must mention; empty for any.
-        contains: a part of the text of an entry, in any case of letters; empty for any.
+        contains: a part of the text of an entry, in any case of letters, or words that are written in the picture;
+            empty for any.
     """
 
     limit: int

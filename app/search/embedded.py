@@ -25,6 +25,7 @@ from omninet.app.search.index import (
     check_vector,
 )
 from omninet.app.search.store import EntryStore, StoredMatching
+from omninet.app.search.written import Wanted, found_in
 
 LOG = logging.getLogger(__name__)
 RECORDS, ENGINE, LOCK = "records.sqlite", "edge", "owner.lock"
@@ -126,13 +127,15 @@ class EmbeddedIndex:
         Raises:
             IndexMismatchError: the index has no vectors of the query's exit or width.
         """
+        sought = self._store.wanted(query.contains)
         if query.vector is None:
-            found: list[tuple[int, float | None]] = [(s, None) for s in self._store.latest(query)]
+            found: list[tuple[int, float | None]] = [(seq, None) for seq in self._store.latest(query, sought)]
         else:
-            found = [*self._nearest(query)]
+            found = [*self._nearest(query, sought)]
         entries = self._store.of([seq for seq, _ in found])
         # An entry may have been removed since the engine found it.
-        return [Hit(entries[seq], score) for seq, score in found if seq in entries]
+        kept = [(entries[seq], score) for seq, score in found if seq in entries]
+        return [Hit(entry, score, found_in(entry, sought) if sought else ()) for entry, score in kept]
 
     def entries(self) -> Iterator[Entry]:
         """Yield all entries, in the order in which they were added."""
@@ -155,7 +158,7 @@ class EmbeddedIndex:
             self._store.close()
             self._lock.close()
 
-    def _nearest(self, query: IndexQuery) -> list[tuple[int, float]]:
+    def _nearest(self, query: IndexQuery, sought: Wanted | None) -> list[tuple[int, float]]:
         identity = self._store.identity()
         if identity is None:
             return []
@@ -164,7 +167,7 @@ class EmbeddedIndex:
         if engine is None:  # it failed and is opened again
             with self._writes:
                 engine = self._engine_of(identity)
-        return engine.search(query, StoredMatching(self._store, query) if query.is_filtered else None)
+        return engine.search(query, StoredMatching(self._store, query, sought) if query.is_filtered else None)
 
     def _engine_of(self, identity: Identity) -> VectorEngine:
         """Return the engine; the first entry decides what its vectors are of."""
@@ -261,7 +264,8 @@ def restore(snapshot: Path, folder: Path) -> None:
 
 
 def _bytes(new: NewEntry) -> int:
-    texts = (new.entry.text, new.entry.caption, new.entry.source, str(new.entry.metadata))
+    about = (new.entry.metadata, new.entry.words)
+    texts = (new.entry.text, new.entry.caption, new.entry.source, *map(str, about))
     return len(new.thumbnail) + sum(v.nbytes for v in new.vectors.values()) + sum(len(text.encode()) for text in texts)
 
 

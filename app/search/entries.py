@@ -31,6 +31,20 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class ReadWord:
+    """A word that is written in a picture.
+
+    Attributes:
+        probability: that it is there and says this.
+        corners: around it, from the top left one of the text clockwise, as fractions of the picture.
+    """
+
+    text: str
+    probability: float
+    corners: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
 class Entry:
     """A picture in an index, as it is shown.
 
@@ -42,6 +56,7 @@ class Entry:
         text: text that came with it.
         entities: names that the text mentions.
         metadata: values by which searches may be filtered.
+        words: that are written in the picture; empty if it was not read.
     """
 
     id: str
@@ -51,6 +66,7 @@ class Entry:
     text: str = ""
     entities: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    words: tuple[ReadWord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,10 +89,12 @@ class Hit:
 
     Attributes:
         score: cosine of its vector and that of the search; None for a search without a vector.
+        found: words that are written in the picture and were looked for.
     """
 
     entry: Entry
     score: float | None
+    found: tuple[ReadWord, ...] = ()
 
 
 @dataclass(frozen=True)

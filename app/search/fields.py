@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from omninet.app.search.conditions import Condition, IndexQuery, OneOf, Value
 from omninet.app.search.entries import Entry, folded
+from omninet.app.search.written import Wanted
 
 EQUAL = "name = ? AND kind = ? AND value = ?"
 # Kinds of values in the table of fields; entities are values of a field without a name.
 WORD, NUMBER, FLAG, ENTITY = "word", "number", "flag", "entity"
 
 
-def where(query: IndexQuery, one_by_one: bool) -> tuple[str, list[str | float]]:
+def where(query: IndexQuery, sought: Wanted | None, one_by_one: bool) -> tuple[str, list[str | float]]:
     """Return the WHERE clause of a query's requirements besides the vector, with its values.
 
     Args:
+        sought: what ``IndexQuery.contains`` asks for; None if it is empty.
         one_by_one: test each entry by its own fields, in place of listing all entries that meet a requirement.
     """
     wanted = [_condition(condition) for condition in query.conditions]
@@ -24,10 +26,34 @@ def where(query: IndexQuery, one_by_one: bool) -> tuple[str, list[str | float]]:
     having = _each_having if one_by_one else _all_having
     parts = ["1", *(having(tests) for tests, _ in wanted)]
     values = [value for _, given in wanted for value in given]
-    if query.contains:
-        parts.append("instr(folded_text, ?) > 0")
-        values.append(folded(query.contains))
+    if sought:
+        listed = "seq IN (SELECT seq FROM words WHERE word IN ({}))"
+        written = " AND ".join(listed.format(_marks(near)) for near in sought.words)
+        parts.append(f"(instr(folded_text, ?) > 0{f' OR ({written})' if written else ''})")
+        values += [sought.text, *(word for near in sought.words for word in near)]
     return " AND ".join(parts), values
+
+
+def likelihood(sought: Wanted) -> tuple[str, list[str | float]]:
+    """Return an expression for the probability that an entry has what is sought, with its values.
+
+    It is 1 if the text has it, else that of the word that is least likely written.
+    """
+    each = [
+        f"(SELECT max(probability * CASE word {'WHEN ? THEN ? ' * len(near)}END) FROM words "
+        f"WHERE words.seq = entries.seq AND word IN ({_marks(near)}))"
+        for near in sought.words
+    ]
+    least = f"min({', '.join(each)})" if len(each) > 1 else "".join(each) or "0"
+    values: list[str | float] = [sought.text]
+    for near in sought.words:
+        values += [part for pair in near.items() for part in pair]
+        values += near
+    return f"CASE WHEN instr(folded_text, ?) > 0 THEN 1.0 ELSE {least} END", values
+
+
+def _marks(values: Collection[str]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _all_having(tests: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from omninet.app.search.entries import Entry, Identity, NewEntry, Vector, digest_of, id_of
+from omninet.app.search.entries import Entry, Identity, NewEntry, ReadWord, Vector, digest_of, id_of
 from omninet.app.search.thumbnails import thumbnail_of
 from omninet.model.media.images import Picture, decode_image
 from omninet.model.outputs.embedding.exits import EXITS
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from omninet.model.predictor import Predictor
     from omninet.model.rows import Prepared
 
-EMBED, CAPTION, MATCH, ENTITIES = "embed", "caption", "match", "entities"
+EMBED, CAPTION, MATCH, ENTITIES, READ = "embed", "caption", "match", "entities", "read_scene"
+READ_OPTIONS = {"least": 0.02}  # also unlikely words are kept, since searches rank them by their probability
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class NewPicture:
         picture: as decoded.
         digest: of its file.
         name: id of the entry; empty makes one from the content.
+        reads: whether the words that are written in it are read.
     """
 
     picture: Picture
@@ -39,15 +41,21 @@ class NewPicture:
     name: str = ""
     text: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    reads: bool = False
 
 
-def picture_of(data: bytes, source: str) -> NewPicture:
+def words_read(answer: Any) -> tuple[ReadWord, ...]:
+    """Return the words of an answer of the task READ."""
+    return tuple(ReadWord(word.text, word.probability, tuple(word.relative)) for word in answer.words)
+
+
+def picture_of(data: bytes, source: str, reads: bool = False) -> NewPicture:
     """Decode a file.
 
     Raises:
         InputError: it is no picture, or cannot be used.
     """
-    return NewPicture(decode_image(data), digest_of(data), source)
+    return NewPicture(decode_image(data), digest_of(data), source, reads=reads)
 
 
 class PictureReader:
@@ -122,8 +130,17 @@ class PictureReader:
             picture.text,
             self._names_in(picture.text),
             picture.metadata,
+            self._words_in(picture.picture) if picture.reads else (),
         )
         return NewEntry(entry, vectors, thumbnail_of(picture.picture))
+
+    def _words_in(self, picture: Picture) -> tuple[ReadWord, ...]:
+        """Return the words that are written in a picture.
+
+        Raises:
+            InputError: ``task_not_in_checkpoint``: the model does not read.
+        """
+        return words_read(self._predictor.predict(READ, image=picture, **READ_OPTIONS))
 
     def _names_in(self, text: str) -> tuple[str, ...]:
         """Return the entities of a text; none if the model does not find any."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from omninet.app.search.conditions import Between, Condition, IndexQuery, OneOf
 from omninet.app.search.entries import Added, Entry, Hit, Identity, NewEntry, Vector, folded
 from omninet.app.search.index import IndexFullError, IndexUnavailableError, check_identity, check_vector
+from omninet.app.search.written import Wanted, found_in, from_values, lengths_near, likeliest, near, to_values, words_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -35,11 +36,17 @@ CREATE TABLE IF NOT EXISTS omninet_entries (
     folded_entities text[] NOT NULL,
     thumbnail bytea NOT NULL
 );
+ALTER TABLE omninet_entries ADD COLUMN IF NOT EXISTS words jsonb NOT NULL DEFAULT '[]';
+CREATE TABLE IF NOT EXISTS omninet_words (
+    word text NOT NULL, probability real NOT NULL,
+    seq bigint NOT NULL REFERENCES omninet_entries ON DELETE CASCADE, PRIMARY KEY (word, seq)
+);
+CREATE INDEX IF NOT EXISTS omninet_words_of_entry ON omninet_words (seq);
 CREATE INDEX IF NOT EXISTS omninet_metadata ON omninet_entries USING gin (metadata jsonb_path_ops);
 CREATE INDEX IF NOT EXISTS omninet_names ON omninet_entries USING gin (folded_entities);
 """
 SCHEMA_LOCK = 7203146  # of the advisory lock under which servers create the tables, chosen at random
-FIELDS = "id, digest, source, caption, text, entities, metadata"
+FIELDS = "id, digest, source, caption, text, entities, metadata, words"
 CONNECTIONS = 4
 WAIT_SECONDS, CONNECT_SECONDS, STATEMENT_MS = 5.0, 3, 10_000
 # The graph is searched on until enough of its entries meet the conditions, so that rare ones are found.
@@ -124,11 +131,15 @@ class PostgresIndex:
         Raises:
             IndexMismatchError: the index has no vectors of the query's exit or width.
         """
-        where, values = _where(query)
         with self._connection() as database:
+            sought = _wanted(database, query.contains)
+            where, values = _where(query, sought)
             if query.vector is None:
-                statement = f"SELECT {FIELDS} FROM omninet_entries WHERE {where} ORDER BY seq DESC LIMIT %s"
-                return [Hit(_entry(row), None) for row in database.execute(statement, (*values, query.limit))]
+                first, more = _likelihood(sought) if sought else ("seq", [])
+                ordered = f"{where} ORDER BY {first} DESC, seq DESC LIMIT %s"
+                statement = f"SELECT {FIELDS} FROM omninet_entries WHERE {ordered}"
+                rows = database.execute(statement, (*values, *more, query.limit))
+                return [_hit(row, None, sought) for row in rows]
             identity = _identity(database)
             if identity is None:
                 return []
@@ -139,7 +150,7 @@ class PostgresIndex:
                 f"ORDER BY {column} <#> %s::vector LIMIT %s"
             )
             rows = database.execute(statement, (vector, *values, vector, query.limit))
-            return [Hit(_entry(row[:-1]), float(row[-1])) for row in rows]
+            return [_hit(row[:-1], float(row[-1]), sought) for row in rows]
 
     def entries(self) -> Iterator[Entry]:
         """Yield all entries, in the order in which they were added."""
@@ -240,7 +251,8 @@ def _add(database: psycopg.Connection[tuple[Any, ...]], new: NewEntry, identity:
     )
     values = (
         *(entry.id, entry.digest, entry.source, entry.caption, entry.text, list(entry.entities)),
-        *(json.dumps(dict(entry.metadata)), folded(entry.text), [folded(name) for name in entry.entities]),
+        *(json.dumps(dict(entry.metadata)), json.dumps(to_values(entry.words))),
+        *(folded(entry.text), [folded(name) for name in entry.entities]),
         *(new.thumbnail, *(_text(new.vectors[name]) for name in identity.exits)),
     )
     replaced = database.execute(
@@ -249,16 +261,51 @@ def _add(database: psycopg.Connection[tuple[Any, ...]], new: NewEntry, identity:
     # Another server may add the same picture at the same time.
     row = database.execute(
         f"INSERT INTO omninet_entries ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(values))}) "
-        "ON CONFLICT (digest) DO NOTHING RETURNING id",
+        "ON CONFLICT (digest) DO NOTHING RETURNING seq",
         values,
     ).fetchone()
     if row:
+        for word, probability in likeliest(entry.words).items():
+            database.execute("INSERT INTO omninet_words VALUES (%s, %s, %s)", (word, probability, row[0]))
         return Added(entry.id, created=not replaced)
     found = database.execute("SELECT id FROM omninet_entries WHERE digest = %s", (entry.digest,)).fetchone()
     return Added(found[0] if found else entry.id, created=False)
 
 
-def _where(query: IndexQuery) -> tuple[str, list[Any]]:
+def _wanted(database: psycopg.Connection[tuple[Any, ...]], contains: str) -> Wanted | None:
+    """Return what a search for a text, or for something that is written, has to find; None for an empty text."""
+    if not contains:
+        return None
+    statement = "SELECT DISTINCT word FROM omninet_words WHERE length(word) BETWEEN %s AND %s"
+    nearest = [
+        near(word, [row[0] for row in database.execute(statement, lengths_near(word))]) for word in words_of(contains)
+    ]
+    return Wanted(folded(contains), tuple(nearest) if all(nearest) else ())
+
+
+def _hit(row: Sequence[Any], score: float | None, sought: Wanted | None) -> Hit:
+    entry = _entry(row)
+    return Hit(entry, score, found_in(entry, sought) if sought else ())
+
+
+def _likelihood(sought: Wanted) -> tuple[str, list[Any]]:
+    """Return an expression for the probability that an entry has what is sought, with its values.
+
+    It is 1 if the text has it, else that of the word that is least likely written.
+    """
+    each, values = [], list[Any]([sought.text])
+    for words in sought.words:
+        each.append(
+            "(SELECT max(probability * share) FROM omninet_words "
+            "JOIN unnest(%s::text[], %s::real[]) AS near(word, share) USING (word) "
+            "WHERE omninet_words.seq = omninet_entries.seq)"
+        )
+        values += [list(words), list(words.values())]
+    least = f"least({', '.join(each)})" if each else "0"
+    return f"CASE WHEN strpos(folded_text, %s) > 0 THEN 1.0 ELSE {least} END", values
+
+
+def _where(query: IndexQuery, sought: Wanted | None) -> tuple[str, list[Any]]:
     """Return the WHERE clause of a query's requirements besides the vector, with its values."""
     parts, values = ["true"], list[Any]()
     for condition in query.conditions:
@@ -268,9 +315,11 @@ def _where(query: IndexQuery) -> tuple[str, list[Any]]:
     if query.entity:
         parts.append("folded_entities @> ARRAY[%s]::text[]")
         values.append(folded(query.entity))
-    if query.contains:
-        parts.append("strpos(folded_text, %s) > 0")
-        values.append(folded(query.contains))
+    if sought:
+        having = "seq IN (SELECT seq FROM omninet_words WHERE word = ANY(%s))"
+        written = " AND ".join(having for _ in sought.words)
+        parts.append(f"(strpos(folded_text, %s) > 0{f' OR ({written})' if written else ''})")
+        values += [sought.text, *(list(words) for words in sought.words)]
     return " AND ".join(parts), values
 
 
@@ -290,8 +339,8 @@ def _range(condition: Between) -> list[Any]:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    name, digest, source, caption, text, entities, metadata = row
-    return Entry(name, digest, source, caption, text, tuple(entities), metadata)
+    name, digest, source, caption, text, entities, metadata, words = row
+    return Entry(name, digest, source, caption, text, tuple(entities), metadata, from_values(words))
 
 
 def _text(vector: Vector) -> str:

@@ -65,7 +65,8 @@ def _begun(target: Path, reader: PictureReader) -> EmbeddedIndex:
 
 def _picture(index: Index, entry: Entry) -> NewPicture:
     data = next((data for data in _files(index, entry)), b"")
-    return NewPicture(decode_image(data), entry.digest, entry.source, entry.id, entry.text, entry.metadata)
+    reads = bool(entry.words)
+    return NewPicture(decode_image(data), entry.digest, entry.source, entry.id, entry.text, entry.metadata, reads)
 
 
 def _files(index: Index, entry: Entry) -> Iterator[bytes]:

@@ -19,8 +19,9 @@ import numpy as np
 from omninet.app.search.conditions import IndexQuery
 from omninet.app.search.engine import EngineRow
 from omninet.app.search.entries import Added, Entry, Identity, NewEntry, folded
-from omninet.app.search.fields import fields_of, where
+from omninet.app.search.fields import fields_of, likelihood, where
 from omninet.app.search.index import IndexFullError, IndexUnavailableError
+from omninet.app.search.written import Wanted, from_values, lengths_near, likeliest, near, to_values, words_of
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -34,8 +35,13 @@ CREATE TABLE IF NOT EXISTS entries (
     metadata TEXT NOT NULL,
     folded_text TEXT NOT NULL,
     vectors BLOB NOT NULL,
-    thumbnail BLOB NOT NULL
+    thumbnail BLOB NOT NULL,
+    words TEXT NOT NULL DEFAULT '[]'
 );
+CREATE TABLE IF NOT EXISTS words (
+    word TEXT NOT NULL, seq INTEGER NOT NULL, probability REAL NOT NULL, PRIMARY KEY (word, seq)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS words_of_entry ON words (seq);
 CREATE TABLE IF NOT EXISTS fields (
     name TEXT NOT NULL, kind TEXT NOT NULL, value NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY (name, kind, value, seq)
@@ -44,7 +50,8 @@ CREATE INDEX IF NOT EXISTS fields_of_entry ON fields (seq);
 CREATE TABLE IF NOT EXISTS removed (seq INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-FIELDS = "id, digest, source, caption, text, entities, metadata"
+ADDED = "ALTER TABLE entries ADD COLUMN words TEXT NOT NULL DEFAULT '[]'"  # to files of version 0.8 and older
+FIELDS = "id, digest, source, caption, text, entities, metadata, words"
 STORED = np.dtype("<f2")  # of the vectors on disk
 BATCH = 512  # rows read at once
 MOST_VARIABLES = 500  # in one statement
@@ -69,6 +76,8 @@ class EntryStore:
         try:
             with self._reading() as database:
                 database.executescript(SCHEMA)
+                if "words" not in {row[1] for row in database.execute("PRAGMA table_info(entries)")}:
+                    database.execute(ADDED)
         except IndexUnavailableError:
             self.close()
             raise
@@ -141,22 +150,35 @@ class EntryStore:
                 found |= {row[0]: _entry(row[1:]) for row in rows}
         return found
 
-    def matching(self, query: IndexQuery, further: str = "", one_by_one: bool = False) -> list[int]:
+    def wanted(self, contains: str) -> Wanted | None:
+        """Return what a search for a text, or for something that is written, has to find; None for an empty text."""
+        if not contains:
+            return None
+        nearest = [near(word, self._known(*lengths_near(word))) for word in words_of(contains)]
+        return Wanted(folded(contains), tuple(nearest) if all(nearest) else ())
+
+    def matching(
+        self, query: IndexQuery, sought: Wanted | None, further: str = "", one_by_one: bool = False
+    ) -> list[int]:
         """Return the sequence numbers of the entries that meet a query's requirements besides the vector.
 
         Args:
+            sought: see ``wanted``.
             further: SQL after these requirements.
             one_by_one: look up the fields of each entry; faster if ``further`` leaves only few entries.
         """
-        requirements, values = where(query, one_by_one)
-        with self._reading() as database:
-            return [
-                row[0] for row in database.execute(f"SELECT seq FROM entries WHERE {requirements}{further}", values)
-            ]
+        requirements, values = where(query, sought, one_by_one)
+        return self._column(f"SELECT seq FROM entries WHERE {requirements}{further}", values)
 
-    def latest(self, query: IndexQuery) -> list[int]:
-        """Return the sequence numbers of the latest entries that meet a query's requirements besides the vector."""
-        return self.matching(query, further=f" ORDER BY seq DESC LIMIT {query.limit}")
+    def latest(self, query: IndexQuery, sought: Wanted | None) -> list[int]:
+        """Return the sequence numbers of the latest entries that meet a query's requirements besides the vector.
+
+        Those that most likely have what is sought come first.
+        """
+        requirements, values = where(query, sought, one_by_one=False)
+        first, more = likelihood(sought) if sought else ("seq", [])
+        statement = f"SELECT seq FROM entries WHERE {requirements} ORDER BY {first} DESC, seq DESC LIMIT {query.limit}"
+        return self._column(statement, [*values, *more])
 
     def entries(self) -> Iterator[Entry]:
         """Yield all entries in the order of their sequence numbers, without keeping the file busy."""
@@ -209,13 +231,15 @@ class EntryStore:
         vectors = np.stack([new.vectors[name] for name in identity.exits]).astype(STORED).tobytes()
         values = (
             *(entry.id, entry.digest, entry.source, entry.caption, entry.text, _json(entry.entities)),
-            *(_json(dict(entry.metadata)), folded(entry.text), vectors, new.thumbnail),
+            *(_json(dict(entry.metadata)), _json(to_values(entry.words)), folded(entry.text), vectors, new.thumbnail),
         )
         columns = f"{FIELDS}, folded_text, vectors, thumbnail"
         marks = ", ".join("?" * len(values))
         seq = database.execute(f"INSERT INTO entries ({columns}) VALUES ({marks})", values).lastrowid
         rows = [(*field, seq) for field in fields_of(entry)]
         database.executemany("INSERT OR IGNORE INTO fields VALUES (?, ?, ?, ?)", rows)
+        words = [(word, seq, probability) for word, probability in likeliest(entry.words).items()]
+        database.executemany("INSERT INTO words VALUES (?, ?, ?)", words)
         return Added(entry.id, created=not replaced)
 
     @staticmethod
@@ -228,6 +252,7 @@ class EntryStore:
         for seq in seqs:
             database.execute("DELETE FROM entries WHERE seq = ?", (seq,))
             database.execute("DELETE FROM fields WHERE seq = ?", (seq,))
+            database.execute("DELETE FROM words WHERE seq = ?", (seq,))
             database.execute("INSERT INTO removed VALUES (?)", (seq,))
 
     def _first(self, column: str, value: str) -> Entry | None:
@@ -244,6 +269,15 @@ class EntryStore:
                 return
             yield rows
             after = rows[-1][0]
+
+    def _known(self, least: int, most: int) -> list[str]:
+        """Return all written words of some lengths."""
+        return self._column("SELECT DISTINCT word FROM words WHERE length(word) BETWEEN ? AND ?", (least, most))
+
+    def _column(self, statement: str, values: Sequence[str | float]) -> list[Any]:
+        """Return the first column of all rows."""
+        with self._reading() as database:
+            return [row[0] for row in database.execute(statement, values)]
 
     def _one(self, statement: str) -> int:
         with self._reading() as database:
@@ -296,19 +330,22 @@ class StoredMatching:
 
     store: EntryStore
     query: IndexQuery
+    sought: Wanted | None
 
     def all(self) -> list[int]:
         """Return the sequence numbers of all."""
-        return self.store.matching(self.query)
+        return self.store.matching(self.query, self.sought)
 
     def among(self, seqs: Sequence[int]) -> list[int]:
         """Return those of some entries, in any order."""
-        return self.store.matching(self.query, f" AND seq IN ({', '.join(map(str, map(int, seqs)))})", one_by_one=True)
+        among = f" AND seq IN ({', '.join(map(str, map(int, seqs)))})"
+        return self.store.matching(self.query, self.sought, among, one_by_one=True)
 
 
 def _entry(row: Sequence[str]) -> Entry:
-    name, digest, source, caption, text, entities, metadata = row
-    return Entry(name, digest, source, caption, text, tuple(json.loads(entities)), json.loads(metadata))
+    name, digest, source, caption, text, entities, metadata, words = row
+    names, read = tuple(json.loads(entities)), from_values(json.loads(words))
+    return Entry(name, digest, source, caption, text, names, json.loads(metadata), read)
 
 
 def _json(value: object) -> str:

@@ -3,6 +3,7 @@
 import { element } from "./elements.js";
 import { framed } from "./inputs.js";
 import { overlay } from "./outputs/boxes.js";
+import { outlines } from "./outputs/scene.js";
 import { showBusy, showError } from "./render.js";
 
 export const searchTab = { tab: "search", title: "Search pictures", panel: "search-panel", uploads: [], values: [] };
@@ -111,6 +112,7 @@ const wordsOf = (text) => new Set(text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu)
 function shownHit(hit, words, text) {
   const address = `index/${encodeURIComponent(hit.id)}`;
   const picture = framed(element("img", { src: new URL(`${address}/thumbnail`, here), alt: hit.caption || hit.source || hit.id, loading: "lazy" }));
+  if (hit.found.length) picture.append(outlines(hit.found.map(({ corners }) => corners)));
   const item = element("li", {}, picture);
   const lines = [hit.caption, hit.text, hit.source].filter(Boolean).map((line, i) => element("p", i ? { class: "muted" } : {}, ...marked(line, words)));
   item.append(...lines, element("small", {}, scoresOf(hit)), element("div", { class: "actions" },
@@ -120,8 +122,9 @@ function shownHit(hit, words, text) {
   return item;
 }
 
-function scoresOf({ score, rerank_score: second }) {
-  const parts = [score === null ? "" : `similarity ${score.toFixed(3)}`, second === null ? "" : `match ${second.toFixed(2)}`];
+function scoresOf({ score, rerank_score: second, found }) {
+  const written = found.map(({ text, probability }) => `${text} ${percent(probability)}`).join(", ");
+  const parts = [written && `written: ${written}`, score === null ? "" : `similarity ${score.toFixed(3)}`, second === null ? "" : `match ${second.toFixed(2)}`];
   return parts.filter(Boolean).join(", ");
 }
 

@@ -122,6 +122,15 @@ def _check(name: str, value: Any) -> None:
     if limits is None:
         known = ", ".join(TEXT_OPTIONS)
         raise InputError("unexpected_input", f"a text output has no option {name}; known are {known}", input=name)
+    check_number(name, value, limits)
+
+
+def check_number(name: str, value: Any, limits: Option) -> None:
+    """Check the value of an option that is a number with limits.
+
+    Raises:
+        InputError: ``bad_option``.
+    """
     kinds = (int, float) if limits.kind is float else (int,)
     if not isinstance(value, kinds) or isinstance(value, bool) or not math.isfinite(value):
         raise _bad(name, f"{name} must be a {'whole ' * (limits.kind is int)}number, not {value!r}", None)

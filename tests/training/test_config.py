@@ -155,7 +155,8 @@ def test_a_peripheral_of_no_modality_is_refused(tmp_path: Path, monkeypatch: pyt
     message = message_of(tmp_path, run_values())
 
     assert (
-        message == "network.ear has no known modality: set its kind to one of vision, language, audio, line, page, not 'ear'"
+        message
+        == "network.ear has no known modality: set its kind to one of vision, language, audio, line, page, not 'ear'"
     )
 
 

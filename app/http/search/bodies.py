@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import UploadFile
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from omninet.app.http.fields import UNICODE, NotThere
@@ -39,6 +39,7 @@ class IndexForm(RequestForm):
         None, description="A JSON object of at most 16 KiB; searches can be filtered by its fields."
     )
     text: PlainText | NotThere = Field(None, description="A text that belongs to the picture.")
+    read: bool = Field(False, description="Read what is written in the picture, so that `contains` finds it.")
 
 
 class SearchForm(RequestForm):
@@ -47,7 +48,7 @@ class SearchForm(RequestForm):
     text: PlainText | NotThere = Field(None, description="What to look for.")
     image: UploadFile | NotThere = Field(None, description="Look for pictures that are like this one.")
     entity: PlainText | NotThere = Field(None, description="A name that the text of a picture mentions.")
-    contains: PlainText | NotThere = Field(None, description="A part of the text of a picture.")
+    contains: PlainText | NotThere = Field(None, description="A part of a picture's text, or words in it.")
     limit: int = Field(10, ge=1, le=MOST_HITS, description="Maximum number of hits.")
     exit: Literal["fast", "balanced", "best"] = Field("best", description="Which vectors are compared.")
     rerank: int = Field(0, ge=0, le=MOST_HITS, description="Number of hits that the second stage sees.")
@@ -63,6 +64,15 @@ class AddedReply(BaseModel):
     created: bool
 
 
+class WordReply(BaseModel):
+    """A word that is written in a picture; the corners are fractions of it, clockwise from the top left of the text."""
+
+    model_config = ConfigDict(from_attributes=True)
+    text: str
+    probability: float
+    corners: list[tuple[float, float]]
+
+
 class EntryReply(BaseModel):
     """What is kept of a picture, besides vectors and a thumbnail."""
 
@@ -72,13 +82,18 @@ class EntryReply(BaseModel):
     text: str
     entities: list[str]
     metadata: dict[str, Any]
+    words: list[WordReply]
 
 
 class HitReply(EntryReply):
-    """A hit; ``score`` is the cosine of the first stage, ``rerank_score`` the log-odds of the second."""
+    """A hit; ``score`` is the cosine of the first stage, ``rerank_score`` the log-odds of the second.
+
+    ``found`` are the written words that ``contains`` asks for.
+    """
 
     score: float | None
     rerank_score: float | None
+    found: list[WordReply]
 
 
 class SearchReply(BaseModel):

@@ -20,10 +20,12 @@ from omninet.app.http.search.bodies import (
     IndexReply,
     SearchForm,
     SearchReply,
+    WordReply,
 )
 from omninet.app.http.service import Service
 from omninet.app.http.text_limits import check_length
-from omninet.app.search.entries import Entry, Identity, NewEntry, Vector, digest_of, id_of
+from omninet.app.search.entries import Entry, Identity, NewEntry, ReadWord, Vector, digest_of, id_of
+from omninet.app.search.pictures import READ, READ_OPTIONS, words_read
 from omninet.app.search.searching import SearchRequest, query_of, ranked, with_thumbnails
 from omninet.app.search.service import IndexService
 from omninet.app.search.thumbnails import thumbnail_of
@@ -74,6 +76,7 @@ async def add_picture(index: IndexService, service: Service, form: IndexForm, re
         form.text or "",
         names,
         metadata,
+        await _words_in(service, request, model.network, data) if form.read else (),
     )
     vectors = {name: _vector(answer) for name, answer in zip(exits, answers, strict=False)}
     new = NewEntry(entry, vectors, thumbnail_of(decoded[IMAGE]))
@@ -90,6 +93,16 @@ async def _names_in(service: Service, request: Request, network: OmniNetConfig, 
     answer: Any = answered[0].answer
     names: tuple[str, ...] = answer.names
     return names
+
+
+async def _words_in(service: Service, request: Request, network: OmniNetConfig, data: bytes) -> tuple[ReadWord, ...]:
+    """Return the words that are written in a picture.
+
+    Raises:
+        InputError: ``task_not_in_checkpoint``: the model does not read.
+    """
+    answered, _ = await service.ask_all(request, [(READ, READ_OPTIONS)], _uploads(network, READ, data))
+    return words_read(answered[0].answer)
 
 
 async def find_pictures(index: IndexService, service: Service, form: SearchForm, request: Request) -> SearchReply:
@@ -119,7 +132,12 @@ async def find_pictures(index: IndexService, service: Service, form: SearchForm,
     scores = [await _match(service, request, model.network, thumbnail, given.text) for thumbnail in seen]
     return SearchReply(
         hits=[
-            HitReply(**entry_fields(hit.entry), score=hit.score, rerank_score=second)
+            HitReply(
+                **entry_fields(hit.entry),
+                score=hit.score,
+                rerank_score=second,
+                found=[WordReply.model_validate(word) for word in hit.found],
+            )
             for hit, second in ranked(given, hits, scores)
         ],
         model=ModelName(name=model.name, version=model.version),
@@ -190,4 +208,5 @@ def _vector(answer: Any) -> Vector:
 
 def entry_fields(entry: Entry) -> dict[str, Any]:
     """Return the fields of an entry that replies show."""
-    return {name: getattr(entry, name) for name in EntryReply.model_fields}
+    words = [WordReply.model_validate(word) for word in entry.words]
+    return {name: getattr(entry, name) for name in EntryReply.model_fields} | {"words": words}

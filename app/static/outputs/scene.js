@@ -6,14 +6,19 @@ export const explains = false; // the words stand where the model looked
 
 // The outline of each word over the picture, whose size it follows. The list says the same in words.
 export function overlay(reply) {
+  return outlines(reply.words.map(({ relative }) => relative));
+}
+
+// Polygons over a picture; their corners are fractions of it.
+export function outlines(polygons) {
   const svg = (name, attributes) => {
     const node = document.createElementNS("http://www.w3.org/2000/svg", name);
     for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
     return node;
   };
   const layer = svg("svg", { class: "boxes", viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" });
-  layer.append(...reply.words.map(({ relative }, i) =>
-    svg("polygon", { class: "written", points: relative.map((point) => point.join(",")).join(" "), "data-mark": String(i) })));
+  layer.append(...polygons.map((corners, i) =>
+    svg("polygon", { class: "written", points: corners.map((point) => point.join(",")).join(" "), "data-mark": String(i) })));
   return layer;
 }
 

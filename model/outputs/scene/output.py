@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
 from omninet.model.decoding.goal import Goal
 from omninet.model.decoding.hypotheses import Decoded
+from omninet.model.decoding.options import Option, check_number
 from omninet.model.errors import ConfigError
 from omninet.model.media.images import Picture
 from omninet.model.modalities.page.config import CELL
@@ -54,10 +55,23 @@ class FoundWords:
     Attributes:
         boxes: in pixels of the picture as displayed.
         size: its width and height.
+        least: probability of a word that is answered.
     """
 
     boxes: tuple[WordBox, ...]
     size: tuple[int, int]
+    least: float
+
+
+@dataclass(frozen=True)
+class SceneGoal(Goal):
+    """The settings of a row that finds words.
+
+    Attributes:
+        least: probability of a word that is answered.
+    """
+
+    least: float = LEAST
 
 
 class SceneOutput(Output):
@@ -72,6 +86,9 @@ class SceneOutput(Output):
     has_vocabulary: ClassVar[bool] = False
     explains: ClassVar[bool] = False
     counted: ClassVar[str] = "numbers"
+    options: ClassVar[Mapping[str, Option]] = {
+        "least": Option(float, 0, 1, f"The least probability of a word that is answered; the default is {LEAST}.")
+    }
 
     @staticmethod
     def head() -> type[Head]:
@@ -79,6 +96,16 @@ class SceneOutput(Output):
         from omninet.model.outputs.scene.head import SceneHead
 
         return SceneHead
+
+    def goal(self, task: Task, processor: Processor, options: Mapping[str, Any]) -> SceneGoal:  # noqa: ARG002
+        """Return the goal of a tile.
+
+        Raises:
+            InputError: ``bad_option``: the least probability is out of range.
+        """
+        least = options.get("least", LEAST)
+        check_number("least", least, self.options["least"])
+        return SceneGoal(task.name, 1, reads=self.reads, least=least)
 
     def prepare(self, processor: Processor, task: Task, given: Sequence[Given], goal: Goal) -> Job:
         """Prepare a row for each tile of the picture."""
@@ -94,7 +121,8 @@ class SceneOutput(Output):
 
     def continued(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Job | None:
         """Return a job that reads the words that were found; None if there is none, or they have been read."""
-        if not isinstance(job.kept, Page):
+        goal = job.rows[0].goal
+        if not isinstance(job.kept, Page) or not isinstance(goal, SceneGoal):
             return None
         picture = job.kept.picture
         boxes = in_reading_order(_found(job.kept, decoded))
@@ -103,7 +131,7 @@ class SceneOutput(Output):
         reader = processor.task(processor.task(job.task).then)
         read = [processor.prepare(reader.name, image=crop) for crop in crops_of(picture.pixels, boxes)]
         scale = picture.full_size[0] / picture.pixels.shape[2]
-        found = FoundWords(tuple(box.moved(0, 0, scale) for box in boxes), picture.full_size)
+        found = FoundWords(tuple(box.moved(0, 0, scale) for box in boxes), picture.full_size, goal.least)
         return replace(job, rows=tuple(row for each in read for row in each.rows), kept=found)
 
     def build(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> ReadScene:
@@ -116,7 +144,7 @@ class SceneOutput(Output):
         for box, row in zip(job.kept.boxes, decoded, strict=True):
             text = output.line(output.build(processor, replace(job, task=reader, rows=job.rows[:1]), [row]))
             probability = box.probability * math.exp(sum(row.log_probabilities))
-            if text and probability >= LEAST:
+            if text and probability >= job.kept.least:
                 words.append(_placed(text, box, job.kept.size, probability))
         return ReadScene(words=tuple(words), notes=job.notes)
 

@@ -73,6 +73,7 @@ async def test_a_picture_is_added_once(client: httpx.AsyncClient) -> None:
         "source": "a.jpg",
         "text": "Photo 0 of Rome",
         "metadata": {"number": 0, "tags": ["all", "t0"]},
+        "words": [],
     }
 
 

@@ -123,6 +123,7 @@ def test_goals(toy_predictor: Predictor) -> None:
     assert [name for name, task in TASKS.items() if OUTPUTS[task.output].options] == [
         *texts,
         "transcribe",
+        "read_scene",
         "read_word",
         "embed",
         "ground",
