@@ -118,17 +118,17 @@ def with_reading(toy: Checkpoint) -> Checkpoint:
 
 
 def with_scenes(toy: Checkpoint) -> Checkpoint:
-    """Return a random network that finds words in pictures and reads them."""
+    """Return a random network that finds words in pictures and reads them, and embeds pictures."""
     config, letters = toy.config.network, ("<end>", *"abcdEF12")
     network = replace(
         config,
         peripherals={
-            "language": config.peripherals["language"],
+            **config.peripherals,
             "line": LineConfig(width=48, channels=32),
             "page": PageConfig(width=128, most=256, channels=16),
         },
-        domains=("english", "writing", "scene"),
-        tasks={name: TASKS[name] for name in ("read_scene", "read_word", "pos")},
+        domains=("english", "image", "writing", "scene"),
+        tasks={name: TASKS[name] for name in ("read_scene", "read_word", "pos", "embed")},
         vocabularies={"letters": len(letters), "pos": config.vocabularies["pos"]},
         controls=(),
     )

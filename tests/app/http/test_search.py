@@ -14,16 +14,19 @@ import httpx
 import pytest
 
 from omninet.app.engine.engine import Engine
+from omninet.app.http.search import requests
 from omninet.app.main import create_app
 from omninet.app.settings import Settings
 from omninet.model.checkpoint import Checkpoint, load, save
 from omninet.model.media.images import decode_image
+from omninet.model.outputs.scene import output as scenes
+from omninet.model.outputs.scene.box import WordBox
 from omninet.model.outputs.spans.answer import Entities
 from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
 from tests.app.test_errors import check
 from tests.samples import image_bytes, jpeg_bytes, picture
-from tests.toys import toy_with, with_new_tasks
+from tests.toys import toy_with, with_new_tasks, with_scenes
 
 pytestmark = pytest.mark.anyio
 PHOTOS = [image_bytes(picture(60 + 10 * number, 80), "JPEG") for number in range(4)]
@@ -273,3 +276,30 @@ async def test_a_model_that_does_not_embed(toy: Checkpoint, tmp_path: Path) -> N
         check(await add(client, jpeg_bytes()), 404, "task_not_in_checkpoint")
         response = await client.post("/search", files={"text": (None, "a dog")})
         check(response, 404, "task_not_in_checkpoint")
+
+
+@pytest.fixture
+async def reading(toy: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
+    """Client of a server whose model finds one word in every picture, and reads it at random."""
+    monkeypatch.setattr(scenes, "_found", lambda *_: [WordBox(30, 40, 20, 10)])
+    monkeypatch.setattr(requests, "READ_OPTIONS", {"least": 0.0})
+    app = create_app(Settings(index=str(tmp_path / "index")), Engine([Predictor(with_scenes(toy), device="cpu")]))
+    async with talking_to(app) as client:
+        yield client
+
+
+async def test_what_is_written_is_read_and_found(reading: httpx.AsyncClient) -> None:
+    (read, plain) = [await add(reading, PHOTOS[i], source=str(i), **({"read": "true"} if i else {})) for i in (1, 0)]
+    (word,) = (await reading.get(f"/index/{read.json()['id']}")).json()["words"]
+
+    (hit,) = await search(reading, contains=word["text"])
+
+    assert hit["source"] == "1"
+    assert hit["found"] == [word]
+    assert word["corners"][0] == [pytest.approx(20 / 70, abs=1e-3), pytest.approx(35 / 80, abs=1e-3)]
+    assert (await reading.get(f"/index/{plain.json()['id']}")).json()["words"] == []
+
+
+async def test_a_model_that_cannot_read(client: httpx.AsyncClient) -> None:
+    check(await add(client, PHOTOS[0], read="true"), 404, "task_not_in_checkpoint")
+    assert (await client.get("/index")).json()["count"] == 0
