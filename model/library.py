@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from omninet.model.outputs.embedding.answer import Embedding
     from omninet.model.outputs.label.answer import Label
     from omninet.model.outputs.match.answer import Match
+    from omninet.model.outputs.scene.answer import ReadScene
     from omninet.model.outputs.spans.answer import Entities
     from omninet.model.outputs.tags.answer import Tagging
     from omninet.model.outputs.text.answer import Caption
@@ -83,6 +84,14 @@ class Model(Predictor):
     def transcribe(self, audio: AudioInput, **options: Unpack[TextOptions]) -> Transcript:
         """Write down what is said in a recording."""
         return cast("Transcript", self.predict("transcribe", audio=audio, **options))
+
+    def read(self, image: PictureInput, *, least: float | None = None) -> ReadScene:
+        """Read the words in an image; those of a probability below ``least`` are left out."""
+        return cast("ReadScene", self.predict("read_scene", image=image, least=least))
+
+    def read_word(self, image: PictureInput, **options: Unpack[TextOptions]) -> Transcript:
+        """Read the word on an image of it."""
+        return cast("Transcript", self.predict("read_word", image=image, **options))
 
     def match(self, image: PictureInput, text: str) -> Match:
         """Tell how well a text fits an image."""

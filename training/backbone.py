@@ -57,8 +57,8 @@ def fill_backbone(network: OmniNet, source: str) -> None:
     """Load weights into every peripheral that has a backbone.
 
     Args:
-        source: a safetensors file with one backbone, or with all as a run keeps them; ``published`` for torchvision's
-            weights, downloaded once; ``random`` leaves the random weights.
+        source: a safetensors file with one backbone, or with all as a run or a checkpoint keeps them; ``published`` for
+            torchvision's weights, downloaded once; ``random`` leaves the random weights.
     """
     if source == RANDOM:
         return
@@ -67,9 +67,16 @@ def fill_backbone(network: OmniNet, source: str) -> None:
             weights = published_backbone(peripheral.config.backbone).state_dict()
             load_weights(peripheral.backbone, weights, "torchvision's weights")
         else:
-            weights = load_file(source)
-            own = {key.removeprefix(f"{name}/"): value for key, value in weights.items() if key.startswith(f"{name}/")}
-            load_weights(peripheral.backbone, own or weights, source)
+            load_weights(peripheral.backbone, _of_peripheral(name, load_file(source)), source)
+
+
+def _of_peripheral(name: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of one of several backbones in a file; all of them if the file has one backbone."""
+    for prefix in (f"{name}/", f"peripherals.{name}.backbone."):  # in a run's folder, and in a checkpoint
+        own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+        if own:
+            return own
+    return weights
 
 
 def source_of_resumed(folder: Path, needed: bool = True) -> str | None:

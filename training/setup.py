@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from omninet.model.checkpoint import Checkpoint, load
+from omninet.model.decoding.goal import depth_of
 from omninet.model.errors import ConfigError
 from omninet.model.media.limits import MediaLimits
 from omninet.model.modalities import Resources
@@ -333,8 +334,13 @@ def _media(
 
 
 def _length(example: Example, encoder: Encoder) -> int:
-    """Return the length of an example's target or of its longest input text in subwords, whichever is longer."""
-    target = encoder.target(encoder.network.tasks[example.task], example)
+    """Return the length of an example's target or of its longest input text in subwords, whichever is longer.
+
+    Targets that the decoder does not write may have any length.
+    """
+    task = encoder.network.tasks[example.task]
+    is_decoded = depth_of(OUTPUTS[task.output].reads) is None
+    target = encoder.target(task, example) if is_decoded else ()
     read = [
         len(encoder.resources.tokenizer_of(name).encode(text.split()).tokens)
         for name, text in texts_read(encoder.network, example)

@@ -95,6 +95,16 @@ def test_a_backbone_of_ones_own(data: Path, tmp_path: Path) -> None:
     assert all(torch.equal(loaded[name], tensor) for name, tensor in backbone.state_dict().items())
 
 
+def test_the_backbone_of_a_checkpoint(data: Path, tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    backbone, path = build_backbone("compact"), tmp_path / "backbone.safetensors"
+    save_file({f"peripherals.vision.backbone.{name}": each for name, each in backbone.state_dict().items()}, path)
+
+    loaded = vision_of(set_up(make_config(), data, str(path), tmp_path)).backbone.state_dict()
+
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in backbone.state_dict().items())
+
+
 def test_a_backbone_that_does_not_fit(data: Path, work: Path, tmp_path: Path) -> None:
     path = tmp_path / "backbone.safetensors"
     save_file({"hat": torch.zeros(1)}, path)
