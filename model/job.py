@@ -38,5 +38,9 @@ class Job:
 
     @property
     def frames(self) -> np.ndarray | None:
-        """Frames of the first row, uint8 RGB (t, 3, size, size); None without a picture."""
-        return next((given.value for given in self.rows[0].inputs if given.frames), None)
+        """Pictures of the first row, uint8 RGB (t, 3, height, width); None without one."""
+        if self.framed is None:
+            return None
+        given = self.rows[0].inputs
+        found: np.ndarray = next((each.value for each in given if each.frames), given[0].value[None])
+        return found

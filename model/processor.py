@@ -241,7 +241,7 @@ class Processor:
         """
         if row.attention is None or job.framed is None:
             return None
-        frames = next(given.frames for given in job.rows[0].inputs if given.frames)
+        frames = next((given.frames for given in job.rows[0].inputs if given.frames), 1)
         words = job.words[: row.attention.temporal.shape[-1] - frames]
         found = Explanation(tuple(outputs), frames, job.times, words, job.framed, row.attention)
         if found.numbers > MAX_NUMBERS:

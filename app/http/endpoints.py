@@ -29,7 +29,6 @@ class Endpoint:
         task, use: the default.
         network: configuration of the network.
         fields: request fields that carry the inputs of each task.
-        explains: whether a response can contain attention weights.
         choices: ``Use.choice`` -> task; empty if there is one task.
         pairs: ``Use.choice`` -> task for requests with two pictures.
     """
@@ -38,7 +37,6 @@ class Endpoint:
     use: Use
     network: OmniNetConfig
     fields: tuple[InputField, ...]
-    explains: bool
     choices: Mapping[str, Task] = field(default_factory=dict)
     pairs: Mapping[str, Task] = field(default_factory=dict)
 
@@ -61,6 +59,16 @@ class Endpoint:
     def outputs(self) -> list[Output]:
         """Output kinds of the tasks, that of the default first."""
         return list(dict.fromkeys(OUTPUTS[task.output] for task in self.tasks))
+
+    @property
+    def explains(self) -> bool:
+        """Whether an answer of any of the tasks can contain attention weights."""
+        return any(map(self.can_explain, self.tasks))
+
+    def can_explain(self, task: Task) -> bool:
+        """Return whether an answer of a task can contain attention weights: it has one input with cells."""
+        seen = [self.network.modality(given.peripheral).has_cells for given in task.inputs]
+        return OUTPUTS[task.output].explains and seen.count(True) == 1
 
     @property
     def streams(self) -> bool:
@@ -169,12 +177,10 @@ def ordered_tasks(network: OmniNetConfig) -> list[Task]:
 
 def _endpoint(network: OmniNetConfig, uses: Sequence[tuple[Task, Use]]) -> Endpoint:
     task, use = min(uses, key=lambda pair: pair[0].pairs)
-    seen = [network.modality(given.peripheral).has_cells for given in task.inputs]
-    explains = OUTPUTS[task.output].explains and seen.count(True) == 1
     choices, pairs = (
         {other.choice: each for each, other in uses if other.chooses and each.pairs == two} for two in (False, True)
     )
-    return Endpoint(task, use, network, tuple(_fields(network, task, use)), explains, choices, pairs)
+    return Endpoint(task, use, network, tuple(_fields(network, task, use)), choices, pairs)
 
 
 def _fields(network: OmniNetConfig, task: Task, use: Use) -> Sequence[InputField]:

@@ -103,7 +103,7 @@ def _use(endpoint: Endpoint, task: Task) -> ServedUse:
         choice=endpoint.choice_of(task),
         multipart=endpoint.is_multipart,
         streams=OUTPUTS[task.output].streams,
-        explains=endpoint.explains,
+        explains=endpoint.can_explain(task),
         fields=[
             _field(field, endpoint.is_multipart)
             for field in endpoint.fields

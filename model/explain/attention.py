@@ -13,6 +13,7 @@ from torch import Tensor
 from omninet.model.decoding.hypotheses import Decoded
 from omninet.model.explain.explanation import Attention
 from omninet.model.explain.occlusion import Occlusion
+from omninet.model.modalities.layout import Layout
 from omninet.model.network.encoding import encode
 from omninet.model.network.omninet import OmniNet
 from omninet.model.rows import Row
@@ -26,7 +27,7 @@ def explain(network: OmniNet, device: torch.device, row: Row, decoded: Decoded) 
     if attention.spatial is not None:
         occlusion = Occlusion(network, device, row, decoded.tokens)
         yield from occlusion.parts()
-        attention = replace(attention, relevance=occlusion.relevance)
+        attention = _laid_out(replace(attention, relevance=occlusion.relevance), occlusion.layout)
     decoded.attention = replace(attention, milliseconds=1e3 * (time.perf_counter() - started))
 
 
@@ -47,6 +48,17 @@ def attend(network: OmniNet, device: torch.device, row: Row, tokens: Sequence[in
     spatial = [layer.spatial[0].float() for layer in layers if layer.spatial is not None]
     whole = row.goal.explain == "layers"
     return Attention(_array(temporal, whole), _array(torch.stack(spatial), whole) if spatial else None)
+
+
+def _laid_out(attention: Attention, layout: Layout) -> Attention:
+    """Return attention with the grid of a layout; time steps that are columns of one picture become one step."""
+    attention = replace(attention, grid=(layout.rows, layout.columns))
+    if not layout.by_column:
+        return attention
+    assert attention.spatial is not None
+    spatial = attention.spatial.reshape(*attention.spatial.shape[:3], layout.columns, layout.rows)
+    by_row = np.ascontiguousarray(spatial.swapaxes(-1, -2)).reshape(attention.spatial.shape)
+    return replace(attention, temporal=attention.temporal.sum(-1, keepdims=True), spatial=by_row)
 
 
 def _array(values: Tensor, whole: bool) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +23,14 @@ class Attention:
         spatial: gated weights of the spatial cache, (layers, h, n, P); None if the spatial cache is empty.
         relevance: see Occlusion, (n, P); None if the spatial cache is empty.
         milliseconds: duration of computing all of these.
+        grid: rows and columns of the cells of a frame; (0, 0) if the spatial cache is empty.
     """
 
     temporal: np.ndarray
     spatial: np.ndarray | None
     relevance: np.ndarray | None = None
     milliseconds: float = 0.0
+    grid: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +59,7 @@ class Explanation:
     @property
     def grid(self) -> tuple[int, int]:
         """Rows and columns of the cells of a frame; (0, 0) without a spatial cache."""
-        if self.attention.spatial is None:
-            return 0, 0
-        side = math.isqrt(self.attention.spatial.shape[-1] // self.frames)
-        return side, side
+        return self.attention.grid
 
     def steps(self) -> np.ndarray:
         """Return the weights of frames, then words, (n, frames + words); each row sums to 1."""

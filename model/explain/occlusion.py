@@ -8,7 +8,6 @@ which spares the backbone.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,15 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from omninet.model.modalities.layout import Layout
 from omninet.model.network.encoding import on_device
 from omninet.model.network.memory import Memory
 from omninet.model.network.omninet import OmniNet
 from omninet.model.rows import Row
 
-# Windows along each side of an image, of a video's frames, and along its time.
-IMAGE_WINDOWS, VIDEO_WINDOWS, TIME_WINDOWS = 4, 3, 3
+TIME_WINDOWS = 3  # along the time of a video
 WIDTH = 0.48  # standard deviation of a window, relative to the distance of the windows
-SMOOTHING = 1 / 7  # standard deviation of the smoothing, relative to the side; chosen with WIDTH on flickr8k_entities
 VECTORS = 1024  # cells of all rows that are encoded at once, to bound memory and the time of one part
 
 
@@ -40,8 +38,9 @@ class Occlusion:
         tokens: decoded class ids, the end token included.
 
     Attributes:
-        relevance: (n, t * s), each row at least 0 with a sum of 1, or all 0 if no window has a positive effect;
-            complete when the iteration has ended.
+        layout: of the cells.
+        relevance: (n, frames * rows * columns), each row at least 0 with a sum of 1, or all 0 if no window has a
+            positive effect; complete when the iteration has ended.
     """
 
     relevance: np.ndarray
@@ -53,15 +52,17 @@ class Occlusion:
             (domain, network.peripherals[peripheral](batch, row.moves))
             for peripheral, domain, batch in on_device(network, device, [row])
         ]
-        self._picture = next(i for i, given in enumerate(row.inputs) if given.frames)
+        modalities = [network.config.modality(given.peripheral) for given in row.inputs]
+        self._picture = next(i for i, modality in enumerate(modalities) if modality.has_cells)
         self._cells: Tensor = self._encoded[self._picture][1][0]
+        self.layout = modalities[self._picture].layout(*self._cells.shape[1:3])
         blank = network.peripherals[row.inputs[self._picture].peripheral].blank(self._cells)  # type: ignore[operator]
         self._blank: Tensor = blank
 
     def parts(self) -> Iterator[None]:
         """Compute the relevance in parts of bounded duration, so that other work can be done between them."""
         _, t, s, _ = self._cells.shape
-        windows, spread = _windows(t, math.isqrt(s), self._cells)
+        windows, spread = _windows(self.layout, self._cells)
         ends = self._log_probabilities(torch.stack([torch.ones_like(windows[0]), torch.zeros_like(windows[0])]))
         yield
         effects = []
@@ -76,9 +77,11 @@ class Occlusion:
         """Return the log-probabilities of the tokens, (b, n), of pictures that are partly blank.
 
         Args:
-            shares: how much each cell shows of the picture, (b, t * s).
+            shares: how much each cell shows of the picture, (b, frames * rows * columns).
         """
-        shown = shares.view(len(shares), *self._cells.shape[1:3], 1).to(self._cells.dtype)
+        if self.layout.by_column:
+            shares = shares.view(-1, self.layout.rows, self.layout.columns).transpose(1, 2)
+        shown = shares.reshape(len(shares), *self._cells.shape[1:3], 1).to(self._cells.dtype)
         memory: Memory | None = None
         for i, (domain, (x, mask)) in enumerate(self._encoded):
             given = torch.lerp(self._blank, self._cells, shown) if i == self._picture else _repeated(x, len(shares))
@@ -94,15 +97,25 @@ def _repeated(x: Any, b: int) -> Any:
     return None if x is None else x.expand(b, *x.shape[1:])
 
 
-def _windows(t: int, side: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Return soft windows (m, t * s) in [0, 1], and the matrix (t * s, m) that spreads their effects over the cells."""
-    across = _centred(side, min(side, IMAGE_WINDOWS if t == 1 else VIDEO_WINDOWS), like)
-    along = _centred(t, min(t, TIME_WINDOWS), like)
-    smoothing = _gaussian(torch.arange(side, device=like.device)[:, None] - torch.arange(side), SMOOTHING * side)
-    smoothed = smoothing @ (across / across.sum(0)).T
-    spatial = torch.kron(across, across)
-    spread = torch.kron((along / along.sum(0)).T.contiguous(), torch.kron(smoothed, smoothed))
-    return torch.kron(along, spatial), spread
+def _windows(layout: Layout, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return soft windows and the matrix that spreads their effects over the cells.
+
+    Returns:
+        Windows, (m, frames * rows * columns), in [0, 1]; and the matrix, (frames * rows * columns, m).
+    """
+    along = _centred(layout.frames, min(layout.frames, TIME_WINDOWS), like)
+    sides = zip((layout.rows, layout.columns), layout.windows, strict=True)
+    (down, spread_down), (across, spread_across) = (_side(*side, layout.smoothing, like) for side in sides)
+    spread = torch.kron((along / along.sum(0)).T.contiguous(), torch.kron(spread_down, spread_across))
+    return torch.kron(along, torch.kron(down, across)), spread
+
+
+def _side(length: int, count: int, smoothing: float, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return windows along one side of a picture, (m, length), and the matrix that spreads their effects over it."""
+    windows = _centred(length, min(length, count), like)
+    places = torch.arange(length, device=like.device)
+    smoothed = _gaussian(places[:, None] - torch.arange(length), smoothing * length)
+    return windows, smoothed @ (windows / windows.sum(0)).T
 
 
 def _centred(length: int, count: int, like: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from omninet.model.errors import InputError
 from omninet.model.media.limits import MediaLimits
+from omninet.model.modalities.layout import Layout
 
 if TYPE_CHECKING:
     from omninet.model.modalities.language.tokenizer import Tokenizer
@@ -213,6 +214,10 @@ class Modality(ABC):
     def frame_pixels(self) -> int:
         """Pixels of each frame that goes through the backbone; 0 without a backbone."""
         return 0
+
+    def layout(self, t: int, s: int) -> Layout:
+        """Return how the cells of an input, (t, s), lie in its pictures; by default each time step is a square."""
+        return Layout.square(t, s)
 
     def framed(self, ready: Ready) -> Framed | None:  # noqa: ARG002
         """Return the part of each picture that the spatial cells cover; None without cells."""

@@ -12,14 +12,17 @@ from PIL import Image, ImageDraw, ImageFont
 from omninet.model.media.images import Picture, decode_image
 from omninet.model.media.limits import MediaLimits
 from omninet.model.modalities.base import Form, Modality, Ready, Resources
+from omninet.model.modalities.layout import Layout
 from omninet.model.modalities.line.config import LineConfig
 from omninet.model.modalities.pictures import picture_of
+from omninet.model.modalities.vision.config import Framed
 from omninet.model.modalities.vision.modality import CUT_IMAGE, VisionModality
 from omninet.model.modalities.vision.resize import resize
 
 if TYPE_CHECKING:
     from omninet.model.modalities.line.peripheral import LinePeripheral
 
+COLUMNS_OF_A_WINDOW = 2  # about half a letter
 WORDS = ("Exit", "SALE 50%", "Café", "B-217", "open", "Taxi")
 
 
@@ -29,6 +32,7 @@ class LineModality(Modality):
     Config = LineConfig
     config: LineConfig
     forms: ClassVar[Mapping[str, Form]] = {"image": VisionModality.forms["image"]}
+    has_cells = True
 
     @staticmethod
     def peripheral() -> type[LinePeripheral]:
@@ -48,7 +52,8 @@ class LineModality(Modality):
             value: a file's bytes or path, a PIL image, a Picture, or pixels, uint8 (height, width, 3).
         """
         picture = picture_of(value, resources.limits)
-        return Ready(self._scaled(picture.pixels), notes=(CUT_IMAGE,) if picture.truncated else ())
+        (width, height), notes = picture.full_size, (CUT_IMAGE,) if picture.truncated else ()
+        return Ready(self._scaled(picture.pixels), notes=notes, aspect=width / height, size=picture.full_size)
 
     def sample(self, number: int) -> Image.Image:
         """Return a picture of a word."""
@@ -77,6 +82,14 @@ class LineModality(Modality):
         buffer = io.BytesIO()
         Image.new("RGB", (self.config.width + 1, self.config.height)).save(buffer, "GIF")
         return buffer.getvalue()
+
+    def layout(self, t: int, s: int) -> Layout:
+        """Return the layout of a picture whose columns are time steps."""
+        return Layout(1, s, t, (1, t // COLUMNS_OF_A_WINDOW), 1 / t, by_column=True)
+
+    def framed(self, ready: Ready) -> Framed:
+        """Return the whole picture."""
+        return Framed("squash", 1.0, "middle", ready.aspect, ready.size)
 
     def limits(self, media: MediaLimits, max_steps: int) -> dict[str, float]:  # noqa: ARG002
         """Return the limit of image pixels."""

@@ -112,7 +112,8 @@ class TranscriptOutput(Output):
                 known.add(text.text)
         if (count := 1 + len(others)) < goal.best:
             notes.append(f"n_best: {count} of {goal.best}, since no more different texts exist")
-        return Transcript(best, tuple(others), notes=tuple(notes))
+        explanation = processor.explanation(job, decoded[0], [piece.text for piece in best.tokens])
+        return Transcript(best, tuple(others), notes=tuple(notes), explanation=explanation)
 
     def evidence(self, processor: Processor, task: Task, row: Decoded) -> float:  # noqa: ARG002
         """Return the mean log-probability."""

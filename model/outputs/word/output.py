@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 class WordOutput(TranscriptOutput):
     """Answers with the likeliest text of a picture of a word; decoded and scored as transcripts are."""
+
+    explains: ClassVar[bool] = True
 
     def prepare(self, processor: Processor, task: Task, given: Sequence[Given], goal: Goal) -> Job:
         """Prepare one row, whose text has at most a character for each time step."""

@@ -88,3 +88,13 @@ async def test_both_modes_are_described(scenes: httpx.AsyncClient) -> None:
     assert [use["streams"] for use in uses.values()] == [False, True]
     body = schema["paths"]["/read"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
     assert {option["$ref"].rsplit("/", 1)[1] for option in body["anyOf"]} == {"SceneModeReply", "WordModeReply"}
+
+
+async def test_the_columns_of_a_word_are_shown(scenes: httpx.AsyncClient) -> None:
+    image = {"image": jpeg_bytes(90, 30)}
+    answer = (await scenes.post("/read", files=image, data={"mode": "word", "explain": "true"})).json()
+    drawn = await scenes.post("/read", files=image, data={"mode": "word", "format": "png"})
+
+    assert answer["explanation"]["grid"] == [4, 12]
+    assert drawn.headers["content-type"] == "image/png"
+    check(await scenes.post("/read", files=image, data={"explain": "true"}), 422, "unexpected_input")

@@ -150,7 +150,7 @@ def made(layers: int = 2, heads: int = 3, outputs: int = 2, frames: int = 2) -> 
     random = np.random.default_rng(0)
     spatial = random.random((layers, heads, outputs + 1, 4 * frames), np.float32)
     temporal = random.random((layers, heads, outputs + 1, frames + 1), np.float32)
-    attention = Attention(temporal, spatial, random.random((outputs + 1, 4 * frames), np.float32), 12.345)
+    attention = Attention(temporal, spatial, random.random((outputs + 1, 4 * frames), np.float32), 12.345, (2, 2))
     return Explanation(("a", "b"), frames, (0.5, 1.5), ("what",), FRAMED, attention)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -23,7 +24,8 @@ def explanation(outputs: int, frames: int, cells: int = 4, framed: Framed = FRAM
         spatial[..., i, i % max(frames * cells, 1) : i % max(frames * cells, 1) + 1] = 1
         temporal[..., i, i % frames] = 1
     texts = tuple(f" word{i}" for i in range(outputs))
-    attention = Attention(temporal, spatial, spatial[0, 0]) if cells else Attention(temporal, None)
+    side = math.isqrt(cells)
+    attention = Attention(temporal, spatial, spatial[0, 0], grid=(side, side)) if cells else Attention(temporal, None)
     return Explanation(texts, frames, (), (), framed, attention)
 
 

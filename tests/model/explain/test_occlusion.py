@@ -12,6 +12,7 @@ from torch import Tensor
 
 from omninet.model.explain import occlusion
 from omninet.model.explain.occlusion import Occlusion, _windows
+from omninet.model.modalities.layout import Layout
 from omninet.model.network.memory import Memory
 from omninet.model.predictor import Predictor
 from omninet.model.rows import Row
@@ -53,7 +54,7 @@ def by_a_plain_loop(predictor: Predictor, row: Row, tokens: list[int]) -> np.nda
         return scores[0].gather(-1, torch.tensor(tokens)[:, None])[:, 0]
 
     frames = next(given.frames for given in row.inputs if given.frames)
-    windows, spread = _windows(frames, 2, torch.zeros(1))
+    windows, spread = _windows(Layout.square(frames, 4), torch.zeros(1))
     whole, nothing = log_probabilities(torch.ones(frames * 4)), log_probabilities(torch.zeros(frames * 4))
     effects = [whole - log_probabilities(1 - w) + log_probabilities(w) - nothing for w in windows]
     found = (spread @ torch.stack(effects)).clamp(min=0).T.numpy()
@@ -105,7 +106,7 @@ def test_the_cell_that_is_read_is_the_most_relevant(toy_predictor: Predictor, mo
 
 def test_windows_cover_every_cell_and_spread_evenly() -> None:
     for t, side in ((1, 7), (1, 14), (16, 7), (2, 2), (1, 1)):
-        windows, spread = _windows(t, side, torch.zeros(1))
+        windows, spread = _windows(Layout.square(t, side**2), torch.zeros(1))
 
         assert windows.shape[1] == t * side**2 == spread.shape[0]
         assert windows.min() >= 0

@@ -6,10 +6,13 @@ import math
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
 import pytest
+import torch
 
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.errors import ConfigError
+from omninet.model.explain.occlusion import Occlusion
 from omninet.model.outputs import OUTPUTS
 from omninet.model.outputs.transcript.answer import SpokenText, Transcript
 from omninet.model.outputs.word.scores import word_scores
@@ -81,3 +84,43 @@ def test_the_task_needs_the_picture_of_a_line(toy: Checkpoint) -> None:
 
     with pytest.raises(ConfigError, match="task read_word: its input audio must be the picture of a line"):
         Predictor(model, device="cpu").prepare("read_word", audio=b"RIFF")
+
+
+def test_an_explanation_shows_columns(predictor: Predictor) -> None:
+    """Every character has weights of 4 rows and 12 columns of a picture 48 pixels wide, which add up to 1 or are 0."""
+    image = next(given for given in predictor.sample("read_word", 1).rows[0].inputs).value.transpose(1, 2, 0)
+    answer = read(predictor, image, explain="layers", beams=1)
+
+    assert answer.explanation is not None
+    facts = answer.explanation.to_dict(layers=True)
+    assert facts["grid"] == [4, 12]
+    assert [token["text"] for token in facts["tokens"]] == [piece.text for piece in answer.best.tokens]
+    for token in facts["tokens"]:
+        assert token["frames"] == [pytest.approx(1, abs=1e-4)]
+        assert np.shape(token["cells"]) == (1, 4, 12)
+        assert np.sum(token["cells"]) == pytest.approx(1, abs=1e-3) or np.sum(token["cells"]) == 0
+    assert np.shape(facts["layers"]["cells"])[3:] == (1, 4, 12)
+
+
+def test_hidden_columns_are_those_that_matter(toy: Checkpoint) -> None:
+    """The log-probability of a character depends on one column of cells alone, which therefore is the relevant one."""
+    model = Predictor(with_reading(toy), device="cpu")
+    row = model.sample("read_word", 0).rows[0]
+    with torch.inference_mode():
+        occlusion = Occlusion(model.network, model.device, row, [1])
+        ones = torch.ones_like(occlusion._cells)
+        occlusion._cells, occlusion._blank = ones, torch.zeros_like(occlusion._blank)
+        seen: list[torch.Tensor] = []
+
+        def column_nine(shares: torch.Tensor) -> torch.Tensor:
+            shown = shares.view(-1, 4, 12).transpose(1, 2)
+            seen.append(shown)
+            return shown[:, 9].mean(1, keepdim=True)
+
+        occlusion._log_probabilities = column_nine  # type: ignore[method-assign]
+        for _ in occlusion.parts():
+            pass
+
+    relevance = occlusion.relevance.reshape(4, 12)
+    assert relevance.sum(0).argmax() in (8, 9)
+    np.testing.assert_allclose(relevance, relevance[:1].repeat(4, 0), rtol=0.05)
