@@ -42,7 +42,10 @@ async def prepare_and_run(
     job = await run_in_threadpool(_prepare, processor, task, times, inputs)
     output = processor.output(job.task)
     result = await engine.run(job, notify and (lambda settled: notify(output.partial(processor, task, settled))))
-    while (further := processor.continued(job, result.decoded)) is not None:
+    while job.kept is not None:
+        further = await run_in_threadpool(processor.continued, job, result.decoded)  # it may cut out many words
+        if further is None:
+            break
         job, result = further, result.before(await engine.run(further))
     return Prediction(
         processor.finish(job, result.decoded),

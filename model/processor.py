@@ -213,7 +213,7 @@ class Processor:
 
     def continued(self, job: Job, decoded: Sequence[Decoded]) -> Job | None:
         """Return a job with further rows to run before ``finish``, or None; see ``Output.continued``."""
-        return self.output(job.task).continued(self, job, decoded)
+        return None if job.kept is None else self.output(job.task).continued(self, job, decoded)
 
     def finish(self, job: Job, decoded: Sequence[Decoded]) -> Answer:
         """Convert the decoded rows of a request to its answer."""

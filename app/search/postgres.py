@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 from omninet.app.search.conditions import Between, Condition, IndexQuery, OneOf
 from omninet.app.search.entries import Added, Entry, Hit, Identity, NewEntry, Vector, folded
 from omninet.app.search.index import IndexFullError, IndexUnavailableError, check_identity, check_vector
-from omninet.app.search.written import Wanted, found_in, from_values, lengths_near, likeliest, near, to_values, words_of
+from omninet.app.search.written import (
+    Candidates,
+    Wanted,
+    candidates_for,
+    found_in,
+    from_values,
+    likeliest,
+    near,
+    sought_in,
+    to_values,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -276,11 +286,15 @@ def _wanted(database: psycopg.Connection[tuple[Any, ...]], contains: str) -> Wan
     """Return what a search for a text, or for something that is written, has to find; None for an empty text."""
     if not contains:
         return None
-    statement = "SELECT DISTINCT word FROM omninet_words WHERE length(word) BETWEEN %s AND %s"
-    nearest = [
-        near(word, [row[0] for row in database.execute(statement, lengths_near(word))]) for word in words_of(contains)
-    ]
+    nearest = [near(word, _known(database, candidates_for(word))) for word in sought_in(contains)]
     return Wanted(folded(contains), tuple(nearest) if all(nearest) else ())
+
+
+def _known(database: psycopg.Connection[tuple[Any, ...]], wanted: Candidates) -> list[str]:
+    """Return all written words that are candidates."""
+    has_part = " OR ".join("strpos(word, %s) > 0" for _ in wanted.parts)
+    statement = f"SELECT DISTINCT word FROM omninet_words WHERE length(word) BETWEEN %s AND %s AND ({has_part})"
+    return [row[0] for row in database.execute(statement, (wanted.least, wanted.most, *wanted.parts))]
 
 
 def _hit(row: Sequence[Any], score: float | None, sought: Wanted | None) -> Hit:

@@ -21,7 +21,16 @@ from omninet.app.search.engine import EngineRow
 from omninet.app.search.entries import Added, Entry, Identity, NewEntry, folded
 from omninet.app.search.fields import fields_of, likelihood, where
 from omninet.app.search.index import IndexFullError, IndexUnavailableError
-from omninet.app.search.written import Wanted, from_values, lengths_near, likeliest, near, to_values, words_of
+from omninet.app.search.written import (
+    Candidates,
+    Wanted,
+    candidates_for,
+    from_values,
+    likeliest,
+    near,
+    sought_in,
+    to_values,
+)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -154,7 +163,7 @@ class EntryStore:
         """Return what a search for a text, or for something that is written, has to find; None for an empty text."""
         if not contains:
             return None
-        nearest = [near(word, self._known(*lengths_near(word))) for word in words_of(contains)]
+        nearest = [near(word, self._known(candidates_for(word))) for word in sought_in(contains)]
         return Wanted(folded(contains), tuple(nearest) if all(nearest) else ())
 
     def matching(
@@ -270,9 +279,11 @@ class EntryStore:
             yield rows
             after = rows[-1][0]
 
-    def _known(self, least: int, most: int) -> list[str]:
-        """Return all written words of some lengths."""
-        return self._column("SELECT DISTINCT word FROM words WHERE length(word) BETWEEN ? AND ?", (least, most))
+    def _known(self, wanted: Candidates) -> list[str]:
+        """Return all written words that are candidates."""
+        has_part = " OR ".join("instr(word, ?) > 0" for _ in wanted.parts)
+        statement = f"SELECT DISTINCT word FROM words WHERE length(word) BETWEEN ? AND ? AND ({has_part})"
+        return self._column(statement, (wanted.least, wanted.most, *wanted.parts))
 
     def _column(self, statement: str, values: Sequence[str | float]) -> list[Any]:
         """Return the first column of all rows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from omninet.app.search.entries import Entry, ReadWord
@@ -11,6 +12,7 @@ from omninet.model.outputs.transcript.errors import edit_distance
 from omninet.model.outputs.word.scores import plain
 
 LETTERS_AN_EDIT = 4  # letters of a word for each edit by which a written word may differ from it
+MOST_SOUGHT, MOST_LETTERS = 8, 40  # words of a search, and letters of a word: longer ones are only sought in texts
 MOST_NEAR = 200  # words that are near a word, the nearest first
 
 Near = Mapping[str, float]  # written word, in plain form -> its likeness to a word that is looked for, in (0, 1]
@@ -29,22 +31,41 @@ class Wanted:
     words: tuple[Near, ...] = ()
 
 
-def words_of(text: str) -> list[str]:
-    """Return the words of a text in plain form: letters and digits in lower case."""
-    return [word for each in text.split() if (word := plain(each))]
+@dataclass(frozen=True)
+class Candidates:
+    """What all words that are near a word have: a length within limits, and at least one of some parts of the word.
+
+    An edit changes one part at most, so that a word with fewer edits than there are parts has one of them unchanged.
+    """
+
+    least: int
+    most: int
+    parts: tuple[str, ...]
 
 
-def lengths_near(word: str) -> tuple[int, int]:
-    """Return the least and the largest length of words that may be near a word."""
-    edits = len(word) // LETTERS_AN_EDIT
-    return len(word) - edits, len(word) + edits
+def sought_in(text: str) -> list[str]:
+    """Return the words of a search in plain form: letters and digits in lower case; none if there are too many."""
+    words = [word for each in text.split() if (word := plain(each))]
+    return words if len(words) <= MOST_SOUGHT and max(map(len, words), default=0) <= MOST_LETTERS else []
+
+
+def candidates_for(word: str) -> Candidates:
+    """Return what the words that are near a word have."""
+    count = edits_of(word) + 1
+    starts = [i * len(word) // count for i in range(count + 1)]
+    parts = tuple(word[start:end] for start, end in pairwise(starts))
+    return Candidates(len(word) - edits_of(word), len(word) + edits_of(word), parts)
+
+
+def edits_of(word: str) -> int:
+    """Return by how many edits a written word may differ from a word."""
+    return len(word) // LETTERS_AN_EDIT
 
 
 def near(word: str, known: Iterable[str]) -> Near:
     """Return the known words that differ from a word by few edits: one for every four of its letters."""
-    least, most = lengths_near(word)
-    edits = {each: edit_distance(each, word) for each in known if least <= len(each) <= most}
-    found = sorted((count, each) for each, count in edits.items() if count <= len(word) // LETTERS_AN_EDIT)
+    edits = {each: edit_distance(each, word) for each in known}
+    found = sorted((count, each) for each, count in edits.items() if count <= edits_of(word))
     return {each: 1 - count / len(word) for count, each in found[:MOST_NEAR]}
 
 

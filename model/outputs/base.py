@@ -87,7 +87,7 @@ class Output(ABC):
     def continued(self, processor: Processor, job: Job, decoded: Sequence[Decoded]) -> Job | None:  # noqa: ARG002
         """Return a job with further rows that the answer needs, such as the words that were found in a picture.
 
-        None, as by default, if the decoded rows of ``job`` suffice.
+        None, as by default, if the decoded rows of ``job`` suffice. Only called for jobs with ``Job.kept``.
         """
         return None
 

@@ -57,22 +57,30 @@ class WordBox:
         x, y, wide, high = (scale * length for length in (self.x, self.y, self.wide, self.high))
         return WordBox(left + x, top + y, wide, high, self.angle, self.probability)
 
-    def holds(self, x: float, y: float) -> bool:
-        """Return whether a point is inside."""
-        cos, sin = math.cos(self.angle), math.sin(self.angle)
-        dx, dy = x - self.x, y - self.y
-        return abs(cos * dx + sin * dy) <= self.wide / 2 and abs(cos * dy - sin * dx) <= self.high / 2
+
+def holding(boxes: Sequence[WordBox]) -> np.ndarray:
+    """Return for each box which middles of all boxes it holds, booleans (n, n)."""
+    x, y, wide, high, angle = np.array([(b.x, b.y, b.wide, b.high, b.angle) for b in boxes]).reshape(-1, 5).T
+    dx, dy = x[None] - x[:, None], y[None] - y[:, None]
+    cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    along, across = np.abs(cos * dx + sin * dy), np.abs(cos * dy - sin * dx)
+    found: np.ndarray = (along <= wide[:, None] / 2) & (across <= high[:, None] / 2)
+    return found
 
 
-def without_repeats(boxes: Sequence[WordBox]) -> list[WordBox]:
-    """Return the likeliest boxes whose middles lie in no likelier one, and that hold no middle of one.
+def without_repeats(boxes: Sequence[WordBox], held: np.ndarray) -> list[int]:
+    """Return the places of the likeliest boxes whose middles lie in no likelier one, and that hold no middle of one.
 
     Words do not overlap, so that this takes the place of an overlap threshold, which slanted boxes would make slow.
+
+    Args:
+        held: result of ``holding``.
     """
-    kept: list[WordBox] = []
-    for box in sorted(boxes, key=lambda each: -each.probability):
-        if not any(other.holds(box.x, box.y) or box.holds(other.x, other.y) for other in kept):
-            kept.append(box)
+    free, kept = np.ones(len(boxes), bool), []
+    for i in sorted(range(len(boxes)), key=lambda i: -boxes[i].probability):
+        if free[i]:
+            kept.append(i)
+            free &= ~(held[i] | held[:, i])
     return kept
 
 

@@ -7,16 +7,17 @@ angle. Lengths are in cells. Does not import torch.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from omninet.model.modalities.page.config import SHAPE
-from omninet.model.outputs.scene.box import WordBox, without_repeats
+from omninet.model.outputs.scene.box import WordBox, holding, without_repeats
 
 VALUES = 6  # of a cell: logit of a word, logarithms of the distances to the left, top, right and bottom, and the angle
 NUMBERS = 6  # of a word in a target: x, y, width, height, angle, and whether it can be read
 LEAST = 0.3  # probability of a cell above which it gives a box
-MOST_CELLS = 500  # of a tile that give boxes, the likeliest first
+MOST_CELLS, MOST_WORDS = 500, 100  # of a tile: cells that give boxes, and boxes; the likeliest first
 
 
 def grid_of(cells: int) -> tuple[int, int]:
@@ -28,7 +29,7 @@ def grid_of(cells: int) -> tuple[int, int]:
 def boxes_of(values: np.ndarray, least: float = LEAST) -> list[WordBox]:
     """Return the boxes around the words of a tile, in cells.
 
-    Each is the mean of the boxes of the cells that agree with the likeliest one, weighted by their probabilities.
+    Each is the mean of the boxes of the cells that agree with the likeliest one: each holds the middle of the other.
 
     Args:
         values: of each cell, (cells * VALUES).
@@ -39,7 +40,9 @@ def boxes_of(values: np.ndarray, least: float = LEAST) -> list[WordBox]:
     likely = np.argsort(-probabilities, kind="stable")[:MOST_CELLS]
     likely = likely[probabilities[likely] > least]
     found = [_box(cells[i], i % columns + 0.5, i // columns + 0.5, float(probabilities[i])) for i in likely.tolist()]
-    return [_agreed(box, found) for box in without_repeats(found) if box.x < columns and box.y < rows]
+    held = holding(found)
+    kept = [i for i in without_repeats(found, held)[:MOST_WORDS] if found[i].x < columns and found[i].y < rows]
+    return [_mean([found[j] for j in np.flatnonzero(held[i] & held[:, i])], found[i].probability) for i in kept]
 
 
 def _box(cell: np.ndarray, x: float, y: float, probability: float) -> WordBox:
@@ -50,10 +53,8 @@ def _box(cell: np.ndarray, x: float, y: float, probability: float) -> WordBox:
     return WordBox(x + cos * u - sin * v, y + sin * u + cos * v, left + right, top + bottom, angle, probability)
 
 
-def _agreed(box: WordBox, found: list[WordBox]) -> WordBox:
-    """Return the mean of the boxes that hold the middle of ``box`` and whose middles it holds."""
-    alike = [other for other in found if other.holds(box.x, box.y) and box.holds(other.x, other.y)]
-    weights = np.array([other.probability for other in alike])
-    sides = np.array([(o.x, o.y, o.wide, o.high, o.angle) for o in alike])
-    x, y, wide, high, angle = np.average(sides, 0, weights).tolist()
-    return WordBox(x, y, wide, high, angle, box.probability)
+def _mean(boxes: Sequence[WordBox], probability: float) -> WordBox:
+    """Return the mean of boxes, weighted by their probabilities."""
+    sides = np.array([(box.x, box.y, box.wide, box.high, box.angle) for box in boxes])
+    x, y, wide, high, angle = np.average(sides, 0, [box.probability for box in boxes]).tolist()
+    return WordBox(x, y, wide, high, angle, probability)

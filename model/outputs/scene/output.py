@@ -19,7 +19,7 @@ from omninet.model.modalities.page.modality import PageModality, notes_of
 from omninet.model.modalities.page.tiles import Tile
 from omninet.model.outputs.base import Metrics, Output
 from omninet.model.outputs.scene.answer import PlacedWord, Point, ReadScene
-from omninet.model.outputs.scene.box import WordBox, in_reading_order, without_repeats
+from omninet.model.outputs.scene.box import WordBox, holding, in_reading_order, without_repeats
 from omninet.model.outputs.scene.cells import boxes_of
 from omninet.model.outputs.scene.crops import crops_of
 from omninet.model.outputs.scene.schema import SceneBody
@@ -187,7 +187,7 @@ def _found(page: Page, decoded: Sequence[Decoded]) -> list[WordBox]:
         assert row.values is not None
         boxes = (box.moved(0, 0, CELL / tile.scale) for box in boxes_of(row.values))
         found += [box.moved(tile.left, tile.top, 1) for box in boxes if _is_whole(box, tile, page.picture)]
-    return without_repeats(found)[:MOST_WORDS]
+    return [found[i] for i in without_repeats(found, holding(found))[:MOST_WORDS]]
 
 
 def _is_whole(box: WordBox, tile: Tile, picture: Picture) -> bool:

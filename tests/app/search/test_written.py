@@ -9,12 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omninet.app.search.conditions import IndexQuery
 from omninet.app.search.embedded import RECORDS, EmbeddedIndex
 from omninet.app.search.entries import NewEntry, ReadWord
 from omninet.app.search.index import Index
-from omninet.app.search.written import from_values, near, to_values, words_of
+from omninet.app.search.written import candidates_for, edits_of, from_values, near, sought_in, to_values
+from omninet.model.outputs.transcript.errors import edit_distance
 from tests.app.search.entries import IDENTITY, new, unit
 from tests.app.search.test_indexes import opener_of
 
@@ -100,7 +103,17 @@ def test_an_index_of_an_older_version_gets_the_column(tmp_path: Path) -> None:
 def test_likeness_by_hand() -> None:
     assert near("exit", ["exit", "exist", "exile", "ex", "taxi"]) == {"exit": 1, "exist": 0.75}
     assert near("abc", ["abd", "abc"]) == {"abc": 1}
-    assert words_of("No  Parking! -") == ["no", "parking"]
+    assert sought_in("No  Parking! -") == ["no", "parking"]
+    assert sought_in("a b c d e f g h i") == sought_in("x" * 41) == []
+
+
+@given(st.text("abc", min_size=1, max_size=14), st.text("abc", max_size=14))
+def test_a_near_word_is_a_candidate(word: str, other: str) -> None:
+    wanted = candidates_for(word)
+
+    if edit_distance(word, other) <= edits_of(word):
+        assert wanted.least <= len(other) <= wanted.most
+        assert any(part in other for part in wanted.parts)
 
 
 def test_words_survive_the_way_through_json() -> None:

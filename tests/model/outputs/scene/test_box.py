@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from omninet.model.outputs.scene.box import WordBox, in_reading_order, without_repeats
+from omninet.model.outputs.scene.box import WordBox, holding, in_reading_order, without_repeats
 from omninet.model.outputs.scene.cells import VALUES, boxes_of, grid_of
 from omninet.model.outputs.scene.crops import crops_of
 
@@ -20,14 +20,25 @@ def test_corners_and_back(angle: float) -> None:
 
     assert (found.x, found.y, found.wide, found.high) == pytest.approx((50, 40, 30, 10))
     assert math.cos(found.angle - angle) == pytest.approx(1)
-    assert box.holds(*np.mean(box.corners()[:2], 0) * 0.98 + np.array([50, 40]) * 0.02)
-    assert not box.holds(*np.mean(box.corners(0.1)[:2], 0))
+
+
+def test_which_middles_a_box_holds() -> None:
+    box = WordBox(50, 40, 30, 10, 0.5)
+    (x1, y1), (x2, y2), *_ = box.corners()
+    inside, outside = (
+        WordBox(50 + share * ((x1 + x2) / 2 - 50), 40 + share * ((y1 + y2) / 2 - 40), 2, 2) for share in (0.98, 1.02)
+    )
+
+    assert holding([box, inside, outside]).tolist()[0] == [True, True, False]
+    assert holding([]).shape == (0, 0)
 
 
 def test_repeats_are_left_out() -> None:
     one, inner, beside = WordBox(10, 10, 20, 8), WordBox(12, 10, 6, 4, 0, 0.9), WordBox(40, 10, 20, 8, 0, 0.5)
 
-    assert without_repeats([inner, one, beside]) == [one, beside]
+    boxes = [inner, one, beside]
+
+    assert without_repeats(boxes, holding(boxes)) == [1, 2]
 
 
 def test_reading_order_is_line_by_line() -> None:
