@@ -376,6 +376,12 @@ TASKS: dict[str, Task] = {
 }
 
 
+def in_order(tasks: Iterable[Task]) -> list[Task]:
+    """Return the built-in tasks in the order of ``TASKS``, then all others in theirs."""
+    order = {name: number for number, name in enumerate(TASKS)}
+    return sorted(tasks, key=lambda task: order.get(task.name, len(order)))
+
+
 def shared_uses(tasks: Iterable[Task]) -> dict[str, list[tuple[Task, Use]]]:
     """Return the name of each use -> the tasks that share it, each with its use.
 
@@ -408,7 +414,7 @@ def uses_of(tasks: Iterable[Task]) -> dict[str, tuple[Task, Use]]:
         ConfigError: two uses have the same name without a choice between them, or take different inputs.
     """
     found: dict[str, tuple[Task, Use]] = {}
-    for name, sharing in shared_uses(tasks).items():
+    for name, sharing in shared_uses(in_order(tasks)).items():
         found[name] = sharing[0]
         for task, use in sharing[1:]:
             _check_choice(*sharing[0], task, use)

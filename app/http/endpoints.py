@@ -18,7 +18,7 @@ from omninet.model.modalities import kind_of
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS, Output
 from omninet.model.processor import not_trained
-from omninet.model.tasks import TASKS, Task, Use, shared_uses
+from omninet.model.tasks import Task, Use, in_order, shared_uses
 
 
 @dataclass(frozen=True)
@@ -170,9 +170,7 @@ def endpoints_of(network: OmniNetConfig) -> list[Endpoint]:
 
 def ordered_tasks(network: OmniNetConfig) -> list[Task]:
     """Return the tasks of a network: the built-in tasks in the order of ``TASKS``, then all others."""
-    known = [task for name, task in network.tasks.items() if name in TASKS]
-    known.sort(key=lambda task: list(TASKS).index(task.name))
-    return known + [task for name, task in network.tasks.items() if name not in TASKS]
+    return in_order(network.tasks.values())
 
 
 def _endpoint(network: OmniNetConfig, uses: Sequence[tuple[Task, Use]]) -> Endpoint:

@@ -33,6 +33,7 @@ class NewPicture:
         digest: of its file.
         name: id of the entry; empty makes one from the content.
         reads: whether the words that are written in it are read.
+        words: that are known to be written in it.
     """
 
     picture: Picture
@@ -42,6 +43,7 @@ class NewPicture:
     text: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     reads: bool = False
+    words: tuple[ReadWord, ...] = ()
 
 
 def words_read(answer: Any) -> tuple[ReadWord, ...]:
@@ -130,7 +132,7 @@ class PictureReader:
             picture.text,
             self._names_in(picture.text),
             picture.metadata,
-            self._words_in(picture.picture) if picture.reads else (),
+            self._words_in(picture.picture) if picture.reads else picture.words,
         )
         return NewEntry(entry, vectors, thumbnail_of(picture.picture))
 

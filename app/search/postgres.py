@@ -46,7 +46,6 @@ CREATE TABLE IF NOT EXISTS omninet_entries (
     folded_entities text[] NOT NULL,
     thumbnail bytea NOT NULL
 );
-ALTER TABLE omninet_entries ADD COLUMN IF NOT EXISTS words jsonb NOT NULL DEFAULT '[]';
 CREATE TABLE IF NOT EXISTS omninet_words (
     word text NOT NULL, probability real NOT NULL,
     seq bigint NOT NULL REFERENCES omninet_entries ON DELETE CASCADE, PRIMARY KEY (word, seq)
@@ -55,6 +54,7 @@ CREATE INDEX IF NOT EXISTS omninet_words_of_entry ON omninet_words (seq);
 CREATE INDEX IF NOT EXISTS omninet_metadata ON omninet_entries USING gin (metadata jsonb_path_ops);
 CREATE INDEX IF NOT EXISTS omninet_names ON omninet_entries USING gin (folded_entities);
 """
+HAS_WORDS = "SELECT 1 FROM pg_attribute WHERE attrelid = 'omninet_entries'::regclass AND attname = 'words'"
 SCHEMA_LOCK = 7203146  # of the advisory lock under which servers create the tables, chosen at random
 FIELDS = "id, digest, source, caption, text, entities, metadata, words"
 CONNECTIONS = 4
@@ -93,6 +93,8 @@ class PostgresIndex:
         with self._connection() as database:
             database.execute("SELECT pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
             database.execute(SCHEMA)
+            if not database.execute(HAS_WORDS).fetchone():  # asked first, since changing a table waits for its readers
+                database.execute("ALTER TABLE omninet_entries ADD COLUMN words jsonb NOT NULL DEFAULT '[]'")
 
     def identity(self) -> Identity | None:
         """Return what the vectors are of; None for an index that never had an entry."""
@@ -246,7 +248,8 @@ def _count(database: psycopg.Connection[tuple[Any, ...]]) -> int:
 
 
 def _size(database: psycopg.Connection[tuple[Any, ...]]) -> int:
-    row = database.execute("SELECT pg_total_relation_size('omninet_entries')").fetchone()
+    sizes = "pg_total_relation_size('omninet_entries') + pg_total_relation_size('omninet_words')"
+    row = database.execute(f"SELECT {sizes}").fetchone()
     return int(row[0]) if row else 0
 
 

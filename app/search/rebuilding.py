@@ -65,8 +65,9 @@ def _begun(target: Path, reader: PictureReader) -> EmbeddedIndex:
 
 def _picture(index: Index, entry: Entry) -> NewPicture:
     data = next((data for data in _files(index, entry)), b"")
-    reads = bool(entry.words)
-    return NewPicture(decode_image(data), entry.digest, entry.source, entry.id, entry.text, entry.metadata, reads)
+    # Words are kept as they were read: a thumbnail is too small to read them again.
+    words = entry.words
+    return NewPicture(decode_image(data), entry.digest, entry.source, entry.id, entry.text, entry.metadata, words=words)
 
 
 def _files(index: Index, entry: Entry) -> Iterator[bytes]:

@@ -45,7 +45,7 @@ class Candidates:
 
 def sought_in(text: str) -> list[str]:
     """Return the words of a search in plain form: letters and digits in lower case; none if there are too many."""
-    words = [word for each in text.split() if (word := plain(each))]
+    words = forms_of(text)
     return words if len(words) <= MOST_SOUGHT and max(map(len, words), default=0) <= MOST_LETTERS else []
 
 
@@ -72,15 +72,19 @@ def near(word: str, known: Iterable[str]) -> Near:
 def found_in(entry: Entry, wanted: Wanted) -> tuple[ReadWord, ...]:
     """Return the words that are written in a picture and near those that are looked for."""
     forms = {form for words in wanted.words for form in words}
-    return tuple(word for word in entry.words if plain(word.text) in forms)
+    return tuple(word for word in entry.words if forms.intersection(forms_of(word.text)))
+
+
+def forms_of(text: str) -> list[str]:
+    """Return the words of a text that was read, in plain form; mostly one."""
+    return [form for each in text.split() if (form := plain(each))]
 
 
 def likeliest(words: Sequence[ReadWord]) -> dict[str, float]:
     """Return the plain form of each word -> the largest probability with which it is written."""
     found: dict[str, float] = {}
     for word in words:
-        form = plain(word.text)
-        if form:
+        for form in forms_of(word.text):
             found[form] = max(found.get(form, 0.0), word.probability)
     return found
 

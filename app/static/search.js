@@ -1,6 +1,6 @@
 // The tab that searches the index of pictures, and adds pictures to it.
 
-import { element } from "./elements.js";
+import { element, percent } from "./elements.js";
 import { framed } from "./inputs.js";
 import { overlay } from "./outputs/boxes.js";
 import { outlines } from "./outputs/scene.js";

@@ -114,7 +114,7 @@ def _side(length: int, count: int, smoothing: float, like: Tensor) -> tuple[Tens
     """Return windows along one side of a picture, (m, length), and the matrix that spreads their effects over it."""
     windows = _centred(length, min(length, count), like)
     places = torch.arange(length, device=like.device)
-    smoothed = _gaussian(places[:, None] - torch.arange(length), smoothing * length)
+    smoothed = _gaussian(places[:, None] - places, smoothing * length)
     return windows, smoothed @ (windows / windows.sum(0)).T
 
 

@@ -78,8 +78,10 @@ class Example:
 
     @property
     def media(self) -> tuple[Path, ...]:
-        """Return all input files."""
-        return tuple(value for value in self.inputs.values() if isinstance(value, Path))
+        """Return all input files, and those of drawings."""
+        values = self.inputs.values()
+        drawn = (path for value in values if isinstance(value, Drawing) for path in value.files)
+        return (*(value for value in values if isinstance(value, Path)), *drawn)
 
     @property
     def text(self) -> str:
@@ -89,6 +91,11 @@ class Example:
 
 class Drawing(ABC):
     """An input that training draws anew each time, together with its truth; it stands in the place of the picture."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that it is made of; by default none."""
+        return ()
 
     @abstractmethod
     def example(self, generator: Random) -> Example:

@@ -78,9 +78,8 @@ def _lettering(scene: DrawnScene, draw: Random) -> tuple[Image.Image, list[tuple
     low, high = LETTERS
     size = round(low * (high / low) ** draw.random())
     font = some_font(scene.library, size, draw)
-    lines = [
-        [scene.text(draw) for _ in range(draw.choice((1, 1, 1, 2, 2, 3)))] for _ in range(draw.choice((1, 1, 2, 3)))
-    ]
+    counts = [draw.choice((1, 1, 1, 2, 2, 3)) for _ in range(draw.choice((1, 1, 2, 3)))]
+    lines = [[word for _ in range(count) for word in scene.text(draw).split()] for count in counts]
     gap, margin = size * draw.uniform(0.25, 0.6), size * draw.uniform(0.2, 0.7)
     placed, y, widest = list[tuple[str, float, float, ImageFont.FreeTypeFont]](), margin, 1.0
     for line in lines:

@@ -33,7 +33,7 @@ class ScenePhoto(Drawing):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Return the file, for messages."""
+        """Return the file."""
         return (self.path,)
 
     def example(self, generator: Random) -> Example:

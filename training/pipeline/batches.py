@@ -124,11 +124,12 @@ class Encoder:
         """Make a batch from examples of one task, without unreadable ones; None if no example can be read."""
         task = self.network.tasks[drawn[0][0].task]
         # Each row has its own generator, so that its random numbers do not depend on the other rows or on threads.
-        rows = [_row(example, random.Random(seed)) for example, seed in drawn]
+        found = [self._row(example, random.Random(seed)) for example, seed in drawn]
+        rows = [row for row in found if row]
         for given in task.inputs:
             rows = self._with_input(rows, task, given)
-            if not rows:
-                return None
+        if not rows:
+            return None
         inputs = []
         for position, given in enumerate(task.inputs):
             collate = self.modalities[given.peripheral].peripheral().collate
@@ -160,6 +161,19 @@ class Encoder:
         new = list(self.unreadable.items())[self.reported :]
         self.reported += len(new)
         return [f"{path} is skipped: {why}" for path, why in new]
+
+    def _row(self, example: Example, generator: random.Random) -> TrainingRow | None:
+        """Return a row of an example, whose picture is drawn if it is a Drawing; None if a file cannot be read."""
+        drawing = next((value for value in example.inputs.values() if isinstance(value, Drawing)), None)
+        if drawing is None:
+            return TrainingRow(example, generator)
+        try:
+            return TrainingRow(drawing.example(generator), generator)
+        except (OSError, InputError) as error:
+            if not drawing.files:
+                raise
+            self.unreadable[drawing.files[0]] = str(error)
+            return None
 
     def _with_input(self, rows: Sequence[TrainingRow], task: Task, given: Input) -> list[TrainingRow]:
         """Add one input to the rows, and drop rows whose file cannot be read."""
@@ -240,12 +254,6 @@ def _view(media: Media, path: Path, row: TrainingRow, task: Task) -> Tensor:
             return media.get(path, row.generator, plain=True)[0]
         row.example = example
     return found
-
-
-def _row(example: Example, generator: random.Random) -> TrainingRow:
-    """Return a row of an example, whose picture is drawn if it is a Drawing."""
-    drawing = next((value for value in example.inputs.values() if isinstance(value, Drawing)), None)
-    return TrainingRow(example if drawing is None else drawing.example(generator), generator)
 
 
 @cache

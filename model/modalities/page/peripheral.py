@@ -13,6 +13,8 @@ from omninet.model.modalities.line.peripheral import MIDDLE, RANGE, Convolution
 from omninet.model.modalities.page.config import PageConfig
 from omninet.model.modalities.peripheral import Peripheral
 
+AT_ONCE = 4  # tiles that are encoded together in evaluation mode
+
 
 class PagePeripheral(Peripheral):
     """Encodes tiles: uint8 (b, 3, height, width) -> (b, 1, s, d), with a cell for each 8 x 8 pixels.
@@ -46,8 +48,11 @@ class PagePeripheral(Peripheral):
         """Stack tiles, uint8 (3, height, width)."""
         return torch.stack([torch.as_tensor(row) for row in rows])
 
-    def forward(self, batch: Tensor, moves: bool = True) -> tuple[Tensor, None]:  # noqa: ARG002
+    def forward(self, batch: Tensor, moves: bool = True) -> tuple[Tensor, None]:
         """Encode tiles (b, 3, height, width) to (b, 1, s, d), row by row; nothing is padded."""
+        if not self.training and len(batch) > AT_ONCE:  # the tiles of a large picture need much memory together
+            parts = [batch[i : i + AT_ONCE] for i in range(0, len(batch), AT_ONCE)]
+            return torch.cat([self(part, moves)[0] for part in parts]), None
         fine: Tensor = self.fine((batch.to(self.from_middle.weight.dtype) - MIDDLE) / RANGE)
         middle: Tensor = self.middle(fine)
         middle = middle + _enlarged(self.from_coarse(self.coarse(middle)), middle)

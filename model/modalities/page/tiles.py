@@ -66,10 +66,10 @@ def _tile(
 ) -> Tile:
     x, y = round(left), round(top)
     cut = pixels[:, y : y + round(high), x : x + round(wide)]
-    shape = (
-        min(config.height, max(1, round(scale * cut.shape[1]))),
-        min(config.width, max(1, round(scale * cut.shape[2]))),
-    )
+    rows = min(config.height, max(1, round(scale * cut.shape[1])))
+    columns = min(config.width, max(1, round(scale * cut.shape[2])))
     found = np.full((3, config.height, config.width), GREY, np.uint8)
-    found[:, : shape[0], : shape[1]] = resize(cut, *shape)
-    return Tile(found, x, y, shape[1] / cut.shape[2], (cut.shape[2], cut.shape[1]))
+    found[:, :rows, :columns] = resize(cut, rows, columns)
+    # Rounding matters least in the longer side.
+    exact = columns / cut.shape[2] if columns >= rows else rows / cut.shape[1]
+    return Tile(found, x, y, exact, (cut.shape[2], cut.shape[1]))

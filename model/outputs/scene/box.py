@@ -32,8 +32,14 @@ class WordBox:
 
     @classmethod
     def around(cls, corners: Corners) -> Self:
-        """Return a box of the size of four corners, given clockwise from the top left one of the text."""
+        """Return a box of the size of four corners, given clockwise from the top left one of the text.
+
+        Of a polygon with more or fewer corners it is the upright box around it.
+        """
         points = np.array(corners, float)
+        if len(points) != 4:
+            (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
+            return cls((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
         across = points[1] + points[2] - points[0] - points[3]
         middle = points.mean(0)
         sides = np.linalg.norm(np.roll(points, -1, 0) - points, axis=1)

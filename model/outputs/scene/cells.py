@@ -17,7 +17,7 @@ from omninet.model.outputs.scene.box import WordBox, holding, without_repeats
 VALUES = 6  # of a cell: logit of a word, logarithms of the distances to the left, top, right and bottom, and the angle
 NUMBERS = 6  # of a word in a target: x, y, width, height, angle, and whether it can be read
 LEAST = 0.3  # probability of a cell above which it gives a box
-MOST_CELLS, MOST_WORDS = 500, 100  # of a tile: cells that give boxes, and boxes; the likeliest first
+MOST_CELLS, MOST_WORDS = 800, 100  # of a tile: cells that give boxes, and boxes; the likeliest first
 
 
 def grid_of(cells: int) -> tuple[int, int]:
@@ -41,8 +41,12 @@ def boxes_of(values: np.ndarray, least: float = LEAST) -> list[WordBox]:
     likely = likely[probabilities[likely] > least]
     found = [_box(cells[i], i % columns + 0.5, i // columns + 0.5, float(probabilities[i])) for i in likely.tolist()]
     held = holding(found)
-    kept = [i for i in without_repeats(found, held)[:MOST_WORDS] if found[i].x < columns and found[i].y < rows]
+    kept = [i for i in without_repeats(found, held)[:MOST_WORDS] if _is_within(found[i], rows, columns)]
     return [_mean([found[j] for j in np.flatnonzero(held[i] & held[:, i])], found[i].probability) for i in kept]
+
+
+def _is_within(box: WordBox, rows: int, columns: int) -> bool:
+    return 0 <= box.x < columns and 0 <= box.y < rows
 
 
 def _box(cell: np.ndarray, x: float, y: float, probability: float) -> WordBox:
@@ -56,5 +60,7 @@ def _box(cell: np.ndarray, x: float, y: float, probability: float) -> WordBox:
 def _mean(boxes: Sequence[WordBox], probability: float) -> WordBox:
     """Return the mean of boxes, weighted by their probabilities."""
     sides = np.array([(box.x, box.y, box.wide, box.high, box.angle) for box in boxes])
-    x, y, wide, high, angle = np.average(sides, 0, [box.probability for box in boxes]).tolist()
-    return WordBox(x, y, wide, high, angle, probability)
+    weights = [box.probability for box in boxes]
+    x, y, wide, high, _ = np.average(sides, 0, weights).tolist()
+    sine, cosine = (np.average(turn(sides[:, 4]), 0, weights) for turn in (np.sin, np.cos))
+    return WordBox(x, y, wide, high, math.atan2(sine, cosine), probability)

@@ -130,7 +130,7 @@ class SceneOutput(Output):
             return None
         reader = processor.task(processor.task(job.task).then)
         read = [processor.prepare(reader.name, image=crop) for crop in crops_of(picture.pixels, boxes)]
-        scale = picture.full_size[0] / picture.pixels.shape[2]
+        scale = max(picture.full_size) / max(picture.pixels.shape[1:])
         found = FoundWords(tuple(box.moved(0, 0, scale) for box in boxes), picture.full_size, goal.least)
         return replace(job, rows=tuple(row for each in read for row in each.rows), kept=found)
 
@@ -187,6 +187,7 @@ def _found(page: Page, decoded: Sequence[Decoded]) -> list[WordBox]:
         assert row.values is not None
         boxes = (box.moved(0, 0, CELL / tile.scale) for box in boxes_of(row.values))
         found += [box.moved(tile.left, tile.top, 1) for box in boxes if _is_whole(box, tile, page.picture)]
+    found = sorted(found, key=lambda box: -box.probability)[: 3 * MOST_WORDS]  # in several tiles there are repeats
     return [found[i] for i in without_repeats(found, holding(found))[:MOST_WORDS]]
 
 

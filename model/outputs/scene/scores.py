@@ -59,6 +59,7 @@ def _agrees(true: WrittenWord, given: PlacedWord, reads: bool) -> bool:
 
 
 def _counted(truth: Sequence[WrittenWord], words: Sequence[PlacedWord]) -> list[PlacedWord]:
-    """Return the words that are in no region that cannot be read."""
+    """Return the words that are found, or in no region that cannot be read."""
     ignored = [word.corners for word in truth if word.text is None]
-    return [word for word in words if not any(is_inside(word.point, corners) for corners in ignored)]
+    found = matches(truth, words, reads=False)
+    return [w for w in words if w in found or not any(is_inside(w.point, corners) for corners in ignored)]

@@ -63,6 +63,14 @@ def test_a_text_that_has_it_comes_first(filled: Index) -> None:
     assert names(filled, "exit") == [7, 1, 0]
 
 
+def test_a_part_of_a_text_that_was_read_as_one(filled: Index) -> None:
+    filled.add([written(8, **{"NO PARKING": 0.9})], IDENTITY)
+
+    assert names(filled, "parking") == names(filled, "no parking") == [8]
+    (hit,) = filled.search(IndexQuery(10, contains="parking"))
+    assert [word.text for word in hit.found] == ["NO PARKING"]
+
+
 def test_hits_say_where_it_is(filled: Index) -> None:
     first, _ = filled.search(IndexQuery(10, contains="exit"))
 

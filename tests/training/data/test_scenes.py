@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from omninet.model.outputs.scene.truth import WrittenWord
+from omninet.training.data import DATASETS
 from omninet.training.data.scene_drawing import SIZE, DrawnScene
 from omninet.training.data.scene_photos import ScenePhoto
 from tests.training.data.trees import check_malformed, insert, message_of, read
@@ -113,3 +114,9 @@ def test_a_part_of_a_photo_moves_its_words(tmp_path: Path, trees: Path) -> None:
         assert word.text == "Exit" or not inside
     assert len(shapes) > 20
     assert 0.6 <= min(shapes) < max(shapes) <= 1.5
+
+
+def test_the_photos_of_scenes_are_known_to_checks(trees: Path) -> None:
+    (train,) = DATASETS["icdar2015_scenes"](trees / "icdar2015_scenes").read("train")
+
+    assert train.media == (trees / "icdar2015_scenes" / "train" / "Imgs" / "img_1.jpg",)

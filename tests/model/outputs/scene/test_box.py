@@ -97,3 +97,25 @@ def test_a_slanted_word_is_cut_out_upright() -> None:
     assert (wide, high) == (66, 30)
     assert (crop[: high // 2 - 3, : wide // 2 - 3] == (255, 255, 0)).all()
     assert (crop[high // 2 + 3 :, wide // 2 + 3 :] == 0).all()
+
+
+def test_a_polygon_has_an_upright_box() -> None:
+    above, below = [(x, 10.0) for x in (0.0, 50.0, 100.0)], [(x, 30.0) for x in (100.0, 50.0, 0.0)]
+
+    assert WordBox.around([*above, *below]) == WordBox(50, 20, 100, 20)
+
+
+def test_a_box_whose_middle_is_outside_is_left_out() -> None:
+    values = np.full((12, 16, VALUES), -8.0, np.float32)
+    values[3, 0] = (2.0, math.log(20), 0, math.log(0.5), 0, 0)
+
+    assert boxes_of(values.reshape(-1)) == []
+
+
+def test_angles_are_averaged_on_the_circle() -> None:
+    values = np.full((12, 16, VALUES), -8.0, np.float32)
+    values[5, 7], values[5, 8] = (2.0, 1, 1, 1, 1, 3.1), (2.0, 1, 1, 1, 1, -3.1)
+
+    (found,) = boxes_of(values.reshape(-1))
+
+    assert abs(found.angle) > 3

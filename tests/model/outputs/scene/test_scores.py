@@ -39,3 +39,9 @@ def test_points_and_polygons() -> None:
     assert is_inside((5, 5), arrow)
     assert not is_inside((1, 5), arrow)
     assert not is_inside((11, 5), arrow)
+
+
+def test_a_word_that_is_found_counts_under_an_unreadable_region() -> None:
+    truth = [square(0, "Exit"), square(0, None)]
+
+    assert spotting_scores([truth], [[word(5, "exit")]])["precision"] == 100
