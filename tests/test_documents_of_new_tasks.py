@@ -49,5 +49,5 @@ def test_programs(code: str) -> None:
 
 def test_every_endpoint_has_a_request_and_a_program() -> None:
     compared = {"match", "embed", "ground", "verify", "classify", "entities"}
-    assert {line.rpartition("/")[2] for line in CURLS} == compared | {"translate", "transcribe"}
-    assert (len(PROGRAMS), len(COMMANDS)) == (8, 10)
+    assert {line.rpartition("/")[2] for line in CURLS} == compared | {"translate", "transcribe", "read"}
+    assert (len(PROGRAMS), len(COMMANDS)) == (9, 12)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from omninet.model.tasks import Task
 
 MOST_WORDS = 150  # of a picture that are read, the likeliest first
-LEAST = 0.2  # probability of a word that is answered
+LEAST = 0.1  # probability of a word that is answered; chosen on dev scenes
 AT_EDGE = 0.1  # heights from the edge of a tile within which a word may be cut off there
 
 

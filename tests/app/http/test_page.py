@@ -35,6 +35,7 @@ TABS = {
     "activity": ("pitcher.webm", ".strip"),
     "video-caption": ("tennis.webm", ".strip"),
     "video-qa": ("tennis.webm", ".strip"),
+    "read": ("sign.jpg", ".found"),
 }
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
 
@@ -106,7 +107,7 @@ def ask(watched: Watched, tab: str) -> Page:
     page = watched.show(tab)
     name, shown = TABS[tab]
     give(page, name)
-    if tab not in ("caption", "activity", "video-caption"):  # these tabs send the request as soon as a file is chosen
+    if tab not in ("caption", "activity", "video-caption", "read"):  # these tabs send the request as soon as a file is chosen
         page.click("#run")
     page.wait_for_selector(f"#answer {shown}")
     return page
@@ -215,7 +216,7 @@ def test_an_empty_question_is_marked(watched: Watched) -> None:
 def test_the_probability_of_a_text_is_in_plain_words(watched: Watched) -> None:
     page = ask(watched, "caption")
 
-    expect(page.locator("#answer")).to_contain_text("Probability of exactly this text: 1 in 16,000")
+    expect(page.locator("#answer")).to_contain_text("Probability of exactly this text: 1 in 46,000")
 
 
 def test_an_unlikely_answer_is_marked(watched: Watched) -> None:
@@ -381,7 +382,8 @@ def titles(page: Page) -> list[str]:
 
 def test_tabs_follow_the_served_tasks(watched: Watched) -> None:
     page = watched.show("caption")
-    images = ["Describe an image", "Ask about an image", "Match a text", "Embed", "Find a thing", "Verify a statement"]
+    images = ["Describe an image", "Ask about an image", "Read a scene", "Match a text", "Embed", "Find a thing"]
+    images.append("Verify a statement")
     texts = ["Tag words", "Find names", "Translate to German"]
     others = ["Name an activity", "Describe a video", "Ask about a video", "Transcribe speech"]
     assert titles(page) == [*images, "Name a thing", *texts, *others, "Search pictures"]
@@ -441,7 +443,7 @@ def test_the_page_waits_for_the_model(watched: Watched) -> None:
 
     loading.clear()
 
-    expect(watched.page.locator("#tabs button")).to_have_count(15)
+    expect(watched.page.locator("#tabs button")).to_have_count(16)
     expect(watched.page.locator("#panel")).to_be_visible()
     watched.complaints = [text for text in watched.complaints if "503" not in text]
 
