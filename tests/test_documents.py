@@ -84,6 +84,7 @@ def test_every_endpoint_has_an_example() -> None:
         "/video-caption",
         "/video-qa",
         "/batch",
+        "/read",
     ]
 
 

@@ -290,7 +290,7 @@ def test_weights_that_are_not_safetensors(folder: Path) -> None:
         (lambda c: network(c, peripherals={"smell": {}}), "there is no modality 'smell'; known are vision, language"),
         (
             lambda c: network(c, tasks=c["network"]["tasks"] | {"rate": RATE}),
-            "task rate: there is no output 'score'; known are boxes, embedding, label, match, spans, tags, text",
+            "task rate: there is no output 'score'; known are boxes, embedding, label, match, scene, spans, tags, text",
         ),
         (lambda c: network(c, tasks={}), "at least one task"),
         (lambda c: network(c, domains=["english"]), "lacks 'image'"),

@@ -455,7 +455,7 @@ def test_the_documentation_of_the_api_needs_no_other_host(watched: Watched, sche
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.goto(f"{watched.address}docs")
     expect(page.locator(".info .title")).to_contain_text("OmniNet")
-    expect(page.locator(".opblock-post")).to_have_count(21)
+    expect(page.locator(".opblock-post")).to_have_count(23)
 
     page.click("#operations-pos-pos .opblock-summary-control >> nth=0")
     page.click("#operations-pos-pos .try-out__btn")
