@@ -107,7 +107,8 @@ def ask(watched: Watched, tab: str) -> Page:
     page = watched.show(tab)
     name, shown = TABS[tab]
     give(page, name)
-    if tab not in ("caption", "activity", "video-caption", "read"):  # these tabs send the request as soon as a file is chosen
+    # These tabs send the request as soon as a file is chosen.
+    if tab not in ("caption", "activity", "video-caption", "read"):
         page.click("#run")
     page.wait_for_selector(f"#answer {shown}")
     return page
