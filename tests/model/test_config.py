@@ -145,7 +145,7 @@ def test_every_invalid_value_of_the_network_is_named(values: dict[str, Any], nam
         (
             ("tasks", "pos", "output"),
             "score",
-            "no output 'score'; known are boxes, embedding, label, match, spans, tags, text",
+            "no output 'score'; known are boxes, embedding, label, match, scene, spans, tags, text",
         ),
         (("tasks", "pos", "views"), "mirrored", "Task.views"),
         (("tasks", "pos", "speed"), 1, "network.tasks.pos.speed is unknown"),
