@@ -13,7 +13,7 @@ from omninet.app.search.entries import Entry, Identity, NewEntry, ReadWord, Vect
 from omninet.app.search.thumbnails import thumbnail_of
 from omninet.model.media.images import Picture, decode_image
 from omninet.model.outputs.embedding.exits import EXITS
-from omninet.model.tasks import not_in_checkpoint
+from omninet.model.uses import not_in_checkpoint
 
 if TYPE_CHECKING:
     from omninet.model.job import Job

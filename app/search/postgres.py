@@ -5,23 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omninet.app.search.conditions import Between, Condition, IndexQuery, OneOf
+from omninet.app.search.conditions import IndexQuery
 from omninet.app.search.entries import Added, Entry, Hit, Identity, NewEntry, Vector, folded
 from omninet.app.search.index import IndexFullError, IndexUnavailableError, check_identity, check_vector
-from omninet.app.search.written import (
-    Candidates,
-    Wanted,
-    candidates_for,
-    found_in,
-    from_values,
-    likeliest,
-    near,
-    sought_in,
-    to_values,
-)
+from omninet.app.search.postgres_fields import likelihood, where
+from omninet.app.search.written import Candidates, Wanted, found_in, from_values, likeliest, to_values, wanted_by
 
 if TYPE_CHECKING:
     import psycopg
@@ -144,11 +136,11 @@ class PostgresIndex:
             IndexMismatchError: the index has no vectors of the query's exit or width.
         """
         with self._connection() as database:
-            sought = _wanted(database, query.contains)
-            where, values = _where(query, sought)
+            sought = wanted_by(query.contains, partial(_known, database))
+            requirements, values = where(query, sought)
             if query.vector is None:
-                first, more = _likelihood(sought) if sought else ("seq", [])
-                ordered = f"{where} ORDER BY {first} DESC, seq DESC LIMIT %s"
+                first, more = likelihood(sought) if sought else ("seq", [])
+                ordered = f"{requirements} ORDER BY {first} DESC, seq DESC LIMIT %s"
                 statement = f"SELECT {FIELDS} FROM omninet_entries WHERE {ordered}"
                 rows = database.execute(statement, (*values, *more, query.limit))
                 return [_hit(row, None, sought) for row in rows]
@@ -158,7 +150,7 @@ class PostgresIndex:
             check_vector(query, identity)
             column, vector = f"vector_{query.exit}", _text(query.vector)
             statement = (
-                f"SELECT {FIELDS}, -({column} <#> %s::vector) FROM omninet_entries WHERE {where} "
+                f"SELECT {FIELDS}, -({column} <#> %s::vector) FROM omninet_entries WHERE {requirements} "
                 f"ORDER BY {column} <#> %s::vector LIMIT %s"
             )
             rows = database.execute(statement, (vector, *values, vector, query.limit))
@@ -285,14 +277,6 @@ def _add(database: psycopg.Connection[tuple[Any, ...]], new: NewEntry, identity:
     return Added(found[0] if found else entry.id, created=False)
 
 
-def _wanted(database: psycopg.Connection[tuple[Any, ...]], contains: str) -> Wanted | None:
-    """Return what a search for a text, or for something that is written, has to find; None for an empty text."""
-    if not contains:
-        return None
-    nearest = [near(word, _known(database, candidates_for(word))) for word in sought_in(contains)]
-    return Wanted(folded(contains), tuple(nearest) if all(nearest) else ())
-
-
 def _known(database: psycopg.Connection[tuple[Any, ...]], wanted: Candidates) -> list[str]:
     """Return all written words that are candidates."""
     has_part = " OR ".join("strpos(word, %s) > 0" for _ in wanted.parts)
@@ -303,56 +287,6 @@ def _known(database: psycopg.Connection[tuple[Any, ...]], wanted: Candidates) ->
 def _hit(row: Sequence[Any], score: float | None, sought: Wanted | None) -> Hit:
     entry = _entry(row)
     return Hit(entry, score, found_in(entry, sought) if sought else ())
-
-
-def _likelihood(sought: Wanted) -> tuple[str, list[Any]]:
-    """Return an expression for the probability that an entry has what is sought, with its values.
-
-    It is 1 if the text has it, else that of the word that is least likely written.
-    """
-    each, values = [], list[Any]([sought.text])
-    for words in sought.words:
-        each.append(
-            "(SELECT max(probability * share) FROM omninet_words "
-            "JOIN unnest(%s::text[], %s::real[]) AS near(word, share) USING (word) "
-            "WHERE omninet_words.seq = omninet_entries.seq)"
-        )
-        values += [list(words), list(words.values())]
-    least = f"least({', '.join(each)})" if each else "0"
-    return f"CASE WHEN strpos(folded_text, %s) > 0 THEN 1.0 ELSE {least} END", values
-
-
-def _where(query: IndexQuery, sought: Wanted | None) -> tuple[str, list[Any]]:
-    """Return the WHERE clause of a query's requirements besides the vector, with its values."""
-    parts, values = ["true"], list[Any]()
-    for condition in query.conditions:
-        part, given = _condition(condition)
-        parts.append(part)
-        values += given
-    if query.entity:
-        parts.append("folded_entities @> ARRAY[%s]::text[]")
-        values.append(folded(query.entity))
-    if sought:
-        having = "seq IN (SELECT seq FROM omninet_words WHERE word = ANY(%s))"
-        written = " AND ".join(having for _ in sought.words)
-        parts.append(f"(strpos(folded_text, %s) > 0{f' OR ({written})' if written else ''})")
-        values += [sought.text, *(list(words) for words in sought.words)]
-    return " AND ".join(parts), values
-
-
-def _condition(condition: Condition) -> tuple[str, list[Any]]:
-    if isinstance(condition, OneOf):
-        # A value itself, or a list that has it; both are found by the index of the column.
-        given = [json.dumps({condition.field: each}) for value in condition.values for each in (value, [value])]
-        return f"({' OR '.join(['metadata @> %s::jsonb'] * len(given))})", given
-    return "jsonb_path_exists(metadata, %s::jsonpath, %s::jsonb)", _range(condition)
-
-
-def _range(condition: Between) -> list[Any]:
-    """Return the path that selects numbers within limits, of a value or of the elements of a list, and the limits."""
-    limits = {"gte": condition.gte, "lte": condition.lte}
-    tests = [f"@ {sign} ${name}" for name, sign in (("gte", ">="), ("lte", "<=")) if limits[name] is not None]
-    return [f"lax $.{json.dumps(condition.field)} ? ({' && '.join(tests)})", json.dumps(limits)]
 
 
 def _entry(row: Sequence[Any]) -> Entry:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,17 +18,9 @@ from omninet.app.search.conditions import IndexQuery
 from omninet.app.search.engine import EngineRow
 from omninet.app.search.entries import Added, Entry, Identity, NewEntry, folded
 from omninet.app.search.fields import fields_of, likelihood, where
-from omninet.app.search.index import IndexFullError, IndexUnavailableError
-from omninet.app.search.written import (
-    Candidates,
-    Wanted,
-    candidates_for,
-    from_values,
-    likeliest,
-    near,
-    sought_in,
-    to_values,
-)
+from omninet.app.search.index import IndexUnavailableError
+from omninet.app.search.sqlite_file import SqliteFile
+from omninet.app.search.written import Candidates, Wanted, from_values, likeliest, to_values, wanted_by
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -64,10 +54,9 @@ FIELDS = "id, digest, source, caption, text, entities, metadata, words"
 STORED = np.dtype("<f2")  # of the vectors on disk
 BATCH = 512  # rows read at once
 MOST_VARIABLES = 500  # in one statement
-BUSY_SECONDS = 10.0
 
 
-class EntryStore:
+class EntryStore(SqliteFile):
     """Reads and writes the file; writes are atomic and on disk when a method returns.
 
     Each thread has its own connection.
@@ -79,9 +68,7 @@ class EntryStore:
         Raises:
             IndexUnavailableError: it cannot be read, or is no such file.
         """
-        self.path = path
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        super().__init__(path)
         try:
             with self._reading() as database:
                 database.executescript(SCHEMA)
@@ -161,10 +148,7 @@ class EntryStore:
 
     def wanted(self, contains: str) -> Wanted | None:
         """Return what a search for a text, or for something that is written, has to find; None for an empty text."""
-        if not contains:
-            return None
-        nearest = [near(word, self._known(candidates_for(word))) for word in sought_in(contains)]
-        return Wanted(folded(contains), tuple(nearest) if all(nearest) else ())
+        return wanted_by(contains, self._known)
 
     def matching(
         self, query: IndexQuery, sought: Wanted | None, further: str = "", one_by_one: bool = False
@@ -223,12 +207,6 @@ class EntryStore:
         with self._reading() as database:
             database.execute("VACUUM INTO ?", (str(target),))
 
-    def close(self) -> None:
-        """Close all connections."""
-        for connection in self._connections:
-            connection.close()
-        self._connections.clear()
-
     def _add(self, database: sqlite3.Connection, new: NewEntry, identity: Identity, all_replaced: list[int]) -> Added:
         entry = new.entry
         row = database.execute("SELECT id FROM entries WHERE digest = ?", (entry.digest,)).fetchone()
@@ -279,22 +257,6 @@ class EntryStore:
             yield rows
             after = rows[-1][0]
 
-    def _known(self, wanted: Candidates) -> list[str]:
-        """Return all written words that are candidates."""
-        has_part = " OR ".join("instr(word, ?) > 0" for _ in wanted.parts)
-        statement = f"SELECT DISTINCT word FROM words WHERE length(word) BETWEEN ? AND ? AND ({has_part})"
-        return self._column(statement, (wanted.least, wanted.most, *wanted.parts))
-
-    def _column(self, statement: str, values: Sequence[str | float]) -> list[Any]:
-        """Return the first column of all rows."""
-        with self._reading() as database:
-            return [row[0] for row in database.execute(statement, values)]
-
-    def _one(self, statement: str) -> int:
-        with self._reading() as database:
-            found: int = database.execute(statement).fetchone()[0]
-        return found
-
     def _fact(self, name: str) -> str | None:
         with self._reading() as database:
             row = database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
@@ -304,35 +266,11 @@ class EntryStore:
         with self._writing() as database:
             database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            yield self._connection()
-        except sqlite3.Error as error:
-            raise _converted(error, self.path) from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as database:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-                database.execute("COMMIT")
-            except BaseException:
-                if database.in_transaction:
-                    database.execute("ROLLBACK")
-                raise
-
-    def _connection(self) -> sqlite3.Connection:
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = sqlite3.connect(self.path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            self._connections.append(found)
-            found.execute("PRAGMA journal_mode = WAL")
-            found.execute("PRAGMA synchronous = FULL")  # a commit is on disk before it is acknowledged
-            found.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten
-            self._local.connection = found
-        return found
+    def _known(self, wanted: Candidates) -> list[str]:
+        """Return all written words that are candidates."""
+        has_part = " OR ".join("instr(word, ?) > 0" for _ in wanted.parts)
+        statement = f"SELECT DISTINCT word FROM words WHERE length(word) BETWEEN ? AND ? AND ({has_part})"
+        return self._column(statement, (wanted.least, wanted.most, *wanted.parts))
 
 
 @dataclass(frozen=True)
@@ -361,9 +299,3 @@ def _entry(row: Sequence[str]) -> Entry:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _converted(error: sqlite3.Error, path: Path) -> IndexFullError | IndexUnavailableError:
-    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-        return IndexFullError(f"there is no room left on the disk of the index {path.parent}")
-    return IndexUnavailableError(f"the index {path.parent} cannot be used: {error}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from omninet.app.search.entries import Entry, ReadWord
+from omninet.app.search.entries import Entry, ReadWord, folded
 from omninet.model.outputs.transcript.errors import edit_distance
 from omninet.model.outputs.word.scores import plain
 
@@ -67,6 +67,18 @@ def near(word: str, known: Iterable[str]) -> Near:
     edits = {each: edit_distance(each, word) for each in known}
     found = sorted((count, each) for each, count in edits.items() if count <= edits_of(word))
     return {each: 1 - count / len(word) for count, each in found[:MOST_NEAR]}
+
+
+def wanted_by(contains: str, known: Callable[[Candidates], Iterable[str]]) -> Wanted | None:
+    """Return what a search for a text, or for something that is written, has to find; None for an empty text.
+
+    Args:
+        known: returns all written words that are candidates.
+    """
+    if not contains:
+        return None
+    nearest = [near(word, known(candidates_for(word))) for word in sought_in(contains)]
+    return Wanted(folded(contains), tuple(nearest) if all(nearest) else ())
 
 
 def found_in(entry: Entry, wanted: Wanted) -> tuple[ReadWord, ...]:
