@@ -218,7 +218,7 @@ def _problem(item: Mapping[str, Any], body: Any) -> dict[str, str]:
 
 
 def _is_type_name(part: str | int) -> bool:
-    return part in NUMERIC_TYPES or str(part).startswith("function-")
+    return part in NUMERIC_TYPES or str(part).startswith(("function-", "literal["))
 
 
 def _code_and_message(item: Mapping[str, Any], field: str, body: Any) -> tuple[str, str]:

@@ -43,7 +43,8 @@ async def test_a_word_is_read(client: httpx.AsyncClient) -> None:
 async def test_a_request_that_cannot_be_answered(client: httpx.AsyncClient) -> None:
     image = {"image": jpeg_bytes(90, 30)}
 
-    check(await client.post("/read", files=image, data={"mode": "novel"}), 422, "invalid_value")
+    error = check(await client.post("/read", files=image, data={"mode": "novel"}), 422, "invalid_value")
+    assert error["detail"]["problems"][0]["field"] == "mode"
     check(await client.post("/read", files={"image": b"none"}), 422, "not_an_image")
     check(await client.post("/read", data={}, files={"file": b""}), 422, "missing_part")
 
