@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Unpack, cast
 from omninet.model.decoding.options import TextOptions
 from omninet.model.errors import InputError
 from omninet.model.predictor import Predictor
-from omninet.model.tasks import shared_uses
+from omninet.model.uses import shared_uses
 
 if TYPE_CHECKING:
     from omninet.model.modalities.audio.modality import AudioInput

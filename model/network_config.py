@@ -12,7 +12,8 @@ from omninet.model.modalities import MODALITIES, Modality, kind_of, modality_of
 from omninet.model.modalities.language.config import LanguageConfig
 from omninet.model.modalities.vision.config import VisionConfig
 from omninet.model.outputs import OUTPUTS
-from omninet.model.tasks import TASKS, Input, Task, Use, shared_uses, uses_of
+from omninet.model.tasks import TASKS, Input, Task, Use
+from omninet.model.uses import shared_uses, uses_of
 
 C = TypeVar("C")
 KIND = "kind"  # JSON field of a peripheral: its modality, a name in MODALITIES

@@ -24,7 +24,8 @@ from omninet.model.modalities.language.words import Word
 from omninet.model.model_config import ModelConfig
 from omninet.model.outputs import OUTPUTS, Answer, Output
 from omninet.model.rows import Prepared, Row
-from omninet.model.tasks import TASKS, Input, Task, not_in_checkpoint
+from omninet.model.tasks import TASKS, Input, Task
+from omninet.model.uses import not_in_checkpoint
 
 NO_DOCUMENTS = Documents()
 NO_CONFIDENCES: Mapping[str, Confidence] = {}

@@ -18,7 +18,8 @@ from omninet.model.modalities import kind_of
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS, Output
 from omninet.model.processor import not_trained
-from omninet.model.tasks import Task, Use, in_order, shared_uses
+from omninet.model.tasks import Task, Use
+from omninet.model.uses import in_order, shared_uses
 
 
 @dataclass(frozen=True)

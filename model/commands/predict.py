@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omninet.model.decoding.options import TEXT_OPTIONS
-from omninet.model.tasks import TASKS, Task, Use, missing_tasks, not_in_checkpoint, uses_of
+from omninet.model.tasks import TASKS, Task, Use
+from omninet.model.uses import missing_tasks, not_in_checkpoint, uses_of
 
 if TYPE_CHECKING:
     from omninet.model.errors import InputError

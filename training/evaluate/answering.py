@@ -13,7 +13,8 @@ from omninet.model.job import Job
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs import OUTPUTS, Answer, Metrics, Output
 from omninet.model.predictor import Predictor
-from omninet.model.tasks import Task, full_name
+from omninet.model.tasks import Task
+from omninet.model.uses import full_name
 from omninet.training.config import DataSource, RunConfig, TaskRun
 from omninet.training.data import DataError, DataSet, Example
 from omninet.training.evaluate.devsets import with_data

@@ -11,7 +11,7 @@ from typing import Any
 
 from omninet.app.errors import ServiceError
 from omninet.model.errors import InputError
-from omninet.model.tasks import missing_tasks, not_in_checkpoint
+from omninet.model.uses import missing_tasks, not_in_checkpoint
 
 # Endpoints that are no tasks of the model, or whose requests change something.
 EXCLUDED = {"batch", "index", "search"}

@@ -26,7 +26,8 @@ from omninet.app.http.text_limits import check_length
 from omninet.model.errors import InputError
 from omninet.model.explain.heatmaps import draw
 from omninet.model.network_config import OmniNetConfig
-from omninet.model.tasks import TASKS, missing_tasks, not_in_checkpoint
+from omninet.model.tasks import TASKS
+from omninet.model.uses import missing_tasks, not_in_checkpoint
 
 FORM = "multipart/form-data"
 MULTIPART = Form(media_type=FORM)

@@ -32,7 +32,7 @@ from omninet.app.search.thumbnails import thumbnail_of
 from omninet.model.errors import InputError
 from omninet.model.network_config import OmniNetConfig
 from omninet.model.outputs.embedding.exits import EXITS
-from omninet.model.tasks import not_in_checkpoint
+from omninet.model.uses import not_in_checkpoint
 
 CAPTION, EMBED, ENTITIES, MATCH, IMAGE = "caption", "embed", "entities", "match", "image"
 MOST_METADATA = 16 * 1024  # bytes

@@ -16,7 +16,8 @@ from omninet.model.checkpoint import Checkpoint
 from omninet.model.errors import ConfigError
 from omninet.model.outputs.label.answer import Label
 from omninet.model.predictor import Predictor
-from omninet.model.tasks import TASKS, Use, uses_of
+from omninet.model.tasks import TASKS, Use
+from omninet.model.uses import uses_of
 from tests.app.conftest import talking_to
 from tests.app.test_errors import check
 from tests.samples import jpeg_bytes, video_bytes

@@ -14,7 +14,8 @@ from omninet.model.outputs import OUTPUTS
 from omninet.model.outputs.translation.answer import TranslatedText, Translation
 from omninet.model.outputs.translation.output import MOST_TEXTS
 from omninet.model.predictor import Predictor
-from omninet.model.tasks import TASKS, uses_of
+from omninet.model.tasks import TASKS
+from omninet.model.uses import uses_of
 from tests.samples import jpeg_bytes
 from tests.toys import PAIRS, SEEN, with_translation
 
