@@ -12,6 +12,7 @@ from omninet.app.main import create_app
 from omninet.app.settings import Settings
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.outputs.scene import output as scene_output
+from omninet.model.outputs.scene.box import WordBox
 from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
 from tests.app.test_errors import check
@@ -51,8 +52,9 @@ async def test_a_request_that_cannot_be_answered(client: httpx.AsyncClient) -> N
 
 @pytest.fixture
 async def scenes(toy: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
-    """Return a client of a network that reads scenes and words, however unlikely they are."""
+    """Return a client of a network that finds one word in every picture, and reads it however unlikely it is."""
     monkeypatch.setattr(scene_output, "LEAST", 0.0)
+    monkeypatch.setattr(scene_output, "_found", lambda *_: [WordBox(60, 40, 80, 20)])
     predictor = Predictor(with_scenes(toy), device="cpu")
     async with talking_to(create_app(Settings(device="cpu"), Engine([predictor]))) as client:
         yield client
@@ -65,7 +67,9 @@ async def test_a_scene_is_read_by_default(scenes: httpx.AsyncClient) -> None:
 
     assert plain["mode"] == "scene"
     assert plain["words"] == named["words"]
-    assert all(set(word) == {"text", "point", "corners", "relative", "probability"} for word in plain["words"])
+    (word,) = plain["words"]
+    assert set(word) == {"text", "point", "corners", "relative", "probability"}
+    assert (word["text"], word["point"]) == (named["words"][0]["text"], [pytest.approx(70.3, abs=0.1), 46.9])
 
 
 async def test_each_mode_answers_in_its_own_way(scenes: httpx.AsyncClient) -> None:

@@ -114,10 +114,15 @@ def test_nothing_is_written(predictor: Predictor) -> None:
     assert OUTPUT.line(answer) == OUTPUT.text(answer) == "(nothing is written)"
 
 
-def test_a_picture_is_answered_whole(predictor: Predictor, certain: None) -> None:
-    answer = cast(ReadScene, predictor.predict("read_scene", image=Image.new("RGB", (300, 200), "red")))
+def test_a_picture_is_answered_whole(predictor: Predictor, certain: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture is scaled to 256 pixels a side; the answer is in its own pixels."""
+    monkeypatch.setattr(scenes, "_found", lambda *_: [WordBox(64, 32, 40, 16)])
 
-    assert all(0 <= word.point[0] <= 300 and 0 <= word.point[1] <= 200 for word in answer.words)
+    (word,) = cast(ReadScene, predictor.predict("read_scene", image=Image.new("RGB", (512, 300), "red"))).words
+
+    assert word.point == (128, 64)
+    assert word.corners[0] == (88, 48)
+    assert word.text
 
 
 def test_a_network_that_finds_words_can_read_them(toy: Checkpoint) -> None:
