@@ -250,7 +250,8 @@ def test_the_strip_marks_moments_and_goes_to_them(watched: Watched) -> None:
     assert all(box["width"] >= 120 for box in boxes_of(page, ".strip canvas.heat"))
     expect(page.locator(".moments i")).to_have_count(16)
     page.click(".strip button >> nth=8")
-    page.wait_for_function("document.querySelector('.preview video').currentTime > 1")
+    expect(page.locator(".preview video")).not_to_have_js_property("currentTime", 0)
+    assert page.locator(".preview video").evaluate("video => video.currentTime") > 1
     widths = [page.locator(".strip .bar i").nth(i).evaluate("bar => parseFloat(bar.style.width)") for i in range(16)]
     assert max(widths) == 100
     page.hover(".piece >> nth=2")

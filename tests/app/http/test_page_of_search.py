@@ -59,7 +59,8 @@ def test_pictures_are_added_and_found(filled: Page) -> None:
     expect(hits).to_have_count(2)
     expect(hits.first).to_contain_text("similarity")
     expect(hits.first.locator("mark", has_text="day")).to_be_visible()
-    filled.wait_for_function("[...document.querySelectorAll('.hits img')].every((each) => each.naturalWidth > 0)")
+    for picture in hits.locator("img").all():
+        expect(picture).not_to_have_js_property("naturalWidth", 0)
 
 
 def test_a_hit_leads_to_others_and_can_be_removed(filled: Page) -> None:
