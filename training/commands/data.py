@@ -1,4 +1,4 @@
-"""``omninet data``: inspect data sets."""
+"""``omninet data``: inspect and make data sets."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 
 def add(subparsers: Any) -> None:
-    """Add ``data`` with its subcommands ``check``, ``clean`` and ``label`` to the command line."""
-    parser = subparsers.add_parser("data", help="inspect data sets")
+    """Add ``data`` with its subcommands ``check``, ``clean``, ``label`` and ``shapes`` to the command line."""
+    parser = subparsers.add_parser("data", help="inspect and make data sets")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_check(commands)
     _add_clean(commands)
     _add_label(commands)
+    _add_shapes(commands)
 
 
 def _add_check(commands: Any) -> None:
@@ -62,6 +63,21 @@ def _add_label(commands: Any) -> None:
     labeller.add_argument("--most", type=int, default=60, help="maximum number of photos of a class (default: 60)")
     labeller.add_argument("--captions", type=Path, help="captions by people: tab-separated folder, path in it, caption")
     labeller.set_defaults(run=run_label)
+
+
+def _add_shapes(commands: Any) -> None:
+    drawer = commands.add_parser(
+        "shapes",
+        help="draw boxes of shapes with statements about them, like those of NLVR",
+        description="Draw pictures of three boxes with shapes, and make statements about them by rules: each is true "
+        "of one picture and false of another. The data set nlvr reads the folder.",
+        epilog="example: omninet data shapes data/drawn_shapes --pictures 8000 --without data/nlvr",
+    )
+    drawer.add_argument("out", type=Path, help="folder of the data set")
+    drawer.add_argument("--pictures", type=int, default=8000, help="number of training pictures (default: 8000)")
+    drawer.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
+    drawer.add_argument("--without", type=Path, help="folder of NLVR: no sentence of its dev split is made")
+    drawer.set_defaults(run=run_shapes)
 
 
 def _add_sets(parser: argparse.ArgumentParser) -> None:
@@ -121,6 +137,22 @@ def run_label(args: argparse.Namespace) -> int:
     captions = read_captions(args.captions) if args.captions else None
     for split, count in write_labelled(args.packed, args.out, names, args.most, held_back, captions).items():
         print(f"{split}: {count} photos")
+    return 0
+
+
+def run_shapes(args: argparse.Namespace) -> int:
+    """Run ``data shapes``; return the exit code.
+
+    Raises:
+        DataError: there are too few pictures, or NLVR cannot be read.
+    """
+    from omninet.training.data.drawn_shapes import write_shapes
+    from omninet.training.data.nlvr import Nlvr
+
+    dev = Nlvr(args.without).read("dev") if args.without else ()
+    without = [example.inputs["statement"] for example in dev]
+    for split, count in write_shapes(args.out, args.pictures, args.seed, without).items():
+        print(f"{split}: {count} statements")
     return 0
 
 
