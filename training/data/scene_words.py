@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from omninet.training.data.base import DataError, DataSet, Example, read_text
+from omninet.training.data.json_files import malformed
 
 
 class SceneWords(DataSet):
@@ -48,10 +49,30 @@ class Icdar2015Words(SceneWords):
 
 
 class Iiit5kWords(SceneWords):
-    """IIIT 5K-word (Mishra, Alahari, Jawahar 2012), signs and posters."""
+    """IIIT 5K-word (Mishra, Alahari, Jawahar 2012), signs and posters; its own lists are files of MATLAB."""
 
     source = "https://cvit.iiit.ac.in/research/projects/cvit-projects/the-iiit-5k-word-dataset"
-    layout = "iiit5k_train.txt and iiit5k_dev.txt (iiit5k_test.txt)"
+    layout = "iiit5k_train.txt and iiit5k_dev.txt (iiit5k_test.txt), or traindata.mat and testdata.mat"
     lists: ClassVar[dict[str, tuple[str, ...]]] = {
-        split: (f"iiit5k_{split}.txt",) for split in ("train", "dev", "test")
+        split: (f"iiit5k_{split}.txt", f"{split}data.mat") for split in ("train", "dev", "test")
     }
+
+    def examples(self, split: str) -> Sequence[Example]:
+        """Return one example per word of the list."""
+        path = self.existing(*self.lists[split])
+        return self._of_matlab(path) if path.suffix == ".mat" else super().examples(split)
+
+    def _of_matlab(self, path: Path) -> list[Example]:
+        """Read a list of structures with the fields ``ImgName`` and ``GroundTruth``, named as its file is."""
+        from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError
+
+        with malformed(path, "list of IIIT 5K-word"):
+            try:
+                words = loadmat(path, variable_names=[path.stem], simplify_cells=True)[path.stem]
+            except MatReadError as error:
+                raise ValueError(str(error)) from error
+            return [
+                Example(self.task, {"image": path.parent / PurePosixPath(word["ImgName"])}, str(word["GroundTruth"]))
+                for word in words
+            ]

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
-from omninet.training.data import DATASETS, MissingError
+from omninet.training.data import DATASETS, DataError, MissingError
 from omninet.training.data.text_drawing import DrawnWord, draws_ascii
 from tests.training.data.trees import check_malformed, insert, read
 
@@ -21,6 +22,19 @@ def test_words_on_photos(trees: Path, kind: str, name: str) -> None:
     folder = trees / kind / name
     assert [(e["image"], e["answer"]) for e in train] == [(folder / "1.jpg", "SALE!"), (folder / "2.jpg", 'a, "b"')]
     assert [(e["image"], e["answer"]) for e in dev] == [(folder / "3.jpg", "Exit")]
+
+
+def test_the_lists_of_iiit5k_itself(tmp_path: Path) -> None:
+    words = np.array([("train/1_1.png", "PRIVATE"), ("train/2_1.png", "12")], [("ImgName", "O"), ("GroundTruth", "O")])
+    savemat(tmp_path / "traindata.mat", {"traindata": words})
+    (tmp_path / "testdata.mat").write_bytes(b"no MATLAB")
+
+    examples = DATASETS["iiit5k_words"](tmp_path).read("train")
+
+    assert [example.answer for example in examples] == ["PRIVATE", "12"]
+    assert examples[1].inputs["image"] == tmp_path / "train/2_1.png"
+    with pytest.raises(DataError, match=r"testdata\.mat is no list of IIIT 5K-word"):
+        DATASETS["iiit5k_words"](tmp_path).read("test")
 
 
 @pytest.mark.parametrize("line", ["a.jpg", "a.jpg, Exit", 'a.jpg, "', '../a.jpg, "Exit"'])
