@@ -26,6 +26,19 @@ def positive(config: object, *names: str) -> None:
             raise ConfigError(f"{type(config).__name__}.{name} must be a whole number above 0, not {value!r}")
 
 
+def not_negative(config: object, *names: str) -> None:
+    """Check that the named values are integers, 0 or more, or tuples of such integers.
+
+    Raises:
+        ConfigError: one of them is not.
+    """
+    for name in names:
+        value = getattr(config, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+                raise ConfigError(f"{type(config).__name__}.{name} must be whole numbers from 0, not {value!r}")
+
+
 def flags(config: object, *names: str) -> None:
     """Check that the named values are booleans.
 
@@ -63,6 +76,57 @@ def plain_name(config: object, name: str) -> None:
 
 
 @dataclass(frozen=True)
+class ExpertsConfig:
+    """Mixtures of experts in place of feed-forward blocks (Shazeer et al. 2017).
+
+    Attributes:
+        number: experts of a mixture; 0 if there are no mixtures.
+        chosen: experts that process a position.
+        d_hidden: hidden width of an expert; 0 is that of the feed-forward blocks.
+        encoder, decoder: layers that have a mixture, counted from 0.
+    """
+
+    number: int = 0
+    chosen: int = 2
+    d_hidden: int = 0
+    encoder: tuple[int, ...] = ()
+    decoder: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        positive(self, "chosen")
+        not_negative(self, "number", "d_hidden", "encoder", "decoder")
+        if bool(self.number) != bool(self.encoder or self.decoder):
+            raise ConfigError("ExpertsConfig needs both a number of experts and the layers that have them, or neither")
+        if self.number and self.chosen >= self.number:
+            raise ConfigError(f"ExpertsConfig.chosen must be below number, {self.number}, not {self.chosen}")
+
+
+@dataclass(frozen=True)
+class ConvolutionsConfig:
+    """Convolutional blocks of the layers and of the mixer (Kaiser et al. 2017, 2.1).
+
+    Attributes:
+        encoder: ``beside`` puts a block before the self-attention of each encoder layer, ``only`` in its place.
+        decoder: puts a causal block before the self-attention of each decoder layer.
+        kernels, dilations: of each step of a block.
+    """
+
+    encoder: Literal["none", "beside", "only"] = "none"
+    decoder: bool = False
+    kernels: tuple[int, ...] = (3, 3, 15, 15)
+    dilations: tuple[int, ...] = (1, 1, 1, 8)
+
+    def __post_init__(self) -> None:
+        one_of(self, "encoder", ("none", "beside", "only"))
+        flags(self, "decoder")
+        not_negative(self, "kernels", "dilations")
+        if not self.kernels or len(self.kernels) != len(self.dilations) or 0 in self.dilations:
+            raise ConfigError("ConvolutionsConfig needs kernels, and a dilation above 0 for each of them")
+        if even := [kernel for kernel in self.kernels if kernel % 2 == 0]:
+            raise ConfigError(f"ConvolutionsConfig.kernels must be odd, not {even[0]}")
+
+
+@dataclass(frozen=True)
 class CNPConfig:
     """Configuration of the Central Neural Processor (paper, section 3.2).
 
@@ -85,6 +149,9 @@ class CNPConfig:
         link_array: False removes the gate (paper, Table 2).
         spatial_cache: False leaves the spatial cache empty (paper, Table 2).
         recurrent_steps: number of times that the stack of encoder layers, and that of decoder layers, runs.
+        experts: mixtures of experts in place of feed-forward blocks.
+        convolutions: convolutional blocks in the layers.
+        mixer: True puts an attention to the temporal cache and two convolutional blocks before the decoder's layers.
     """
 
     d_model: int = 512
@@ -103,6 +170,9 @@ class CNPConfig:
     link_array: bool = True
     spatial_cache: bool = True
     recurrent_steps: int = 1
+    experts: ExpertsConfig = ExpertsConfig()
+    convolutions: ConvolutionsConfig = ConvolutionsConfig()
+    mixer: bool = False
 
     def __post_init__(self) -> None:
         positive(
@@ -111,7 +181,10 @@ class CNPConfig:
             *("d_control", "d_output_embedding", "max_length", "recurrent_steps"),
         )
         one_of(self, "gate", get_args(Gate))
-        flags(self, "link_array", "spatial_cache")
+        flags(self, "link_array", "spatial_cache", "mixer")
+        for part, layers in (("encoder", self.encoder_layers), ("decoder", self.decoder_layers)):
+            if missing := [layer for layer in getattr(self.experts, part) if layer >= layers]:
+                raise ConfigError(f"CNPConfig.experts.{part} names layer {missing[0]}, but the last is {layers - 1}")
         for name in ("dropout", "attention_dropout"):
             value = getattr(self, name)
             if not isinstance(value, (int, float)) or not 0 <= value < 1:

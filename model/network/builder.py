@@ -10,16 +10,24 @@ from torch import nn
 
 from omninet.model.config import CNPConfig
 from omninet.model.network.attention import GatedAttention, MultiHeadAttention
-from omninet.model.network.layers import DecoderLayer, EncoderLayer, FeedForward
+from omninet.model.network.convolutions import ConvolutionBlock
+from omninet.model.network.experts import Experts
+from omninet.model.network.layers import ConvolutionLayer, DecoderLayer, EncoderLayer, FeedForward
+from omninet.model.network.mixer import Mixer
 
 
-def encoder_layer(config: CNPConfig) -> EncoderLayer:
-    """Build a layer of the temporal encoder."""
-    return EncoderLayer(MultiHeadAttention(config), feed_forward(config))
+def encoder_layer(config: CNPConfig, number: int) -> EncoderLayer | ConvolutionLayer:
+    """Build a layer of the temporal encoder; numbers count from 0."""
+    mixture = f"encoder {number}" if number in config.experts.encoder else ""
+    if config.convolutions.encoder == "only":
+        return ConvolutionLayer(ConvolutionBlock(config), feed_forward(config, mixture))
+    blocks = config.convolutions.encoder == "beside"
+    return EncoderLayer(MultiHeadAttention(config), feed_forward(config, mixture), _convolutions(config, blocks))
 
 
-def decoder_layer(config: CNPConfig) -> DecoderLayer:
-    """Build a layer of the decoder."""
+def decoder_layer(config: CNPConfig, number: int) -> DecoderLayer:
+    """Build a layer of the decoder; numbers count from 0."""
+    mixture = f"decoder {number}" if number in config.experts.decoder else ""
     d = config.d_model
     return DecoderLayer(
         self_attention=MultiHeadAttention(config),
@@ -28,10 +36,20 @@ def decoder_layer(config: CNPConfig) -> DecoderLayer:
         spatial_projection=nn.Linear(d, d),
         spatial_attention=GatedAttention(config),
         output_projection=nn.Linear(d, d),
-        feed_forward=feed_forward(config),
+        feed_forward=feed_forward(config, mixture),
+        convolutions=_convolutions(config, config.convolutions.decoder),
     )
 
 
-def feed_forward(config: CNPConfig) -> nn.Module:
-    """Build the feed-forward block at the end of every layer, (N, d) -> (N, d)."""
-    return FeedForward(config.d_model, config.d_hidden, config.dropout)
+def mixers(config: CNPConfig) -> list[Mixer]:
+    """Build the decoder's mixer, if it has one."""
+    return [Mixer(config)] if config.mixer else []
+
+
+def feed_forward(config: CNPConfig, mixture: str = "") -> nn.Module:
+    """Build the block at the end of every layer, (N, d) -> (N, d): a mixture of experts if it has a name."""
+    return Experts(config, mixture) if mixture else FeedForward(config.d_model, config.d_hidden, config.dropout)
+
+
+def _convolutions(config: CNPConfig, has_one: bool) -> list[ConvolutionBlock]:
+    return [ConvolutionBlock(config)] if has_one else []

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from omninet.model.config import CNPConfig
 from omninet.model.decoding.goal import Depth
 from omninet.model.network.attention import concatenate
+from omninet.model.network.auxiliary import Auxiliary
 from omninet.model.network.cohort import Cohort
 from omninet.model.network.decoder import Decoder
 from omninet.model.network.kv_cache import KeyValueCache
 from omninet.model.network.layers import (
     LayerAttention,
-    Losses,
     MemoryMasks,
     start_as_identity,
 )
@@ -78,7 +78,7 @@ class CNP(nn.Module):
         domain: str,
         memory: Memory | None = None,
         mask: Tensor | None = None,
-        losses: Losses | None = None,
+        auxiliary: Auxiliary | None = None,
         exits: Exits | None = None,
     ) -> Memory:
         """Append one input to the caches (paper, Algorithm 1).
@@ -88,7 +88,7 @@ class CNP(nn.Module):
             domain: name of the input's domain.
             memory: caches after the earlier inputs; None starts with empty caches.
             mask: (b, t), false at padded steps; None if nothing is padded.
-            losses: the layers add their auxiliary training losses to this dictionary.
+            auxiliary: gets what the layers return besides their outputs.
             exits: the hidden states at each depth that is a key are appended to its list.
 
         Raises:
@@ -105,7 +105,7 @@ class CNP(nn.Module):
         if exits and 0 in exits:
             exits[0].append(x.mean(2))
         x = self._controlled(x, domain)
-        temporal = self._encode_steps(x, mask, losses, exits or {})
+        temporal = self._encode_steps(x, mask, auxiliary, exits or {})
         valid = torch.ones(b, t, dtype=torch.bool, device=x.device) if mask is None else mask
         if exits and "cells" in exits:
             exits["cells"].append(self._cells(x))
@@ -152,10 +152,10 @@ class CNP(nn.Module):
         cells: Tensor = self.spatial_projection(x).flatten(1, 2)
         return cells
 
-    def _encode_steps(self, x: Tensor, mask: Tensor | None, losses: Losses | None, exits: Exits) -> Tensor:
+    def _encode_steps(self, x: Tensor, mask: Tensor | None, auxiliary: Auxiliary | None, exits: Exits) -> Tensor:
         """Run the temporal encoder over x (b, t, s, d), averaged over its cells: (b, t, d); see ``encode``."""
         states: Tensor = self.temporal_projection(x.mean(2))
-        layers = self.temporal_encoder.depths(states, mask, losses)
+        layers = self.temporal_encoder.depths(states, mask, auxiliary)
         for depth, states in enumerate(layers, 1):
             if depth in exits:
                 exits[depth].append(states)
@@ -175,7 +175,7 @@ class CNP(nn.Module):
         task: str,
         targets: Tensor,
         mask: Tensor | None = None,
-        losses: Losses | None = None,
+        auxiliary: Auxiliary | None = None,
         attention: list[LayerAttention] | None = None,
     ) -> Tensor:
         """Return the log-probabilities of all classes at each position, with teacher forcing.
@@ -183,13 +183,13 @@ class CNP(nn.Module):
         Args:
             targets: class ids, (b, n); position i is predicted from the targets before it.
             mask: (b, n), false at padded targets.
-            losses: the layers add their auxiliary training losses to this dictionary.
+            auxiliary: gets what the layers return besides their outputs.
             attention: the attention of each layer is appended to this list.
 
         Returns:
             Natural log-probabilities, (b, n, c).
         """
-        hidden = self.hidden(memory, task, targets, mask, losses, attention)
+        hidden = self.hidden(memory, task, targets, mask, auxiliary, attention)
         return _log_probabilities(self.classifiers[self.tasks[task]](hidden))
 
     def hidden(
@@ -198,7 +198,7 @@ class CNP(nn.Module):
         task: str,
         targets: Tensor,
         mask: Tensor | None = None,
-        losses: Losses | None = None,
+        auxiliary: Auxiliary | None = None,
         attention: list[LayerAttention] | None = None,
     ) -> Tensor:
         """Return the decoder's hidden states, (b, n, d), with teacher forcing; see ``decode`` for the arguments."""
@@ -206,16 +206,16 @@ class CNP(nn.Module):
         x = self.decoder_inputs(memory, task, targets[:, :-1])
         if mask is not None:
             mask = torch.cat([torch.ones_like(mask[:, :1]), mask[:, :-1]], 1)
-        hidden, weights = self.decoder(x, memory, mask, losses)
+        hidden, weights = self.decoder(x, memory, mask, auxiliary)
         if attention is not None:
             attention.extend(weights)
         states: Tensor = hidden
         return states
 
-    def first_hidden(self, memory: Memory, task: str, losses: Losses | None = None) -> Tensor:
+    def first_hidden(self, memory: Memory, task: str, auxiliary: Auxiliary | None = None) -> Tensor:
         """Return the decoder's hidden state at the first position, (b, 1, d)."""
         self._check_task(task)
-        hidden, _ = self.decoder(self._start(memory, task), memory, None, losses)
+        hidden, _ = self.decoder(self._start(memory, task), memory, None, auxiliary)
         states: Tensor = hidden
         return states
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from omninet.model.network.attention import Source
 from omninet.model.network.kv_cache import KeyValueCache
-from omninet.model.network.layers import LayerMemory, MemoryMasks
+from omninet.model.network.layers import LayerMemory, MemoryMasks, Place
 from omninet.model.network.placement import Placement
 
 
@@ -48,6 +48,10 @@ class Cohort:
     def self_source(self, slot: int, keys: Tensor, values: Tensor) -> Source:
         """Cache the keys and values of this step and return them with those of the earlier steps; see Part."""
         return self.cache.append(slot, keys, values)
+
+    def slide(self, place: Place, x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+        """Convolve over the inputs of this step and the cached ones of the earlier steps; see Part."""
+        return self.cache.slide(place, x, weight, dilation)
 
     def reorder(self, parents: Tensor) -> None:
         """Reorder the hypotheses of each row: hypothesis i continues hypothesis ``parents[:, i]``; parents (b, n)."""

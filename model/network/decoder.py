@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from omninet.model.config import CNPConfig
-from omninet.model.network.builder import decoder_layer
+from omninet.model.network.auxiliary import Auxiliary
+from omninet.model.network.builder import decoder_layer, mixers
 from omninet.model.network.cohort import Cohort
 from omninet.model.network.layers import (
     LayerAttention,
     LayerMemory,
-    Losses,
     MemoryMasks,
     Part,
     Prefix,
@@ -31,15 +31,16 @@ class Decoder(nn.Module):
         super().__init__()
         self.recurrent_steps = config.recurrent_steps
         self.register_buffer("positions", sinusoid_table(config.max_length, config.d_model), persistent=False)
-        self.layers = nn.ModuleList(decoder_layer(config) for _ in range(config.decoder_layers))
+        self.layers = nn.ModuleList(decoder_layer(config, i) for i in range(config.decoder_layers))
         self.output = nn.Linear(config.d_model, config.d_model)
+        self.mixers = nn.ModuleList(mixers(config))
 
     def project_memory(self, memory: Memory) -> list[LayerMemory]:
-        """Project ``memory`` to the keys and values of each layer's cross-attention."""
-        return [layer.project_memory(memory) for layer in self.layers]  # type: ignore[operator]
+        """Project ``memory`` to the keys and values of each layer's cross-attention, then of the mixer's."""
+        return [layer.project_memory(memory) for layer in (*self.layers, *self.mixers)]
 
     def forward(
-        self, x: Tensor, memory: Memory, mask: Tensor | None = None, losses: Losses | None = None
+        self, x: Tensor, memory: Memory, mask: Tensor | None = None, auxiliary: Auxiliary | None = None
     ) -> tuple[Tensor, list[LayerAttention]]:
         """Run the decoder over whole prefixes with a causal mask.
 
@@ -57,7 +58,7 @@ class Decoder(nn.Module):
             causal = causal & mask[:, None, None, :]
         prefix = Prefix(b, n, self.project_memory(memory), MemoryMasks.of(memory), causal)
         x = (x + self.positions[1 : n + 1]).flatten(0, 1)
-        hidden, attention = self._run(x, [prefix], None if mask is None else mask.flatten(), losses)
+        hidden, attention = self._run(x, [prefix], None if mask is None else mask.flatten(), auxiliary)
         return hidden.view(b, n, -1), attention
 
     def step(self, x: Tensor, cohorts: Sequence[Cohort]) -> Tensor:
@@ -72,11 +73,15 @@ class Decoder(nn.Module):
         return hidden
 
     def _run(
-        self, x: Tensor, parts: Sequence[Part], rows: Tensor | None = None, losses: Losses | None = None
+        self, x: Tensor, parts: Sequence[Part], rows: Tensor | None = None, auxiliary: Auxiliary | None = None
     ) -> tuple[Tensor, list[LayerAttention]]:
+        for mixer in self.mixers:
+            x = mixer(x, parts, rows)
         attention = []
         for slot in range(self.recurrent_steps * len(self.layers)):
-            x, weights = self.layers[slot % len(self.layers)](x, parts, slot, rows, losses)
+            number = slot % len(self.layers)
+            memories = [part.memories[number] for part in parts]
+            x, weights = self.layers[number](x, parts, slot, memories, rows, auxiliary)
             attention.append(weights)
         return self.output(x), attention
 

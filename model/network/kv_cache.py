@@ -1,4 +1,4 @@
-"""KV cache of the decoder's self-attention for a running batch."""
+"""Cache of the decoder for a running batch: keys and values of its self-attention, inputs of its convolutions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from omninet.model.config import CNPConfig
 from omninet.model.network.attention import Source
+from omninet.model.network.layers import Place
 from omninet.model.network.placement import Placement
 
 INITIAL_COLUMNS = 32  # initial capacity of the cache, in columns
@@ -20,7 +21,7 @@ class KeyValueCache:
 
     A column holds the keys and values of all ``n`` hypotheses of a row. A mask selects the tokens that belong to the
     prefix of each hypothesis. Reordering hypotheses or adding a row therefore changes the mask only; no keys or values
-    are copied.
+    are copied. Causal convolutions keep their inputs in columns as well, and read them through the mask.
 
     Args:
         batch: rows.
@@ -30,6 +31,7 @@ class KeyValueCache:
     Attributes:
         keys, values: (slots, b, h, columns * n, k), one slot for each decoder layer and recurrent step.
         mask: (b, n, columns * n), true at the tokens in the prefix of each hypothesis, the current token included.
+        inputs: step of a convolution -> its inputs, (b, columns * n, d).
         first, column: the columns in use are ``first`` to ``column - 1``.
     """
 
@@ -39,6 +41,7 @@ class KeyValueCache:
         self.keys = like.new_zeros(slots, batch, config.heads, room, config.d_key)
         self.values = like.new_zeros(slots, batch, config.heads, room, config.d_value)
         self.mask = torch.zeros(batch, n, room, dtype=torch.bool, device=like.device)
+        self.inputs: dict[Place, Tensor] = {}
         self.first = self.column = 0
 
     def open_column(self, oldest: int) -> None:
@@ -66,6 +69,26 @@ class KeyValueCache:
         window = self.keys[slot, :, :, start:end], self.values[slot, :, :, start:end]
         return Source(self.n, *window, self.mask[:, None, :, start:end])
 
+    def slide(self, place: Place, x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+        """Store the inputs x (b, n, d) of a causal convolution; return its outputs at the current column, (b, n, d).
+
+        Before the first token of a hypothesis there are zeros.
+
+        Args:
+            place: which run of which convolution this is.
+            weight: (d, kernel).
+        """
+        b, n, d = x.shape
+        if place not in self.inputs:
+            self.inputs[place] = x.new_zeros(b, self.mask.shape[2], d)
+        kept = self.inputs[place]
+        kept[:, self._end - n : self._end] = x
+        reach = range(self.column - 1, self.first - 1, -dilation)[: weight.shape[1]]  # the current column, then earlier
+        columns = torch.tensor(reach, device=x.device)
+        seen = kept.view(b, -1, n, d)[:, columns]
+        chosen = self.mask.view(b, n, -1, n)[:, :, columns].to(x.dtype)
+        return torch.einsum("bitj,btjd,dt->bid", chosen, seen, weight.flip(1)[:, : len(columns)])
+
     def reorder(self, parents: Tensor) -> None:
         """Let each hypothesis continue the prefix of another one of its row; parents (b, n)."""
         self.mask = self.mask.gather(1, parents[..., None].expand_as(self.mask))
@@ -73,6 +96,7 @@ class KeyValueCache:
     def select(self, rows: Tensor) -> None:
         """Keep only the given rows, in the given order."""
         self.keys, self.values, self.mask = self.keys[:, rows], self.values[:, rows], self.mask[rows]
+        self.inputs = {place: kept[rows] for place, kept in self.inputs.items()}
 
     def join(self, put: Placement) -> None:
         """Add rows with empty prefixes."""
@@ -80,6 +104,9 @@ class KeyValueCache:
         if put.extra:
             self.keys, self.values = (functional.pad(x, (0, 0) * 3 + (0, put.extra)) for x in (self.keys, self.values))
             self.mask = functional.pad(self.mask, (0, 0, 0, 0, 0, put.extra))
+            self.inputs = {
+                place: functional.pad(kept, (0, 0, 0, 0, 0, put.extra)) for place, kept in self.inputs.items()
+            }
 
     @property
     def _end(self) -> int:
@@ -94,4 +121,8 @@ class KeyValueCache:
             new[:, :, :, : end - start] = old[:, :, :, start:end]
         self.keys, self.values = grown
         self.mask = functional.pad(self.mask[:, :, start:end], (0, room - (end - start)))
+        self.inputs = {
+            place: functional.pad(kept[:, start:end], (0, 0, 0, room - (end - start)))
+            for place, kept in self.inputs.items()
+        }
         self.first, self.column = 0, self.column - self.first

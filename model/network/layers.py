@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +18,12 @@ from omninet.model.network.attention import (
     concatenate,
     open_empty_rows,
 )
+from omninet.model.network.auxiliary import Auxiliary
+from omninet.model.network.convolutions import ConvolutionBlock, Slide, slide_over
 from omninet.model.network.memory import Memory
+
+Place = tuple[Hashable, int]
+"""A step of a convolutional block of the decoder: name of the block (of its run), and number of the step."""
 
 
 def sinusoid_table(positions: int, width: int) -> Tensor:
@@ -41,16 +46,6 @@ def start_as_identity(linear: nn.Linear) -> None:
     nn.init.zeros_(linear.bias)
 
 
-Losses = dict[str, Tensor]
-"""Auxiliary training losses of layers: name -> scalar, on the scale of a mean over the targets."""
-
-
-def add_loss(losses: Losses | None, name: str, term: Tensor) -> None:
-    """Add a term to the auxiliary loss ``name``; does nothing if ``losses`` is None."""
-    if losses is not None:
-        losses[name] = losses[name] + term if name in losses else term
-
-
 class FeedForward(nn.Module):
     """Position-wise feed-forward block with residual connection and layer norm (Vaswani et al. 2017, 3.3)."""
 
@@ -61,11 +56,12 @@ class FeedForward(nn.Module):
         self.norm = nn.LayerNorm(d_model)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, losses: Losses | None = None) -> Tensor:  # noqa: ARG002
+    def forward(self, x: Tensor, rows: Tensor | None = None, auxiliary: Auxiliary | None = None) -> Tensor:  # noqa: ARG002
         """(N, d) -> (N, d).
 
         Args:
-            losses: unused here; a replacement of this block may add auxiliary losses to it with ``add_loss``.
+            rows, auxiliary: unused here; a replacement of this block may treat padding, where ``rows`` (N) is false,
+                in its own way, and may return auxiliary losses.
         """
         changed = self.dropout(self.contract(functional.relu(self.expand(x))))
         normed: Tensor = self.norm(changed + x)
@@ -77,28 +73,65 @@ class EncoderLayer(nn.Module):
 
     Args:
         feed_forward: FeedForward or a replacement with its interface, (N, d) -> (N, d).
+        convolutions: blocks before the self-attention.
     """
 
-    def __init__(self, attention: MultiHeadAttention, feed_forward: nn.Module) -> None:
+    def __init__(
+        self, attention: MultiHeadAttention, feed_forward: nn.Module, convolutions: Iterable[ConvolutionBlock] = ()
+    ) -> None:
         super().__init__()
         self.attention = attention
         self.feed_forward = feed_forward
+        self.convolutions = nn.ModuleList(convolutions)
 
-    def forward(self, x: Tensor, mask: Tensor | None, losses: Losses | None = None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None, auxiliary: Auxiliary | None = None) -> Tensor:
         """Map x (b, t, d) to (b, t, d); mask (b, t), the output is zero where it is false."""
         b, t, _ = x.shape
         keys_mask = None if mask is None else open_empty_rows(mask)[:, None, None, :]
         rows = None if mask is None else mask.flatten()
         flat = x.flatten(0, 1)
+        for block in self.convolutions:
+            flat = block(flat, slide_steps(t, rows))
         queries, keys, values = self.self_attention_inputs(flat)
         split = self.attention.split
         changed, _ = self.attention(flat, queries, [Source(t, split(keys, t), split(values, t), keys_mask)])
-        changed = self.feed_forward(zero_padding(changed, rows), losses)
+        changed = self.feed_forward(zero_padding(changed, rows), rows, auxiliary)
         return zero_padding(changed, rows).view(b, t, -1)
 
     def self_attention_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
         """Project x (N, d) to the queries, keys and values of the self-attention, each (N, h * k)."""
         return self.attention.query(x), self.attention.key(x), self.attention.value(x)
+
+
+class ConvolutionLayer(nn.Module):
+    """Layer of the temporal encoder without attention: a convolutional and a feed-forward block.
+
+    Args:
+        feed_forward: FeedForward or a replacement with its interface, (N, d) -> (N, d).
+    """
+
+    def __init__(self, convolution: ConvolutionBlock, feed_forward: nn.Module) -> None:
+        super().__init__()
+        self.convolution = convolution
+        self.feed_forward = feed_forward
+
+    def forward(self, x: Tensor, mask: Tensor | None, auxiliary: Auxiliary | None = None) -> Tensor:
+        """Map x (b, t, d) to (b, t, d); mask (b, t), the output is zero where it is false."""
+        b, t, _ = x.shape
+        rows = None if mask is None else mask.flatten()
+        changed = self.convolution(x.flatten(0, 1), slide_steps(t, rows))
+        changed = self.feed_forward(zero_padding(changed, rows), rows, auxiliary)
+        return zero_padding(changed, rows).view(b, t, -1)
+
+
+def slide_steps(t: int, rows: Tensor | None) -> Slide:
+    """Return convolution over the t steps of each input; ``rows`` (b * t) is false at padding, which counts as zero."""
+
+    def slide(_: int, x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+        steps = zero_padding(x, rows).view(-1, t, x.shape[1])
+        return slide_over(steps, weight, dilation, causal=False).flatten(0, 1)
+
+    return slide
 
 
 def zero_padding(x: Tensor, rows: Tensor | None) -> Tensor:
@@ -161,7 +194,7 @@ class Part(Protocol):
 
     @property
     def memories(self) -> Sequence[LayerMemory]:
-        """Keys and values of the memory, one for each layer."""
+        """Keys and values of the memory, one for each layer, and one for the mixer if there is one."""
         ...
 
     @property
@@ -175,6 +208,15 @@ class Part(Protocol):
         Args:
             slot: run of a layer, counted from 0: recurrent step * layers + layer.
             keys, values: of the current positions, (b, h, n, k).
+        """
+        ...
+
+    def slide(self, place: Place, x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+        """Convolve each channel of x (b, n, d) over a position and those before it: (b, n, d).
+
+        Args:
+            place: which run of which convolution this is.
+            weight: (d, kernel).
         """
         ...
 
@@ -196,6 +238,26 @@ class Prefix:
     def self_source(self, slot: int, keys: Tensor, values: Tensor) -> Source:  # noqa: ARG002
         """Return the keys and values with the causal mask; see Part."""
         return Source(self.n, keys, values, self.causal)
+
+    def slide(self, place: Place, x: Tensor, weight: Tensor, dilation: int) -> Tensor:  # noqa: ARG002
+        """Convolve over the whole prefix; see Part."""
+        return slide_over(x, weight, dilation, causal=True)
+
+
+def slide_parts(parts: Sequence[Part], name: Hashable, rows: Tensor | None) -> Slide:
+    """Return causal convolution over the positions of each part.
+
+    Args:
+        name: of the block, and of its run if it runs several times.
+        rows: (N), false at padded targets.
+    """
+
+    def slide(number: int, x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+        pieces = zip(_split_parts(zero_padding(x, rows), parts), parts, strict=True)
+        found = [part.slide((name, number), piece.view(part.b, part.n, -1), weight, dilation) for piece, part in pieces]
+        return concatenate([piece.flatten(0, 1) for piece in found])
+
+    return slide
 
 
 @dataclass(frozen=True)
@@ -220,6 +282,7 @@ class DecoderLayer(nn.Module):
 
     Args:
         feed_forward: FeedForward or a replacement with its interface, (N, d) -> (N, d).
+        convolutions: blocks before the self-attention.
     """
 
     def __init__(
@@ -231,6 +294,7 @@ class DecoderLayer(nn.Module):
         spatial_attention: GatedAttention,
         output_projection: nn.Linear,
         feed_forward: nn.Module,
+        convolutions: Iterable[ConvolutionBlock] = (),
     ) -> None:
         super().__init__()
         self.self_attention = self_attention
@@ -240,6 +304,7 @@ class DecoderLayer(nn.Module):
         self.spatial_attention = spatial_attention
         self.output_projection = output_projection
         self.feed_forward = feed_forward
+        self.convolutions = nn.ModuleList(convolutions)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -266,27 +331,35 @@ class DecoderLayer(nn.Module):
         return LayerMemory(self.temporal_attention.keys_values(memory.temporal), spatial)
 
     def forward(
-        self, x: Tensor, parts: Sequence[Part], slot: int, rows: Tensor | None = None, losses: Losses | None = None
+        self,
+        x: Tensor,
+        parts: Sequence[Part],
+        slot: int,
+        memories: Sequence[LayerMemory],
+        rows: Tensor | None = None,
+        auxiliary: Auxiliary | None = None,
     ) -> tuple[Tensor, LayerAttention]:
         """Run the layer.
 
         Args:
             x: hidden states, (N, d): those of the first part, row by row, then those of the next part.
             slot: run of a layer, counted from 0: recurrent step * layers + layer.
+            memories: each part's memory, projected by this layer.
             rows: (N), false at padded targets, which are set to zero; only with a single part.
-            losses: passed to the feed-forward block.
+            auxiliary: passed to the feed-forward block.
 
         Returns:
             The output, (N, d), and the attention of the first part.
         """
-        memories = [part.memories[slot % len(part.memories)] for part in parts]
+        for block in self.convolutions:
+            x = zero_padding(block(x, slide_parts(parts, slot, rows)), rows)
         queries, keys, values = self.self_attention_inputs(x)
         x, self_attention = self.self_attention(x, queries, self._self_sources(keys, values, parts, slot))
         steps = [Source(part.n, *m.temporal, part.masks.temporal) for part, m in zip(parts, memories, strict=True)]
         x, temporal = self.temporal_attention(*self.temporal_inputs(zero_padding(x, rows)), steps)
         x, queries = self.spatial_inputs(zero_padding(x, rows))
         x, spatial = self._attend_spatial(x, queries, parts, memories, temporal, rows)
-        x = self.feed_forward(self.output_projection(x), losses)
+        x = self.feed_forward(self.output_projection(x), rows, auxiliary)
         return zero_padding(x, rows), LayerAttention(self_attention[0].scores, temporal[0].scores, spatial)
 
     def self_attention_inputs(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from omninet.model.decoding.goal import Depth
+from omninet.model.network.auxiliary import Auxiliary
 from omninet.model.network.cnp import CNP
-from omninet.model.network.layers import Losses
 from omninet.model.network.memory import Memory
 from omninet.model.network.temporal_encoder import Exits
 from omninet.model.network_config import OmniNetConfig
@@ -45,13 +45,13 @@ class OmniNet(nn.Module):
         )
 
     def encode(
-        self, inputs: Inputs, moves: bool = True, losses: Losses | None = None, exits: Exits | None = None
+        self, inputs: Inputs, moves: bool = True, auxiliary: Auxiliary | None = None, exits: Exits | None = None
     ) -> Memory:
         """Encode inputs in the given order.
 
         Args:
             moves: add motion features to video frames; only for tasks that were trained with them (``Task.moves``).
-            losses: the layers add their auxiliary training losses to this dictionary.
+            auxiliary: gets what the layers return besides their outputs.
             exits: the hidden states of each input at each depth that is a key are appended to its list.
 
         Raises:
@@ -60,7 +60,7 @@ class OmniNet(nn.Module):
         memory: Memory | None = None
         for peripheral, domain, batch in inputs:
             x, mask = self.peripherals[peripheral](batch, moves)
-            memory = self.cnp.encode(x, domain, memory, mask, losses, exits)
+            memory = self.cnp.encode(x, domain, memory, mask, auxiliary, exits)
         if memory is None:
             raise ValueError("a memory needs at least one input")
         return memory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, get_args
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from omninet.model.config import CNPConfig, Gate
+from omninet.model.config import CNPConfig, ConvolutionsConfig, ExpertsConfig, Gate
 from omninet.model.network.cnp import CNP, group
 from omninet.model.network.cohort import Cohort
 from omninet.model.network.memory import Memory, collate
@@ -131,6 +131,8 @@ def step_through(cnp: CNP, rows: list[Row], steps: int) -> list[Tensor]:
 EVERYTHING = Row((TEXT, VIDEO, IMAGE, SHORT_TEXT))
 
 
+EXPERTS = ExpertsConfig(number=4, chosen=2, d_hidden=6, encoder=(1,), decoder=(0, 1))
+CONVOLUTIONS = ConvolutionsConfig(encoder="beside", decoder=True, kernels=(3, 5, 3), dilations=(1, 1, 2))
 # Configurations for parametrize, one for each way to compute.
 NETWORKS: list[dict[str, Any]] = [
     *({"gate": gate} for gate in GATES),
@@ -138,6 +140,11 @@ NETWORKS: list[dict[str, Any]] = [
     {"link_array": False},
     {"spatial_cache": False},
     {"link_array": False, "spatial_cache": False, "recurrent_steps": 2},
+    {"experts": EXPERTS},
+    {"convolutions": CONVOLUTIONS},
+    {"convolutions": replace(CONVOLUTIONS, encoder="only", decoder=False)},
+    {"convolutions": replace(CONVOLUTIONS, encoder="none", decoder=False), "mixer": True},
+    {"experts": EXPERTS, "convolutions": CONVOLUTIONS, "mixer": True, "recurrent_steps": 2},
 ]
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 

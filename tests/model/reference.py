@@ -58,8 +58,14 @@ class Reference:
         for _ in range(self.config.recurrent_steps):
             for i in range(self.config.encoder_layers):
                 layer = f"temporal_encoder.layers.{i}"
-                steps = [self.attention(f"{layer}.attention", x, steps)[0] for x in steps]
-                steps = [self.feed_forward(f"{layer}.feed_forward", x) for x in steps]
+                if self.config.convolutions.encoder == "only":
+                    steps = self.convolutions(f"{layer}.convolution", steps, causal=False)
+                else:
+                    if self.config.convolutions.encoder == "beside":
+                        steps = self.convolutions(f"{layer}.convolutions.0", steps, causal=False)
+                    steps = [self.attention(f"{layer}.attention", x, steps)[0] for x in steps]
+                block = self.experts if i in self.config.experts.encoder else self.feed_forward
+                steps = [block(f"{layer}.feed_forward", x) for x in steps]
         return steps
 
     def next_output(self, caches: Caches, task: str, tokens: Sequence[int]) -> Vector:
@@ -68,13 +74,24 @@ class Reference:
         xs = [self.linear("task_projection", self.control(task))]
         xs += [self.linear("output_projection", embedding[token]) for token in tokens]
         xs = [x + position(i, len(x)) for i, x in enumerate(xs, 1)]
+        if self.config.mixer:
+            xs = [self.attention("decoder.mixers.0.attention", x, caches.temporal)[0] for x in xs]
+            for i in range(2):
+                xs = self.convolutions(f"decoder.mixers.0.blocks.{i}", xs, causal=True)
         for _ in range(self.config.recurrent_steps):
             for i in range(self.config.decoder_layers):
-                xs = [self.decoder_layer(f"decoder.layers.{i}", xs[: n + 1], caches) for n in range(len(xs))]
+                layer, block = (
+                    f"decoder.layers.{i}",
+                    self.experts if i in self.config.experts.decoder else self.feed_forward,
+                )
+                if self.config.convolutions.decoder:
+                    xs = self.convolutions(f"{layer}.convolutions.0", xs, causal=True)
+                xs = [self.decoder_layer(layer, xs[: n + 1], caches) for n in range(len(xs))]
+                xs = [block(f"{layer}.feed_forward", x) for x in xs]
         return np.log(softmax(self.linear(f"classifiers.{task}", self.linear("decoder.output", xs[-1]))))
 
     def decoder_layer(self, layer: str, prefix: list[Vector], caches: Caches) -> Vector:
-        """Return the output of a layer at the last position of ``prefix``."""
+        """Return what a layer gives to its feed-forward block at the last position of ``prefix``."""
         x, _ = self.attention(f"{layer}.self_attention", prefix[-1], prefix)
         x = self.linear(f"{layer}.temporal_projection", x)
         x, temporal = self.attention(f"{layer}.temporal_attention", x, caches.temporal)
@@ -82,7 +99,7 @@ class Reference:
         if caches.spatial:
             gates = [self.spatial_gate(head, caches.links) for head in temporal]
             x, _ = self.attention(f"{layer}.spatial_attention", x, caches.spatial, gates)
-        return self.feed_forward(f"{layer}.feed_forward", self.linear(f"{layer}.output_projection", x))
+        return self.linear(f"{layer}.output_projection", x)
 
     def spatial_gate(self, temporal: Vector, links: list[tuple[int, int]]) -> Vector:
         """Return the temporal weight that gates each vector of the spatial cache (Algorithm 2)."""
@@ -124,6 +141,34 @@ class Reference:
         """Feed-forward block with residual connection and layer norm."""
         hidden = np.maximum(self.linear(f"{name}.expand", x), 0)
         return self.norm(f"{name}.norm", self.linear(f"{name}.contract", hidden) + x)
+
+    def experts(self, name: str, x: Vector) -> Vector:
+        """Mixture of experts with residual connection and layer norm: a loop over the chosen experts."""
+        scores = self.weights[f"{name}.gate"] @ x
+        chosen = sorted(range(len(scores)), key=lambda number: -scores[number])[: self.config.experts.chosen]
+        mixed = x
+        for gate, number in zip(softmax(scores[chosen]), chosen, strict=True):
+            expert = f"{name}.experts.{number}"
+            hidden = np.maximum(self.linear(f"{expert}.expand", x), 0)
+            mixed = mixed + gate * self.linear(f"{expert}.contract", hidden)
+        return self.norm(f"{name}.norm", mixed)
+
+    def convolutions(self, name: str, xs: list[Vector], causal: bool) -> list[Vector]:
+        """Convolutional block: the first two steps and the others, each pair with a residual connection."""
+        ys = xs
+        options = self.config.convolutions
+        for i, (kernel, dilation) in enumerate(zip(options.kernels, options.dilations, strict=True)):
+            weight = self.weights[f"{name}.steps.{i}.depthwise"]
+            last = kernel - 1 if causal else kernel // 2  # tap of a position itself
+            slid = []
+            for t in range(len(ys)):
+                places = [(tap, t + (tap - last) * dilation) for tap in range(kernel)]
+                parts = [weight[:, tap] * np.maximum(ys[at], 0) for tap, at in places if 0 <= at < len(ys)]
+                slid.append(np.sum(parts, axis=0))
+            ys = [self.norm(f"{name}.steps.{i}.norm", self.linear(f"{name}.steps.{i}.pointwise", y)) for y in slid]
+            if i % 2 or i == len(options.kernels) - 1:
+                ys = [y + x for y, x in zip(ys, xs, strict=True)]
+        return ys
 
     def norm(self, name: str, x: Vector) -> Vector:
         """Layer norm."""

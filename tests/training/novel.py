@@ -15,7 +15,8 @@ from omninet.model.decoding.goal import Goal, Reads
 from omninet.model.decoding.hypotheses import Decoded
 from omninet.model.job import Job
 from omninet.model.modalities.language.tokenizer import Tokenizer
-from omninet.model.network.layers import FeedForward, Losses, add_loss
+from omninet.model.network.auxiliary import Auxiliary
+from omninet.model.network.layers import FeedForward
 from omninet.model.outputs import OUTPUTS, Answer, Output, Truth
 from omninet.model.outputs.head import Head, Loss, States
 from omninet.model.processor import Processor
@@ -166,10 +167,11 @@ class NumbersOutput(Output):
 class Balanced(FeedForward):
     """Adds a term to the loss, as mixtures of experts do."""
 
-    def forward(self, x: Tensor, losses: Losses | None = None) -> Tensor:
+    def forward(self, x: Tensor, rows: Tensor | None = None, auxiliary: Auxiliary | None = None) -> Tensor:
         """(N, d) -> (N, d)."""
-        changed = super().forward(x)
-        add_loss(losses, "balance", changed.square().mean())
+        changed = super().forward(x, rows)
+        if auxiliary is not None:
+            auxiliary.add_loss("balance", changed.square().mean())
         return changed
 
 

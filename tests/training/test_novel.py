@@ -15,6 +15,7 @@ from omninet.model.checkpoint import load
 from omninet.model.config import CNPConfig
 from omninet.model.errors import ConfigError
 from omninet.model.network import builder
+from omninet.model.network.auxiliary import Auxiliary
 from omninet.model.predictor import Predictor
 from omninet.training.config import RunConfig
 from omninet.training.data import DataError, Example
@@ -127,7 +128,8 @@ def test_two_pictures_and_a_shared_vocabulary_by_any_runner(
     assert [(m.task, m.name) for m in measured] == [(name, "top-1") for name in ("same", "colour", "hue", "mood")]
 
 
-def balanced(config: CNPConfig) -> novel.Balanced:
+def balanced(config: CNPConfig, mixture: str) -> novel.Balanced:
+    assert not mixture
     return novel.Balanced(config.d_model, config.d_hidden, config.dropout)
 
 
@@ -141,11 +143,11 @@ def test_auxiliary_losses_are_added_once(data: Path, work: Path, monkeypatch: py
     result = compute_gradients(Objective(network), [batch], clip=1e9)
     both = compute_gradients(Objective(network), [batch, batch], clip=1e9)
 
-    losses: dict[str, torch.Tensor] = {}
+    found = Auxiliary()
     with torch.no_grad():
-        memory = network.encode(batch.inputs, False, losses)
-        network.cnp.decode(memory, "mood", batch.targets, losses=losses)
-    assert result.terms["balance"] == pytest.approx(losses["balance"].item(), rel=1e-5)
+        memory = network.encode(batch.inputs, False, found)
+        network.cnp.decode(memory, "mood", batch.targets, auxiliary=found)
+    assert result.terms["balance"] == pytest.approx(found.losses["balance"].item(), rel=1e-5)
     assert result.loss == pytest.approx(sum(result.terms.values()))
     assert both.terms == pytest.approx(result.terms)
     assert both.gradient_norm == pytest.approx(result.gradient_norm, rel=1e-4)

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from omninet.model.decoding.goal import Depth, Reads, depth_of
-from omninet.model.network.layers import LayerAttention, Losses
+from omninet.model.network.auxiliary import Auxiliary
+from omninet.model.network.layers import LayerAttention
 from omninet.model.network.memory import Memory
 from omninet.model.network.omninet import OmniNet
 from omninet.model.network.temporal_encoder import Exits
@@ -59,18 +60,18 @@ class Objective(nn.Module):
         Returns:
             Named loss terms, each summed over the unpadded targets, and the number of correct targets; all scalars.
         """
-        losses: Losses = {}
+        auxiliary = Auxiliary()
         head: Head = self.network.heads[batch.task]  # type: ignore[assignment]
         reads = head.needs(self.network.config.cnp)
         if self.network.config.tasks[batch.task].either:
-            inputs = [self._states(replace(batch, inputs=(given,)), reads, losses) for given in batch.inputs]
+            inputs = [self._states(replace(batch, inputs=(given,)), reads, auxiliary) for given in batch.inputs]
             loss = head.compare(inputs, batch.targets)
         elif batch.shares is not None:
-            loss = head.soft_loss(self._states(batch, reads, losses), batch.targets, batch.shares, batch.mask)
+            loss = head.soft_loss(self._states(batch, reads, auxiliary), batch.targets, batch.shares, batch.mask)
         else:
-            loss = head.loss(self._states(batch, reads, losses), batch.targets, batch.mask)
+            loss = head.loss(self._states(batch, reads, auxiliary), batch.targets, batch.mask)
         # Means over layers and over pairs are scaled to sums over the targets.
-        means = losses | self._of_negatives(batch, loss)
+        means = auxiliary.losses | self._of_negatives(batch, loss)
         return loss.terms | {name: term * batch.real for name, term in means.items()}, loss.right
 
     def _of_negatives(self, batch: Batch, loss: Loss) -> dict[str, Tensor]:
@@ -95,36 +96,36 @@ class Objective(nn.Module):
             torch.ones_like(targets, dtype=torch.bool),
         )
         head: Head = self.network.heads[name]  # type: ignore[assignment]
-        states = self._states(pairs, head.needs(self.network.config.cnp), {})
+        states = self._states(pairs, head.needs(self.network.config.cnp), Auxiliary())
         terms = head.loss(states, targets, pairs.mask).terms
         return {f"{name} {term}": value / len(targets) for term, value in terms.items()}
 
-    def _states(self, batch: Batch, reads: Sequence[Reads], losses: Losses) -> dict[Reads, States]:
-        """Return the hidden states that a head reads; add the auxiliary losses of the layers to ``losses`` once."""
+    def _states(self, batch: Batch, reads: Sequence[Reads], auxiliary: Auxiliary) -> dict[Reads, States]:
+        """Return the hidden states that a head reads; collect what the layers return besides them once."""
         moves = self.network.config.tasks[batch.task].moves
         exits: Exits = {depth: [] for each in reads if (depth := depth_of(each)) is not None}
-        memory = self.network.encode(batch.inputs, moves, losses, exits)
+        memory = self.network.encode(batch.inputs, moves, auxiliary, exits)
         masks: dict[Depth, Tensor] = {"cells": memory.spatial_mask}
         found: dict[Reads, States] = {
             depth: States(torch.cat(states, 1), masks.get(depth, memory.temporal_mask))
             for depth, states in exits.items()
         }
         for i, name in enumerate(name for name in reads if depth_of(name) is None):
-            found[name] = self._decoded(memory, batch, name, None if i else losses)
+            found[name] = self._decoded(memory, batch, name, None if i else auxiliary)
         return found
 
-    def _decoded(self, memory: Memory, batch: Batch, name: Reads, losses: Losses | None = None) -> States:
+    def _decoded(self, memory: Memory, batch: Batch, name: Reads, auxiliary: Auxiliary | None = None) -> States:
         """Decode: log-probabilities of the classes if ``name`` is "classes", else the decoder's hidden states."""
         cnp = self.network.cnp
         if name == "classes":
             attention: list[LayerAttention] = []
-            scores = cnp.decode(memory, batch.task, batch.targets, losses=losses, attention=attention)
+            scores = cnp.decode(memory, batch.task, batch.targets, auxiliary=auxiliary, attention=attention)
             head: Head = self.network.heads[batch.task]  # type: ignore[assignment]
             layers = [layer.spatial for layer in attention if layer.spatial is not None] if head.attends else []
             return States(scores, batch.mask, [weights.mean(1) for weights in layers])
         if cnp.tasks[batch.task]:
-            return States(cnp.hidden(memory, batch.task, batch.targets, losses=losses), batch.mask)
-        return States(cnp.first_hidden(memory, batch.task, losses))
+            return States(cnp.hidden(memory, batch.task, batch.targets, auxiliary=auxiliary), batch.mask)
+        return States(cnp.first_hidden(memory, batch.task, auxiliary))
 
 
 class Peers:

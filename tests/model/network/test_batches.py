@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from omninet.model.network.cnp import CNP
 from omninet.model.network.memory import collate
 from tests.model.networks import (
     EVERYTHING,
@@ -31,6 +33,7 @@ from tests.model.networks import (
 )
 
 STEPS = 4
+WIDE = 3  # hypotheses of a row
 each_gate = pytest.mark.parametrize("gate", GATES)
 each_network = pytest.mark.parametrize("changes", NETWORKS, ids=str)
 
@@ -58,11 +61,13 @@ def test_any_inputs_in_any_order_equal_the_reference(gate: str, row: Row) -> Non
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
-@each_gate
+@each_network
 @many
 @given(batch=batches)
-def test_rows_of_a_mixed_batch_decode_as_they_do_alone(gate: str, dtype: torch.dtype, batch: list[Row]) -> None:
-    cnp = small_cnp(dtype, gate=gate).requires_grad_(False)
+def test_rows_of_a_mixed_batch_decode_as_they_do_alone(
+    changes: dict[str, Any], dtype: torch.dtype, batch: list[Row]
+) -> None:
+    cnp = small_cnp(dtype, **changes).requires_grad_(False)
 
     together = step_through(cnp, batch, STEPS)
 
@@ -79,11 +84,11 @@ def test_rows_with_and_without_spatial_memory(changes: dict[str, Any]) -> None:
         assert_same(stepped.detach(), by_reference(cnp, row, STEPS))
 
 
-@each_gate
+@each_network
 @many
 @given(lengths=st.lists(st.integers(1, 5), min_size=2, max_size=4), image=st.booleans())
-def test_padded_texts_decode_as_they_do_alone(gate: str, lengths: list[int], image: bool) -> None:
-    cnp = small_cnp(gate=gate).requires_grad_(False)
+def test_padded_texts_decode_as_they_do_alone(changes: dict[str, Any], lengths: list[int], image: bool) -> None:
+    cnp = small_cnp(**changes).requires_grad_(False)
     mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
     texts = numbers("texts", len(lengths), max(lengths), 1, WIDTH)
     pictures = numbers("pictures", len(lengths), 1, 4, WIDTH)
@@ -110,10 +115,11 @@ def test_padded_frames_have_no_influence(gate: str) -> None:
     assert_same(padded, cnp.decode(cnp.encode(video[:, :2], "image"), "caption", torch.tensor([[1, 2]])))
 
 
+@each_network
 @many
 @given(lengths=st.lists(st.integers(1, 5), min_size=2, max_size=4))
-def test_padded_targets_have_no_influence(lengths: list[int]) -> None:
-    cnp = small_cnp()
+def test_padded_targets_have_no_influence(changes: dict[str, Any], lengths: list[int]) -> None:
+    cnp = small_cnp(**changes)
     mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
     targets = (numbers("targets", *mask.shape).abs() * 5).long()
     memory = collate([EVERYTHING.encode(cnp)] * len(lengths))
@@ -123,8 +129,9 @@ def test_padded_targets_have_no_influence(lengths: list[int]) -> None:
     assert_same(masked[mask], cnp.decode(memory, "caption", targets)[mask])
 
 
-def test_a_row_may_join_a_running_batch() -> None:
-    cnp = small_cnp()
+@each_network
+def test_a_row_may_join_a_running_batch(changes: dict[str, Any]) -> None:
+    cnp = small_cnp(**changes)
     staying, joining = Row((IMAGE,)), Row((TEXT, IMAGE))
     cohort = cnp.start(staying.encode(cnp), "caption")
     outputs: list[list[Tensor]] = [[], []]
@@ -140,8 +147,9 @@ def test_a_row_may_join_a_running_batch() -> None:
     assert_same(torch.stack(outputs[1]), step_through(cnp, [joining], 4)[0])
 
 
-def test_a_row_takes_the_place_of_one_that_has_left() -> None:
-    cnp = small_cnp()
+@each_network
+def test_a_row_takes_the_place_of_one_that_has_left(changes: dict[str, Any]) -> None:
+    cnp = small_cnp(**changes)
     staying, leaving, joining = Row((IMAGE,)), Row((IMAGE, TEXT)), Row((TEXT, IMAGE))
     memory = collate([staying.encode(cnp), leaving.encode(cnp)])
     cohort, frames = cnp.start(memory, "caption"), memory.frame.clone()
@@ -164,6 +172,61 @@ def test_a_row_takes_the_place_of_one_that_has_left() -> None:
     assert_same(found[2], found[1])
 
 
+class Running:
+    """Rows that join and leave a cohort of WIDE hypotheses each, and the tokens that each hypothesis has got."""
+
+    def __init__(self, cnp: CNP, row: Row) -> None:
+        self.cnp, self.row = cnp, row
+        self.cohort = cnp.start(row.encode(cnp), row.task, WIDE)
+        self.tokens: list[list[list[int]] | None] = [[[]] * WIDE]
+
+    def join(self) -> None:
+        """Add a row."""
+        for place in self.cohort.join(self.cnp.start(self.row.encode(self.cnp), self.row.task, WIDE)):
+            self.tokens += [None] * (place + 1 - len(self.tokens))
+            self.tokens[place] = [[]] * WIDE
+
+    def leave(self) -> None:
+        """End the oldest row, unless it is the only one."""
+        running = [place for place, found in enumerate(self.tokens) if found is not None]
+        if len(running) > 1:
+            self.cohort.leave(running[:1])
+            self.tokens[running[0]] = None
+
+    def step(self, draw: Random) -> None:
+        """Let every hypothesis continue one of its row, with a token, and compare the scores to teacher forcing."""
+        parents = torch.tensor([[draw.randrange(WIDE) for _ in range(WIDE)] for _ in self.tokens])
+        self.cohort.reorder(parents)
+        last = torch.zeros_like(parents)
+        for place, found in enumerate(self.tokens):
+            if found is not None and self.cohort.positions[place]:
+                last[place] = torch.tensor([draw.randrange(5) for _ in range(WIDE)])
+                chosen = zip(parents[place].tolist(), last[place].tolist(), strict=True)
+                self.tokens[place] = [[*found[parent], token] for parent, token in chosen]
+        (scores,) = self.cnp.step([self.cohort], [last])
+        for place, found in enumerate(self.tokens):
+            for hypothesis, tokens in enumerate(found or ()):
+                forced = self.cnp.decode(self.row.encode(self.cnp), self.row.task, torch.tensor([[*tokens, 0]]))
+                assert_same(scores[place, hypothesis], forced[0, -1])
+
+
+@each_network
+@many
+@given(
+    events=st.lists(st.sampled_from(["step", "step", "join", "leave"]), min_size=6, max_size=9), seed=st.integers(0, 9)
+)
+def test_hypotheses_of_a_running_batch_decode_as_with_teacher_forcing(
+    changes: dict[str, Any], events: list[str], seed: int
+) -> None:
+    running = Running(small_cnp(**changes).requires_grad_(False), Row((IMAGE, SHORT_TEXT)))
+    draw = Random(seed)
+
+    for event in events:
+        if event != "step":
+            getattr(running, event)()
+        running.step(draw)
+
+
 @pytest.mark.parametrize("other", [Row((TEXT,)), Row((IMAGE,), "vqa"), Row((VIDEO,))], ids=["text", "vqa", "video"])
 def test_a_row_of_another_kind_cannot_join(other: Row) -> None:
     cnp = small_cnp()
@@ -173,8 +236,9 @@ def test_a_row_of_another_kind_cannot_join(other: Row) -> None:
         cohort.join(cnp.start(other.encode(cnp), other.task))
 
 
-def test_rows_may_leave_a_running_batch() -> None:
-    cnp = small_cnp()
+@each_network
+def test_rows_may_leave_a_running_batch(changes: dict[str, Any]) -> None:
+    cnp = small_cnp(**changes)
     batch = [EVERYTHING, Row((IMAGE, TEXT)), Row((VIDEO,))]
     cohort = cnp.start(collate([row.encode(cnp) for row in batch]), "caption")
     cnp.step([cohort], [torch.zeros(3, 1, dtype=torch.long)])
@@ -212,9 +276,9 @@ def test_no_nan_whatever_is_masked(gate: str, spatial_cache: bool, data: st.Data
     assert all(p.grad.isfinite().all() for p in cnp.parameters() if p.grad is not None)
 
 
-@each_gate
-def test_gradients_of_a_row_do_not_depend_on_other_rows(gate: str) -> None:
-    cnp = small_cnp(gate=gate)
+@each_network
+def test_gradients_of_a_row_do_not_depend_on_other_rows(changes: dict[str, Any]) -> None:
+    cnp = small_cnp(**changes)
     batch = [Row((TEXT,)), EVERYTHING, Row((IMAGE,))]
     parameters = list(cnp.parameters())
 

@@ -37,7 +37,7 @@ def test_zero_padding_keeps_the_dtype() -> None:
 
 
 def test_padded_outputs_are_zero() -> None:
-    layer = encoder_layer(CNPConfig(**SMALL)).double().eval()
+    layer = encoder_layer(CNPConfig(**SMALL), 0).double().eval()
     fill(layer)
     mask = torch.tensor([[True, True, False], [False, False, False]])
 
@@ -63,7 +63,7 @@ def test_dropout_applies_to_the_official_gate_only(gate: Gate) -> None:
     )
 
     torch.manual_seed(0)
-    _, seen = layer(numbers("outputs", n, WIDTH), [prefix], 0)
+    _, seen = layer(numbers("outputs", n, WIDTH), [prefix], 0, prefix.memories)
 
     keys, _ = layer.spatial_attention.keys_values(memory.spatial)
     scores = layer.spatial_attention.split(queries[0], n) @ keys.transpose(-1, -2) * layer.spatial_attention.scale

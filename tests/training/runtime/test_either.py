@@ -11,6 +11,7 @@ import torch
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.modalities.language.config import Subwords
 from omninet.model.modalities.language.peripheral import LanguagePeripheral
+from omninet.model.network.auxiliary import Auxiliary
 from omninet.model.network.omninet import OmniNet
 from omninet.model.outputs.embedding.exits import reads_of
 from omninet.model.outputs.head import Head, States
@@ -87,7 +88,9 @@ def test_mistaken_pairs_are_negatives_of_another_task(matching: OmniNet, batch: 
 
     head = matching.heads["embed"]
     assert isinstance(head, Head)
-    states = [objective._states(replace(batch, inputs=(given,)), (0, 1, "hidden"), {}) for given in batch.inputs]
+    states = [
+        objective._states(replace(batch, inputs=(given,)), (0, 1, "hidden"), Auxiliary()) for given in batch.inputs
+    ]
     torch.manual_seed(1)
     mistaken = head.compare(states, batch.targets).mistaken
     assert mistaken is not None

@@ -5,17 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from omninet.model.network.auxiliary import Auxiliary
 from omninet.model.network.cnp import CNP
-from omninet.model.network.layers import FeedForward, Losses, add_loss
+from omninet.model.network.layers import FeedForward
 from tests.model.networks import IMAGE, TEXT, Row, small_cnp
 
 
 class Loaded(FeedForward):
     """A feed-forward block whose auxiliary loss is its number of rows."""
 
-    def forward(self, x: Tensor, losses: Losses | None = None) -> Tensor:
-        add_loss(losses, "load", torch.tensor(float(len(x))))
-        return super().forward(x, losses)
+    def forward(self, x: Tensor, rows: Tensor | None = None, auxiliary: Auxiliary | None = None) -> Tensor:
+        if auxiliary is not None:
+            auxiliary.add_loss("rows", torch.tensor(float(len(x))))
+        return super().forward(x, rows, auxiliary)
 
 
 def loaded() -> CNP:
@@ -30,19 +32,19 @@ def loaded() -> CNP:
 
 
 def test_terms_of_the_encoder_and_the_decoder_are_summed() -> None:
-    cnp, losses = loaded(), Losses()
-    memory = cnp.encode(TEXT.values(), TEXT.domain, losses=losses)
-    cnp.encode(IMAGE.values(), IMAGE.domain, memory, losses=losses)
-    assert losses == {"load": 2 * (4 + 1)}  # two layers, each with four steps of a text and one of an image
+    cnp, found = loaded(), Auxiliary()
+    memory = cnp.encode(TEXT.values(), TEXT.domain, auxiliary=found)
+    cnp.encode(IMAGE.values(), IMAGE.domain, memory, auxiliary=found)
+    assert found.losses == {"rows": 2 * (4 + 1)}  # two layers, each with four steps of a text and one of an image
 
-    cnp.decode(memory, "caption", torch.tensor([[1, 2, 3]]), losses=losses)
-    assert losses == {"load": 2 * (4 + 1) + 2 * 3}
+    cnp.decode(memory, "caption", torch.tensor([[1, 2, 3]]), auxiliary=found)
+    assert found.losses == {"rows": 2 * (4 + 1) + 2 * 3}
 
-    cnp.first_hidden(memory, "vqa", losses)
-    assert losses == {"load": 2 * (4 + 1) + 2 * 3 + 2}
+    cnp.first_hidden(memory, "vqa", found)
+    assert found.losses == {"rows": 2 * (4 + 1) + 2 * 3 + 2}
 
 
-def test_without_a_dictionary_no_losses_are_kept() -> None:
+def test_losses_need_not_be_collected() -> None:
     cnp, plain = loaded(), small_cnp()
     targets = torch.tensor([[1, 2, 3]])
 
