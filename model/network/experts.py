@@ -42,6 +42,7 @@ class Experts(nn.Module):
         super().__init__()
         options, d = config.experts, config.d_model
         self.name = name
+        self.idle_run = False  # True lets experts that no position has chosen run on none, so that they get gradients
         self.chosen = options.chosen
         self.gate = nn.Parameter(torch.zeros(options.number, d))
         self.noise = nn.Parameter(torch.zeros(options.number, d))
@@ -76,7 +77,7 @@ class Experts(nn.Module):
         mixed = torch.zeros_like(x)
         for number, expert in enumerate(self.experts):
             position, place = (chosen == number).nonzero(as_tuple=True)
-            if len(position):
+            if len(position) or self.idle_run:
                 changed = expert(x[position]) * gates[position, place, None]
                 mixed = mixed.index_add(0, position, changed.to(mixed.dtype))
         return mixed

@@ -90,6 +90,14 @@ def write_activities(folder: Path) -> None:
             put(folder / "clips" / name, video_bytes(frames=8 if "run" in name else 1))
 
 
+# Experts, convolutions and a mixer, as options of the network.
+BLOCKS: dict[str, Any] = {
+    "experts": {"number": 3, "chosen": 2, "d_hidden": 8, "encoder": [0], "decoder": [0]},
+    "convolutions": {"encoder": "beside", "decoder": True, "kernels": [3, 5], "dilations": [1, 2]},
+    "mixer": True,
+}
+
+
 def run_values(**changes: Any) -> dict[str, Any]:
     """A run's configuration as YAML has it."""
     tasks = {

@@ -14,7 +14,8 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from omninet.model.network.decoder import Decoder
-from omninet.model.network.layers import EncoderLayer
+from omninet.model.network.experts import Experts
+from omninet.model.network.layers import ConvolutionLayer, EncoderLayer
 from omninet.model.network.omninet import OmniNet
 from omninet.training.distributed.ranks import Ranks
 from omninet.training.runtime.shared import BETAS, EPSILON, GlobalModel, SharedAdam
@@ -23,7 +24,7 @@ from omninet.training.runtime.trainer import Optimiser
 
 # Modules whose parameters are gathered only while they compute. A decoder layer cannot be one: the decoder uses its
 # keys and values projections before it calls the layer.
-UNITS = (EncoderLayer, Decoder)
+UNITS = (EncoderLayer, ConvolutionLayer, Decoder)
 
 
 class Trained(Protocol):
@@ -66,6 +67,8 @@ class Sharded:
         for part in self.objective.modules():
             if isinstance(part, UNITS):
                 fully_shard(part, mesh=mesh)
+            if isinstance(part, Experts):
+                part.idle_run = True  # FSDP2 reduces the gradients of equal parameters on all ranks
         frozen = {p for p in self.objective.parameters() if not p.requires_grad}
         fully_shard(self.objective, mesh=mesh, ignored_params=frozen)
         parameters = [p for p in self.objective.parameters() if p.requires_grad]

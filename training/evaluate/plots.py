@@ -23,7 +23,7 @@ Curves = Mapping[str, Sequence[Point]]
 
 
 def plot_run(log: Path, folder: Path) -> list[Path]:
-    """Plot losses, learning rates, metrics and staleness over the steps of a run's log.
+    """Plot losses, learning rates, metrics and staleness over the steps of a run's log, and the load of experts.
 
     Args:
         folder: for the plots; created if necessary.
@@ -32,7 +32,13 @@ def plot_run(log: Path, folder: Path) -> list[Path]:
         The files; a plot without data is left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    plots = {"losses": plot_losses, "rates": plot_rates, "measures": plot_measures, "staleness": plot_staleness}
+    plots = {
+        "losses": plot_losses,
+        "rates": plot_rates,
+        "measures": plot_measures,
+        "staleness": plot_staleness,
+        "experts": plot_experts,
+    }
     targets = {name: folder / f"{name}.png" for name in plots}
     return [targets[name] for name, plot in plots.items() if plot(log, targets[name])]
 
@@ -81,6 +87,25 @@ def plot_staleness(log: Path, target: Path) -> bool:
         axes.flat[0].legend()
         _save(figure, target)
     return bool(most)
+
+
+def plot_experts(log: Path, target: Path) -> bool:
+    """Draw the load of each expert by task over the last quarter of the steps; return False without experts."""
+    loads: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
+    entries = [entry for entry in read_log(log) if entry.get("loads")]
+    for entry in entries[len(entries) * 3 // 4 :]:
+        for mixture, shares in entry["loads"].items():
+            loads[mixture][entry["task"]].append(shares)
+    if not loads:
+        return False
+    figure, axes = _figure(4 * len(loads), 1.5 + 0.3 * max(map(len, loads.values())), len(loads))
+    for place, (mixture, tasks) in zip(axes.flat, sorted(loads.items()), strict=True):
+        means = [[fmean(each) for each in zip(*steps, strict=True)] for steps in tasks.values()]
+        place.imshow(means, vmin=0, aspect="auto", cmap="Blues")
+        place.set(title=mixture, xlabel="expert", yticks=range(len(tasks)), yticklabels=list(tasks))
+        place.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _save(figure, target)
+    return True
 
 
 def _of_tasks(log: Path, name: str) -> Curves:

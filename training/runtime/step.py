@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,7 @@ class StepResult:
     Attributes:
         terms: named terms of which the loss is the sum; empty if there is only one.
         skipped: samples that could not be read.
+        loads: mixture of experts -> share of the positions that each expert has processed; of this process alone.
     """
 
     task: str
@@ -40,11 +41,26 @@ class StepResult:
     samples: int
     skipped: int = 0
     terms: Mapping[str, float] = field(default_factory=dict)
+    loads: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def finite(self) -> bool:
         """Return whether loss and gradient are finite."""
         return bool(torch.tensor([self.loss, self.gradient_norm]).isfinite().all())
+
+
+class Computed(NamedTuple):
+    """What the objective of a batch returns.
+
+    Attributes:
+        terms: named loss terms, each summed over the unpadded targets; scalars.
+        right: number of correct targets; a scalar.
+        loads: mixture of experts -> number of positions that each expert has processed, (experts,).
+    """
+
+    terms: dict[str, Tensor]
+    right: Tensor
+    loads: dict[str, Tensor]
 
 
 class Objective(nn.Module):
@@ -54,12 +70,8 @@ class Objective(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-        """Compute a batch's loss.
-
-        Returns:
-            Named loss terms, each summed over the unpadded targets, and the number of correct targets; all scalars.
-        """
+    def forward(self, batch: Batch) -> Computed:
+        """Compute a batch's loss."""
         auxiliary = Auxiliary()
         head: Head = self.network.heads[batch.task]  # type: ignore[assignment]
         reads = head.needs(self.network.config.cnp)
@@ -72,7 +84,8 @@ class Objective(nn.Module):
             loss = head.loss(self._states(batch, reads, auxiliary), batch.targets, batch.mask)
         # Means over layers and over pairs are scaled to sums over the targets.
         means = auxiliary.losses | self._of_negatives(batch, loss)
-        return loss.terms | {name: term * batch.real for name, term in means.items()}, loss.right
+        terms = loss.terms | {name: term * batch.real for name, term in means.items()}
+        return Computed(terms, loss.right, auxiliary.loads)
 
     def _of_negatives(self, batch: Batch, loss: Loss) -> dict[str, Tensor]:
         """Return the mean loss of the task ``negatives_for`` on true and on mistaken pairs (Li et al. 2021, ALBEF).
@@ -185,29 +198,31 @@ def compute_gradients(
     if not targets:
         return StepResult(batches[0].task, 0.0, 0.0, 0.0, 0, skipped)
     sums: dict[str, float] = {}
+    loads: dict[str, Tensor] = {}
     correct = 0.0
     for number, batch in enumerate(batches, 1):
         with nullcontext() if number == len(batches) else peers.no_sync(objective):
-            terms, right = _add_gradients(objective, batch, peers.count / targets, precision)
-        for name, value in terms.items():
-            sums[name] = sums.get(name, 0.0) + value
-        correct += right
+            found = _add_gradients(objective, batch, peers.count / targets, precision)
+        for name, term in found.terms.items():
+            sums[name] = sums.get(name, 0.0) + float(term)
+        for name, load in found.loads.items():
+            loads[name] = loads[name] + load if name in loads else load
+        correct += float(found.right)
     norm = peers.clip(objective.parameters(), clip)
     correct, *totals = peers.totals(correct, *sums.values())
     means = {name: total / targets for name, total in zip(sums, totals, strict=True)}
     named = means if len(means) > 1 else {}
-    return StepResult(batches[0].task, sum(totals) / targets, correct / targets, norm, samples, skipped, named)
+    shares = {name: [round(share, 4) for share in (n / n.sum()).tolist()] for name, n in loads.items()}
+    return StepResult(batches[0].task, sum(totals) / targets, correct / targets, norm, samples, skipped, named, shares)
 
 
-def _add_gradients(
-    objective: nn.Module, batch: Batch, scale: float, precision: torch.dtype
-) -> tuple[dict[str, float], float]:
-    """Return loss terms and correct targets of a batch; add its gradients, multiplied by ``scale``, to .grad."""
+def _add_gradients(objective: nn.Module, batch: Batch, scale: float, precision: torch.dtype) -> Computed:
+    """Compute the objective of a batch; add its gradients, multiplied by ``scale``, to .grad."""
     with torch.autocast(batch.targets.device.type, precision, enabled=precision != torch.float32):
-        terms, right = objective(batch)
-    total: Tensor = torch.stack(list(terms.values())).sum() * scale
+        found: Computed = objective(batch)
+    total: Tensor = torch.stack(list(found.terms.values())).sum() * scale
     total.backward()  # type: ignore[no-untyped-call]
-    return {name: float(term.detach()) for name, term in terms.items()}, float(right)
+    return found._replace(terms={name: term.detach() for name, term in found.terms.items()})
 
 
 def seed_step(seed: int, task: str, number: int, rank: int = 0) -> None:

@@ -99,6 +99,7 @@ class Trainer:
             staleness=after - before,
             skipped=self.skipped[task],
             terms=result.terms,
+            loads=result.loads,
         )
 
     def _gradients(self, task: str, loader: Loader, number: int) -> tuple[int, StepResult]:

@@ -15,7 +15,8 @@ from omninet.training.watch.records import EvaluationRecord, ScheduleRecord, Ste
 class Log:
     """Writes records as JSON with an additional key ``kind``: ``step``, ``evaluation``, ``schedule`` or ``message``.
 
-    If a loss has several terms, each has its own key, ``loss/<name>``.
+    If a loss has several terms, each has its own key, ``loss/<name>``. A step has ``loads`` if the
+    network has mixtures of experts.
 
     Args:
         path: of the log; an existing log is continued, without the steps after ``start_step``.
@@ -33,6 +34,8 @@ class Log:
         """Write a step."""
         values = asdict(record)
         terms = {f"loss/{name}": value for name, value in values.pop("terms").items()}
+        if not values["loads"]:
+            del values["loads"]
         self._write("step", values | terms)
 
     def evaluation(self, record: EvaluationRecord) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean, median
 
 from omninet.training.watch.records import StepRecord
@@ -47,6 +47,15 @@ class Recent:
         """Return the mean of each loss term, if there is more than one."""
         names = dict.fromkeys(name for r in self.records for name in r.terms)
         return {name: fmean(r.terms.get(name, 0.0) for r in self.records) for name in names}
+
+    @property
+    def loads(self) -> dict[str, list[float]]:
+        """Return the mean load of each expert of each mixture, as a share of the positions."""
+        steps: dict[str, list[Sequence[float]]] = {}
+        for record in self.records:
+            for name, shares in record.loads.items():
+                steps.setdefault(name, []).append(shares)
+        return {name: [fmean(each) for each in zip(*found, strict=True)] for name, found in steps.items()}
 
     @property
     def accuracy(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +23,7 @@ class StepRecord:
         staleness: updates by other workers between reading the parameters and applying the gradient.
         skipped: total number of this task's samples that this worker could not read.
         terms: loss terms by name, if there is more than one.
+        loads: mixture of experts -> share of the positions that each expert has processed.
     """
 
     step: int
@@ -38,6 +39,7 @@ class StepRecord:
     staleness: int
     skipped: int
     terms: Mapping[str, float] = field(default_factory=dict)
+    loads: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

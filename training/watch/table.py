@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, Group
@@ -19,6 +19,7 @@ from omninet.training.watch.records import EvaluationRecord, ScheduleRecord, Ste
 
 REFRESH_S = 0.25
 MESSAGES = 5
+BARS = "▁▂▃▄▅▆▇█"
 # Short titles, so that the table fits into 80 columns.
 COLUMNS = ("steps", "loss", "accuracy", "rate", "samples/s", "steps/s", "waits", "stale", "skips")
 
@@ -78,7 +79,12 @@ class LiveTable:
     def render(self) -> Group:
         """Return the current table."""
         messages = [Text(message, style="dim") for message in self._messages]
-        return Group(self._header(), self._table(), *self._schedule(), *messages)
+        return Group(self._header(), self._table(), *self._loads(), *self._schedule(), *messages)
+
+    def _loads(self) -> list[Text]:
+        """Return a line for each task that says how busy its experts are; none without mixtures of experts."""
+        found = {task: recent.loads for task, recent in self._progress.tasks.items() if recent.loads}
+        return [Text(f"experts of {task}: {_bars(loads)}", no_wrap=True) for task, loads in found.items()]
 
     def _schedule(self) -> list[Text]:
         """Return a line that names the stopped tasks; none if no task has ever been stopped or validated."""
@@ -114,6 +120,15 @@ def _cells(recent: Recent) -> list[str]:
         f"{recent.staleness:g}",
         f"{recent.skipped:,}",
     ]
+
+
+def _bars(loads: Mapping[str, Sequence[float]]) -> str:
+    """Draw the load of each expert as a bar; the highest one is twice the mean load or more."""
+    drawn = []
+    for name, shares in loads.items():
+        levels = [min(int(share * len(shares) / 2 * len(BARS)), len(BARS) - 1) for share in shares]
+        drawn.append(f"{name} {''.join(BARS[level] for level in levels)}")
+    return "  ".join(drawn)
 
 
 def _known(value: float | None, form: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from omninet.model.checkpoint import Checkpoint
+from omninet.model.config import ConvolutionsConfig, ExpertsConfig
 from omninet.model.fast.devices import Precision
 from omninet.model.fast.inference import QuickDecoderLayer, QuickEncoderLayer, for_inference
 from omninet.model.fast.linear import QuickLinear
@@ -35,6 +38,24 @@ def test_it_answers_the_same(toy: Checkpoint, precision: Precision, tolerance: f
     quick = for_inference(toy.network, CPU, precision)
 
     torch.testing.assert_close(scores(quick), scores(toy.network), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("bfloat16", 0.2), ("int8", 0.2)])
+def test_it_answers_the_same_with_every_block(toy: Checkpoint, precision: Precision, tolerance: float) -> None:
+    layers = range(toy.network.config.cnp.encoder_layers)
+    cnp = replace(
+        toy.network.config.cnp,
+        experts=ExpertsConfig(number=4, encoder=tuple(layers), decoder=(0,)),
+        convolutions=ConvolutionsConfig(encoder="beside", decoder=True),
+        mixer=True,
+    )
+    torch.manual_seed(0)
+    network = OmniNet(replace(toy.network.config, cnp=cnp)).eval()
+    network.load_state_dict(toy.network.state_dict(), strict=False)
+    quick = for_inference(network, CPU, precision)
+
+    assert count(quick, nn.Linear) == 0
+    torch.testing.assert_close(scores(quick), scores(network), rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -14,7 +14,7 @@ from omninet.training.distributed import RankedRun, Ranks, run_distributed
 from omninet.training.runtime.interrupt import Interrupt
 from omninet.training.runtime.launch import Launch
 from omninet.training.setup import Setup, set_up
-from tests.training.conftest import put, run_values
+from tests.training.conftest import BLOCKS, put, run_values
 
 STOP = 4
 STOPPED = 14
@@ -31,6 +31,15 @@ def plain(**changes: Any) -> dict[str, Any]:
     """A run without dropout, whose results agree up to rounding for any number of ranks."""
     made = copy.deepcopy(values(**changes))
     made["network"]["cnp"] |= {"dropout": 0.0, "attention_dropout": 0.0}
+    return made
+
+
+def blocks(**changes: Any) -> dict[str, Any]:
+    """A run of which a batch, whose ranks have a row each, leaves some of the experts idle on one rank."""
+    made = plain(**changes)
+    made["network"]["cnp"] |= BLOCKS | {"experts": {"number": 6, "chosen": 1, "encoder": [0], "decoder": [0]}}
+    for task in made["tasks"].values():
+        task["batch"] = 2
     return made
 
 
@@ -92,6 +101,8 @@ def main(data: Path, work: Path, out: Path) -> None:
         stops = After(STOPPED) if ranks.rank else Interrupt()
         go("scheduled", ready(scheduled()), stop=stops)
         go("scheduled", ready(scheduled()), resume=True)
+        go("blocks", ready(blocks()))
+        go("sharded blocks", ready(blocks(sharded=True)))
         go("lone", ready(lone(), out / "broken"))
 
 

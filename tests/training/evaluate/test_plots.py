@@ -13,6 +13,7 @@ from PIL import Image
 from omninet.model.outputs.label.metrics import Confusion
 from omninet.training.evaluate.plots import (
     plot_confusion,
+    plot_experts,
     plot_losses,
     plot_measures,
     plot_run,
@@ -88,6 +89,20 @@ def test_all_plots_of_a_log_are_small_files(tmp_path: Path) -> None:
     assert [path.name for path in found] == ["losses.png", "rates.png", "measures.png", "staleness.png"]
     assert all(is_png(path) for path in found)
     assert max(path.stat().st_size for path in found) < 60_000
+
+
+def test_the_load_of_experts_is_a_picture(drawn: list[matplotlib.figure.Figure], tmp_path: Path) -> None:
+    """Of eight steps the last two count."""
+    entries = [step(i, "pos", 1.0) | {"loads": {"encoder 1": [1.0, 0.0], "decoder 0": [0.5, 0.5]}} for i in range(6)]
+    entries += [step(6, "pos", 1.0) | {"loads": {"encoder 1": [0.25, 0.75]}}]
+    entries += [step(7, "vqa", 1.0) | {"loads": {"encoder 1": [0.0, 1.0]}}]
+
+    assert plot_experts(write_log(tmp_path / "log.jsonl", entries), tmp_path / "experts.png")
+
+    (place,) = drawn[0].axes
+    assert place.get_title() == "encoder 1"
+    assert [label.get_text() for label in place.get_yticklabels()] == ["pos", "vqa"]
+    assert np.asarray(place.images[0].get_array()).tolist() == [[0.25, 0.75], [0.0, 1.0]]
 
 
 def test_without_data_there_is_no_plot(tmp_path: Path) -> None:

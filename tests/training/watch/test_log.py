@@ -47,6 +47,15 @@ def test_a_step_is_a_line_with_its_values(tmp_path: Path) -> None:
     }
 
 
+def test_a_step_has_the_load_of_experts(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log.jsonl")
+    log.step(a_step(7, loads={"encoder 1": [0.25, 0.75]}))
+    log.close()
+
+    (entry,) = lines(tmp_path / "log.jsonl")
+    assert entry["loads"] == {"encoder 1": [0.25, 0.75]}
+
+
 def test_evaluations_and_messages_are_lines(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     log = Log(path)

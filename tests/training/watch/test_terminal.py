@@ -100,6 +100,14 @@ def test_stopped_tasks_are_named_below_the_table(live: LiveTable) -> None:
     assert shown == [f"stop-and-go: {name} stopped" for name in names]
 
 
+def test_the_load_of_experts_is_drawn(live: LiveTable) -> None:
+    live.step(a_step(1, loads={"encoder 1": [0.5, 0.0, 0.25, 0.25], "decoder 0": [1.0, 0.0]}))
+    live.step(a_step(2, loads={"encoder 1": [0.5, 0.0, 0.25, 0.25], "decoder 0": [0.0, 1.0]}))
+    live.step(a_step(3, task="pos"))
+
+    assert text_of(live)[-1].rstrip() == "experts of vqa: encoder 1 █▁▅▅  decoder 0 ▅▅"
+
+
 def test_the_table_is_drawn_periodically(console: Console, live: LiveTable, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(console.file, io.StringIO)
     now = time.monotonic() + table.REFRESH_S
