@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from torch import Tensor
 
 
-@dataclass
 class Auxiliary:
     """Collects the auxiliary losses and the loads of experts of one training step.
+
+    No dataclass: FSDP2 hands sharded modules a copy of a dataclass or dictionary whose tensors need gradients, and what
+    they add to it would be lost.
 
     Attributes:
         losses: name -> scalar, on the scale of a mean over the targets.
         loads: mixture of experts -> number of positions that each expert has processed, (experts,).
     """
 
-    losses: dict[str, Tensor] = field(default_factory=dict)
-    loads: dict[str, Tensor] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.losses: dict[str, Tensor] = {}
+        self.loads: dict[str, Tensor] = {}
 
     def add_loss(self, name: str, term: Tensor) -> None:
         """Add a term to the loss ``name``."""
