@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 from pydantic import BaseModel
@@ -61,11 +61,21 @@ def _names(values: Any) -> dict[str, tuple[str, ...]]:
         if isinstance(inner, dict) and inner.get(KIND) in MODALITIES:
             kinds[name] = inner[KIND]
     found = {"tasks": tuple(TASKS), "network": ("cnp", *kinds), "datasets": tuple(DATASETS)}
-    found["network.cnp"] = tuple(field.name for field in dataclasses.fields(CNPConfig))
+    found |= _fields("network.cnp", CNPConfig)
     for name, kind in kinds.items():
-        modality = MODALITIES[kind]
-        own = (field.name for field in dataclasses.fields(modality.Config))
-        found[f"network.{name}"] = (*(each for each in own if each not in modality.decided_by_data), KIND)
+        modality, path = MODALITIES[kind], f"network.{name}"
+        found |= _fields(path, modality.Config)
+        found[path] = (*(each for each in found[path] if each not in modality.decided_by_data), KIND)
+    return found
+
+
+def _fields(path: str, kind: Any) -> dict[str, tuple[str, ...]]:
+    """Return the fields of a dataclass at a path, and those of the dataclasses in it by their paths."""
+    hints = get_type_hints(kind)
+    found = {path: tuple(field.name for field in dataclasses.fields(kind))}
+    for name in found[path]:
+        if dataclasses.is_dataclass(hints[name]):
+            found |= _fields(f"{path}.{name}", hints[name])
     return found
 
 
@@ -84,6 +94,8 @@ def _inside(kind: Any, path: str, names: Mapping[str, tuple[str, ...]]) -> dict[
         return dict.fromkeys(names.get(path, (ANY,)), arguments[1])
     if origin in {Union, UnionType, Annotated}:
         return {name: inner for part in arguments for name, inner in _inside(part, path, names).items()}
+    if kind is Any:
+        return dict.fromkeys(names.get(path, ()), Any)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return {name: field.annotation for name, field in kind.model_fields.items()}
     return {}

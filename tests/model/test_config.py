@@ -17,11 +17,7 @@ from omninet.model.network_config import OmniNetConfig
 from omninet.model.tasks import TASKS, Input, Task, Use
 from tests.model.networks import GATES
 
-SIZES = [
-    field.name
-    for field in dataclasses.fields(CNPConfig)
-    if field.name not in ("dropout", "attention_dropout", "gate", "link_array", "spatial_cache")
-]
+SIZES = [field.name for field in dataclasses.fields(CNPConfig) if field.type == "int"]
 
 
 @pytest.mark.parametrize("gate", GATES)

@@ -329,7 +329,7 @@ def test_a_split_without_examples_is_named(copy: Path, tmp_path: Path, kind: str
         ({"smell": {}}, "network.smell has no known modality: set its kind to one of vision, language"),
         ({"cnp": {"d_modle": 3}}, "network.cnp.d_modle is unknown"),
         ({"vision": {"size": 0}}, "size must be a whole number above 0"),
-        ({"vision": {"backbone": "hat"}}, "'hat' is none of 'compact', 'chain', nor"),
+        ({"vision": {"backbone": "hat"}}, "'hat' is none of 'compact', 'chain', 'residual', nor"),
     ],
 )
 def test_an_invalid_network_is_refused(data: Path, work: Path, network: dict[str, Any], message: str) -> None:

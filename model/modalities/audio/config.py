@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from omninet.model.config import positive
+from omninet.model.config import not_negative, positive
 from omninet.model.errors import ConfigError
 
 STRIDE = 4  # of both convolutions together
@@ -19,6 +19,7 @@ class AudioConfig:
         window_ms, hop_ms: length of a spectrum's window, and time from one to the next, in milliseconds.
         mels: number of mel bands.
         channels: channels of the two convolutions.
+        blocks: residual convolution blocks after them (eight in Kaiser et al. 2017); they keep every time step.
         dropout: dropout of the convolved channels.
     """
 
@@ -27,10 +28,12 @@ class AudioConfig:
     hop_ms: int = 10
     mels: int = 80
     channels: int = 64
+    blocks: int = 0
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
         positive(self, "rate", "window_ms", "hop_ms", "mels", "channels")
+        not_negative(self, "blocks")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"AudioConfig.dropout must be from 0 to below 1, not {self.dropout!r}")
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 from omninet.model.modalities.audio.config import STRIDE, AudioConfig
 from omninet.model.modalities.audio.filters import LogMel
 from omninet.model.modalities.peripheral import Peripheral, Steps
+from omninet.model.modalities.residual import ResidualConvolution
 
 SCALE = 2.0**15  # of 16-bit samples
 LEAST_STD = 1e-2
@@ -33,6 +34,9 @@ class AudioPeripheral(Peripheral):
         self.second = nn.Conv2d(config.channels, config.channels, 3, stride=2, padding=1)
         self.dropout = nn.Dropout(config.dropout)
         self.projection = nn.Linear(config.channels * -(-config.mels // STRIDE), d_model)
+        self.blocks = nn.ModuleList(
+            ResidualConvolution(config.channels, config.channels, halves=False) for _ in range(config.blocks)
+        )
 
     @staticmethod
     def collate(rows: Sequence[np.ndarray]) -> Steps:
@@ -53,8 +57,11 @@ class AudioPeripheral(Peripheral):
         x = functional.relu(self.first(x))
         x = x * _first(-(-real.sum(1) // 2), x.shape[2])[:, None, :, None]  # as if padding were not there
         x = functional.relu(self.second(x))
+        steps = _first(-(-real.sum(1) // STRIDE), x.shape[2])
+        for block in self.blocks:
+            x = block(x, steps[:, None, :, None])
         x = self.projection(self.dropout(x.transpose(1, 2).flatten(2)))
-        return x[:, :, None], _first(-(-real.sum(1) // STRIDE), x.shape[1])
+        return x[:, :, None], steps
 
 
 def standardised(spectra: Tensor, real: Tensor) -> Tensor:

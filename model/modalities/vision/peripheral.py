@@ -13,13 +13,14 @@ from torch.nn import functional
 
 from omninet.model.errors import ConfigError
 from omninet.model.modalities.peripheral import BackbonePeripheral
+from omninet.model.modalities.residual import ResidualNet
 from omninet.model.modalities.vision.chain import ChainNet
 from omninet.model.modalities.vision.compact import CompactNet
 from omninet.model.modalities.vision.config import VisionConfig
 
 FREQUENCIES = (0.5, 1.0, 2.0, 4.0)  # half waves across the picture
 # Backbones that are part of OmniNet.
-OURS: dict[str, type[nn.Module]] = {"compact": CompactNet, "chain": ChainNet}
+OURS: dict[str, type[nn.Module]] = {"compact": CompactNet, "chain": ChainNet, "residual": ResidualNet}
 # Modules of torchvision's classification models that come after the feature map.
 HEADS = {"avgpool", "dropout", "fc", "classifier", "head", "heads", "flatten"}
 # Constructor arguments of models that would otherwise build auxiliary classifiers.

@@ -152,7 +152,7 @@ def test_maps_of_different_shapes(config: DistillConfig) -> None:
 def test_an_unknown_student(teacher: Teacher) -> None:
     config = make_config(student=backbone_spec("hat").model_dump())
 
-    with pytest.raises(ConfigError, match="'hat' is none of 'compact', 'chain', nor"):
+    with pytest.raises(ConfigError, match="'hat' is none of 'compact', 'chain', 'residual', nor"):
         build_student(config, [teacher])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,9 +77,10 @@ def test_a_recording_survives_the_way_between_processes() -> None:
         MODALITY.unpack("audio", header, b"")
 
 
-def test_a_row_does_not_depend_on_the_others_of_its_batch() -> None:
+@pytest.mark.parametrize("blocks", [0, 2])
+def test_a_row_does_not_depend_on_the_others_of_its_batch(blocks: int) -> None:
     torch.manual_seed(0)
-    peripheral = AudioPeripheral(CONFIG, 16).eval()
+    peripheral = AudioPeripheral(replace(CONFIG, blocks=blocks), 16).eval()
     rows = [tone(seconds, 8000, pitch) for seconds, pitch in ((0.31, 300.0), (0.9, 500.0), (0.02, 900.0))]
 
     together, mask = peripheral(peripheral.collate(rows))

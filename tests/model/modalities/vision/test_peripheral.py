@@ -48,7 +48,7 @@ def test_a_picture_has_no_motion(peripheral: VisionPeripheral) -> None:
     torch.testing.assert_close(peripheral.project(picture), peripheral.projection(picture))
 
 
-@pytest.mark.parametrize("backbone", ["compact", "chain", "shufflenet_v2_x0_5"])
+@pytest.mark.parametrize("backbone", ["compact", "chain", "residual", "shufflenet_v2_x0_5"])
 def test_a_new_backbone_keeps_its_statistics(backbone: str) -> None:
     """Features of training files are computed before the network is told whether it trains."""
     vision = VisionPeripheral(VisionConfig(backbone=backbone, size=64), 6)
