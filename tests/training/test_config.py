@@ -63,7 +63,7 @@ def test_every_run_that_is_shipped_can_be_built(path: Path) -> None:
 
     assert set(network.tasks) == set(config.tasks)
     has_others = path == BUNDLED or any(
-        name in path.stem for name in ("twelve", "translation", "parsing", "speech", "seen", "reading", "multimodel")
+        name in path.stem for name in ("twelve", "translation", "parsing", "speech", "seen", "reading", "multimodel", "blocks")
     )
     assert has_others or set(config.tasks) == {"caption", "vqa", "pos", "activity"}
     assert f"training/configs/{path.name}" in path.read_text()  # the command that starts it

@@ -14,7 +14,7 @@ import yaml
 from omninet.command import main
 from omninet.training import train as training
 from omninet.training.config import RunConfig
-from omninet.training.reproduce import Twelve, twelve
+from omninet.training.reproduce import Networks, twelve
 from omninet.training.reproduce.parts import of_steps
 from omninet.training.runtime import single
 from omninet.training.runtime.interrupt import Interrupt
@@ -121,7 +121,7 @@ def test_the_study_is_resumed_where_it_was_interrupted(
     assert "arXiv:1912.02315" in (tmp_path / "out" / "twelve.md").read_text()
 
     trained.clear()
-    monkeypatch.setattr(Twelve, "_figures", None)  # nothing is measured again either
+    monkeypatch.setattr(Networks, "_figures", None)  # nothing is measured again either
     assert study() == 0
     assert trained == []
 

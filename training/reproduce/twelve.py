@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from statistics import fmean
 
-from omninet.model import checkpoint as checkpoints
-from omninet.model.predictor import Predictor
 from omninet.training.config import RunConfig
-from omninet.training.evaluate import answer_data
-from omninet.training.reproduce.parts import first_sets, of_steps, of_tasks, parameters_of, train_once
+from omninet.training.reproduce.networks import Networks
+from omninet.training.reproduce.parts import of_steps, of_tasks
 from omninet.training.table import Figures, Table
-
-TrainFrom = Callable[[RunConfig, Path, Path | None], object]  # configuration, folder, checkpoint to start from
 
 GROUPS = {
     "questions": ("vqa", "gqa", "genome_qa"),
@@ -45,7 +39,6 @@ NOTES = (
     "each task alone with all steps. Networks of several tasks are trained with stop-and-go unless the row says "
     "otherwise. Paper: 12-in-1 (Lu et al. 2019, arXiv:1912.02315), abstract, on its own twelve data sets."
 )
-FIGURES = "figures.json"
 
 
 @dataclass(frozen=True)
@@ -53,16 +46,11 @@ class Twelve:
     """Trains and evaluates subsets of the tasks of a configuration.
 
     Attributes:
-        train: trains a configuration in a folder, from a checkpoint or from random weights, and writes a checkpoint.
-        limit: maximum number of dev examples per task; None uses all.
         seeds: of the full runs; the first one is that of the others. Empty uses SEEDS, from the configured one on.
     """
 
     config: RunConfig
-    data: Path
-    out: Path
-    train: TrainFrom
-    limit: int | None = None
+    networks: Networks
     seeds: Sequence[int] = ()
 
     def table(self) -> Table:
@@ -95,7 +83,7 @@ class Twelve:
 
     def _tuned(self, seed: int) -> Figures:
         """Evaluate, for each task, the network of all tasks after some more steps of this task, as one row."""
-        start = self._folder(tuple(self.config.tasks), seed) / "checkpoint"
+        start = self.networks.out / self._name(tuple(self.config.tasks), seed) / "checkpoint"
         return _joined([self._measured((task,), seed, short=True, start=start) for task in self.config.tasks])
 
     def _measured(
@@ -109,44 +97,22 @@ class Twelve:
             start: checkpoint to start from.
         """
         stops = stops and len(tasks) > 1
-        folder = self._folder(tasks, seed, short, len(tasks) > 1 and not stops, start is not None)
-        config = self._config(tasks, seed, short, stops)
-        checkpoint = train_once(partial(self._train_from, start), config, folder)
-        kept = folder / FIGURES
-        if kept.exists():
-            found = json.loads(kept.read_text(encoding="utf-8"))
-            if found["limit"] == self.limit:
-                return dict(found["figures"])
-        figures = self._figures(checkpoint)
-        part = kept.with_suffix(".part")
-        part.write_text(json.dumps({"limit": self.limit, "figures": figures}) + "\n", encoding="utf-8")
-        part.replace(kept)
-        return figures
+        name = self._name(tasks, seed, short, len(tasks) > 1 and not stops, start is not None)
+        found = self.networks.measured(name, self._config(tasks, seed, short, stops), start)
+        return {column: found[column] for column in (*tasks, "parameters")}
 
-    def _train_from(self, start: Path | None, config: RunConfig, folder: Path) -> object:
-        return self.train(config, folder, start)
-
-    def _folder(
+    def _name(
         self, tasks: tuple[str, ...], seed: int, short: bool = False, fixed: bool = False, tuned: bool = False
-    ) -> Path:
-        """Return the folder of a network; a network has one folder in all rows that show it."""
+    ) -> str:
+        """Return the name of a network, which is the same in all rows that show it."""
         name = "all" if len(tasks) == len(self.config.tasks) else "-".join(tasks)
         marks = {"short": short, "fixed": fixed, "tuned": tuned}
-        return self.out / "-".join([name, f"seed{seed}", *(mark for mark, is_set in marks.items() if is_set)])
+        return "-".join([name, f"seed{seed}", *(mark for mark, is_set in marks.items() if is_set)])
 
     def _config(self, tasks: Sequence[str], seed: int, short: bool, stops: bool) -> RunConfig:
         scheduler = "stop_and_go" if stops else "fixed_shares"
         whole = self.config.model_copy(update={"seed": seed, "scheduler": scheduler})
         return of_tasks(of_steps(whole, max(1, whole.steps // PART)) if short else whole, tasks)
-
-    def _figures(self, folder: Path) -> dict[str, float]:
-        """Measure a checkpoint on the first data set of each of its tasks."""
-        found = checkpoints.load(folder)
-        figures = {"parameters": parameters_of(found)}
-        config = first_sets(self.config, found.config.network.tasks)
-        for answered in answer_data(Predictor(found, precision="float32"), config, self.data, self.limit):
-            figures[answered.task.name] = next(iter(answered.metrics().values()))
-        return figures
 
 
 def _joined(parts: Sequence[Mapping[str, float]]) -> Figures:
