@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from omninet.training.commands import calibrate, data, distill, evaluate, reproduce, train
+from omninet.training.commands import average, calibrate, data, distill, evaluate, reproduce, train
 
 
 def add_commands(subparsers: Any) -> None:
-    """Add ``data``, ``train``, ``evaluate``, ``calibrate``, ``distill`` and ``reproduce``."""
-    for command in (data, train, evaluate, calibrate, distill, reproduce):
+    """Add the commands of the package."""
+    for command in (data, train, evaluate, calibrate, average, distill, reproduce):
         command.add(subparsers)
