@@ -12,8 +12,8 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "average",
         help="average a checkpoint with the one from which its training began",
-        description="Write the second checkpoint with weights between those of both (WiSE-FT): it keeps more of what the "
-        "first one knew. Weights that only the second one has stay as they are. The calibration is left out.",
+        description="Write the second checkpoint with weights between those of both (WiSE-FT): it keeps more of what "
+        "the first one knew. Weights that only the second one has stay as they are. The calibration is left out.",
         epilog="example: omninet average model/bundled runs/next/checkpoint runs/next/averaged --share 0.7",
     )
     parser.add_argument("first", type=Path, help="checkpoint from which the training of the second one began")
