@@ -168,18 +168,28 @@ class Predictor(Processor):
     def see(self, frames: np.ndarray, peripheral: str) -> Tensor:
         """Compute backbone features of frames: uint8 (f, 3, size, size) -> (f, s, channels).
 
-        The result may replace the frames in ``Prepared.value`` of a row.
+        Equal frames, as still clips have, are computed once. The result may replace the frames in ``Prepared.value`` of
+        a row.
 
         Args:
             frames: frames of any number of rows.
             peripheral: name of the peripheral that has the backbone.
         """
-        found: Tensor = self.network.peripherals[peripheral].features(torch.as_tensor(frames)[None].to(self.device))  # type: ignore[operator]
-        return found[0]
+        first, places = distinct(frames)
+        shown = torch.as_tensor(frames[first])[None].to(self.device)
+        found: Tensor = self.network.peripherals[peripheral].features(shown)[0]  # type: ignore[operator]
+        return found if len(first) == len(frames) else found[places]
 
     def encode(self, rows: Sequence[Row]) -> Memory:
         """Encode rows of one shape as one batch."""
         return encode(self.network, self.device, rows)
+
+
+def distinct(frames: np.ndarray) -> tuple[list[int], list[int]]:
+    """Return which frames (f, ...) are not equal to an earlier one, and for each frame its equal among those."""
+    known: dict[bytes, int] = {}
+    places = [known.setdefault(frame.tobytes(), len(known)) for frame in frames]
+    return [places.index(number) for number in range(len(known))], places
 
 
 def _tokenizer(checkpoint: Checkpoint, name: str = "") -> Tokenizer:

@@ -158,6 +158,25 @@ def test_a_video_is_encoded_as_one_of_sixteen_frames(toy_predictor: Predictor) -
         assert row.inputs[0].value.shape == (16, 3, 64, 64)
 
 
+def test_equal_frames_pass_the_backbone_once(toy_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    one, other = (generator.integers(0, 256, (3, 64, 64), dtype=np.uint8) for _ in range(2))
+    alone = [toy_predictor.see(frame[None], "vision")[0] for frame in (one, other)]
+    vision, seen = toy_predictor.network.peripherals["vision"], list[int]()
+    features = vision.features
+
+    def counted(frames: torch.Tensor) -> Any:
+        seen.append(frames.shape[1])
+        return features(frames)  # type: ignore[operator]
+
+    monkeypatch.setattr(vision, "features", counted)
+    found = toy_predictor.see(np.stack([one, other, one, one, other]), "vision")
+
+    assert seen == [2]
+    for features_of_frame, number in zip(found, (0, 1, 0, 0, 1), strict=True):
+        torch.testing.assert_close(features_of_frame, alone[number])
+
+
 def test_tags_of_a_text(toy_predictor: Predictor) -> None:
     text = "She didn't know.  A dog runs."
 
