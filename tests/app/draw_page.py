@@ -18,6 +18,7 @@ from tests.app.http.test_page import CHROMIUM, QUIET, TABS, Watched
 FOLDER = Path(__file__).parents[2] / "docs" / "page"
 GROUNDED = ("frisbee.jpg", "sign.jpg", "skateboard.jpg")
 DESK, PHONE = {"width": 1120, "height": 800}, {"width": 390, "height": 844}
+TOP = {"width": 1120, "height": 860}  # without what is below
 
 
 def take(
@@ -34,7 +35,7 @@ def take(
     page.locator(f"#samples button:has([src*='{sample}'])" if sample else "#samples button >> nth=1").click()
     page.wait_for_selector(f"#answer {shown}")
     page.wait_for_timeout(2500)  # a clip's frames are drawn one by one
-    page.evaluate("scrollTo(0, 0)" if size is DESK else "document.querySelector('.answer').scrollIntoView()")
+    page.evaluate("scrollTo(0, 0)" if size is not PHONE else "document.querySelector('.answer').scrollIntoView()")
     if page.locator(".piece").count():
         page.locator(".piece").nth(1 if page.locator(".piece").count() > 1 else 0).hover()
     picture = Image.open(io.BytesIO(page.screenshot(full_page=size is DESK)))
@@ -53,7 +54,7 @@ def main() -> None:
         for tab, answered in TABS.items():
             take(browser, address, tab, tab, DESK, answered)
         for sample in GROUNDED:
-            take(browser, address, "ground", f"ground-{Path(sample).stem}", DESK, (sample, ".headline"))
+            take(browser, address, "ground", f"ground-{Path(sample).stem}", TOP, (sample, ".headline"))
         take(browser, address, "caption", "phone", PHONE, TABS["caption"])
         browser.close()
 

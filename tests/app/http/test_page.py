@@ -217,7 +217,7 @@ def test_an_empty_question_is_marked(watched: Watched) -> None:
 def test_the_probability_of_a_text_is_in_plain_words(watched: Watched) -> None:
     page = ask(watched, "caption")
 
-    expect(page.locator("#answer")).to_contain_text("Probability of exactly this text: 1 in 46,000")
+    expect(page.locator("#answer")).to_contain_text("Probability of exactly this text: 1 in 37,000")
 
 
 def test_an_unlikely_answer_is_marked(watched: Watched) -> None:
