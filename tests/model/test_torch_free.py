@@ -31,7 +31,7 @@ LIGHT = [
     "omninet.model.rows",
     "omninet.model.tasks",
 ]
-HEAVY = {"peripheral.py", "head.py", "chain.py", "compact.py", "filters.py"}
+HEAVY = {"peripheral.py", "head.py", "chain.py", "compact.py", "filters.py", "residual.py"}
 LINES = re.compile(r"^(import|from) torch", re.MULTILINE)
 
 
