@@ -90,7 +90,10 @@ def plot_staleness(log: Path, target: Path) -> bool:
 
 
 def plot_experts(log: Path, target: Path) -> bool:
-    """Draw the load of each expert by task over the last quarter of the steps; return False without experts."""
+    """Draw the load of each expert by task over the last quarter of the steps; return False without experts.
+
+    Equal loads are in the middle of the scale.
+    """
     loads: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
     entries = [entry for entry in read_log(log) if entry.get("loads")]
     for entry in entries[len(entries) * 3 // 4 :]:
@@ -101,7 +104,8 @@ def plot_experts(log: Path, target: Path) -> bool:
     figure, axes = _figure(4 * len(loads), 1.5 + 0.3 * max(map(len, loads.values())), len(loads))
     for place, (mixture, tasks) in zip(axes.flat, sorted(loads.items()), strict=True):
         means = [[fmean(each) for each in zip(*steps, strict=True)] for steps in tasks.values()]
-        place.imshow(means, vmin=0, aspect="auto", cmap="Blues")
+        shown = place.imshow(means, vmin=0, vmax=2 / len(means[0]), aspect="auto", cmap="Blues")
+        figure.colorbar(shown, ax=place, label="share of the positions")
         place.set(title=mixture, xlabel="expert", yticks=range(len(tasks)), yticklabels=list(tasks))
         place.xaxis.set_major_locator(MaxNLocator(integer=True))
     _save(figure, target)

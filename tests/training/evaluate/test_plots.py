@@ -99,7 +99,7 @@ def test_the_load_of_experts_is_a_picture(drawn: list[matplotlib.figure.Figure],
 
     assert plot_experts(write_log(tmp_path / "log.jsonl", entries), tmp_path / "experts.png")
 
-    (place,) = drawn[0].axes
+    place, _ = drawn[0].axes  # the second one is the scale
     assert place.get_title() == "encoder 1"
     assert [label.get_text() for label in place.get_yticklabels()] == ["pos", "vqa"]
     assert np.asarray(place.images[0].get_array()).tolist() == [[0.25, 0.75], [0.0, 1.0]]
