@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from omninet.training.config import RunConfig
-from omninet.training.reproduce.networks import Networks
-from omninet.training.reproduce.parts import of_steps, of_tasks
+from omninet.training.reproduce.networks import SHORT, NetworkStudy
+from omninet.training.reproduce.parts import of_tasks
 from omninet.training.table import Figures, Table
 
 EXPERTS, CONVOLUTIONS, MIXER = "experts", "convolutions", "mixer"
@@ -31,9 +29,6 @@ COLUMNS = {
     "caltech101": "classes acc.",
 }
 NUMBER, CHOSEN = 8, 2  # experts of a mixture
-PART = 3  # the smaller comparisons have one of this many of the steps
-SHORT = "a third of the steps"
-SEEDS = 3
 SPEED = {
     "milliseconds": "ms a step",
     "samples": "samples a second",
@@ -47,21 +42,12 @@ NOTES = (
 )
 
 
-@dataclass(frozen=True)
-class Blocks:
-    """Trains and evaluates the tasks of a configuration with and without each block.
-
-    Attributes:
-        seeds: of the full runs; the first one is that of the others. Empty uses SEEDS, from the configured one on.
-    """
-
-    config: RunConfig
-    networks: Networks
-    seeds: Sequence[int] = ()
+class Blocks(NetworkStudy):
+    """Trains and evaluates the tasks of a configuration with and without each block."""
 
     def table(self) -> Table:
         """Return the table; networks that are already trained and measured are not trained and measured again."""
-        seeds = self.seeds or range(self.config.seed, self.config.seed + SEEDS)
+        seeds = self.every_seed
         rows: dict[str, list[Figures]] = {
             name: [self._measured(name, blocks, seed) for seed in seeds] for name, blocks in TOGETHER.items()
         }
@@ -82,8 +68,7 @@ class Blocks:
     def _measured(
         self, name: str, blocks: Sequence[str], seed: int, short: bool = False, tasks: Sequence[str] = ()
     ) -> Figures:
-        whole = self.config.model_copy(update={"seed": seed, "network": with_blocks(self.config.network, blocks)})
-        config = of_steps(whole, max(1, whole.steps // PART)) if short else whole
+        config = self.changed(short, seed=seed, network=with_blocks(self.config.network, blocks))
         folder = f"{name}-seed{seed}" + ("-short" if short else "")
         return self.networks.measured(folder, of_tasks(config, tasks) if tasks else config)
 

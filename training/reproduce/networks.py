@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from omninet.model import checkpoint as checkpoints
 from omninet.model.checkpoint import Checkpoint
@@ -14,11 +15,14 @@ from omninet.model.network.experts import Experts
 from omninet.model.predictor import Predictor
 from omninet.training.config import RunConfig
 from omninet.training.evaluate import answer_data
-from omninet.training.reproduce.parts import first_sets, parameters_of, train_once
+from omninet.training.reproduce.parts import first_sets, of_steps, parameters_of, train_once
 from omninet.training.watch.log import read_log
 
 TrainFrom = Callable[[RunConfig, Path, Path | None], object]  # configuration, folder, checkpoint to start from
 FIGURES, LOG = "figures.json", "log.jsonl"
+PART = 3  # the smaller comparisons have one of this many of the steps
+SHORT = "a third of the steps"
+SEEDS = 3
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,29 @@ class Networks:
         for answered in answer_data(Predictor(found, precision="float32"), sets, self.data, self.limit):
             figures[answered.task.name] = next(iter(answered.metrics().values()))
         return figures
+
+
+@dataclass(frozen=True)
+class NetworkStudy:
+    """A configuration that is trained as a whole and in parts.
+
+    Attributes:
+        seeds: of the full runs; the first one is that of the others. Empty uses SEEDS, from the configured one on.
+    """
+
+    config: RunConfig
+    networks: Networks
+    seeds: Sequence[int] = ()
+
+    @property
+    def every_seed(self) -> Sequence[int]:
+        """Return the seeds of the full runs."""
+        return self.seeds or range(self.config.seed, self.config.seed + SEEDS)
+
+    def changed(self, short: bool, **changes: Any) -> RunConfig:
+        """Return the configuration with some changes, and, if it is short, with one of PART of the steps."""
+        whole = self.config.model_copy(update=changes)
+        return of_steps(whole, max(1, whole.steps // PART)) if short else whole
 
 
 def used(checkpoint: Checkpoint) -> float:

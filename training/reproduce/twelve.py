@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 from omninet.training.config import RunConfig
-from omninet.training.reproduce.networks import Networks
-from omninet.training.reproduce.parts import of_steps, of_tasks
+from omninet.training.reproduce.networks import SHORT, NetworkStudy
+from omninet.training.reproduce.parts import of_tasks
 from omninet.training.table import Figures, Table
 
 GROUPS = {
@@ -30,9 +29,6 @@ PAPER: dict[str, list[Figures]] = {
     "paper, each task alone": [{"parameters": 3000}],
     "paper, all together": [{"parameters": 270, "difference": 2.05}],
 }
-PART = 3  # the smaller comparisons have one of this many of the steps
-SHORT = "a third of the steps"
-SEEDS = 3
 NOTES = (
     f"Rows of several seeds: mean (lowest to highest). Rows with {SHORT}: one seed. Mean difference: to each task "
     "alone with as many steps and the same seed, averaged over the tasks of the row; for the fine-tuned networks, to "
@@ -41,21 +37,12 @@ NOTES = (
 )
 
 
-@dataclass(frozen=True)
-class Twelve:
-    """Trains and evaluates subsets of the tasks of a configuration.
-
-    Attributes:
-        seeds: of the full runs; the first one is that of the others. Empty uses SEEDS, from the configured one on.
-    """
-
-    config: RunConfig
-    networks: Networks
-    seeds: Sequence[int] = ()
+class Twelve(NetworkStudy):
+    """Trains and evaluates subsets of the tasks of a configuration."""
 
     def table(self) -> Table:
         """Return the table; networks that are already trained and measured are not trained and measured again."""
-        seeds = self.seeds or range(self.config.seed, self.config.seed + SEEDS)
+        seeds = self.every_seed
         every, first = tuple(self.config.tasks), seeds[0]
         alone = [self._alone(seed) for seed in seeds]
         together = [self._measured(every, seed) for seed in seeds]
@@ -111,8 +98,7 @@ class Twelve:
 
     def _config(self, tasks: Sequence[str], seed: int, short: bool, stops: bool) -> RunConfig:
         scheduler = "stop_and_go" if stops else "fixed_shares"
-        whole = self.config.model_copy(update={"seed": seed, "scheduler": scheduler})
-        return of_tasks(of_steps(whole, max(1, whole.steps // PART)) if short else whole, tasks)
+        return of_tasks(self.changed(short, seed=seed, scheduler=scheduler), tasks)
 
 
 def _joined(parts: Sequence[Mapping[str, float]]) -> Figures:

@@ -193,8 +193,13 @@ class Running:
             self.cohort.leave(running[:1])
             self.tokens[running[0]] = None
 
-    def step(self, draw: Random) -> None:
-        """Let every hypothesis continue one of its row, with a token, and compare the scores to teacher forcing."""
+    def step(self, draw: Random) -> int:
+        """Let every hypothesis continue one of its row, with a token, and compare the scores to teacher forcing.
+
+        Returns:
+            The number of hypotheses that were compared.
+        """
+        compared = 0
         parents = torch.tensor([[draw.randrange(WIDE) for _ in range(WIDE)] for _ in self.tokens])
         self.cohort.reorder(parents)
         last = torch.zeros_like(parents)
@@ -208,6 +213,8 @@ class Running:
             for hypothesis, tokens in enumerate(found or ()):
                 forced = self.cnp.decode(self.row.encode(self.cnp), self.row.task, torch.tensor([[*tokens, 0]]))
                 assert_same(scores[place, hypothesis], forced[0, -1])
+                compared += 1
+        return compared
 
 
 @each_network
@@ -224,7 +231,7 @@ def test_hypotheses_of_a_running_batch_decode_as_with_teacher_forcing(
     for event in events:
         if event != "step":
             getattr(running, event)()
-        running.step(draw)
+        assert running.step(draw) >= WIDE
 
 
 @pytest.mark.parametrize("other", [Row((TEXT,)), Row((IMAGE,), "vqa"), Row((VIDEO,))], ids=["text", "vqa", "video"])
