@@ -14,7 +14,8 @@ from omninet.model.fast.devices import Precision
 from omninet.model.fast.linear import QuickLinear, compose
 from omninet.model.modalities.peripheral import backboned
 from omninet.model.modalities.vision.chain import ChainNet
-from omninet.model.network.layers import DecoderLayer, EncoderLayer
+from omninet.model.network.encoder_layers import EncoderLayer
+from omninet.model.network.layers import DecoderLayer
 from omninet.model.network.omninet import OmniNet
 
 M = TypeVar("M", bound=nn.Module)

@@ -11,8 +11,9 @@ from torch import nn
 from omninet.model.config import CNPConfig
 from omninet.model.network.attention import GatedAttention, MultiHeadAttention
 from omninet.model.network.convolutions import ConvolutionBlock
+from omninet.model.network.encoder_layers import ConvolutionLayer, EncoderLayer
 from omninet.model.network.experts import Experts
-from omninet.model.network.layers import ConvolutionLayer, DecoderLayer, EncoderLayer, FeedForward
+from omninet.model.network.layers import DecoderLayer, FeedForward
 from omninet.model.network.mixer import Mixer
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from omninet.model.modalities.residual import ResidualConvolution
 from omninet.model.network.convolutions import ConvolutionBlock
+from omninet.model.network.encoder_layers import ConvolutionLayer
 from omninet.model.network.experts import Experts
-from omninet.model.network.layers import ConvolutionLayer
 from omninet.training.config import RunConfig
 from omninet.training.pipeline.streams import stream
 from omninet.training.runtime.step import Objective, compute_gradients

@@ -14,8 +14,8 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from omninet.model.network.decoder import Decoder
+from omninet.model.network.encoder_layers import ConvolutionLayer, EncoderLayer
 from omninet.model.network.experts import Experts
-from omninet.model.network.layers import ConvolutionLayer, EncoderLayer
 from omninet.model.network.omninet import OmniNet
 from omninet.training.distributed.ranks import Ranks
 from omninet.training.runtime.shared import BETAS, EPSILON, GlobalModel, SharedAdam
