@@ -176,9 +176,10 @@ class Predictor(Processor):
             peripheral: name of the peripheral that has the backbone.
         """
         first, places = distinct(frames)
-        shown = torch.as_tensor(frames[first])[None].to(self.device)
+        repeats = len(first) < len(frames)
+        shown = torch.as_tensor(frames[first] if repeats else frames)[None].to(self.device)
         found: Tensor = self.network.peripherals[peripheral].features(shown)[0]  # type: ignore[operator]
-        return found if len(first) == len(frames) else found[places]
+        return found[places] if repeats else found
 
     def encode(self, rows: Sequence[Row]) -> Memory:
         """Encode rows of one shape as one batch."""

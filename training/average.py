@@ -51,6 +51,8 @@ def _check_subwords(first: Checkpoint, second: Checkpoint) -> None:
 
 
 def _changed(first: Checkpoint, second: Checkpoint) -> tuple[str, ...]:
-    """Return the beginnings of the names of weights that belong to vocabularies with other classes."""
+    """Return how the names begin of weights whose rows stand for something else: classes, or domains and tasks."""
+    controls = first.config.network.controls == second.config.network.controls
     names = [name for name, classes in second.vocabularies.items() if first.vocabularies.get(name) != classes]
-    return tuple(f"cnp.{part}.{name}." for name in names for part in ("output_embeddings", "classifiers"))
+    found = tuple(f"cnp.{part}.{name}." for name in names for part in ("output_embeddings", "classifiers"))
+    return found if controls else (*found, "cnp.control_embedding.")

@@ -47,6 +47,16 @@ def test_a_vocabulary_that_has_changed_is_not_averaged(toy: Checkpoint) -> None:
     torch.testing.assert_close(after[WEIGHT], before[WEIGHT] + 0.5)
 
 
+def test_tasks_in_another_order_are_not_averaged(toy: Checkpoint) -> None:
+    network = replace(toy.config.network, controls=tuple(reversed(toy.config.network.controls)))
+
+    found, alone = average(toy, replace(moved(toy, 1.0), config=replace(toy.config, network=network)), 0.5)
+
+    name = "cnp.control_embedding.weight"
+    assert alone == 1
+    torch.testing.assert_close(found.network.state_dict()[name], toy.network.state_dict()[name] + 1)
+
+
 def test_other_subwords_are_refused(toy: Checkpoint, tmp_path: Path) -> None:
     (tmp_path / "other.model").write_bytes(b"other")
 

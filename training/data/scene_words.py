@@ -73,6 +73,18 @@ class Iiit5kWords(SceneWords):
             except MatReadError as error:
                 raise ValueError(str(error)) from error
             return [
-                Example(self.task, {"image": path.parent / PurePosixPath(word["ImgName"])}, str(word["GroundTruth"]))
+                Example(self.task, {"image": path.parent / _inside(word["ImgName"])}, str(word["GroundTruth"]))
                 for word in words
             ]
+
+
+def _inside(name: str) -> PurePosixPath:
+    """Return the path of a picture in the folder of its list.
+
+    Raises:
+        ValueError: it leads out of the folder.
+    """
+    file = PurePosixPath(name)
+    if ".." in file.parts or file.is_absolute():
+        raise ValueError(f"{name} leads out of its folder")
+    return file

@@ -212,7 +212,7 @@ def compute_gradients(
     correct, *totals = peers.totals(correct, *sums.values())
     means = {name: total / targets for name, total in zip(sums, totals, strict=True)}
     named = means if len(means) > 1 else {}
-    shares = {name: [round(share, 4) for share in (n / n.sum()).tolist()] for name, n in loads.items()}
+    shares = {name: [round(share, 4) for share in (n / n.sum().clamp(min=1)).tolist()] for name, n in loads.items()}
     return StepResult(batches[0].task, sum(totals) / targets, correct / targets, norm, samples, skipped, named, shares)
 
 

@@ -33,6 +33,10 @@ def test_the_lists_of_iiit5k_itself(tmp_path: Path) -> None:
 
     assert [example.answer for example in examples] == ["PRIVATE", "12"]
     assert examples[1].inputs["image"] == tmp_path / "train/2_1.png"
+    outside = np.array([("../1_1.png", "PRIVATE"), ("b.png", "12")], [("ImgName", "O"), ("GroundTruth", "O")])
+    savemat(tmp_path / "devdata.mat", {"devdata": outside})
+    with pytest.raises(DataError, match="leads out of its folder"):
+        DATASETS["iiit5k_words"](tmp_path).read("dev")
     with pytest.raises(DataError, match=r"testdata\.mat is no list of IIIT 5K-word"):
         DATASETS["iiit5k_words"](tmp_path).read("test")
 
