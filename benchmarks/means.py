@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from benchmarks.model import CASES, Bench, arguments, build, medians
-from omninet.model.fast.inference import folded, for_inference, replaced
+from omninet.model.fast.inference import folded, for_inference
 from omninet.model.fast.linear import QuickLinear
+from omninet.model.fast.replacement import replaced
 from omninet.model.modalities.peripheral import backboned
 from omninet.model.network.omninet import OmniNet
 

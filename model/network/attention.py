@@ -96,7 +96,7 @@ class MultiHeadAttention(nn.Module):
         parts = self._split_queries(queries, sources)
         scores = [mask_scores(self._scores(q, s), s.mask) for q, s in zip(parts, sources, strict=True)]
         weights = [self.weight_dropout(torch.softmax(score, dim=-1)) for score in scores]
-        return self._finish(x, weights, sources), list(map(AttentionWeights, scores, weights))
+        return self._read(x, weights, sources), list(map(AttentionWeights, scores, weights))
 
     def _split_queries(self, queries: Tensor, sources: Sequence[Source]) -> list[Tensor]:
         """Split stacked queries (N, h * k) by source, each (b, h, n, k)."""
@@ -106,10 +106,13 @@ class MultiHeadAttention(nn.Module):
     def _scores(self, queries: Tensor, source: Source) -> Tensor:
         return queries @ source.keys.transpose(-1, -2) * self.scale
 
-    def _finish(self, x: Tensor, weights: Sequence[Tensor], sources: Sequence[Source]) -> Tensor:
-        heads = [w @ source.values for w, source in zip(weights, sources, strict=True)]
-        rows = [part.transpose(1, 2).flatten(0, 1).flatten(1) for part in heads]
-        normed: Tensor = self.norm(self.dropout(self.output(concatenate(rows))) + x)
+    def _read(self, x: Tensor, weights: Sequence[Tensor], sources: Sequence[Source]) -> Tensor:
+        """Sum the values of each source with the weights (b, h, n, m); project, add x (N, d) and normalise."""
+        return self.finish(x, [join_heads(w @ source.values) for w, source in zip(weights, sources, strict=True)])
+
+    def finish(self, x: Tensor, heads: Sequence[Tensor]) -> Tensor:
+        """Project what the heads read of each source, (b * n, h * k); add the residual x (N, d) and normalise."""
+        normed: Tensor = self.norm(self.dropout(self.output(concatenate(heads))) + x)
         return normed
 
     def split(self, x: Tensor, n: int) -> Tensor:
@@ -146,7 +149,7 @@ class GatedAttention(MultiHeadAttention):
         """
         parts = self._split_queries(queries, sources)
         weights = [self._weights(*each) for each in zip(parts, sources, temporal, frames, strict=True)]
-        return self._finish(x, [self.weight_dropout(w) for w in weights], sources), weights
+        return self._read(x, [self.weight_dropout(w) for w in weights], sources), weights
 
     def _weights(self, queries: Tensor, source: Source, temporal: AttentionWeights, frame: Tensor) -> Tensor:
         scores = self._scores(queries, source)
@@ -167,6 +170,11 @@ class GatedAttention(MultiHeadAttention):
 def mask_scores(scores: Tensor, mask: Tensor | None) -> Tensor:
     """Return ``scores`` with -inf where ``mask`` is false; None masks nothing."""
     return scores if mask is None else torch.where(mask, scores, -math.inf)
+
+
+def join_heads(x: Tensor) -> Tensor:
+    """Join the heads of each query: (b, h, n, k) -> (b * n, h * k)."""
+    return x.transpose(1, 2).flatten(0, 1).flatten(1)
 
 
 def concatenate(parts: Sequence[Tensor]) -> Tensor:

@@ -260,12 +260,15 @@ class CNP(nn.Module):
 
     def _embed(self, cohort: Cohort, tokens: Tensor) -> Tensor:
         """Embed the last tokens (b, n) of a cohort, or the start vector in rows at their first position: (b, n, d)."""
+        starting = [position == 0 for position in cohort.positions]
+        if not any(starting):
+            embedded: Tensor = self.output_projection(self._embedding(cohort.task)(tokens))
+            return embedded
         start: Tensor = self.task_projection(self._control(cohort.task)).expand(*tokens.shape, -1)
         if not any(cohort.positions):
             return start
         x = self.output_projection(self._embedding(cohort.task)(tokens))
-        starting = torch.tensor([not position for position in cohort.positions], device=tokens.device)
-        return torch.where(starting[:, None, None], start, x)
+        return torch.where(torch.tensor(starting, device=tokens.device)[:, None, None], start, x)
 
     def _classify(self, hidden: Sequence[Tensor], cohorts: Sequence[Cohort]) -> list[Tensor]:
         found: dict[int, Tensor] = {}

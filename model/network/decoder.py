@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -67,9 +67,14 @@ class Decoder(nn.Module):
         self._check_length(max(numbers))
         for cohort in cohorts:
             cohort.cache.open_column(max(position or 0 for position in cohort.positions))
-        hidden, _ = self._run(x + self.positions[torch.tensor(numbers, device=x.device)], cohorts)
+        x = x + self.positions[torch.tensor(numbers, device=x.device)]
+        for mixer in self.mixers:
+            x = mixer(x, cohorts, None)
+        for slot, number in self._runs():
+            x = self.layers[number].step(x, cohorts, slot, [cohort.memories[number] for cohort in cohorts])  # type: ignore[operator]
         for cohort in cohorts:
             cohort.advance()
+        hidden: Tensor = self.output(x)
         return hidden
 
     def _run(
@@ -78,12 +83,16 @@ class Decoder(nn.Module):
         for mixer in self.mixers:
             x = mixer(x, parts, rows)
         attention = []
-        for slot in range(self.recurrent_steps * len(self.layers)):
-            number = slot % len(self.layers)
+        for slot, number in self._runs():
             memories = [part.memories[number] for part in parts]
             x, weights = self.layers[number](x, parts, slot, memories, rows, auxiliary)
             attention.append(weights)
         return self.output(x), attention
+
+    def _runs(self) -> Iterator[tuple[int, int]]:
+        """Yield each run of a layer and the number of the layer, both counted from 0."""
+        for slot in range(self.recurrent_steps * len(self.layers)):
+            yield slot, slot % len(self.layers)
 
     def _check_length(self, n: int) -> None:
         if n >= len(self.positions):

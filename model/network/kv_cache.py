@@ -41,6 +41,7 @@ class KeyValueCache:
         self.keys = like.new_zeros(slots, batch, config.heads, room, config.d_key)
         self.values = like.new_zeros(slots, batch, config.heads, room, config.d_value)
         self.mask = torch.zeros(batch, n, room, dtype=torch.bool, device=like.device)
+        self._own = torch.eye(n, dtype=torch.bool, device=like.device)  # each hypothesis sees itself
         self.inputs: dict[Place, Tensor] = {}
         self.first = self.column = 0
 
@@ -53,7 +54,7 @@ class KeyValueCache:
         self.first = self.column - oldest
         if self._end == self.mask.shape[2]:
             self._grow()
-        self.mask[:, :, self._end : self._end + self.n] = torch.eye(self.n, dtype=torch.bool, device=self.mask.device)
+        self.mask[:, :, self._end : self._end + self.n] = self._own
         self.column += 1
 
     def append(self, slot: int, keys: Tensor, values: Tensor) -> Source:

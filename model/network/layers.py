@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -112,6 +113,20 @@ class MemoryMasks:
             memory.frame,
         )
 
+    @cached_property
+    def needed(self) -> NeededMasks:
+        """Return the masks that mask anything."""
+        masks = self.temporal, self.spatial, self.has_spatial
+        return NeededMasks(*(None if bool(mask.all()) else mask for mask in masks))
+
+
+class NeededMasks(NamedTuple):
+    """Masks of a memory (see MemoryMasks); None instead of one that is true everywhere."""
+
+    temporal: Tensor | None
+    spatial: Tensor | None
+    has_spatial: Tensor | None
+
 
 class Part(Protocol):
     """Rows that share one run of the decoder and whose memories have one shape: b rows of n positions or hypotheses."""
@@ -187,7 +202,7 @@ def slide_parts(parts: Sequence[Part], name: Hashable, rows: Tensor | None) -> S
     """
 
     def slide(number: int, x: Tensor, weight: Tensor, dilation: int) -> Tensor:
-        pieces = zip(_split_parts(zero_padding(x, rows), parts), parts, strict=True)
+        pieces = zip(split_parts(zero_padding(x, rows), parts), parts, strict=True)
         found = [part.slide((name, number), piece.view(part.b, part.n, -1), weight, dilation) for piece, part in pieces]
         return concatenate([piece.flatten(0, 1) for piece in found])
 
@@ -296,6 +311,10 @@ class DecoderLayer(nn.Module):
         x = self.feed_forward(self.output_projection(x), rows, auxiliary)
         return zero_padding(x, rows), LayerAttention(self_attention[0].scores, temporal[0].scores, spatial)
 
+    def step(self, x: Tensor, parts: Sequence[Part], slot: int, memories: Sequence[LayerMemory]) -> Tensor:
+        """Run the layer at one position of every row, for its output alone: (N, d) -> (N, d); see ``forward``."""
+        return self(x, parts, slot, memories)[0]  # type: ignore[no-any-return]
+
     def self_attention_inputs(self, x: Tensor) -> tuple[Tensor, ...]:
         """Project x (N, d) to the queries, keys and values of the self-attention, each (N, h * k)."""
         return self.self_attention.query(x), self.self_attention.key(x), self.self_attention.value(x)
@@ -313,7 +332,7 @@ class DecoderLayer(nn.Module):
     def _self_sources(self, keys: Tensor, values: Tensor, parts: Sequence[Part], slot: int) -> list[Source]:
         """Return the keys and values of each part's causal self-attention."""
         split = self.self_attention.split
-        pairs = zip(_split_parts(keys, parts), _split_parts(values, parts), strict=True)
+        pairs = zip(split_parts(keys, parts), split_parts(values, parts), strict=True)
         return [
             part.self_source(slot, *(split(y, part.n) for y in pair)) for part, pair in zip(parts, pairs, strict=True)
         ]
@@ -328,7 +347,7 @@ class DecoderLayer(nn.Module):
         rows: Tensor | None,
     ) -> tuple[Tensor, Tensor | None]:
         """Apply the spatial attention; rows with an empty spatial cache pass through unchanged."""
-        pieces = list(_split_parts(x, parts))
+        pieces = list(split_parts(x, parts))
         sources = {
             i: Source(part.n, *memory.spatial, part.masks.spatial)
             for i, (part, memory) in enumerate(zip(parts, memories, strict=True))
@@ -337,7 +356,7 @@ class DecoderLayer(nn.Module):
         if not sources:
             return x, None
         spatial_parts = list(sources)
-        of_queries = _split_parts(queries, parts)
+        of_queries = split_parts(queries, parts)
         gates = [temporal[i] for i in spatial_parts], [parts[i].masks.frame for i in spatial_parts]
         attended, weights = self.spatial_attention.attend(
             concatenate([pieces[i] for i in spatial_parts]),
@@ -345,13 +364,17 @@ class DecoderLayer(nn.Module):
             list(sources.values()),
             *gates,
         )
-        found = _split_parts(zero_padding(attended, rows), [parts[i] for i in spatial_parts])
+        found = split_parts(zero_padding(attended, rows), [parts[i] for i in spatial_parts])
         for i, piece in zip(spatial_parts, found, strict=True):
-            real = parts[i].masks.has_spatial.repeat_interleave(parts[i].n, 0)
-            pieces[i] = torch.where(real, piece, pieces[i])
+            pieces[i] = where_rows(parts[i].masks.has_spatial, piece, pieces[i])
         return concatenate(pieces), weights[0] if 0 in sources else None
 
 
-def _split_parts(x: Tensor, parts: Sequence[Part]) -> tuple[Tensor, ...]:
+def where_rows(mask: Tensor | None, x: Tensor, other: Tensor) -> Tensor:
+    """Return x (b * n, d), and ``other`` in the rows where ``mask`` (b, 1) is false; None masks nothing."""
+    return x if mask is None else torch.where(mask.repeat_interleave(len(x) // len(mask), 0), x, other)
+
+
+def split_parts(x: Tensor, parts: Sequence[Part]) -> tuple[Tensor, ...]:
     """Split x (N, d) by part, each (b * n, d)."""
     return torch.split(x, [part.b * part.n for part in parts])

@@ -100,7 +100,7 @@ class Row:
         """Encode the row as a batch of one."""
         memory = None
         for x in self.inputs:
-            memory = cnp.encode(x.values().to(cnp.task_projection.weight.dtype), x.domain, memory)
+            memory = cnp.encode(x.values().to(cnp.control_embedding.weight.dtype), x.domain, memory)
         assert memory is not None
         return memory
 

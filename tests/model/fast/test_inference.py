@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.config import ConvolutionsConfig, ExpertsConfig
 from omninet.model.fast.devices import Precision
-from omninet.model.fast.inference import QuickDecoderLayer, QuickEncoderLayer, for_inference
+from omninet.model.fast.inference import for_inference
+from omninet.model.fast.layers import QuickDecoderLayer, QuickEncoderLayer
 from omninet.model.fast.linear import QuickLinear
 from omninet.model.modalities.peripheral import backboned
 from omninet.model.network.omninet import OmniNet

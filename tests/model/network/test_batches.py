@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from omninet.model.network.cnp import CNP
 from omninet.model.network.memory import collate
 from tests.model.networks import (
     EVERYTHING,
@@ -31,9 +30,9 @@ from tests.model.networks import (
     small_cnp,
     step_through,
 )
+from tests.model.running import WIDE, Running
 
 STEPS = 4
-WIDE = 3  # hypotheses of a row
 each_gate = pytest.mark.parametrize("gate", GATES)
 each_network = pytest.mark.parametrize("changes", NETWORKS, ids=str)
 
@@ -170,51 +169,6 @@ def test_a_row_takes_the_place_of_one_that_has_left(changes: dict[str, Any]) -> 
     assert_same(found[0], step_through(cnp, [staying], 4)[0][1:])
     assert_same(found[1], step_through(cnp, [joining], 3)[0])
     assert_same(found[2], found[1])
-
-
-class Running:
-    """Rows that join and leave a cohort of WIDE hypotheses each, and the tokens that each hypothesis has got."""
-
-    def __init__(self, cnp: CNP, row: Row) -> None:
-        self.cnp, self.row = cnp, row
-        self.cohort = cnp.start(row.encode(cnp), row.task, WIDE)
-        self.tokens: list[list[list[int]] | None] = [[[]] * WIDE]
-
-    def join(self) -> None:
-        """Add a row."""
-        for place in self.cohort.join(self.cnp.start(self.row.encode(self.cnp), self.row.task, WIDE)):
-            self.tokens += [None] * (place + 1 - len(self.tokens))
-            self.tokens[place] = [[]] * WIDE
-
-    def leave(self) -> None:
-        """End the oldest row, unless it is the only one."""
-        running = [place for place, found in enumerate(self.tokens) if found is not None]
-        if len(running) > 1:
-            self.cohort.leave(running[:1])
-            self.tokens[running[0]] = None
-
-    def step(self, draw: Random) -> int:
-        """Let every hypothesis continue one of its row, with a token, and compare the scores to teacher forcing.
-
-        Returns:
-            The number of hypotheses that were compared.
-        """
-        compared = 0
-        parents = torch.tensor([[draw.randrange(WIDE) for _ in range(WIDE)] for _ in self.tokens])
-        self.cohort.reorder(parents)
-        last = torch.zeros_like(parents)
-        for place, found in enumerate(self.tokens):
-            if found is not None and self.cohort.positions[place]:
-                last[place] = torch.tensor([draw.randrange(5) for _ in range(WIDE)])
-                chosen = zip(parents[place].tolist(), last[place].tolist(), strict=True)
-                self.tokens[place] = [[*found[parent], token] for parent, token in chosen]
-        (scores,) = self.cnp.step([self.cohort], [last])
-        for place, found in enumerate(self.tokens):
-            for hypothesis, tokens in enumerate(found or ()):
-                forced = self.cnp.decode(self.row.encode(self.cnp), self.row.task, torch.tensor([[*tokens, 0]]))
-                assert_same(scores[place, hypothesis], forced[0, -1])
-                compared += 1
-        return compared
 
 
 @each_network
