@@ -110,5 +110,6 @@ def test_the_bundled_model_agrees_with_float32(wanted: str) -> None:
     assert agreement is not None
     assert agreement.clear > 0.8 * agreement.outputs
     assert not agreement.flipped
-    # In int8 the tail of imagenet's thousand classes, which no answer is made of, differs a little more: by 0.062.
-    assert agreement.difference <= (1.3 * TOLERANCE if wanted == "int8" else TOLERANCE)
+    # In int8 the tail of imagenet's thousand classes, which no answer is made of, differs a little more: by 0.062,
+    # or by 0.095 on CPUs where inputs have seven bits.
+    assert agreement.difference <= (2 * TOLERANCE if wanted == "int8" else TOLERANCE)
