@@ -69,6 +69,10 @@ class BackbonePeripheral(Peripheral):
     def features(self, batch: Tensor) -> Tensor:
         """Compute backbone features, (b, t, s, channels); ``forward`` accepts them in place of the batch."""
 
+    @abstractmethod
+    def example(self) -> Tensor:
+        """Return a batch (2, 2, ...) of any values, with which the peripheral is traced for an export."""
+
 
 def backboned(network: nn.Module) -> list[BackbonePeripheral]:
     """Return the peripherals of a network that have a backbone."""

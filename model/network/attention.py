@@ -100,7 +100,7 @@ class MultiHeadAttention(nn.Module):
 
     def _split_queries(self, queries: Tensor, sources: Sequence[Source]) -> list[Tensor]:
         """Split stacked queries (N, h * k) by source, each (b, h, n, k)."""
-        parts = torch.split(queries, [len(source.keys) * source.n for source in sources])
+        parts = torch.split(queries, [source.keys.shape[0] * source.n for source in sources])
         return [self.split(part, source.n) for part, source in zip(parts, sources, strict=True)]
 
     def _scores(self, queries: Tensor, source: Source) -> Tensor:

@@ -104,15 +104,15 @@ class CNP(nn.Module):
             raise ValueError(f"the memory has {memory.batch} rows, the input {b}")
         if exits and 0 in exits:
             exits[0].append(x.mean(2))
-        x = self._controlled(x, domain)
-        temporal = self._encode_steps(x, mask, auxiliary, exits or {})
+        x = self.with_control(x, self._domain_control(domain))
+        temporal = self.encode_steps(x, mask, auxiliary, exits)
         valid = torch.ones(b, t, dtype=torch.bool, device=x.device) if mask is None else mask
         if exits and "cells" in exits:
-            exits["cells"].append(self._cells(x))
+            exits["cells"].append(self.cells(x))
         spatial = frame = None
         # Algorithm 2 writes "s > 0"; Algorithm 1 and the authors' code keep only s > 1.
         if s > 1 and self.config.spatial_cache:
-            spatial = self._cells(x)
+            spatial = self.cells(x)
             frame = self._frames(t, s, x.device)
         # The authors' code does not mask padding in the spatial cache.
         cells = torch.ones_like(valid) if self.config.gate == "official" else valid
@@ -136,9 +136,9 @@ class CNP(nn.Module):
         """
         found: dict[Depth, Tensor] = {0: x.mean(2)} if 0 in depths else {}
         layers = [depth for depth in depths if isinstance(depth, int) and depth]
-        x = self._controlled(x, domain) if layers or "cells" in depths else x
+        x = self.with_control(x, self._domain_control(domain)) if layers or "cells" in depths else x
         if "cells" in depths:
-            found["cells"] = self._cells(x)
+            found["cells"] = self.cells(x)
         if layers:
             states = self.temporal_encoder.depths(self.temporal_projection(x.mean(2)), mask)
             numbered = zip(range(1, max(layers) + 1), states, strict=False)
@@ -147,27 +147,31 @@ class CNP(nn.Module):
             raise ValueError(f"the temporal encoder has no layer {min(missing)}")
         return found
 
-    def _cells(self, x: Tensor) -> Tensor:
+    def cells(self, x: Tensor) -> Tensor:
         """Return what the spatial cache holds of x, (b, t, s, d): (b, t * s, d)."""
         cells: Tensor = self.spatial_projection(x).flatten(1, 2)
         return cells
 
-    def _encode_steps(self, x: Tensor, mask: Tensor | None, auxiliary: Auxiliary | None, exits: Exits) -> Tensor:
+    def encode_steps(
+        self, x: Tensor, mask: Tensor | None = None, auxiliary: Auxiliary | None = None, exits: Exits | None = None
+    ) -> Tensor:
         """Run the temporal encoder over x (b, t, s, d), averaged over its cells: (b, t, d); see ``encode``."""
         states: Tensor = self.temporal_projection(x.mean(2))
         layers = self.temporal_encoder.depths(states, mask, auxiliary)
         for depth, states in enumerate(layers, 1):
-            if depth in exits:
+            if exits and depth in exits:
                 exits[depth].append(states)
         return states
 
-    def _controlled(self, x: Tensor, domain: str) -> Tensor:
-        """Concatenate the domain's control vector to each vector of x and project back to d: (b, t, s, d)."""
+    def with_control(self, x: Tensor, control: Tensor) -> Tensor:
+        """Concatenate a control vector (d_control) to each vector of x and project back to d: (b, t, s, d)."""
+        projected: Tensor = self.input_projection(torch.cat([x, control.expand(*x.shape[:3], -1)], -1))
+        return projected
+
+    def _domain_control(self, domain: str) -> Tensor:
         if domain not in self.domains:
             raise ValueError(f"{domain!r} is not a domain; known are {', '.join(self.domains)}")
-        control = self._control(domain).expand(*x.shape[:3], -1)
-        projected: Tensor = self.input_projection(torch.cat([x, control], -1))
-        return projected
+        return self._control(domain)
 
     def decode(
         self,
@@ -190,7 +194,7 @@ class CNP(nn.Module):
             Natural log-probabilities, (b, n, c).
         """
         hidden = self.hidden(memory, task, targets, mask, auxiliary, attention)
-        return _log_probabilities(self.classifiers[self.tasks[task]](hidden))
+        return log_probabilities(self.classifiers[self.tasks[task]](hidden))
 
     def hidden(
         self,
@@ -276,7 +280,7 @@ class CNP(nn.Module):
             if not vocabulary:
                 found |= {i: hidden[i] for i in members}
                 continue
-            scores = _log_probabilities(self.classifiers[vocabulary](concatenate([hidden[i] for i in members])))
+            scores = log_probabilities(self.classifiers[vocabulary](concatenate([hidden[i] for i in members])))
             found |= dict(zip(members, torch.split(scores, [len(hidden[i]) for i in members]), strict=True))
         return [found[i].view(cohort.b, cohort.n, -1) for i, cohort in enumerate(cohorts)]
 
@@ -297,7 +301,7 @@ class CNP(nn.Module):
         return position % t if self.config.gate == "official" else position // s
 
 
-def _log_probabilities(scores: Tensor) -> Tensor:
+def log_probabilities(scores: Tensor) -> Tensor:
     """Return the log-softmax of logits (..., c) in float32 or float64; bfloat16 has only two significant digits."""
     return torch.log_softmax(scores if scores.dtype == torch.float64 else scores.float(), dim=-1)
 

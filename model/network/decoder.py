@@ -70,7 +70,7 @@ class Decoder(nn.Module):
         x = x + self.positions[torch.tensor(numbers, device=x.device)]
         for mixer in self.mixers:
             x = mixer(x, cohorts, None)
-        for slot, number in self._runs():
+        for slot, number in self.runs():
             x = self.layers[number].step(x, cohorts, slot, [cohort.memories[number] for cohort in cohorts])  # type: ignore[operator]
         for cohort in cohorts:
             cohort.advance()
@@ -83,13 +83,13 @@ class Decoder(nn.Module):
         for mixer in self.mixers:
             x = mixer(x, parts, rows)
         attention = []
-        for slot, number in self._runs():
+        for slot, number in self.runs():
             memories = [part.memories[number] for part in parts]
             x, weights = self.layers[number](x, parts, slot, memories, rows, auxiliary)
             attention.append(weights)
         return self.output(x), attention
 
-    def _runs(self) -> Iterator[tuple[int, int]]:
+    def runs(self) -> Iterator[tuple[int, int]]:
         """Yield each run of a layer and the number of the layer, both counted from 0."""
         for slot in range(self.recurrent_steps * len(self.layers)):
             yield slot, slot % len(self.layers)

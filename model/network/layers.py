@@ -372,7 +372,7 @@ class DecoderLayer(nn.Module):
 
 def where_rows(mask: Tensor | None, x: Tensor, other: Tensor) -> Tensor:
     """Return x (b * n, d), and ``other`` in the rows where ``mask`` (b, 1) is false; None masks nothing."""
-    return x if mask is None else torch.where(mask.repeat_interleave(len(x) // len(mask), 0), x, other)
+    return x if mask is None else torch.where(mask.repeat_interleave(x.shape[0] // mask.shape[0], 0), x, other)
 
 
 def split_parts(x: Tensor, parts: Sequence[Part]) -> tuple[Tensor, ...]:

@@ -53,6 +53,10 @@ class VisionPeripheral(BackbonePeripheral):
         """Stack rows of equal t: frames (t, 3, size, size) or cached features (t, s, channels)."""
         return torch.stack([torch.as_tensor(row) for row in rows])
 
+    def example(self) -> Tensor:
+        """Return two clips of two frames, (2, 2, 3, size, size), uint8."""
+        return torch.zeros(2, 2, 3, self.config.size, self.config.size, dtype=torch.uint8)
+
     def forward(self, batch: Tensor, moves: bool = True) -> tuple[Tensor, None]:
         """Encode frames, uint8 (b, t, 3, size, size), or cached features (b, t, s, channels), to (b, t, s, d)."""
         return self.project(self.features(batch) if batch.dim() == 5 else batch, moves), None
