@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.fx.experimental.optimization import fuse
 
+from omninet.model.fast.decoder import graph_decoder
 from omninet.model.fast.devices import Precision
 from omninet.model.fast.layers import quick_modules
 from omninet.model.fast.replacement import Replacements, replaced
@@ -29,7 +30,10 @@ def for_inference(network: OmniNet, device: torch.device, precision: Precision) 
         return copy.deepcopy(quick).to(device, dtype)
     for peripheral in backboned(quick):
         peripheral.backbone.to(dtype)
-    return replaced(quick, quick_modules(quick, precision))
+    found = replaced(quick, quick_modules(quick, precision))
+    if precision == "float32":
+        found.cnp.decoder = graph_decoder(network.cnp.decoder, found.cnp.decoder)
+    return found
 
 
 def _folded_backbones(network: OmniNet) -> Replacements:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import torch
@@ -15,10 +14,8 @@ from omninet.model.network.attention import concatenate
 from omninet.model.network.auxiliary import Auxiliary
 from omninet.model.network.cohort import Cohort
 from omninet.model.network.decoder import Decoder
-from omninet.model.network.kv_cache import KeyValueCache
 from omninet.model.network.layers import (
     LayerAttention,
-    MemoryMasks,
     start_as_identity,
 )
 from omninet.model.network.memory import Memory
@@ -235,15 +232,7 @@ class CNP(nn.Module):
     def start(self, memory: Memory, task: str, width: int = 1) -> Cohort:
         """Return a cohort of the rows of ``memory`` that decodes ``task`` with ``width`` hypotheses per row."""
         self._check_task(task)
-        return Cohort(
-            task=task,
-            n=width,
-            memories=self.decoder.project_memory(memory),
-            # Rows that join later are written into these tensors in place; clone what belongs to the memory.
-            masks=replace(MemoryMasks.of(memory), frame=memory.frame.clone()),
-            cache=KeyValueCache(self.config, memory.batch, width, memory.temporal),
-            positions=[0] * memory.batch,
-        )
+        return self.decoder.start(task, memory, width)
 
     def step(self, cohorts: Sequence[Cohort], tokens: Sequence[Tensor]) -> list[Tensor]:
         """Advance every row of every cohort by one position, in one run of the decoder.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ class Cohort:
     Attributes:
         n: hypotheses per row.
         positions: number of tokens decoded by the row in each place; None if the place is free.
+        derived: what a decoder derives from memories and masks; None after they have changed.
         cache: self-attention keys and values of the decoded tokens.
     """
 
@@ -34,6 +36,7 @@ class Cohort:
     masks: MemoryMasks
     cache: KeyValueCache
     positions: list[int | None]
+    derived: Any = None
 
     @property
     def b(self) -> int:
@@ -68,6 +71,7 @@ class Cohort:
 
     def select(self, places: Sequence[int]) -> None:
         """Keep only the given places, in the given order."""
+        self.derived = None
         index = torch.tensor(places, device=self.masks.frame.device)
         self.memories = [
             LayerMemory(_pick(m.temporal, index), m.spatial and _pick(m.spatial, index)) for m in self.memories
@@ -88,6 +92,7 @@ class Cohort:
         if other.kind != self.kind or any(other.positions):
             raise ValueError(f"rows {other.kind} at {other.positions} cannot join {self.kind}")
         free = [place for place, position in enumerate(self.positions) if position is None][: other.b]
+        self.derived = None
         put = Placement(torch.tensor(free, dtype=torch.long, device=self.masks.frame.device), other.b)
         self.memories = [
             LayerMemory(_put(a.temporal, b.temporal, put), a.spatial and b.spatial and _put(a.spatial, b.spatial, put))

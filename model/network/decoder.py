@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from omninet.model.config import CNPConfig
 from omninet.model.network.auxiliary import Auxiliary
 from omninet.model.network.builder import decoder_layer, mixers
 from omninet.model.network.cohort import Cohort
+from omninet.model.network.kv_cache import KeyValueCache
 from omninet.model.network.layers import (
     LayerAttention,
     LayerMemory,
@@ -29,7 +31,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: CNPConfig) -> None:
         super().__init__()
-        self.recurrent_steps = config.recurrent_steps
+        self.config = config
         self.register_buffer("positions", sinusoid_table(config.max_length, config.d_model), persistent=False)
         self.layers = nn.ModuleList(decoder_layer(config, i) for i in range(config.decoder_layers))
         self.output = nn.Linear(config.d_model, config.d_model)
@@ -61,19 +63,35 @@ class Decoder(nn.Module):
         hidden, attention = self._run(x, [prefix], None if mask is None else mask.flatten(), auxiliary)
         return hidden.view(b, n, -1), attention
 
+    def start(self, task: str, memory: Memory, width: int) -> Cohort:
+        """Return a cohort of the rows of ``memory`` with ``width`` hypotheses each, at their first position."""
+        return Cohort(
+            task=task,
+            n=width,
+            memories=self.project_memory(memory),
+            # Rows that join later are written into these tensors in place; clone what belongs to the memory.
+            masks=replace(MemoryMasks.of(memory), frame=memory.frame.clone()),
+            cache=KeyValueCache(self.config, memory.batch, width, memory.temporal),
+            positions=[0] * memory.batch,
+        )
+
     def step(self, x: Tensor, cohorts: Sequence[Cohort]) -> Tensor:
         """Run the decoder at one position of every row, x (N, d) -> (N, d), and advance the cohorts."""
         numbers = [(position or 0) + 1 for cohort in cohorts for position in cohort.positions for _ in range(cohort.n)]
         self._check_length(max(numbers))
         for cohort in cohorts:
             cohort.cache.open_column(max(position or 0 for position in cohort.positions))
-        x = x + self.positions[torch.tensor(numbers, device=x.device)]
+        hidden = self.run_layers(x + self.positions[torch.tensor(numbers, device=x.device)], cohorts)
+        for cohort in cohorts:
+            cohort.advance()
+        return hidden
+
+    def run_layers(self, x: Tensor, cohorts: Sequence[Cohort]) -> Tensor:
+        """Run the layers at one position of every row, (N, d) -> (N, d)."""
         for mixer in self.mixers:
             x = mixer(x, cohorts, None)
         for slot, number in self.runs():
             x = self.layers[number].step(x, cohorts, slot, [cohort.memories[number] for cohort in cohorts])  # type: ignore[operator]
-        for cohort in cohorts:
-            cohort.advance()
         hidden: Tensor = self.output(x)
         return hidden
 
@@ -91,7 +109,7 @@ class Decoder(nn.Module):
 
     def runs(self) -> Iterator[tuple[int, int]]:
         """Yield each run of a layer and the number of the layer, both counted from 0."""
-        for slot in range(self.recurrent_steps * len(self.layers)):
+        for slot in range(self.config.recurrent_steps * len(self.layers)):
             yield slot, slot % len(self.layers)
 
     def _check_length(self, n: int) -> None:

@@ -65,10 +65,21 @@ class KeyValueCache:
             keys, values: (b, h, n, k).
         """
         start, end = self.first * self.n, self._end
-        self.keys[slot, :, :, end - self.n : end] = keys
-        self.values[slot, :, :, end - self.n : end] = values
+        self.store(slot, keys, values)
         window = self.keys[slot, :, :, start:end], self.values[slot, :, :, start:end]
         return Source(self.n, *window, self.mask[:, None, :, start:end])
+
+    def before(self) -> Tensor:
+        """Return the mask without the current column: (b, n, columns * n), of all columns that there is room for."""
+        mask = self.mask.clone()
+        mask[:, :, self._end - self.n : self._end] = False
+        return mask
+
+    def store(self, slot: int, keys: Tensor, values: Tensor) -> None:
+        """Store the keys and values (b, h, n, k) of the current column; see ``append``."""
+        end = self._end
+        self.keys[slot, :, :, end - self.n : end] = keys
+        self.values[slot, :, :, end - self.n : end] = values
 
     def slide(self, place: Place, x: Tensor, weight: Tensor, dilation: int) -> Tensor:
         """Store the inputs x (b, n, d) of a causal convolution; return its outputs at the current column, (b, n, d).

@@ -1,7 +1,7 @@
 """A step of the decoder in ONNX Runtime and here, in turn, with the bundled model on one thread.
 
     omninet export --onnx graphs
-    python -m benchmarks.onnx graphs
+    python -m benchmarks.exported graphs
 
 Both decode captions of the same length greedily from the same memory. Prints medians in milliseconds a step, and the
 largest difference of the log-probabilities of the last one.

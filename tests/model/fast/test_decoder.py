@@ -1,0 +1,140 @@
+"""Steps of the decoder in ONNX Runtime."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omninet.model.checkpoint import Checkpoint
+from omninet.model.fast import decoder as decoders
+from omninet.model.fast.decoder import GraphDecoder, graph_decoder
+from omninet.model.fast.devices import Precision
+from omninet.model.fast.inference import for_inference
+from omninet.model.network.cnp import CNP
+from tests.model.network.test_batches import STEPS, batches, many
+from tests.model.networks import IMAGE, NETWORKS, SHORT_TEXT, Row, assert_same, small_cnp, step_through
+from tests.model.running import WIDE, Running
+
+CPU = torch.device("cpu")
+recurrent = pytest.mark.parametrize("recurrent_steps", [1, 2])
+
+
+@pytest.fixture(autouse=True)
+def _small_decoders_have_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoders, "LEAST", 0)
+
+
+def in_runtime(**changes: Any) -> tuple[CNP, CNP]:
+    """A small network, and one of equal weights whose decoder steps in ONNX Runtime."""
+    cnp, copy = (small_cnp(torch.float32, **changes).requires_grad_(False) for _ in range(2))
+    copy.decoder = graph_decoder(copy.decoder, copy.decoder)
+    assert isinstance(copy.decoder, GraphDecoder)
+    return cnp, copy
+
+
+@pytest.fixture(scope="module")
+def pairs() -> dict[int, tuple[CNP, CNP]]:
+    """Recurrent steps -> a network and its copy in ONNX Runtime."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoders, "LEAST", 0)
+        return {steps: in_runtime(gate="normalised", recurrent_steps=steps) for steps in (1, 2)}
+
+
+@recurrent
+@many
+@given(batch=batches)
+def test_mixed_batches(pairs: dict[int, tuple[CNP, CNP]], recurrent_steps: int, batch: list[Row]) -> None:
+    cnp, copy = pairs[recurrent_steps]
+
+    for found, wanted in zip(step_through(copy, batch, STEPS), step_through(cnp, batch, STEPS), strict=True):
+        assert_same(found, wanted)
+
+
+@recurrent
+@many
+@given(
+    events=st.lists(st.sampled_from(["step", "step", "join", "leave"]), min_size=6, max_size=9), seed=st.integers(0, 9)
+)
+def test_hypotheses_of_a_running_batch_decode_as_with_teacher_forcing(
+    pairs: dict[int, tuple[CNP, CNP]], recurrent_steps: int, events: list[str], seed: int
+) -> None:
+    running, draw = Running(pairs[recurrent_steps][1], Row((IMAGE, SHORT_TEXT))), Random(seed)
+
+    for event in events:
+        if event != "step":
+            getattr(running, event)()
+        assert running.step(draw) >= WIDE
+
+
+def test_many_steps_outgrow_the_cache(pairs: dict[int, tuple[CNP, CNP]]) -> None:
+    row = Row((IMAGE,))
+    cnp, copy = in_runtime(gate="normalised", max_length=80)
+
+    assert_same(step_through(copy, [row], 70)[0], step_through(cnp, [row], 70)[0])
+
+
+def test_a_free_place_is_computed_and_ignored(pairs: dict[int, tuple[CNP, CNP]]) -> None:
+    cnp, copy = pairs[1]
+    row = Row((IMAGE,))
+    cohort = copy.start(row.encode(copy), "caption")
+    cohort.join(copy.start(row.encode(copy), "caption"))
+    cohort.leave([0])
+
+    (scores,) = copy.step([cohort], [torch.zeros(2, 1, dtype=torch.long)])
+
+    assert_same(scores[1], step_through(cnp, [row], 1)[0])
+
+
+@pytest.mark.parametrize("changes", [changes for changes in NETWORKS if changes.get("gate") != "normalised"], ids=str)
+def test_what_the_graph_has_not_runs_in_torch(changes: dict[str, Any]) -> None:
+    """The default gate is that of the authors' code; blocks are options of any gate."""
+    gate = {} if "gate" in changes or "link_array" in changes else {"gate": "normalised"}
+    decoder = small_cnp(torch.float32, **gate, **changes).decoder
+
+    in_graph = isinstance(graph_decoder(decoder, decoder), GraphDecoder)
+
+    only_encoder = "convolutions" in changes and not changes["convolutions"].decoder and not changes.get("mixer")
+    assert in_graph == (changes == {"spatial_cache": False} or only_encoder)
+
+
+def test_a_small_decoder_runs_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = small_cnp(torch.float32, gate="normalised").decoder
+    monkeypatch.setattr(decoders, "LEAST", 10**6)
+
+    assert graph_decoder(decoder, decoder) is decoder
+
+
+def test_a_graph_that_answers_otherwise_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    decoder, other = (small_cnp(torch.float32, gate="normalised").decoder for _ in range(2))
+    other.output.bias.data += 1
+
+    with caplog.at_level(logging.WARNING):
+        assert graph_decoder(decoder, other) is other
+
+    assert "ONNX Runtime's steps differ from torch's by 1.0e+00; steps run in torch" in caplog.text
+
+
+@pytest.mark.parametrize(("precision", "in_graph"), [("float32", True), ("bfloat16", False), ("int8", False)])
+def test_only_float32_has_a_graph(toy: Checkpoint, precision: Precision, in_graph: bool) -> None:
+    quick = for_inference(toy.network, CPU, precision)
+
+    assert isinstance(quick.cnp.decoder, GraphDecoder) == in_graph
+    assert np.isfinite(quick.cnp.decoder.positions.numpy()).all()
+
+
+def test_the_original_network_is_unchanged(toy: Checkpoint) -> None:
+    network = replace(toy).network
+
+    for_inference(network, CPU, "float32")
+
+    assert not isinstance(network.cnp.decoder, GraphDecoder)
