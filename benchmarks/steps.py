@@ -1,6 +1,6 @@
 """Time of decoding with this checkout and with another one, in turn, with the bundled model of each.
 
-    git worktree add ../before v0.9.0
+    git worktree add ../before COMMIT
     python -m benchmarks.steps --before ../before
 
 Each checkout decodes in a process of its own, on one thread, from memories encoded before; the two take turns.

@@ -31,7 +31,7 @@ class GraphDecoder(Decoder):
 
     Args:
         decoder: decoder for teacher forcing.
-        session: graph of a step (``StepGraph``).
+        session: graph of a step (``DecoderGraph``).
     """
 
     def __init__(self, decoder: Decoder, session: onnxruntime.InferenceSession) -> None:
@@ -72,12 +72,12 @@ def graph_decoder(decoder: Decoder, quick: Decoder) -> Decoder:
         return quick
     import onnxruntime
 
-    from omninet.model.fast.graph import StepGraph
+    from omninet.model.fast.graph import DecoderGraph
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads() if size >= DIVIDED else 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other processes need the cores
-    session = onnxruntime.InferenceSession(StepGraph(decoder).serialised(), options, ["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(DecoderGraph(decoder).serialised(), options, ["CPUExecutionProvider"])
     found = GraphDecoder(quick, session)
     if (difference := _difference(found, quick)) > TOLERANCE:
         LOG.warning("ONNX Runtime's steps differ from torch's by %.1e; steps run in torch", difference)
@@ -86,7 +86,7 @@ def graph_decoder(decoder: Decoder, quick: Decoder) -> Decoder:
 
 
 def _is_plain(decoder: Decoder) -> bool:
-    """Return True if the decoder consists of what StepGraph builds."""
+    """Return True if the decoder consists of what DecoderGraph builds."""
     return not decoder.mixers and all(
         isinstance(layer, DecoderLayer)
         and not layer.convolutions

@@ -18,7 +18,7 @@ OPSET = 17
 MICROSOFT = "com.microsoft"  # operators of ONNX Runtime
 
 
-class StepGraph:
+class DecoderGraph:
     """Builds the graph of one step of rows whose memories have one shape.
 
     Inputs, where b are rows, n hypotheses, N = b * n, M cached keys, R and P steps and cells of the memory:

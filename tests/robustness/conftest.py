@@ -72,8 +72,9 @@ def summary(request: pytest.FixtureRequest) -> SummaryTable:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run a server of the bundled model; check at the end that it has logged no traceback."""
-    log = tmp_path_factory.mktemp("server") / "log"
-    with serving(log) as found:
+    folder = tmp_path_factory.mktemp("server")
+    log = folder / "log"
+    with serving(log, index=folder / "index") as found:
         yield found
     text = log.read_text(encoding="utf-8")
     assert "Traceback" not in text, text[max(0, text.index("Traceback") - 2000) :][:10_000]

@@ -55,8 +55,8 @@ def is_as_it_should_be(reply: Reply) -> bool:
     """Return whether the reply is an answer or an error that is allowed for the request."""
     if reply.ask.note == "gone" and reply.code.endswith("Timeout"):
         return True
-    if reply.ask.note in {"good", "hurried", "gone"}:
-        return reply.status in {200, 503, 504}
+    if reply.ask.note in {"good", "hurried", "gone", "streamed", "index"}:
+        return reply.status in {200, 201, 503, 504}
     return reply.status in {200, 400, 404, 413, 415, 422, 503, 504}
 
 
@@ -70,7 +70,7 @@ def thirds(samples: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 def _note(summary: SummaryTable, replies: Sequence[Reply], scale: Scale) -> None:
     summary.note(f"{scale.clients} clients for {scale.load_minutes:g} min", f"{len(replies)}: {outcomes(replies)}")
-    answered = [reply for reply in replies if reply.status == 200]
+    answered = [reply for reply in replies if reply.status in {200, 201}]
     rate = len(answered) / (60 * scale.load_minutes)
     times = ", ".join(f"p{100 * share:.0f} {percentile(answered, share):.1f}" for share in (0.5, 0.9, 0.99))
     summary.note("  answered, seconds", f"{len(answered)} ({rate:.1f}/s): {times}, {percentile(answered, 1):.1f}")

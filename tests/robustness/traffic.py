@@ -78,7 +78,8 @@ async def send(client: httpx.AsyncClient, question: Ask) -> Reply:
         response = await client.post(question.path, **question.arguments)
     except httpx.TransportError as error:
         return Reply(question, 0, time.perf_counter() - started, {"error": {"code": type(error).__name__}})
-    return Reply(question, response.status_code, time.perf_counter() - started, response.json())
+    is_json = response.headers["Content-Type"].startswith("application/json")  # otherwise a stream of events
+    return Reply(question, response.status_code, time.perf_counter() - started, response.json() if is_json else {})
 
 
 def connect(server: Server) -> httpx.AsyncClient:
