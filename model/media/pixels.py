@@ -52,6 +52,11 @@ def image_to_array(image: Image.Image, shrink: int = 1) -> np.ndarray:
     return pixels
 
 
+def is_turned(image: Image.Image) -> bool:
+    """Return True if the EXIF orientation exchanges width and height."""
+    return _turn(image) in TO_COLUMNS
+
+
 def _turn(image: Image.Image) -> Image.Transpose | None:
     """Return what makes the picture upright; Pillow's exif_transpose fails if other metadata are damaged."""
     with suppress(*DECODE_ERRORS):

@@ -16,8 +16,11 @@ from omninet.model.modalities.files import bytes_of
 PictureInput = bytes | Path | str | Image.Image | np.ndarray | Picture
 
 
-def picture_of(value: PictureInput, limits: MediaLimits) -> Picture:
+def picture_of(value: PictureInput, limits: MediaLimits, least: int = 0) -> Picture:
     """Return a picture from a file's bytes or path, a PIL image, pixels, uint8 RGB (height, width, 3), or a Picture.
+
+    Args:
+        least: pixels of the shorter side of a file that suffice; see ``decode_image``.
 
     Raises:
         InputError: ``bad_array``, or the file is no picture; see ``decode_image``.
@@ -32,4 +35,4 @@ def picture_of(value: PictureInput, limits: MediaLimits) -> Picture:
         return Picture(value.transpose(2, 0, 1))
     if isinstance(value, Image.Image):
         return Picture(image_to_array(value))
-    return decode_image(bytes_of(value), limits)
+    return decode_image(bytes_of(value), limits, least)

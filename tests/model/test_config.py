@@ -87,6 +87,7 @@ def test_every_invalid_value_of_the_cnp_is_named(name: str, value: Any) -> None:
         (Framing, "window", "left"),
         (Framing, "channels", "grb"),
         (Framing, "antialias", 1),
+        (Framing, "draft", -1),
         (VisionConfig, "mean", (0.5, 0.5)),
         (VisionConfig, "std", (0.5, 0.5, 0.0)),
         (LanguageConfig, "vocabulary", 0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from omninet.model.config import Sampling, flags, one_of, positive
+from omninet.model.config import Sampling, flags, not_negative, one_of, positive
 from omninet.model.errors import ConfigError
 
 Treatment = Literal["squash", "crop", "pad"]
@@ -23,6 +23,8 @@ class Framing:
         window: position of the window: in the ``middle`` or the top left ``corner``.
         antialias: use antialiasing with ``squash``; the other treatments always do.
         channels: channel order, ``rgb`` or ``bgr``.
+        draft: large JPEGs are decoded to a half, a quarter or an eighth of their size, as long as both sides stay this
+            many times as long as ``side``; 0 decodes all pixels. Not for videos.
     """
 
     treatment: Treatment = "squash"
@@ -30,12 +32,14 @@ class Framing:
     window: Window = "middle"
     antialias: bool = True
     channels: Literal["rgb", "bgr"] = "rgb"
+    draft: int = 0
 
     def __post_init__(self) -> None:
         one_of(self, "treatment", get_args(Treatment))
         one_of(self, "window", get_args(Window))
         one_of(self, "channels", ("rgb", "bgr"))
         flags(self, "antialias")
+        not_negative(self, "draft")
         if self.side is not None:
             positive(self, "side")
         if not self.antialias and self.treatment != "squash":

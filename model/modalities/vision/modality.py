@@ -71,10 +71,11 @@ class VisionModality(Modality):
             frames = clip.frames if clip.fitted else fit(clip.frames, self.config.video, self.config.size)
             aspect = clip.aspect if clip.fitted else _aspect(clip.frames)
             return Ready(frames, len(frames), (CUT_VIDEO,) if clip.truncated else (), clip.times, aspect=aspect)
-        picture = picture_of(value, resources.limits)
+        picture = picture_of(value, resources.limits, self._least)
         frames = picture.pixels[None]
         frames = frames if picture.fitted else fit(frames, self.config.image, self.config.size)
-        aspect = picture.aspect if picture.fitted else _aspect(picture.pixels)
+        width, height = picture.full_size
+        aspect = picture.aspect if picture.fitted else width / height
         return Ready(frames, 1, (CUT_IMAGE,) if picture.truncated else (), aspect=aspect, size=picture.full_size)
 
     def sample(self, number: int) -> Image.Image:
@@ -86,9 +87,10 @@ class VisionModality(Modality):
         """Decode a file to frames and fit them to the backbone's input size."""
         if form == "video":
             return self._clip(data, limits)
-        picture = decode_image(data, limits)
+        picture = decode_image(data, limits, self._least)
         (square,) = fit(picture.pixels[None], self.config.image, self.config.size)
-        return Picture(square, picture.truncated, True, _aspect(picture.pixels), picture.full_size)
+        width, height = picture.full_size
+        return Picture(square, picture.truncated, True, width / height, (width, height))
 
     def pack(self, value: Picture | Clip) -> tuple[dict[str, Any], bytes]:
         """Serialise a decoded picture or clip: metadata as JSON values, pixels as bytes."""
@@ -146,6 +148,11 @@ class VisionModality(Modality):
         framing = self.config.video if ready.times else self.config.image
         share = self.config.size / (framing.side or self.config.size)
         return Framed(framing.treatment, share, framing.window, ready.aspect, ready.size)
+
+    @property
+    def _least(self) -> int:
+        """Pixels of the shorter side of a picture that suffice; 0 for all pixels."""
+        return self.config.image.draft * (self.config.image.side or self.config.size)
 
     def _clip(self, data: bytes, limits: MediaLimits) -> Clip:
         """Decode a video, large frames fitted before the next are decoded."""

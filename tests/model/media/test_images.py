@@ -233,3 +233,42 @@ def test_a_jpeg_with_a_thousand_scans_is_rejected_before_decoding() -> None:
     start = data.rindex(b"\xff\xda")
 
     assert code_of(data[:start] + data[start:-2] * 1000 + b"\xff\xd9") == "media_too_expensive"
+
+
+@pytest.mark.parametrize(
+    ("size", "least", "decoded"),
+    [
+        ((1600, 1200), 300, (400, 300)),
+        ((1600, 1200), 301, (800, 600)),
+        ((1600, 1200), 0, (1600, 1200)),
+        ((1600, 1200), 10, (200, 150)),
+        ((999, 1000), 125, (250, 250)),
+        ((40, 30), 300, (40, 30)),
+    ],
+)
+def test_large_jpegs_are_decoded_to_a_fraction(size: tuple[int, int], least: int, decoded: tuple[int, int]) -> None:
+    """The shorter side keeps at least so many pixels, and the size is that of the file."""
+    image = picture(*size)
+
+    found = decode_image(image_bytes(image, "JPEG"), least=least)
+
+    assert found.pixels.shape == (3, *decoded[::-1])
+    assert found.full_size == size
+    near = pixels_of(image.resize(decoded, Image.Resampling.BOX)).astype(int)
+    assert np.abs(found.pixels - near).mean() < 3
+
+
+def test_other_formats_are_decoded_whole() -> None:
+    assert decode_image(image_bytes(picture(800, 600), "PNG"), least=10).pixels.shape == (3, 600, 800)
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(3, (999, 1000)), (6, (1000, 999))])
+def test_the_size_of_a_reduced_picture_is_as_displayed(orientation: int, size: tuple[int, int]) -> None:
+    """Reduced, both sides have as many pixels, so that only the EXIF orientation tells which is longer."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+
+    found = decode_image(image_bytes(picture(999, 1000), "JPEG", exif=exif), least=100)
+
+    assert found.full_size == size
+    assert found.pixels.shape == (3, 125, 125)
