@@ -91,7 +91,6 @@ def _is_plain(decoder: Decoder) -> bool:
         isinstance(layer, DecoderLayer)
         and not layer.convolutions
         and type(layer.feed_forward) is FeedForward
-        and layer.spatial_attention.gate == "normalised"
         and layer.spatial_attention.linked
         for layer in decoder.layers
     )

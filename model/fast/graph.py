@@ -65,9 +65,10 @@ class DecoderGraph:
         queries = self._queries(steps, x)
         scores = self._op("Add", self._scores(queries, f"steps_keys.{number}"), self._input("steps_bias"))
         logs = self._op("LogSoftmax", scores, axis=-1)
-        x = self._finish(steps, x, self._op("MatMul", self._op("Exp", logs), self._input(f"steps_values.{number}")))
+        weights = self._op("Exp", logs)
+        x = self._finish(steps, x, self._op("MatMul", weights, self._input(f"steps_values.{number}")))
         x = self._linear(x, layer.spatial_projection)
-        x = self._attend_cells(cells, x, logs, number)
+        x = self._attend_cells(cells, x, logs if cells.gate == "normalised" else weights, number)
         x = self._linear(x, layer.output_projection)
         forward = layer.feed_forward
         assert isinstance(forward, FeedForward)
@@ -87,10 +88,15 @@ class DecoderGraph:
         seen = self._op("MatMul", first, self._input(f"values.{slot}"))
         return self._finish(attention, x, self._op("Add", seen, self._op("Mul", last, values)))
 
-    def _attend_cells(self, attention: GatedAttention, x: str, logs: str, number: int) -> str:
-        gate = self._op("Add", self._op("MatMul", logs, self._input("link")), self._input("cells_bias"))
-        scores = self._op("Add", self._scores(self._queries(attention, x), f"cells_keys.{number}"), gate)
-        weights = self._op("Softmax", scores, axis=-1)
+    def _attend_cells(self, attention: GatedAttention, x: str, temporal: str, number: int) -> str:
+        """Attend to cells gated by the temporal weights, of which the default gate takes the logarithms."""
+        gate = self._op("MatMul", temporal, self._input("link"))
+        scores = self._scores(self._queries(attention, x), f"cells_keys.{number}")
+        if attention.gate != "paper":
+            scores = self._op("Add" if attention.gate == "normalised" else "Mul", scores, gate)
+        weights = self._op("Softmax", self._op("Add", scores, self._input("cells_bias")), axis=-1)
+        if attention.gate == "paper":
+            weights = self._op("Mul", weights, gate)
         changed = self._finish(attention, x, self._op("MatMul", weights, self._input(f"cells_values.{number}")))
         return self._op("Where", self._input("sees", TensorProto.BOOL), changed, x)
 

@@ -11,6 +11,7 @@ import torch
 from omninet.model import processor
 from omninet.model.errors import InputError
 from omninet.model.explain.explanation import Attention, Explanation
+from omninet.model.fast.layers import QuickDecoderLayer
 from omninet.model.job import Job
 from omninet.model.modalities.vision.config import Framed
 from omninet.model.network.layers import DecoderLayer, LayerAttention
@@ -77,6 +78,7 @@ def test_attention_equals_that_of_decoding(toy_predictor: Predictor, monkeypatch
         return x, attention
 
     monkeypatch.setattr(DecoderLayer, "forward", recorded)
+    monkeypatch.setattr(QuickDecoderLayer, "step", DecoderLayer.step)  # quick steps return no attention
     job = toy_predictor.prepare("caption", video=video_bytes(), beams=1)
     (decoded,) = toy_predictor.run(job.rows)
     layers = len(toy_predictor.network.cnp.decoder.layers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -20,11 +21,11 @@ from omninet.model.fast.devices import Precision
 from omninet.model.fast.inference import for_inference
 from omninet.model.network.cnp import CNP
 from tests.model.network.test_batches import STEPS, batches, many
-from tests.model.networks import IMAGE, NETWORKS, SHORT_TEXT, Row, assert_same, small_cnp, step_through
+from tests.model.networks import GATES, IMAGE, NETWORKS, SHORT_TEXT, Row, assert_same, small_cnp, step_through
 from tests.model.running import WIDE, Running
 
 CPU = torch.device("cpu")
-recurrent = pytest.mark.parametrize("recurrent_steps", [1, 2])
+each_kind = pytest.mark.parametrize("kind", list(product(GATES, [1, 2])), ids=str)
 
 
 @pytest.fixture(autouse=True)
@@ -41,32 +42,32 @@ def in_runtime(**changes: Any) -> tuple[CNP, CNP]:
 
 
 @pytest.fixture(scope="module")
-def pairs() -> dict[int, tuple[CNP, CNP]]:
-    """Recurrent steps -> a network and its copy in ONNX Runtime."""
+def pairs() -> dict[tuple[str, int], tuple[CNP, CNP]]:
+    """Gate and recurrent steps -> a network and its copy in ONNX Runtime."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoders, "LEAST", 0)
-        return {steps: in_runtime(gate="normalised", recurrent_steps=steps) for steps in (1, 2)}
+        return {(gate, steps): in_runtime(gate=gate, recurrent_steps=steps) for gate in GATES for steps in (1, 2)}
 
 
-@recurrent
+@each_kind
 @many
 @given(batch=batches)
-def test_mixed_batches(pairs: dict[int, tuple[CNP, CNP]], recurrent_steps: int, batch: list[Row]) -> None:
-    cnp, copy = pairs[recurrent_steps]
+def test_mixed_batches(pairs: dict[tuple[str, int], tuple[CNP, CNP]], kind: tuple[str, int], batch: list[Row]) -> None:
+    cnp, copy = pairs[kind]
 
     for found, wanted in zip(step_through(copy, batch, STEPS), step_through(cnp, batch, STEPS), strict=True):
         assert_same(found, wanted)
 
 
-@recurrent
+@each_kind
 @many
 @given(
     events=st.lists(st.sampled_from(["step", "step", "join", "leave"]), min_size=6, max_size=9), seed=st.integers(0, 9)
 )
 def test_hypotheses_of_a_running_batch_decode_as_with_teacher_forcing(
-    pairs: dict[int, tuple[CNP, CNP]], recurrent_steps: int, events: list[str], seed: int
+    pairs: dict[tuple[str, int], tuple[CNP, CNP]], kind: tuple[str, int], events: list[str], seed: int
 ) -> None:
-    running, draw = Running(pairs[recurrent_steps][1], Row((IMAGE, SHORT_TEXT))), Random(seed)
+    running, draw = Running(pairs[kind][1], Row((IMAGE, SHORT_TEXT))), Random(seed)
 
     for event in events:
         if event != "step":
@@ -74,15 +75,15 @@ def test_hypotheses_of_a_running_batch_decode_as_with_teacher_forcing(
         assert running.step(draw) >= WIDE
 
 
-def test_many_steps_outgrow_the_cache(pairs: dict[int, tuple[CNP, CNP]]) -> None:
+def test_many_steps_outgrow_the_cache() -> None:
     row = Row((IMAGE,))
     cnp, copy = in_runtime(gate="normalised", max_length=80)
 
     assert_same(step_through(copy, [row], 70)[0], step_through(cnp, [row], 70)[0])
 
 
-def test_a_free_place_is_computed_and_ignored(pairs: dict[int, tuple[CNP, CNP]]) -> None:
-    cnp, copy = pairs[1]
+def test_a_free_place_is_computed_and_ignored(pairs: dict[tuple[str, int], tuple[CNP, CNP]]) -> None:
+    cnp, copy = pairs["normalised", 1]
     row = Row((IMAGE,))
     cohort = copy.start(row.encode(copy), "caption")
     cohort.join(copy.start(row.encode(copy), "caption"))
@@ -93,16 +94,15 @@ def test_a_free_place_is_computed_and_ignored(pairs: dict[int, tuple[CNP, CNP]])
     assert_same(scores[1], step_through(cnp, [row], 1)[0])
 
 
-@pytest.mark.parametrize("changes", [changes for changes in NETWORKS if changes.get("gate") != "normalised"], ids=str)
+@pytest.mark.parametrize("changes", NETWORKS, ids=str)
 def test_what_the_graph_has_not_runs_in_torch(changes: dict[str, Any]) -> None:
-    """The default gate is that of the authors' code; blocks are options of any gate."""
-    gate = {} if "gate" in changes or "link_array" in changes else {"gate": "normalised"}
-    decoder = small_cnp(torch.float32, **gate, **changes).decoder
+    decoder = small_cnp(torch.float32, **changes).decoder
 
     in_graph = isinstance(graph_decoder(decoder, decoder), GraphDecoder)
 
-    only_encoder = "convolutions" in changes and not changes["convolutions"].decoder and not changes.get("mixer")
-    assert in_graph == (changes == {"spatial_cache": False} or only_encoder)
+    of_decoder = changes.get("mixer") or "experts" in changes
+    of_decoder = of_decoder or ("convolutions" in changes and changes["convolutions"].decoder)
+    assert in_graph == (changes.get("link_array", True) and not of_decoder)
 
 
 def test_a_small_decoder_runs_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
