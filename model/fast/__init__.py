@@ -1,1 +1,1 @@
-"""Fast inference: batch norm folding, merged and packed linear layers, reduced precision, devices."""
+"""Fast inference: batch norm folding, merged linear layers, the decoder's step as a graph, precisions, devices."""
