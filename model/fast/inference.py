@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.fx.experimental.optimization import fuse
 
+from omninet.model.fast.convolution import packed_convolutions
 from omninet.model.fast.decoder import graph_decoder
 from omninet.model.fast.devices import Precision
 from omninet.model.fast.layers import quick_modules
@@ -30,7 +31,11 @@ def for_inference(network: OmniNet, device: torch.device, precision: Precision) 
         return copy.deepcopy(quick).to(device, dtype)
     for peripheral in backboned(quick):
         peripheral.backbone.to(dtype)
-    found = replaced(quick, quick_modules(quick, precision))
+    modules = quick_modules(quick, precision)
+    if precision != "bfloat16":
+        for peripheral in backboned(quick):
+            modules |= packed_convolutions(peripheral)
+    found = replaced(quick, modules)
     if precision == "float32":
         found.cnp.decoder = graph_decoder(network.cnp.decoder, found.cnp.decoder)
     return found
