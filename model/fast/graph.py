@@ -23,7 +23,7 @@ class DecoderGraph:
 
     Inputs, where b are rows, n hypotheses, N = b * n, M cached keys, R and P steps and cells of the memory:
         x (N, d): start vectors or embedded tokens, positions added.
-        keys_shape, value_shape (4): [b, n, h, k], for keys and for values.
+        keys_shape, values_shape (4): [b, n, h, k], for keys and for values.
         own_bias (b, 1, n, M): added to the scores of cached keys.
         keys.SLOT, values.SLOT (b, h, M, k): cached keys and values of each run of a layer.
         steps_bias (b, 1, 1, R), steps_keys.LAYER, steps_values.LAYER (b, h, R, k): the temporal cache.

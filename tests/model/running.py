@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 import torch
+from hypothesis import strategies as st
 
 from omninet.model.network.cnp import CNP
 from tests.model.networks import Row, assert_same
 
 WIDE = 3  # hypotheses of a row
+EVENTS = st.lists(st.sampled_from(["step", "step", "join", "leave"]), min_size=6, max_size=9)
 
 
 class Running:
@@ -32,6 +35,14 @@ class Running:
         if len(running) > 1:
             self.cohort.leave(running[:1])
             self.tokens[running[0]] = None
+
+    def go_through(self, events: Sequence[str], seed: int) -> None:
+        """Step at every event; rows join or leave before."""
+        draw = Random(seed)
+        for event in events:
+            if event != "step":
+                getattr(self, event)()
+            assert self.step(draw) >= WIDE
 
     def step(self, draw: Random) -> int:
         """Let every hypothesis continue one of its row, with a token, and compare the scores to teacher forcing.

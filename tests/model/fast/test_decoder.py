@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from itertools import product
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from omninet.model.fast.inference import for_inference
 from omninet.model.network.cnp import CNP
 from tests.model.network.test_batches import STEPS, batches, many
 from tests.model.networks import GATES, IMAGE, NETWORKS, SHORT_TEXT, Row, assert_same, small_cnp, step_through
-from tests.model.running import WIDE, Running
+from tests.model.running import EVENTS, Running
 
 CPU = torch.device("cpu")
 each_kind = pytest.mark.parametrize("kind", list(product(GATES, [1, 2])), ids=str)
@@ -61,18 +60,13 @@ def test_mixed_batches(pairs: dict[tuple[str, int], tuple[CNP, CNP]], kind: tupl
 
 @each_kind
 @many
-@given(
-    events=st.lists(st.sampled_from(["step", "step", "join", "leave"]), min_size=6, max_size=9), seed=st.integers(0, 9)
-)
+@given(events=EVENTS, seed=st.integers(0, 9))
 def test_hypotheses_of_a_running_batch_decode_as_with_teacher_forcing(
     pairs: dict[tuple[str, int], tuple[CNP, CNP]], kind: tuple[str, int], events: list[str], seed: int
 ) -> None:
-    running, draw = Running(pairs[kind][1], Row((IMAGE, SHORT_TEXT))), Random(seed)
+    running = Running(pairs[kind][1], Row((IMAGE, SHORT_TEXT)))
 
-    for event in events:
-        if event != "step":
-            getattr(running, event)()
-        assert running.step(draw) >= WIDE
+    running.go_through(events, seed)
 
 
 def test_many_steps_outgrow_the_cache() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from omninet.model.fast.replacement import replaced
 from omninet.model.network.cnp import CNP
 from tests.model.network.test_batches import STEPS, batches, each_network, many
 from tests.model.networks import IMAGE, NETWORKS, SHORT_TEXT, Row, assert_same, small_cnp, step_through
-from tests.model.running import WIDE, Running
+from tests.model.running import EVENTS, Running
 
 
 def quick(changes: dict[str, Any]) -> tuple[CNP, CNP]:
@@ -35,18 +34,13 @@ def test_steps_of_mixed_batches_equal_those_of_plain_layers(changes: dict[str, A
 
 @pytest.mark.parametrize("changes", [{"gate": "normalised", "recurrent_steps": 2}, NETWORKS[-1]], ids=str)
 @many
-@given(
-    events=st.lists(st.sampled_from(["step", "step", "join", "leave"]), min_size=6, max_size=9), seed=st.integers(0, 9)
-)
+@given(events=EVENTS, seed=st.integers(0, 9))
 def test_hypotheses_of_a_running_batch_decode_as_with_teacher_forcing(
     changes: dict[str, Any], events: list[str], seed: int
 ) -> None:
-    running, draw = Running(quick(changes)[1], Row((IMAGE, SHORT_TEXT))), Random(seed)
+    running = Running(quick(changes)[1], Row((IMAGE, SHORT_TEXT)))
 
-    for event in events:
-        if event != "step":
-            getattr(running, event)()
-        assert running.step(draw) >= WIDE
+    running.go_through(events, seed)
 
 
 @pytest.mark.parametrize("rows", [[(IMAGE,), (SHORT_TEXT,)], [(IMAGE,), (IMAGE, SHORT_TEXT)], [(SHORT_TEXT,)]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ from tests.model.networks import (
     small_cnp,
     step_through,
 )
-from tests.model.running import WIDE, Running
+from tests.model.running import EVENTS, Running
 
 STEPS = 4
 each_gate = pytest.mark.parametrize("gate", GATES)
@@ -173,19 +172,13 @@ def test_a_row_takes_the_place_of_one_that_has_left(changes: dict[str, Any]) -> 
 
 @each_network
 @many
-@given(
-    events=st.lists(st.sampled_from(["step", "step", "join", "leave"]), min_size=6, max_size=9), seed=st.integers(0, 9)
-)
+@given(events=EVENTS, seed=st.integers(0, 9))
 def test_hypotheses_of_a_running_batch_decode_as_with_teacher_forcing(
     changes: dict[str, Any], events: list[str], seed: int
 ) -> None:
     running = Running(small_cnp(**changes).requires_grad_(False), Row((IMAGE, SHORT_TEXT)))
-    draw = Random(seed)
 
-    for event in events:
-        if event != "step":
-            getattr(running, event)()
-        assert running.step(draw) >= WIDE
+    running.go_through(events, seed)
 
 
 @pytest.mark.parametrize("other", [Row((TEXT,)), Row((IMAGE,), "vqa"), Row((VIDEO,))], ids=["text", "vqa", "video"])
