@@ -127,12 +127,26 @@ def test_a_task_that_forgets_goes_again(data: Path, work: Path, tmp_path: Path) 
     assert [entry["stopped"] for entry in entries(tmp_path, "schedule")] == [False, False, True, False]
 
 
+def measured_but_flat(run: Run, task: str) -> float:
+    """Measure as every run does, but return a score that never rises, so that tasks are stopped on every CPU."""
+    score_of(run, task)
+    return 40.0
+
+
+@pytest.fixture
+def flat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "score_of", measured_but_flat)
+
+
 @pytest.fixture(scope="module")
 def whole(data: Path, work: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Return an uninterrupted run with real scores, which hardly rise, so that tasks are stopped soon."""
-    return train(fresh(data, work, steps=30), tmp_path_factory.mktemp("whole"))
+    """Return an uninterrupted run whose tasks are stopped soon."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(loop, "score_of", measured_but_flat)
+        return train(fresh(data, work, steps=30), tmp_path_factory.mktemp("whole"))
 
 
+@pytest.mark.usefixtures("flat")
 @pytest.mark.parametrize("stop", [8, 18])
 def test_stopped_and_resumed_is_the_same_bit_for_bit(
     data: Path, work: Path, tmp_path: Path, stop: int, whole: Run
