@@ -12,8 +12,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
 from omninet.app.backend import Backend
-from omninet.app.errors import add_error_handlers
 from omninet.app.http.application import Application
+from omninet.app.http.error_responses import add_error_handlers
 from omninet.app.http.keys import Keyring
 from omninet.app.http.middleware.api_keys import ApiKeys
 from omninet.app.http.middleware.body_limit import BodyLimit

@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from starlette.types import Message, Receive, Scope, Send
 
 from omninet.app.errors import ServiceError, internal_error
+from omninet.app.http.error_responses import response_of
 from omninet.app.http.middleware.base import HttpMiddleware
 from omninet.app.http.middleware.request_log import ACCEPTED, HEADER, new_id
 
@@ -159,7 +160,7 @@ class _Response:
         """Send a JSON error and ignore all later messages."""
         self._start()
         self._refused = True
-        response = error.response()
+        response = response_of(error)
         response.headers[HEADER] = self._request_id
         await self._send({"type": "http.response.start", "status": error.status_code, "headers": response.raw_headers})
         await self._send({"type": "http.response.body", "body": bytes(response.body)})

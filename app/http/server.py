@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from omninet.app.errors import ServiceError
+from omninet.app.http.error_responses import response_of
 from omninet.app.http.middleware.request_log import HEADER, new_id
 from omninet.app.http.middleware.security_headers import CSP, SECURITY_HEADERS
 from omninet.app.http.parser import NoUpgradeParser
@@ -184,7 +185,7 @@ def _unmapped(address: str) -> str:
 
 
 def _as_bytes(error: ServiceError) -> bytes:
-    response = error.response()
+    response = response_of(error)
     response.headers.update(
         {**SECURITY_HEADERS, "Content-Security-Policy": CSP, HEADER: new_id(), "Connection": "close"}
     )

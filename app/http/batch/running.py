@@ -12,11 +12,12 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from omninet.app.errors import ServiceError, client_closed, deadline_exceeded, internal_error, response_of
+from omninet.app.errors import ServiceError, client_closed, deadline_exceeded, internal_error
 from omninet.app.http.batch.bodies import body_for, not_in_batch
 from omninet.app.http.batch.schemas import BatchItem
 from omninet.app.http.batch.subrequests import post
 from omninet.app.http.deadline import HEADER, LEAST_SECONDS, timeout_seconds
+from omninet.app.http.error_responses import response_of
 from omninet.app.http.service import Service
 from omninet.model.errors import InputError
 
@@ -60,7 +61,7 @@ class BatchRun:
                 failure = response_of(error)
             except Exception:
                 logger.exception("an item of a batch failed; its result is internal_error")
-                failure = internal_error().response()
+                failure = response_of(internal_error())
         return _failed(failure.status_code, bytes(failure.body))
 
     async def _answer(self, item: BatchItem | ValidationError) -> bytes:

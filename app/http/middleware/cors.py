@@ -9,7 +9,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from omninet.app.errors import ServiceError, send_error
+from omninet.app.errors import ServiceError
+from omninet.app.http.error_responses import send_error
 
 
 class Cors(CORSMiddleware):

@@ -6,7 +6,8 @@ import logging
 
 from starlette.types import Message, Receive, Scope, Send
 
-from omninet.app.errors import ServiceError, internal_error, send_error
+from omninet.app.errors import ServiceError, internal_error
+from omninet.app.http.error_responses import send_error
 from omninet.app.http.middleware.base import HttpMiddleware
 
 logger = logging.getLogger(__name__)

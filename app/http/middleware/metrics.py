@@ -6,7 +6,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from omninet.app.errors import code_of
+from omninet.app.http.error_responses import code_of
 from omninet.app.http.middleware.base import HttpMiddleware
 from omninet.app.http.middleware.scope import endpoint_of
 from omninet.app.telemetry.metrics import Metrics

@@ -10,7 +10,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
-from omninet.app.errors import code_of
+from omninet.app.http.error_responses import code_of
 from omninet.app.http.middleware.base import HttpMiddleware
 from omninet.app.http.middleware.scope import address_of, endpoint_of, key_of
 from omninet.app.telemetry.logs import REQUEST_ID

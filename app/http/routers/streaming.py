@@ -10,9 +10,10 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from omninet.app.backend import Prediction
-from omninet.app.errors import ServiceError, note_code, response_of
+from omninet.app.errors import ServiceError
 from omninet.app.http.disconnect import until_disconnected
 from omninet.app.http.endpoints import Endpoint
+from omninet.app.http.error_responses import note_code, response_of
 from omninet.app.http.forms import ExplainForm, RequestForm
 from omninet.app.http.service import Service
 from omninet.model.errors import InputError

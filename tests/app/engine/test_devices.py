@@ -28,8 +28,8 @@ from omninet.model.rows import Row
 from tests.app.conftest import Watched, talking_to
 from tests.app.engine.test_engine import Gate
 from tests.app.engine.test_replica import REQUESTS, assert_same
+from tests.app.http.test_error_responses import check
 from tests.app.http.test_service import TEXT, until_ready
-from tests.app.test_errors import check
 
 pytestmark = pytest.mark.anyio
 

@@ -19,7 +19,7 @@ from omninet.model.predictor import Predictor
 from omninet.model.tasks import TASKS, Use
 from omninet.model.uses import uses_of
 from tests.app.conftest import talking_to
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 from tests.samples import jpeg_bytes, video_bytes
 from tests.toys import NEW_VOCABULARIES, toy_with
 

@@ -14,7 +14,7 @@ from omninet.app.http.deadline import HEADER, timeout_seconds, within
 from omninet.model.predictor import Predictor
 from tests.app.conftest import Serve, Watched
 from tests.app.engine.test_engine import Gate
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 
 pytestmark = pytest.mark.anyio
 TEXT = {"text": "A dog runs."}

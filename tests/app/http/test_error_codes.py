@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from omninet.app.errors import VALIDATION_MESSAGES
 from omninet.app.http.application import Application
 from omninet.app.http.error_codes import FIXED, error_codes
+from omninet.app.http.error_responses import VALIDATION_MESSAGES
 from omninet.app.http.routers.tasks import TaskRoutes
 from omninet.model.checkpoint import Checkpoint
 

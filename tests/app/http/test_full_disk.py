@@ -11,7 +11,7 @@ from typing import IO
 import pytest
 
 from tests.app.conftest import Serve
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 from tests.samples import jpeg_bytes
 
 pytestmark = pytest.mark.anyio

@@ -19,7 +19,7 @@ from omninet.model.checkpoint import Checkpoint
 from omninet.model.outputs.boxes.tokens import CLASSES
 from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 from tests.toys import toy_with
 
 pytestmark = pytest.mark.anyio

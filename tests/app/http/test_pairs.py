@@ -17,7 +17,7 @@ from omninet.model.checkpoint import Checkpoint
 from omninet.model.outputs.label.answer import Label
 from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 from tests.samples import jpeg_bytes, picture
 from tests.toys import toy_with
 

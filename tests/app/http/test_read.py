@@ -15,7 +15,7 @@ from omninet.model.outputs.scene import output as scene_output
 from omninet.model.outputs.scene.box import WordBox
 from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 from tests.samples import jpeg_bytes
 from tests.toys import with_reading, with_scenes
 

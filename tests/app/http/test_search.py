@@ -24,7 +24,7 @@ from omninet.model.outputs.scene.box import WordBox
 from omninet.model.outputs.spans.answer import Entities
 from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 from tests.samples import image_bytes, jpeg_bytes, picture
 from tests.toys import toy_with, with_new_tasks, with_scenes
 

@@ -21,7 +21,7 @@ from omninet.model.network.omninet import OmniNet
 from omninet.model.predictor import Predictor
 from omninet.model.tasks import PICTURE, QUESTION, TASKS, TEXT, VIDEO, Input, Task, Use
 from tests.app.conftest import talking_to
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 from tests.samples import jpeg_bytes, video_bytes
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,7 @@ import pytest
 from omninet.app.errors import ServiceError
 from omninet.app.http.text_limits import check_length
 from tests.app.conftest import Serve
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 from tests.samples import jpeg_bytes
 
 

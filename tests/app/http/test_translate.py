@@ -16,7 +16,7 @@ from omninet.app.settings import Settings
 from omninet.model.checkpoint import Checkpoint
 from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 from tests.samples import jpeg_bytes
 from tests.toys import PAIRS, SEEN, with_german_captions, with_translation
 

@@ -21,10 +21,10 @@ from omninet.app.main import create_app
 from omninet.app.settings import Settings
 from omninet.model.checkpoint import Checkpoint, load, save
 from tests.app.conftest import talking_to
+from tests.app.http.test_error_responses import check
 from tests.app.http.test_service import until_ready
 from tests.app.local.test_reload import ask_all, damage, load_on, processes, variant
 from tests.app.telemetry.test_metrics import figures
-from tests.app.test_errors import check
 
 pytestmark = pytest.mark.anyio
 

@@ -19,10 +19,10 @@ from omninet.app.main import create_app
 from omninet.app.processes.messages import AsyncConnection
 from omninet.app.settings import Settings
 from tests.app.conftest import talking_to
+from tests.app.http.test_error_responses import check
 from tests.app.http.test_service import TEXT, until_ready
 from tests.app.local.test_process_client import model_processes
 from tests.app.telemetry.test_metrics import figures, of
-from tests.app.test_errors import check
 
 pytestmark = pytest.mark.anyio
 # Keeps the interpreter busy for longer than the heartbeat may be missing, in the model process alone.

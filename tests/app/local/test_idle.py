@@ -18,9 +18,9 @@ from omninet.app.settings import Settings
 from omninet.model.checkpoint import Checkpoint, save
 from omninet.model.storage.layout import WEIGHTS
 from tests.app.conftest import talking_to
+from tests.app.http.test_error_responses import check
 from tests.app.http.test_service import until_ready
 from tests.app.local.test_reload import client as client  # noqa: PLC0414 - a fixture
-from tests.app.test_errors import check
 
 pytestmark = pytest.mark.anyio
 POS = {"text": "A dog runs through the grass."}

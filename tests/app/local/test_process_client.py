@@ -20,9 +20,9 @@ from omninet.model.errors import CheckpointError
 from omninet.model.predictor import Predictor
 from tests.app.conftest import talking_to
 from tests.app.engine.test_replica import REQUESTS, assert_same
+from tests.app.http.test_error_responses import check
 from tests.app.http.test_service import TEXT, until_ready
 from tests.app.telemetry.test_metrics import figures, of
-from tests.app.test_errors import check
 from tests.samples import jpeg_bytes
 
 pytestmark = pytest.mark.anyio

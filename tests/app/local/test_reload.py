@@ -35,9 +35,9 @@ from omninet.model.network.omninet import OmniNet
 from omninet.model.processor import Processor
 from omninet.model.tasks import TEXT, Task
 from tests.app.conftest import Serve, talking_to
+from tests.app.http.test_error_responses import check
 from tests.app.http.test_service import until_ready
 from tests.app.telemetry.test_metrics import figures, of
-from tests.app.test_errors import check
 from tests.samples import jpeg_bytes, video_bytes
 
 pytestmark = pytest.mark.anyio

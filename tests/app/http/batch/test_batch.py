@@ -24,8 +24,8 @@ from omninet.model.predictor import Predictor
 from omninet.model.rows import Row
 from tests.app.conftest import Serve, Watched, talking_to
 from tests.app.engine.test_engine import Gate
+from tests.app.http.test_error_responses import check
 from tests.app.telemetry.test_metrics import figures, of
-from tests.app.test_errors import check
 from tests.samples import jpeg_bytes, video_bytes
 
 pytestmark = pytest.mark.anyio

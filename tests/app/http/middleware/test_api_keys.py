@@ -9,11 +9,11 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from omninet.app.errors import add_error_handlers
+from omninet.app.http.error_responses import add_error_handlers
 from omninet.app.http.keys import Keyring, new_key
 from omninet.app.http.routers.common import require_admin
 from tests.app.conftest import Serve
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 
 pytestmark = pytest.mark.anyio
 KEY, KEPT = new_key("alice")

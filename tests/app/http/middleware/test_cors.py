@@ -7,7 +7,7 @@ import pytest
 
 from omninet.app.http.keys import new_key
 from tests.app.conftest import Serve
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 
 pytestmark = pytest.mark.anyio
 ORIGIN = "https://example.org"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from omninet.app.errors import ServiceError, code_of
+from omninet.app.errors import ServiceError
+from omninet.app.http.error_responses import code_of
 from omninet.app.http.middleware.failures import ErrorResponses
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from omninet.app.http.keys import new_key
 from omninet.app.settings import Settings
 from tests.app.conftest import Serve
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 
 pytestmark = pytest.mark.anyio
 KEEPS = pytest.mark.parametrize("before", ["", "/some/omninet"], ids=["removed", "kept"])

@@ -9,7 +9,7 @@ import pytest
 from omninet.app.http.keys import new_key
 from tests.app.conftest import Serve
 from tests.app.http.middleware.test_api_keys import bearer
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 
 pytestmark = pytest.mark.anyio
 TEXT = {"text": "A dog runs."}

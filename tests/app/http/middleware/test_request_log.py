@@ -13,7 +13,7 @@ import pytest
 from omninet.app.http.keys import new_key
 from omninet.app.telemetry.logs import JsonFormatter
 from tests.app.conftest import Serve, Watched
-from tests.app.test_errors import check
+from tests.app.http.test_error_responses import check
 from tests.samples import jpeg_bytes
 
 pytestmark = pytest.mark.anyio
