@@ -1,12 +1,13 @@
-"""Load test of the service against the bare model, FastAPI with a lock, and LitServe, on one machine and checkpoint.
+"""Load test of the service against the bare model, FastAPI with a lock, LitServe and Ray Serve, with one checkpoint.
 
     python -m benchmarks.serving --out runs/serving
 
 Measures the maximum throughput of the bare model, then each variant in its own process: this engine, this engine with
-batches of one row, the model behind FastAPI with a lock, and behind LitServe with its batching; the two baselines use
-the best of several numbers of threads and batch sizes. Writes serving.json, serving.md, throughput.png and
-latency.png. LitServe installs uvloop and httptools, which uvicorn then uses for every variant. Needs the extra
-``bench``; there are 52 loads of --seconds each; --quick is for testing the script.
+batches of one row, the model behind FastAPI with a lock, behind LitServe and behind Ray Serve with their batching; the
+baselines use the best of several numbers of threads and batch sizes. The workloads are captions, tags, a mix of the
+paper's endpoints, a flood of videos beside tags, and a mix of all tasks of the checkpoint. Writes serving.json,
+serving.md, throughput.png and latency.png. LitServe installs uvloop and httptools, which uvicorn then uses for every
+variant. Needs the extras ``bench`` and ``ray``; there are 70 loads of --seconds each; --quick is to test the script.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from benchmarks.load.alone import Alone, compare
 from benchmarks.load.client import Group, generate_load
 from benchmarks.load.metrics import Cell, Span, errors, latencies
 from benchmarks.load.plots import draw
-from benchmarks.load.posts import HEALTH, Post, posts
+from benchmarks.load.posts import HEALTH, Post, further_posts, posts
 from benchmarks.load.report import BUSY, ENDPOINT, Results, save
 from benchmarks.load.servers import PeakMemory, Server, Variant, serving
 
@@ -34,7 +35,7 @@ SIZES = (1, 2, 4, 8, 16, 32, 64)
 RAMP = 0.2  # warm-up as a share of the measured time, in which queues fill
 THREADS = (1, 2)
 BATCHES = (8, 32)
-SOFTWARE = ("torch", "fastapi", "uvicorn", "uvloop", "httptools", "litserve")
+SOFTWARE = ("torch", "onnxruntime", "fastapi", "uvicorn", "uvloop", "httptools", "litserve", "ray")
 
 Posts = Mapping[str, Sequence[Post]]
 
@@ -42,8 +43,9 @@ Posts = Mapping[str, Sequence[Post]]
 class Run:
     """The load generator in its own process, with the requests of the test."""
 
-    def __init__(self, generator: Executor, asked: Posts, seconds: float) -> None:
+    def __init__(self, generator: Executor, asked: Posts, further: Posts, seconds: float) -> None:
         self._generator, self.asked, self.seconds = generator, asked, seconds
+        self._all = {**asked, **further}
 
     def cell(self, server: Server, variant: str, workload: str, groups: Sequence[Group], seconds: float) -> Cell:
         """Put a load on a server and return the results."""
@@ -70,6 +72,7 @@ class Run:
             for clients in CLIENTS:
                 yield name, [self.group(clients, endpoints)]
         yield "flood", [self.group(BUSY, ["video-caption"]), self.group(2, ["pos"])]
+        yield "all tasks", [Group(BUSY, self._all)]
 
     def group(self, clients: int, endpoints: Sequence[str]) -> Group:
         """Return clients that use these endpoints."""
@@ -84,7 +87,7 @@ class Run:
 
     def warm_up(self, server: Server) -> None:
         """Send some load, so that lazy initialisation is done before the measurement."""
-        self.cell(server, "", "", [self.group(8, list(self.asked))], min(3.0, self.seconds))
+        self.cell(server, "", "", [Group(8, self._all)], min(3.0, self.seconds))
 
     def health(self, variant: Variant) -> float:
         """Return responses per second of an endpoint that does nothing, the limit of the load generator."""
@@ -124,10 +127,11 @@ def main() -> None:
     context = get_context("spawn")
     with ProcessPoolExecutor(1, context) as bare:
         measuring = bare.submit(ceiling.measure, args.checkpoint, posts(args.data), SIZES, args.seconds / 10)
-        asked, ceilings = measuring.result()
+        expecting = bare.submit(ceiling.expect, args.checkpoint, further_posts())
+        (asked, ceilings), further = measuring.result(), expecting.result()
     print("the bare model is measured", flush=True)
     with ProcessPoolExecutor(1, context) as generator, ProcessPoolExecutor(1, context) as bare:
-        run = Run(generator, asked, args.seconds)
+        run = Run(generator, asked, further, args.seconds)
         variants, tried = _variants(run, args.checkpoint)
         results = Results(
             _conditions(args), ceilings, {v.key: v.title for v in variants}, tried, run.health(variants[0])
@@ -150,17 +154,18 @@ def main() -> None:
 
 
 def _variants(run: Run, checkpoint: Path | None) -> tuple[list[Variant], dict[str, float]]:
-    """Return the four variants, and the results of all settings tried for the baselines."""
+    """Return the variants, and the results of all settings tried for the baselines."""
     locked = [servers.locked(checkpoint, threads) for threads in THREADS]
     batched = [servers.batched(checkpoint, threads, rows) for threads in THREADS for rows in BATCHES]
-    tried = {variant.title: run.mix(variant) for variant in (*locked, *batched)}
+    on_ray = [servers.on_ray(checkpoint, threads, rows) for threads in THREADS for rows in BATCHES]
+    tried = {variant.title: run.mix(variant) for variant in (*locked, *batched, *on_ray)}
 
     def best(some: list[Variant]) -> Variant:
         return max(some, key=lambda variant: tried[variant.title])
 
     ours = servers.service(checkpoint)
     single = servers.service(checkpoint, "b", "this engine, batches of one row", batch_rows=1)
-    return [ours, single, best(locked), best(batched)], tried
+    return [ours, single, best(locked), best(batched), best(on_ray)], tried
 
 
 def _conditions(args: argparse.Namespace) -> dict[str, str]:

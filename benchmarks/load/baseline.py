@@ -12,7 +12,6 @@ import torch
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
-from benchmarks.load.posts import TASKS
 from omninet.model.job import Job
 from omninet.model.outputs.answer import Answer
 from omninet.model.predictor import Predictor
@@ -44,9 +43,10 @@ async def fields_of(request: Request) -> dict[str, Any]:
         return {name: await value.read() if isinstance(value, UploadFile) else value for name, value in form.items()}
 
 
-def prepare(predictor: Predictor, endpoint: str, fields: Mapping[str, Any]) -> Job:
-    """Decode, resize and tokenize the inputs."""
-    return predictor.prepare(TASKS[endpoint], **fields)
+def prepare(predictor: Predictor, task: str, fields: Mapping[str, Any]) -> Job:
+    """Decode, resize and tokenize the inputs; fields that are none, such as the language of a caption, are left out."""
+    inputs = predictor.config.network.keywords(predictor.task(task))
+    return predictor.prepare(task, **{name: value for name, value in fields.items() if name in inputs})
 
 
 def reply(predictor: Predictor, task: str, answer: Answer) -> dict[str, Any]:

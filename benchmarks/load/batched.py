@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from benchmarks.load.baseline import arguments, fields_of, load, prepare, reply
+from benchmarks.load.posts import TASK
 from omninet.model.decoding.hypotheses import Decoded
 from omninet.model.job import Job
 
@@ -23,10 +24,10 @@ WINDOW_S = 0.005  # time for which a batch waits for further requests
 DEADLINE_S = 60
 
 
-async def prepared(endpoint: str, request: Request) -> bytes:
+async def prepared(request: Request) -> bytes:
     """Prepare a request's job, pickled for the model's process."""
     predictor = load(request.app.state.checkpoint, threads=1)
-    job = await run_in_threadpool(prepare, predictor, endpoint, await fields_of(request))
+    job = await run_in_threadpool(prepare, predictor, request.headers[TASK], await fields_of(request))
     return pickle.dumps(job)
 
 
@@ -60,9 +61,9 @@ class Api(litserve.LitAPI):
         return output
 
     def encode_response(self, output: tuple[Job, list[Decoded]]) -> dict[str, Any]:
-        """Convert the decoded class ids to a response."""
+        """Convert the decoded class ids to a response; the words of a scene are read one scene after another."""
         job, decoded = output
-        return reply(self.predictor, job.task, self.predictor.finish(job, decoded))
+        return reply(self.predictor, job.task, self.predictor.complete(job, decoded))
 
 
 def main() -> None:

@@ -108,6 +108,13 @@ def measure(
     return expecting, {endpoint: bare.measure(some, sizes, seconds) for endpoint, some in posts.items()}
 
 
+def expect(checkpoint: Path | None, posts: Mapping[str, Sequence[Post]]) -> dict[str, list[Post]]:
+    """Return the requests of the tasks that a checkpoint has, with expected answers."""
+    bare = BareModel(checkpoint)
+    has = bare.predictor.tasks
+    return {name: bare.expect(some) for name, some in posts.items() if all(post.task in has for post in some)}
+
+
 def best(checkpoint: Path | None, posts: Sequence[Post], sizes: Sequence[int], seconds: float) -> float:
     """Return the current maximum throughput of one endpoint, in rows per second."""
     return BareModel(checkpoint).measure(posts, sizes, seconds).best

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
 from benchmarks.load.baseline import arguments, fields_of, load, prepare, reply
+from benchmarks.load.posts import TASK
 from omninet.model.predictor import Predictor
 
 
@@ -21,19 +22,19 @@ def create_app(predictor: Predictor) -> FastAPI:
     """Create an app that serves all endpoints with one function."""
     app, lock = FastAPI(), threading.Lock()
 
-    def predict(endpoint: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        job = prepare(predictor, endpoint, fields)
+    def predict(task: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        job = prepare(predictor, task, fields)
         with lock:
-            decoded = predictor.run(job.rows)
-        return reply(predictor, job.task, predictor.finish(job, decoded))
+            answer = predictor.complete(job, predictor.run(job.rows))
+        return reply(predictor, task, answer)
 
     @app.get("/readyz")
     async def readyz() -> str:
         return "ok"
 
     @app.post("/{endpoint}")
-    async def answer(endpoint: str, request: Request) -> dict[str, Any]:
-        return await run_in_threadpool(predict, endpoint, await fields_of(request))
+    async def answer(endpoint: str, request: Request) -> dict[str, Any]:  # noqa: ARG001
+        return await run_in_threadpool(predict, request.headers[TASK], await fields_of(request))
 
     return app
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from benchmarks.load.report import BUSY, ENDPOINT, Results, latency
 
-COLOURS = ("tab:blue", "tab:cyan", "tab:orange", "tab:green")
+SINGLE = "flood", "all tasks"  # workloads of one number of clients
+COLOURS = ("tab:blue", "tab:cyan", "tab:orange", "tab:green", "tab:red")
 
 
 def draw(results: Results, out: Path) -> None:
@@ -21,7 +22,7 @@ def draw(results: Results, out: Path) -> None:
 
 
 def _throughput(results: Results) -> Figure:
-    workloads = list(dict.fromkeys(workload for workload, _ in results.loads() if workload != "flood"))
+    workloads = list(dict.fromkeys(workload for workload, _ in results.loads() if workload not in SINGLE))
     figure = Figure((4 * len(workloads), 4), layout="constrained")
     for axes, workload in zip(figure.subplots(1, len(workloads), squeeze=False)[0], workloads, strict=True):
         _lines(axes, results, workload)

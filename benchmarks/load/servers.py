@@ -57,6 +57,12 @@ def batched(checkpoint: Path | None, threads: int, rows: int) -> Variant:
     return Variant("d", f"LitServe, threads {threads}, batches of {rows}", command, ready="/health")
 
 
+def on_ray(checkpoint: Path | None, threads: int, rows: int) -> Variant:
+    """Return the baseline with Ray Serve."""
+    command = ("-m", "benchmarks.load.on_ray", "--threads", str(threads), "--rows", str(rows), *_chosen(checkpoint))
+    return Variant("e", f"Ray Serve, threads {threads}, batches of {rows}", command)
+
+
 def _chosen(checkpoint: Path | None) -> tuple[str, ...]:
     return ("--checkpoint", str(checkpoint)) if checkpoint else ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -14,8 +15,9 @@ import pytest
 from benchmarks.load.baseline import reply
 from benchmarks.load.ceiling import measure
 from benchmarks.load.locked import create_app
-from benchmarks.load.posts import TASKS, Post, answer_in, posts
+from benchmarks.load.posts import Post, answer_in, further_posts, posts
 from benchmarks.load.servers import PeakMemory, Variant, serving
+from omninet.model.checkpoint import BUNDLED
 from omninet.model.predictor import Predictor
 
 # Answers 200 to everything, and leaves a process behind that does not end when asked to.
@@ -25,6 +27,9 @@ from http.server import HTTPServer, SimpleHTTPRequestHandler
 subprocess.Popen([sys.executable, "-c", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"])
 HTTPServer(("127.0.0.1", int(sys.argv[-1])), SimpleHTTPRequestHandler).serve_forever()
 """
+
+
+ENDPOINTS = ("caption", "vqa", "pos", "activity", "video-caption", "video-qa")
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +43,23 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def test_every_endpoint_is_asked(asked: dict[str, list[Post]]) -> None:
-    assert asked.keys() == TASKS.keys()
+def test_every_endpoint_and_every_task_is_asked(asked: dict[str, list[Post]]) -> None:
+    assert tuple(asked) == ENDPOINTS
+    tasks = {post.task for some in (*asked.values(), *further_posts().values()) for post in some}
+    bundled = json.loads((BUNDLED / "config.json").read_text(encoding="utf-8"))["network"]["tasks"]
+    # The others answer at an endpoint of these: statements as true or false, other classes, translation back, words.
+    assert bundled.keys() - tasks == {"truth", "caltech101", "german_english", "read_word"}
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("endpoint", TASKS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 async def test_the_baseline_answers_as_the_bare_model(
     endpoint: str, asked: dict[str, list[Post]], toy_predictor: Predictor
 ) -> None:
     post = asked[endpoint][0]
     transport = httpx.ASGITransport(create_app(toy_predictor))
     async with httpx.AsyncClient(transport=transport, base_url="http://baseline") as client:
-        answer = await client.post(
-            f"/{endpoint}", content=post.body, headers={"Content-Type": post.content_type}, timeout=30
-        )
+        answer = await client.post(f"/{endpoint}", content=post.body, headers=post.headers(), timeout=30)
     assert answer.status_code == 200
     expected = answer_in(reply(toy_predictor, post.task, toy_predictor.predict(post.task, **post.inputs)))
     assert expected
