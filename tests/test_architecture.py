@@ -200,6 +200,12 @@ def module_of(file: Path) -> str:
     return ".".join(("omninet", *(parts[:-1] if parts[-1] == "__init__" else parts)))
 
 
+def file_of(module: str) -> Path:
+    """``app/main.py`` of ``omninet.app.main``; the folder's ``__init__.py`` of a package."""
+    path = ROOT.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
 def is_for_type_checkers(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
@@ -238,11 +244,26 @@ def cycle_in(imports: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
-def test_no_modules_import_each_other() -> None:
+@pytest.fixture(scope="module")
+def imports() -> dict[str, set[str]]:
+    """Each of our modules -> those of ours that it imports."""
     files = {module_of(file): file for package in PACKAGES for file in source_files(package)}
-    imports = {module: modules_imported_by(file, set(files)) - {module} for module, file in files.items()}
-    assert sum(map(len, imports.values())) > len(files)
+    return {module: modules_imported_by(file, set(files)) - {module} for module, file in files.items()}
+
+
+def test_no_modules_import_each_other(imports: dict[str, set[str]]) -> None:
+    assert sum(map(len, imports.values())) > len(imports)
     assert cycle_in(imports) == []
+
+
+def test_the_model_process_imports_no_web_framework(imports: dict[str, set[str]]) -> None:
+    """FastAPI would take memory and a tenth of the time in which the process gets ready."""
+    reached, new = set[str](), {"omninet.app.local.process_host"}
+    while new:
+        reached |= new
+        new = set[str]().union(*(imports[module] for module in new)) - reached
+    assert "omninet.app.engine.engine" in reached
+    assert [module for module in reached if "fastapi" in imported(file_of(module))] == []
 
 
 def test_a_cycle_is_found() -> None:
