@@ -10,7 +10,6 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from importlib import import_module
 
 from omninet.app.engine.engine import Engine
 from omninet.app.engine.loading import check, load_engine
@@ -34,12 +33,10 @@ from omninet.app.telemetry.logs import configure_logs
 from omninet.model.errors import OmniNetError
 from omninet.model.extensions import load_extensions
 from omninet.model.job import Job
+from omninet.model.modalities.language.segmentation import penn_tokenizer
 from omninet.model.processor import Processor
 
 logger = logging.getLogger(__name__)
-
-# Imported when the first words are split; a process that waits for settings has the time to do it before.
-LATE = "nltk.tokenize"
 
 
 def host(end: socket.socket) -> None:
@@ -64,7 +61,8 @@ def host(end: socket.socket) -> None:
 
 
 def _host(connection: BlockingConnection) -> None:
-    threading.Thread(target=import_module, args=(LATE,), daemon=True).start()
+    # It is needed when the first words are split; a process that waits for settings has the time to import it before.
+    threading.Thread(target=penn_tokenizer, daemon=True).start()
     try:
         settings: Settings = unpack(connection.receive())
     except OSError:  # the server has ended

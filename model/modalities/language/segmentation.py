@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nltk.tokenize import NLTKWordTokenizer
 
 Span = tuple[int, int]
+NOT_NEEDED = "scipy", "sklearn"  # libraries that NLTK imports if they are installed
 
 # Apostrophes and quotation marks of keyboards and word processors -> ASCII, character by character.
 PLAIN_QUOTES = str.maketrans(dict.fromkeys("‘’‚‛′ʹʼ´＇", "'") | dict.fromkeys("“”„‟″«»＂", '"'))
@@ -77,7 +84,22 @@ def _mask(found: re.Match[str]) -> str:
 
 
 def _penn_spans(text: str, start: int, end: int) -> Iterator[Span]:
-    from nltk.tokenize import NLTKWordTokenizer
-
-    for a, b in NLTKWordTokenizer().span_tokenize(text[start:end]):
+    for a, b in penn_tokenizer().span_tokenize(text[start:end]):
         yield start + a, start + b
+
+
+@cache
+def penn_tokenizer() -> NLTKWordTokenizer:
+    """Return NLTK's tokenizer of words.
+
+    NLTK is imported as if scipy and scikit-learn were not installed: it would import both, 65 to 85 MB and more than a
+    second, for parts of it that are not used here.
+    """
+    hidden = [name for name in NOT_NEEDED if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # the import of a module that is None fails
+    try:
+        from nltk.tokenize import NLTKWordTokenizer
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
+    return NLTKWordTokenizer()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -154,3 +156,16 @@ def test_long_texts_take_linear_time(unit: str) -> None:
     for sentence in cut(text, sentence_spans(text)):
         word_spans(sentence)
     assert time.process_time() - began < 5
+
+
+def test_splitting_words_imports_no_library_of_statistics() -> None:
+    program = """if True:
+        import sys
+        from omninet.model.modalities.language.segmentation import word_spans
+
+        word_spans("A dog runs.")
+        print("scipy" in sys.modules, "sklearn" in sys.modules)
+        import scipy
+    """
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["False", "False"]
