@@ -59,17 +59,14 @@ class GraphDecoder(Decoder):
         return torch.from_numpy(hidden)
 
 
-def graph_decoder(decoder: Decoder, quick: Decoder) -> Decoder:
-    """Return a decoder whose steps run in ONNX Runtime.
+def graph_decoder(decoder: Decoder) -> GraphDecoder | None:
+    """Return a decoder whose steps run in ONNX Runtime, and which shares the weights of ``decoder`` for all else.
 
-    Args:
-        decoder: the network's own.
-        quick: the decoder with quick layers. It is returned if it is small, if it has blocks that the graph has not, or
-            if the graph answers otherwise here.
+    None if the decoder is small, if it has blocks that the graph has not, or if the graph answers otherwise here.
     """
     size = sum(parameter.numel() for parameter in decoder.parameters())
     if size < LEAST or not _is_plain(decoder):
-        return quick
+        return None
     import onnxruntime
 
     from omninet.model.fast.graph import DecoderGraph
@@ -78,10 +75,10 @@ def graph_decoder(decoder: Decoder, quick: Decoder) -> Decoder:
     options.intra_op_num_threads = torch.get_num_threads() if size >= DIVIDED else 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other processes need the cores
     session = onnxruntime.InferenceSession(DecoderGraph(decoder).serialised(), options, ["CPUExecutionProvider"])
-    found = GraphDecoder(quick, session)
-    if (difference := _difference(found, quick)) > TOLERANCE:
+    found = GraphDecoder(decoder, session)
+    if (difference := _difference(found, decoder)) > TOLERANCE:
         LOG.warning("ONNX Runtime's steps differ from torch's by %.1e; steps run in torch", difference)
-        return quick
+        return None
     return found
 
 

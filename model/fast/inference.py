@@ -31,14 +31,12 @@ def for_inference(network: OmniNet, device: torch.device, precision: Precision) 
         return copy.deepcopy(quick).to(device, dtype)
     for peripheral in backboned(quick):
         peripheral.backbone.to(dtype)
-    modules = quick_modules(quick, precision)
+    graph = graph_decoder(quick.cnp.decoder) if precision == "float32" else None
+    modules = quick_modules(quick, precision, {id(quick.cnp.decoder): graph} if graph else {})
     if precision != "bfloat16":
         for peripheral in backboned(quick):
             modules |= packed_convolutions(peripheral)
-    found = replaced(quick, modules)
-    if precision == "float32":
-        found.cnp.decoder = graph_decoder(network.cnp.decoder, found.cnp.decoder)
-    return found
+    return replaced(quick, modules)
 
 
 def _folded_backbones(network: OmniNet) -> Replacements:

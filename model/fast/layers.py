@@ -127,17 +127,26 @@ def _closed(scores: Tensor, mask: Tensor | None) -> Tensor:
     return scores if mask is None else torch.where(mask, scores, CLOSED)
 
 
-def quick_modules(network: nn.Module, precision: Precision) -> Replacements:
-    """Return the replacements of the encoder and decoder layers, of all other linear layers and of dropouts."""
-    found: Replacements = {}
-    for module in network.modules():
+def quick_modules(network: nn.Module, precision: Precision, done: Replacements) -> Replacements:
+    """Return the replacements of the encoder and decoder layers, of all other linear layers and of dropouts.
+
+    Args:
+        done: replacements that are made already, which are returned as well; what they replace is left alone.
+    """
+    found = dict(done)
+    for module in _outside(network, done):
         if type(module) is EncoderLayer:
             found[id(module)] = QuickEncoderLayer(module, precision)
         elif type(module) is DecoderLayer:
             found[id(module)] = QuickDecoderLayer(module, precision)
-    inside = {id(part) for module in network.modules() if id(module) in found for part in module.modules()}
-    linears = [m for m in network.modules() if type(m) is nn.Linear and id(m) not in inside]
+    linears = [module for module in _outside(network, found) if type(module) is nn.Linear]
     return without_dropout(network) | found | {id(linear): QuickLinear([linear], precision) for linear in linears}
+
+
+def _outside(network: nn.Module, replacements: Replacements) -> list[nn.Module]:
+    """Return the modules of a network that are not inside one that is replaced."""
+    inside = {id(part) for module in network.modules() if id(module) in replacements for part in module.modules()}
+    return [module for module in network.modules() if id(module) not in inside]
 
 
 def _copy_children(to: nn.Module, layer: nn.Module, merged: Sequence[nn.Linear], precision: Precision) -> None:

@@ -19,7 +19,7 @@ from tests.model.running import EVENTS, Running
 def quick(changes: dict[str, Any]) -> tuple[CNP, CNP]:
     """A small network, and its copy with quick layers."""
     cnp = small_cnp(**changes).requires_grad_(False)
-    return cnp, replaced(cnp, quick_modules(cnp, "float32"))
+    return cnp, replaced(cnp, quick_modules(cnp, "float32", {}))
 
 
 @each_network
