@@ -20,7 +20,18 @@ from omninet.model.errors import OmniNetError
 if TYPE_CHECKING:
     from omninet.model.predictor import Predictor
 
-PACKAGES = ("torch", "torchvision", "onnxruntime", "numpy", "pillow", "av", "bpemb", "fastapi", "uvicorn", "pydantic")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "onnxruntime",
+    "numpy",
+    "pillow",
+    "av",
+    "sentencepiece",
+    "fastapi",
+    "uvicorn",
+    "pydantic",
+)
 GIB = 2**30
 AT_REST = GIB  # bytes; memory of a server with a small model and nothing to do, docs/benchmarks.md
 

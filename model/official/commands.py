@@ -75,9 +75,10 @@ def _fetch(args: argparse.Namespace) -> int:
 def _convert(args: argparse.Namespace, weights: Path, conf: Path, tasks: Any) -> int:
     from collections import Counter
 
-    from omninet.model.official.importing import OfficialSource, bpemb_model, import_official
+    from omninet.model.official.fetch import fetch_subwords, on_terminal
+    from omninet.model.official.importing import OfficialSource, import_official
 
-    source = OfficialSource(weights, conf, args.tokenizer or bpemb_model(), args.channels, tasks)
+    source = OfficialSource(weights, conf, args.tokenizer or fetch_subwords(on_terminal), args.channels, tasks)
     found = import_official(source, args.out, args.name)
     print(f"{len(found.tensors)} entries used, {len(found.dropped)} dropped:")
     for why, count in Counter(found.dropped.values()).items():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from omninet.model.errors import OmniNetError
 from omninet.model.official.conf import ACTIVITIES, ANSWERS, TAGS
-from omninet.model.official.releases import CONF, STORE, Release
+from omninet.model.official.releases import BPEMB, CONF, STORE, SUBWORDS, Release
 
 CHUNK = 2**20
 TIMEOUT_S = 60
@@ -46,6 +46,23 @@ def fetch(release: Release, folder: Path, progress: Progress, store: str = STORE
         _extract(archive, weights)
         archive.unlink()
     return weights
+
+
+def fetch_subwords(progress: Progress, address: str = BPEMB) -> Path:
+    """Return BPEmb's English SentencePiece model, from the cache of the library ``bpemb`` or downloaded to it.
+
+    Raises:
+        FetchError: the download failed.
+    """
+    target = Path.home() / ".cache" / "bpemb" / "en" / SUBWORDS
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        download(f"{address}/{SUBWORDS}", target, progress)
+    except FetchError as error:
+        raise FetchError(
+            f"{error}; or get {SUBWORDS} from https://bpemb.h-its.org and pass it with --tokenizer"
+        ) from None
+    return target
 
 
 def download(url: str, target: Path, progress: Progress) -> None:

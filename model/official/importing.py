@@ -16,7 +16,6 @@ from torch import Tensor
 
 from omninet.model.checkpoint import Checkpoint, save
 from omninet.model.errors import CheckpointError
-from omninet.model.modalities.language.config import LanguageConfig
 from omninet.model.modalities.language.tokenizer import Tokenizer
 from omninet.model.modalities.vision.config import Framing, VisionConfig
 from omninet.model.model_config import ModelConfig
@@ -110,23 +109,6 @@ def network_config(source: OfficialSource) -> OmniNetConfig:
         domains=config.domains,
         controls=(*config.domains, *kept.tasks),
     )
-
-
-def bpemb_model() -> Path:
-    """Return BPEmb's English SentencePiece model, from BPEmb's cache or download.
-
-    Raises:
-        CheckpointError: the download failed.
-    """
-    from bpemb import BPEmb
-
-    try:
-        return Path(BPEmb(lang="en", vs=LanguageConfig.vocabulary, segmentation_only=True).model_file)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise CheckpointError(
-            f"BPEmb's {LanguageConfig.vocabulary} English subwords cannot be downloaded: {error}; "
-            "get en.wiki.bpe.vs25000.model from https://bpemb.h-its.org and pass it with --tokenizer"
-        ) from None
 
 
 def _check_tokenizer(path: Path, config: OmniNetConfig) -> None:

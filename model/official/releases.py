@@ -9,6 +9,8 @@ from dataclasses import dataclass
 STORE = "https://storage.googleapis.com/omninet"
 CONF = "https://raw.githubusercontent.com/subho406/OmniNet/15c61fddfb225988ce3d14c565441bd8ae7c58bf/conf"
 
+# BPEmb's address and the name of the English subwords that the authors used (Heinzerling and Strube 2018).
+BPEMB, SUBWORDS = "https://nlp.h-its.org/bpemb/en", "en.wiki.bpe.vs25000.model"
 
 OFFICIAL_TASKS = ("pos", "activity", "caption", "vqa")  # of the authors' network
 

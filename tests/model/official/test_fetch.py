@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from omninet.model.official.fetch import FetchError, download, fetch
-from omninet.model.official.releases import RELEASES
+from omninet.model.official.fetch import FetchError, download, fetch, fetch_subwords
+from omninet.model.official.releases import RELEASES, SUBWORDS
 
 WEIGHTS = bytes(range(256)) * 40_000
 CONF = {"penn_vocab.json": b"{}", "vqa_vocab.pkl": b"pickle", "hmdblabels.txt": b"0 run\n"}
@@ -167,3 +167,23 @@ def test_paths_in_the_archive_are_ignored(store: Store, tmp_path: Path) -> None:
 
     assert fetch_all(store, tmp_path / "a" / "b") == tmp_path / "a" / "b" / "all_15k" / "model.pth"
     assert not (tmp_path / "outside").exists()
+
+
+def test_subwords_are_downloaded_once(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    store.files = {f"/{SUBWORDS}": b"subwords"}
+
+    for _ in range(2):
+        found = fetch_subwords(lambda _: None, store.address)
+        assert found == tmp_path / ".cache" / "bpemb" / "en" / SUBWORDS
+        assert found.read_bytes() == b"subwords"
+
+    assert len(store.asked) == 1
+
+
+def test_subwords_that_cannot_be_had(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    store.files = {}
+
+    with pytest.raises(FetchError, match=r"404 Not Found; or get en\.wiki\.bpe\.vs25000\.model .* --tokenizer"):
+        fetch_subwords(lambda _: None, store.address)
