@@ -32,14 +32,17 @@ class GraphDecoder(Decoder):
     Args:
         decoder: decoder for teacher forcing.
         session: graph of a step (``DecoderGraph``).
+        weights: memory that the session reads.
     """
 
-    def __init__(self, decoder: Decoder, session: onnxruntime.InferenceSession) -> None:
+    def __init__(
+        self, decoder: Decoder, session: onnxruntime.InferenceSession, weights: Sequence[onnxruntime.OrtValue]
+    ) -> None:
         nn.Module.__init__(self)
         self.config, self.layers, self.mixers = decoder.config, decoder.layers, decoder.mixers
         self.register_buffer("positions", decoder.positions, persistent=False)
         self.output = decoder.output
-        self.session = session
+        self.session, self.weights = session, weights
 
     def run_layers(self, x: Tensor, cohorts: Sequence[Cohort]) -> Tensor:
         """Run the layers at one position of every row, (N, d) -> (N, d); see Decoder."""
@@ -74,8 +77,11 @@ def graph_decoder(decoder: Decoder) -> GraphDecoder | None:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads() if size >= DIVIDED else 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other processes need the cores
-    session = onnxruntime.InferenceSession(DecoderGraph(decoder).serialised(), options, ["CPUExecutionProvider"])
-    found = GraphDecoder(decoder, session)
+    graph = DecoderGraph(decoder)
+    weights = [onnxruntime.OrtValue.ortvalue_from_numpy(values) for values in graph.weights.values()]
+    options.add_external_initializers(list(graph.weights), weights)
+    session = onnxruntime.InferenceSession(graph.serialised(), options, ["CPUExecutionProvider"])
+    found = GraphDecoder(decoder, session, weights)
     if (difference := _difference(found, decoder)) > TOLERANCE:
         LOG.warning("ONNX Runtime's steps differ from torch's by %.1e; steps run in torch", difference)
         return None

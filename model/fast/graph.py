@@ -32,17 +32,21 @@ class DecoderGraph:
         link (b, 1, R, P): the link array, 1 where a step gates a cell.
         sees (N, 1), boolean: false in rows with an empty spatial cache, which pass through its attention unchanged.
     Outputs: hidden (N, d), and new_keys.SLOT, new_values.SLOT (b, h, n, k).
+
+    Attributes:
+        weights: name -> values of the initializers that the serialised model lacks; most share the decoder's memory.
     """
 
     def __init__(self, decoder: Decoder) -> None:
         self.inputs: dict[str, Any] = {}
         self.outputs: list[str] = []
+        self.weights: dict[str, np.ndarray] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
         self._build(decoder)
 
     def serialised(self) -> bytes:
-        """Return the model as bytes."""
+        """Return the model as bytes, without weights."""
         outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self.outputs]
         inputs = [helper.make_tensor_value_info(name, kind, None) for name, kind in self.inputs.items()]
         graph = helper.make_graph(self._nodes, "step", inputs, outputs, list(self._constants.values()))
@@ -119,7 +123,8 @@ class DecoderGraph:
         return self._norm(attention.norm, self._op("Add", self._linear(rows, attention.output), x))
 
     def _linear(self, x: str, layer: nn.Linear, scale: float = 1) -> str:
-        return self._op("Gemm", x, self._tensor(layer.weight * scale), self._tensor(layer.bias * scale), transB=1)
+        weight, bias = (y if scale == 1 else y * scale for y in (layer.weight, layer.bias))
+        return self._op("Gemm", x, self._tensor(weight), self._tensor(bias), transB=1)
 
     def _norm(self, norm: nn.LayerNorm, x: str) -> str:
         scale, bias = self._tensor(norm.weight), self._tensor(norm.bias)
@@ -139,7 +144,17 @@ class DecoderGraph:
         return name
 
     def _tensor(self, values: Tensor) -> str:
-        return self._constant(values.detach().float().cpu().numpy())
+        name = f"weight.{len(self.weights)}"
+        self.weights[name] = values.detach().float().cpu().contiguous().numpy()
+        place = onnx.StringStringEntryProto(key="location", value="memory")
+        self._constants[name] = TensorProto(
+            name=name,
+            data_type=TensorProto.FLOAT,
+            dims=values.shape,
+            data_location=TensorProto.EXTERNAL,
+            external_data=[place],
+        )
+        return name
 
     def _numbers(self, values: Sequence[int]) -> str:
         return self._constant(np.array(values, dtype=np.int64))
