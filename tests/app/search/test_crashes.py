@@ -34,7 +34,7 @@ for number in range(int(sys.argv[2]), 10**9):
         index.remove([new(number - 1).entry.id])
     print(number, flush=True)
 """
-KILLS = 20
+KILLS = 8
 
 
 @pytest.mark.slow
@@ -45,7 +45,7 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout
             assert process.stdout.readline()
-            time.sleep(0.01 * kill)
+            time.sleep(0.025 * kill)
             process.kill()
             lines = process.stdout.read().split()
         acknowledged = max([acknowledged + 1, *map(int, lines)])

@@ -38,7 +38,7 @@ def has_steps(folder: Path, count: int) -> bool:
 
 def test_a_killed_rank_is_restarted_from_the_last_state(config_file: Path, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    changes = ("--backbone", "random", "--steps", 60, "--set", "checkpoints.every_s=0.1", "--threads", 2)
+    changes = ("--backbone", "random", "--steps", 30, "--set", "checkpoints.every_s=0.1", "--threads", 2)
     command = ("-m", "omninet", "train", config_file, "--runner", "distributed", "--data", data, "--out", out)
 
     with torchrun("--max-restarts=1", *command, *changes) as process:
@@ -50,7 +50,7 @@ def test_a_killed_rank_is_restarted_from_the_last_state(config_file: Path, data:
     assert f"{out / 'checkpoint'}\n" in said
     assert (out / "checkpoint" / "model.safetensors").is_file()
     assert " on 2 ranks; torchrun has restarted all ranks, restart 1" in messages_of(out)
-    assert [step["step"] for step in steps_of(out)] == list(range(1, 61))
+    assert [step["step"] for step in steps_of(out)] == list(range(1, 31))
 
 
 def test_sigterm_saves_and_stops_and_fewer_ranks_resume(
