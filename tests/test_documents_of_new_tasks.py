@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
-import sys
 
 import pytest
 
+from omninet.command import main
 from tests.test_documents import DOCUMENTS, ROOT, SERVER
 from tests.test_documents import address as address  # noqa: PLC0414 - a fixture
 
@@ -37,14 +38,27 @@ def test_requests(line: str, address: str) -> None:
     assert list(answer) == [*listed, "confidence", "model", "timings_ms", "notes"]
 
 
+@pytest.fixture
+def _here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)  # the documents name files of the repository
+
+
+@pytest.mark.usefixtures("_here")
 @pytest.mark.parametrize("line", COMMANDS)
-def test_commands(line: str) -> None:
-    assert run(["bash", "-c", line.replace("omninet ", f"{sys.executable} -m omninet ", 1)])
+def test_commands(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, *arguments = shlex.split(line)
+
+    assert main(arguments) == 0
+
+    assert capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("_here")
 @pytest.mark.parametrize("code", PROGRAMS)
-def test_programs(code: str) -> None:
-    assert run([sys.executable, "-W", "error", "-c", code])
+def test_programs(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(code, {})
+
+    assert capsys.readouterr().out
 
 
 def test_every_endpoint_has_a_request_and_a_program() -> None:

@@ -24,14 +24,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="chr
 PICTURES = [SAMPLES / name for name in ("frisbee.jpg", "table.jpg")]
 
 
+@pytest.fixture(scope="module")
+def random_predictor(toy: Checkpoint) -> Predictor:
+    """Return a random network with the tasks of an index."""
+    return Predictor(with_new_tasks(toy), device="cpu")
+
+
 @pytest.fixture
-def address(toy: Checkpoint, tmp_path: Path) -> Iterator[str]:
+def address(random_predictor: Predictor, tmp_path: Path) -> Iterator[str]:
     """Return the address of a server with a random network and an empty index."""
     settings = Settings(device="cpu", index=str(tmp_path / "index"))
-    with listening(create_app(settings, Engine([Predictor(with_new_tasks(toy), device="cpu")])), settings) as (
-        host,
-        port,
-    ):
+    with listening(create_app(settings, Engine([random_predictor])), settings) as (host, port):
         yield f"http://{host}:{port}/"
 
 
