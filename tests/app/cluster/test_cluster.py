@@ -44,7 +44,7 @@ FORMS: dict[str, dict[str, Any]] = {
 WRONG: dict[str, dict[str, Any]] = {"/caption": {"files": {"image": b"none"}}, "/pos": {"json": {}}, "/none": {}}
 SAVED = {200}
 RECOVERY_S = 60.0  # time-out for Ray to restart lost replicas
-PAUSE_S = 0.2  # pause of a client between requests, so that starting replicas get CPU time
+PAUSE_S = 0.5  # pause of a client between requests, so that starting replicas get CPU time
 
 
 def config(checkpoint: Path) -> dict[str, Any]:

@@ -13,23 +13,31 @@ import pytest
 import torch
 
 from omninet.command import main
-from omninet.model.checkpoint import Checkpoint
+from omninet.model.checkpoint import Checkpoint, save
 from omninet.model.config import ConvolutionsConfig, ExpertsConfig
 from omninet.model.errors import CheckpointError, OmniNetError
 from omninet.model.export.onnx import export
 from omninet.model.network.omninet import OmniNet
 from omninet.model.predictor import Predictor
 from tests.samples import jpeg_bytes
+from tests.toys import checkpoint_with
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "onnx.md"
 
 
 @pytest.fixture(scope="module")
-def graphs(toy_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy network as graphs, written by the command."""
-    folder = tmp_path_factory.mktemp("onnx") / "graphs"
-    assert main(["export", str(toy_checkpoint), "--onnx", str(folder)]) == 0
-    return folder
+def small(toy: Checkpoint) -> Checkpoint:
+    """A network of two tasks: each graph takes seconds to export."""
+    return checkpoint_with(toy, ["caption", "pos"])
+
+
+@pytest.fixture(scope="module")
+def graphs(small: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The network as graphs, written by the command."""
+    folder = tmp_path_factory.mktemp("onnx")
+    save(small, folder / "checkpoint")
+    assert main(["export", str(folder / "checkpoint"), "--onnx", str(folder / "graphs")]) == 0
+    return folder / "graphs"
 
 
 def run(graphs: Path, name: str, **inputs: Any) -> list[np.ndarray]:
@@ -37,29 +45,29 @@ def run(graphs: Path, name: str, **inputs: Any) -> list[np.ndarray]:
     return [np.asarray(found) for found in session.run(None, inputs)]
 
 
-def test_the_document_decodes_a_caption(graphs: Path, toy_predictor: Predictor) -> None:
+def test_the_document_decodes_a_caption(graphs: Path, small: Checkpoint) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-    photo = jpeg_bytes()
-    names: dict[str, Any] = {"graphs": graphs, "predictor": toy_predictor, "photo": photo}
+    photo, predictor = jpeg_bytes(), Predictor(small, device="cpu")
+    names: dict[str, Any] = {"graphs": graphs, "predictor": predictor, "photo": photo}
 
     exec(code, names)
 
-    (wanted,) = toy_predictor.run(toy_predictor.prepare("caption", image=photo, beams=1).rows)
+    (wanted,) = predictor.run(predictor.prepare("caption", image=photo, beams=1).rows)
     assert names["tokens"] == wanted.tokens
     chosen = names["scores"][0, wanted.tokens[-1]]
     assert chosen == pytest.approx(wanted.log_probabilities[-1], abs=1e-4)
 
 
 @torch.inference_mode()
-def test_a_video_and_a_text_of_several_rows(graphs: Path, toy: Checkpoint) -> None:
+def test_a_video_and_a_text_of_several_rows(graphs: Path, small: Checkpoint) -> None:
     """Two inputs, three rows: log-probabilities of every step equal those of teacher forcing."""
-    cnp, rows, steps = toy.network.cnp, 3, 4
+    cnp, rows, steps = small.network.cnp, 3, 4
     frames = torch.randint(0, 256, (rows, 2, 3, 64, 64), dtype=torch.uint8, generator=torch.manual_seed(0))
-    seen, _ = toy.network.peripherals["vision"](frames, False)
+    seen, _ = small.network.peripherals["vision"](frames, False)
     text = torch.randn(rows, 5, 1, seen.shape[-1], generator=torch.manual_seed(1))
     targets = torch.arange(rows * steps).view(rows, steps) % 4
     memory = cnp.encode(seen, "image", cnp.encode(text, "english"))
-    wanted = cnp.decode(memory, "vqa", targets)
+    wanted = cnp.decode(memory, "caption", targets)
 
     (x,) = run(graphs, "peripheral.vision", frames=frames.numpy())
     np.testing.assert_allclose(x, seen.numpy(), atol=1e-4)
@@ -75,15 +83,15 @@ def test_a_video_and_a_text_of_several_rows(graphs: Path, toy: Checkpoint) -> No
     )
     for i in range(steps):
         position = np.array(i)
-        (x,) = run(graphs, "embed.vqa", token=targets[:, i - 1].numpy(), position=position)
+        (x,) = run(graphs, "embed.caption", token=targets[:, i - 1].numpy(), position=position)
         hidden, keys, values = run(graphs, "step", x=x, position=position, keys=keys, values=values, **cached)
-        (found,) = run(graphs, "classify.vqa", hidden=hidden)
+        (found,) = run(graphs, "classify.caption", hidden=hidden)
         np.testing.assert_allclose(found, wanted[:, i].numpy(), atol=1e-4)
 
 
 @torch.inference_mode()
-def test_a_text_alone(graphs: Path, toy: Checkpoint) -> None:
-    cnp = toy.network.cnp
+def test_a_text_alone(graphs: Path, small: Checkpoint) -> None:
+    cnp = small.network.cnp
     text = torch.randn(1, 5, 1, cnp.config.d_model, generator=torch.manual_seed(0))
     wanted = cnp.decode(cnp.encode(text, "english"), "pos", torch.tensor([[0]]))[0, 0]
     temporal = run(graphs, "encoder", x=text.numpy(), domain=np.array(cnp.control_ids["english"]))[:2]
