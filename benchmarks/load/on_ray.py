@@ -15,6 +15,7 @@ import ray
 from fastapi import Request
 from ray import serve
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
 
 from benchmarks.load.baseline import arguments, fields_of, load, prepare, reply
 from benchmarks.load.posts import TASK
@@ -32,12 +33,12 @@ class Model:
         self.predictor = load(checkpoint, threads)
         self.answer.set_max_batch_size(rows)  # type: ignore[attr-defined]
 
-    async def __call__(self, request: Request) -> Any:
+    async def __call__(self, request: Request) -> JSONResponse:
         """Answer a request; GET is the probe for readiness."""
         if request.method == "GET":
-            return "ok"
+            return JSONResponse("ok")
         job = await run_in_threadpool(prepare, self.predictor, request.headers[TASK], await fields_of(request))
-        return await self.answer(job)
+        return JSONResponse(await self.answer(job))  # Ray would send a plain dictionary in chunks
 
     @serve.batch(batch_wait_timeout_s=WINDOW_S)
     async def answer(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
