@@ -62,7 +62,7 @@ def machine() -> dict[str, str]:
     """Return what this process may use of the machine."""
     import torch
 
-    from omninet.app.engine.loading import cores
+    from omninet.app.engine.threads import cores
 
     total, available = memory()
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -114,7 +114,7 @@ def _missing() -> Iterator[str]:
 
 
 def _environment(settings: Settings) -> Iterator[str]:
-    from omninet.app.engine.loading import cores
+    from omninet.app.engine.threads import cores
 
     for name, nearest in unknown(os.environ).items():
         yield f"{name} is not a setting and has no effect" + (f"; did you mean {nearest}?" if nearest else "")

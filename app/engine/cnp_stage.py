@@ -50,9 +50,10 @@ class CNPStage(Stage):
         return [*self._ready, *self._running.values(), *self._explained]
 
     def _wait(self) -> bool:
-        return bool(self._pending()) or self.intake.wait(
-            TEXT, ready=lambda: bool(self._vision.ready), over=lambda: self._vision.has_ended
-        )
+        if self._pending():
+            return True
+        with self._vision.alone():
+            return self.intake.wait(TEXT, ready=lambda: bool(self._vision.ready), over=lambda: self._vision.has_ended)
 
     def _advance(self) -> None:
         self._take()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from omninet.app.engine.admission import Intake
 from omninet.app.engine.fair_scheduler import FairScheduler
 from omninet.app.engine.metrics import EngineMetrics
 from omninet.app.engine.stage import Stage
+from omninet.app.engine.threads import both_threads
 from omninet.app.engine.work import Kind, Work
 from omninet.model.predictor import Predictor
 
@@ -23,6 +25,8 @@ WEIGHTS: dict[Kind, float] = {"image": 2.0, "video": 1.0}
 
 class VisionStage(Stage):
     """Computes the backbone's features of images and videos, a few frames at a time.
+
+    While the CNP stage waits, the backbone has the threads of both stages.
 
     Args:
         predictor: runs the model.
@@ -39,6 +43,16 @@ class VisionStage(Stage):
         self.ready: list[Work] = []
         self._frames = frames
         self._scheduler = FairScheduler(WEIGHTS)
+        self._both, self._is_alone = both_threads(self.threads), False
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let the backbone use the threads of both stages; called by the thread of the CNP stage, which waits."""
+        self._is_alone = True
+        try:
+            yield
+        finally:
+            self._is_alone = False
 
     def take_ready(self) -> list[Work]:
         """Remove and return the works with all features; called by the thread of the CNP stage."""
@@ -71,6 +85,7 @@ class VisionStage(Stage):
         """Run the backbone on the next frames of the oldest works; move works with all features to ``ready``."""
         peripheral, parts = _next_frames(works, self._frames)
         started = time.perf_counter()
+        torch.set_num_threads(self._both if self._is_alone else self.threads)
         try:
             found = self.predictor.see(np.concatenate([part.frames for part in parts]), peripheral)
         except Exception as error:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-import math
-import os
 from contextlib import suppress
-from pathlib import Path
 
 import torch
 
 from omninet.app.engine.engine import Engine
+from omninet.app.engine.threads import cpu_threads
 from omninet.app.settings import Settings
 from omninet.model import checkpoint as checkpoints
 from omninet.model.extensions import load_extensions
 from omninet.model.fast.devices import choose_device, foresee_precision
 from omninet.model.predictor import Predictor
-
-CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def check(settings: Settings) -> None:
@@ -72,25 +68,3 @@ def load_predictors(settings: Settings) -> list[Predictor]:
         Predictor(checkpoint, device=name, precision=settings.precision, limits=settings.media_limits())
         for name in names
     ]
-
-
-def cpu_threads(wanted: int | None, replicas: int) -> int:
-    """Return the number of threads of one stage of a replica on the CPU.
-
-    Args:
-        wanted: threads of all replicas together; None for half of ``cores()``.
-        replicas: number of replicas on the CPU.
-    """
-    # Both stages run concurrently. More threads than cores would slow down OpenMP's barriers.
-    total = wanted or cores() // 2
-    return max(1, total // max(1, replicas))
-
-
-def cores(quota: Path = CPU_QUOTA) -> int:
-    """Return the number of CPU cores that this process may use, by its affinity and its container's quota."""
-    found = len(os.sched_getaffinity(0))
-    # Without a quota the file contains "max"; without cgroup v2 it does not exist.
-    with suppress(OSError, ValueError):
-        microseconds, period = map(int, quota.read_text().split())
-        found = min(found, math.ceil(microseconds / period))
-    return found

@@ -33,12 +33,14 @@ class Stage(ABC):
         metrics: of the engine.
 
     Attributes:
+        threads: number of threads that the stage computes with on a CPU.
         is_alive: whether the stage is healthy; false from a failure until the trial run succeeds.
         has_ended: whether the thread has ended, so that no more results will come.
     """
 
     def __init__(self, predictor: Predictor, intake: Intake, metrics: EngineMetrics) -> None:
         self.is_alive, self.has_ended = True, False
+        self.threads = torch.get_num_threads()
         self.predictor, self.intake, self.metrics = predictor, intake, metrics
         self._reset()
         name = f"{type(self).__name__} on {predictor.device}"
@@ -70,6 +72,7 @@ class Stage(ABC):
 
     @torch.inference_mode()
     def _serve(self) -> None:
+        torch.set_num_threads(self.threads)  # of this thread; it would take the last number that any has set
         while self.is_alive and self._wait():
             try:
                 self._advance()

@@ -13,7 +13,8 @@ import pytest
 from torch import Tensor
 
 from omninet.app.engine.engine import Engine
-from omninet.app.engine.loading import cores, cpu_threads, load_engine, load_predictors
+from omninet.app.engine.loading import load_engine, load_predictors
+from omninet.app.engine.threads import both_threads, cores, cpu_threads
 from omninet.app.engine.work import Work
 from omninet.app.errors import ServiceError
 from omninet.app.main import create_app
@@ -190,9 +191,10 @@ def test_settings_reach_the_engine(settings: Settings) -> None:
 
 
 def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omninet.app.engine.loading.cores", lambda: 8)
+    monkeypatch.setattr("omninet.app.engine.threads.cores", lambda: 8)
     assert [cpu_threads(None, replicas) for replicas in (0, 1, 2, 3, 20)] == [4, 4, 2, 1, 1]
     assert cpu_threads(4, 2) == 2
+    assert [both_threads(threads) for threads in (1, 4, 6, 10)] == [2, 8, 8, 10]
 
 
 @pytest.mark.parametrize(

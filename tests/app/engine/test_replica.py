@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import wait
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -141,6 +143,46 @@ def test_a_flood_of_videos_does_not_hold_up_text(
     assert_same(started[0][0].answer.result(0), alone[0])
     assert all(video.answer.done() for video in videos)
     assert sum(seen) >= 60
+
+
+class Counting:
+    """Notes with how many threads the backbone computes; ``seen`` is set when it has."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor, self.threads, self.seen = predictor, list[int](), threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.predictor, name)
+
+    def see(self, frames: np.ndarray, peripheral: str) -> Tensor:
+        self.threads.append(torch.get_num_threads())
+        self.seen.set()
+        return self.predictor.see(frames, peripheral)
+
+
+def test_the_backbone_has_the_threads_of_a_decoder_that_waits(
+    toy_predictor: Predictor, rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omninet.app.engine.threads.cores", lambda: 2)
+    counting = Counting(toy_predictor)
+    step, decoding = RunningBatch.step, threading.Event()
+
+    def waits_for_the_backbone(batch: RunningBatch) -> Any:
+        decoding.set()
+        assert counting.seen.wait(20)
+        return step(batch)
+
+    with replica(counting) as put:  # type: ignore[arg-type]
+        until = time.monotonic() + 20
+        while 2 not in counting.threads and time.monotonic() < until:  # the decoder may not wait yet
+            put([rows[2]])[0].answer.result(20)
+        counting.seen.clear()
+        monkeypatch.setattr(RunningBatch, "step", waits_for_the_backbone)
+        put([rows[0]])
+        assert decoding.wait(20)
+        put([rows[3]])
+
+    assert counting.threads[-2:] == [2, 1]
 
 
 def test_cancelled_row_leaves_the_batch(toy_predictor: Predictor, rows: list[Row], alone: list[Decoded]) -> None:
