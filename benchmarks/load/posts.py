@@ -44,7 +44,8 @@ class Post:
     """An HTTP request with its expected answer.
 
     Attributes:
-        task: sent in the header TASK, from which the baselines know it; the service chooses it by itself.
+        task: that answers; sent in the header TASK to the baselines. The service needs no header: it chooses the task
+            by the endpoint and the fields.
         inputs: equivalent arguments for ``Predictor.predict``.
         expected: answer of the bare model; None if not computed yet.
     """

@@ -85,7 +85,7 @@ class Server:
 
     def memory_mb(self) -> float:
         """Return the proportional set size of all processes, which counts shared memory once."""
-        return sum(_kilobytes(folder / "smaps_rollup", "Pss") for folder in self.processes()) / 1024
+        return sum(kilobytes(folder / "smaps_rollup", "Pss") for folder in self.processes()) / 1024
 
     def cpu_seconds(self) -> float:
         """Return the CPU time of its running processes."""
@@ -166,7 +166,8 @@ def _is_alive(stat: Sequence[str], session: int) -> bool:
     return bool(stat) and stat[0] != "Z" and int(stat[3]) == session
 
 
-def _kilobytes(file: Path, name: str) -> int:
+def kilobytes(file: Path, name: str) -> int:
+    """Return a field of a file such as ``smaps_rollup``; 0 if it cannot be read."""
     with contextlib.suppress(OSError):
         found = re.search(rf"^{name}:\s+(\d+) kB", file.read_text(), re.MULTILINE)
         return int(found[1]) if found else 0
