@@ -24,7 +24,7 @@ from omninet.model.network.cnp import CNP
 from omninet.model.network.cohort import Cohort
 from tests.model.network.test_batches import STEPS, batches, many
 from tests.model.networks import GATES, IMAGE, NETWORKS, SHORT_TEXT, Row, assert_same, small_cnp, step_through
-from tests.model.running import EVENTS, Running
+from tests.model.running import EVENTS, WIDE, Running
 
 CPU = torch.device("cpu")
 each_kind = pytest.mark.parametrize("kind", list(product(GATES, [1, 2])), ids=str)
@@ -70,7 +70,7 @@ def test_hypotheses_of_a_running_batch_decode_as_with_teacher_forcing(
 ) -> None:
     running = Running(pairs[kind][1], Row((IMAGE, SHORT_TEXT)))
 
-    running.go_through(events, seed)
+    assert running.go_through(events, seed) >= WIDE * len(events)
 
 
 def test_many_steps_outgrow_the_cache() -> None:

@@ -13,7 +13,7 @@ from omninet.model.fast.replacement import replaced
 from omninet.model.network.cnp import CNP
 from tests.model.network.test_batches import STEPS, batches, each_network, many
 from tests.model.networks import IMAGE, NETWORKS, SHORT_TEXT, Row, assert_same, small_cnp, step_through
-from tests.model.running import EVENTS, Running
+from tests.model.running import EVENTS, WIDE, Running
 
 
 def quick(changes: dict[str, Any]) -> tuple[CNP, CNP]:
@@ -40,7 +40,7 @@ def test_hypotheses_of_a_running_batch_decode_as_with_teacher_forcing(
 ) -> None:
     running = Running(quick(changes)[1], Row((IMAGE, SHORT_TEXT)))
 
-    running.go_through(events, seed)
+    assert running.go_through(events, seed) >= WIDE * len(events)
 
 
 @pytest.mark.parametrize("rows", [[(IMAGE,), (SHORT_TEXT,)], [(IMAGE,), (IMAGE, SHORT_TEXT)], [(SHORT_TEXT,)]])

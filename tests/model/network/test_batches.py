@@ -29,7 +29,7 @@ from tests.model.networks import (
     small_cnp,
     step_through,
 )
-from tests.model.running import EVENTS, Running
+from tests.model.running import EVENTS, WIDE, Running
 
 STEPS = 4
 each_gate = pytest.mark.parametrize("gate", GATES)
@@ -178,7 +178,7 @@ def test_hypotheses_of_a_running_batch_decode_as_with_teacher_forcing(
 ) -> None:
     running = Running(small_cnp(**changes).requires_grad_(False), Row((IMAGE, SHORT_TEXT)))
 
-    running.go_through(events, seed)
+    assert running.go_through(events, seed) >= WIDE * len(events)
 
 
 @pytest.mark.parametrize("other", [Row((TEXT,)), Row((IMAGE,), "vqa"), Row((VIDEO,))], ids=["text", "vqa", "video"])
